@@ -1,0 +1,41 @@
+#ifndef GP_COMMON_EDID_H
+#define GP_COMMON_EDID_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/**
+ * Writes an EDID 1.4 base block and, if modes do not fit there, a CTA-861 extension block
+ * (VESA E-EDID 1.4; CTA-861-G).
+ */
+
+#define GP_EDID_SIZE_MAX 256
+#define GP_EDID_MODES_MAX 16
+
+struct gp_mode {
+	uint32_t width, height; // pixels
+	uint32_t refresh_mhz;
+};
+
+/* What a guest is told of one monitor. Strings are never NULL; empty means unknown. */
+struct gp_monitor {
+	struct gp_mode modes[GP_EDID_MODES_MAX]; // the first is the preferred one
+	size_t n_modes;                          // at least 1
+	uint32_t width_mm, height_mm;            // 0: unknown, 96 dpi is assumed
+	char make[16], model[16], serial[16];    // model goes to the name descriptor
+};
+
+/**
+ * Writes the EDID of the monitor into out and returns its size: 128 or 256.
+ *
+ * The preferred mode is a detailed timing (CVT reduced blanking v1 line counts; the pixel clock is
+ * chosen so that clock / (htotal × vtotal) is the wanted refresh as exactly as 10 kHz steps allow:
+ * blanking is adjusted to come within 0.05 %). Modes too large for a detailed timing of the base
+ * block (over 4095 pixels or 655.35 MHz) use a DisplayID extension block (type I timing) as the
+ * second block. Further modes become established or standard timings where they can be expressed,
+ * and detailed timings in the extension otherwise, as many as fit. A monitor with a single mode
+ * gets well-known smaller sizes as additional modes: fbcon goes dark when the only mode grows.
+ */
+size_t gp_edid_write(const struct gp_monitor *monitor, uint8_t out[GP_EDID_SIZE_MAX]);
+
+#endif

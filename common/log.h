@@ -1,0 +1,51 @@
+#ifndef GP_COMMON_LOG_H
+#define GP_COMMON_LOG_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/**
+ * Log lines on stderr: time since start, level, message. A line is written once, where the cause
+ * is known. errno is the same after a call as before it.
+ */
+
+enum gp_log_level {
+	GP_LOG_SILENT = 0,
+	GP_LOG_ERROR = 1, // something asked for does not happen
+	GP_LOG_WARN = 2,  // it happens in a lesser way, or somebody misbehaved
+	GP_LOG_INFO = 3,  // life of the program; the default
+	GP_LOG_DEBUG = 4,
+};
+
+/* Sets the level, and the name that starts each line; the name must stay valid. */
+void gp_log_init(const char *program, enum gp_log_level level);
+enum gp_log_level gp_log_level(void);
+
+void gp_vlog(enum gp_log_level level, const char *fmt, va_list args)
+	__attribute__((format(printf, 2, 0)));
+void gp_log(enum gp_log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+#define gp_error(...) gp_log(GP_LOG_ERROR, __VA_ARGS__)
+#define gp_warn(...) gp_log(GP_LOG_WARN, __VA_ARGS__)
+#define gp_info(...) gp_log(GP_LOG_INFO, __VA_ARGS__)
+#define gp_debug(...) gp_log(GP_LOG_DEBUG, __VA_ARGS__)
+/* Like gp_error, with the text of errno appended. */
+#define gp_error_errno(fmt, ...) gp_log(GP_LOG_ERROR, fmt ": %m", ##__VA_ARGS__)
+
+/**
+ * A limit for lines that a guest or client can provoke: `burst` lines at once, then one line in
+ * `interval_ns`. Initialise with zeros and the two values.
+ */
+struct gp_log_limit {
+	uint32_t burst;
+	uint64_t interval_ns;
+	uint64_t next_ns;    // time at which the next line is allowed
+	uint64_t suppressed; // lines swallowed since the last one that was let through
+	uint32_t used;
+};
+
+/* Whether a line may be written now (CLOCK_MONOTONIC). Tells the number swallowed before it. */
+bool gp_log_limit_pass(struct gp_log_limit *limit, uint64_t *suppressed);
+
+#endif

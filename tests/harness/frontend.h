@@ -1,0 +1,89 @@
+#ifndef GP_HARNESS_FRONTEND_H
+#define GP_HARNESS_FRONTEND_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/**
+ * A vhost-user front end with guest RAM in a sealed memfd and split rings in it: what QEMU's
+ * vhost-user-test-device-pci does, in one process with the test, with every step of its own.
+ * Functions that cannot go wrong unless the back end is broken return bool or -errno; nothing
+ * asserts.
+ */
+
+#define FE_RAM_SIZE (64u << 20)
+#define FE_QUEUES 2
+#define FE_QUEUE_SIZE 256
+
+struct fe_queue {
+	uint16_t size, avail_idx, last_used;
+	uint64_t desc_gpa, avail_gpa, used_gpa;
+	int kick_fd, call_fd;
+	bool event_idx;
+};
+
+struct fe {
+	int socket;       // to the back end
+	int backend_fd;   // our end of the back channel, or -1
+	int ram_fd;       // memfd
+	uint8_t *ram;     // gpa 0 is ram[0]
+	uint64_t features, protocol_features; // what the back end offers
+	struct fe_queue queues[FE_QUEUES];
+	uint64_t alloc_next; // simple bump allocator in RAM
+	bool sloppy_ack; // ack every protocol feature bit as QEMU's generic device does
+};
+
+/* Connects to the back end's socket, or takes a connected fd when path is NULL. */
+bool fe_connect(struct fe *fe, const char *path, int fd);
+/* Features (with the extra virtio bits), owner, memory table, back channel. */
+bool fe_negotiate(struct fe *fe, uint64_t virtio_features);
+/* Sets up, starts at base and enables all queues. */
+bool fe_start(struct fe *fe);
+/* VRING_ENABLE 0 and GET_VRING_BASE for each queue, as QEMU does on stop; keeps the bases. */
+bool fe_stop(struct fe *fe);
+/* Starts again: at the kept bases (resume) or at 0 with empty rings (reset). */
+bool fe_restart(struct fe *fe, bool reset);
+void fe_finish(struct fe *fe);
+
+/* Raw frames, for malformed ones: any header, payload and fds. */
+bool fe_send(struct fe *fe, uint32_t request, uint32_t flags, const void *payload, uint32_t size,
+	const int *fds, size_t n_fds);
+/* Waits for a reply, up to timeout_ms; its payload size, or -errno (-ECONNRESET: dropped). */
+int fe_reply(struct fe *fe, uint32_t request, void *payload, size_t size, int timeout_ms);
+/* A request with a u64 reply. */
+bool fe_get_u64(struct fe *fe, uint32_t request, uint64_t *value);
+bool fe_get_config(struct fe *fe, uint32_t offset, uint32_t size, void *out);
+/* Waits for a message on the back channel; its request number, or -ETIMEDOUT. */
+int fe_backend_message(struct fe *fe, int timeout_ms);
+/* Adds or removes a region with a fd (kept by the caller), waiting for the acknowledgement. */
+bool fe_add_region(
+	struct fe *fe, int fd, uint64_t gpa, uint64_t size, uint64_t uva, uint64_t file_offset);
+bool fe_remove_region(struct fe *fe, uint64_t gpa, uint64_t size, uint64_t uva);
+
+/* Guest RAM: page-aligned bytes, never freed. 0 if none are left. */
+uint64_t fe_alloc(struct fe *fe, uint64_t size);
+void *fe_ptr(struct fe *fe, uint64_t gpa);
+
+/* Raw descriptor, for hostile rings. */
+void fe_write_desc(struct fe *fe, unsigned queue, uint16_t index, uint64_t gpa, uint32_t length,
+	uint16_t flags, uint16_t next);
+/* Puts a head into the available ring, and kicks if wanted. */
+void fe_offer(struct fe *fe, unsigned queue, uint16_t head, bool kick);
+
+/**
+ * Puts a chain of one readable (copied into RAM) and one writable buffer (zero bytes: none) into
+ * the queue and kicks. Returns the head, or -1 if the queue is full.
+ */
+int fe_submit(struct fe *fe, unsigned queue, const void *out, size_t out_size, size_t in_size);
+/* The same as an indirect table of out_parts readable pieces. */
+int fe_submit_indirect(struct fe *fe, unsigned queue, const void *out, size_t out_size,
+	unsigned out_parts, size_t in_size);
+/**
+ * Waits for a used entry (any order), up to timeout_ms: its head, or -ETIMEDOUT. Copies what the
+ * device wrote, at most size bytes; *written is what the ring says.
+ */
+int fe_wait_used(struct fe *fe, unsigned queue, void *in, size_t size, uint32_t *written,
+	int timeout_ms);
+
+#endif

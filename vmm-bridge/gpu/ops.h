@@ -1,0 +1,69 @@
+#ifndef GP_GPU_OPS_H
+#define GP_GPU_OPS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/format.h"
+#include "common/rect.h"
+#include "vmm-bridge/virtio/guest_memory.h"
+
+/**
+ * What the virtio-gpu device needs from the world: memory of the guest, and somebody who shows
+ * pictures. bridge.c implements this with the exporters and the Wayland client, the unit tests
+ * with a recorder.
+ */
+
+struct gp_resource;
+
+/* How a scanout reads a resource. Checked: it lies inside the resource. */
+struct gp_framebuffer {
+	const struct gp_format *format;
+	uint32_t width, height; // of the whole picture in memory, pixels
+	uint32_t offset, stride; // bytes
+	struct gp_rect rect;     // the part of it that the scanout shows
+};
+
+#define GP_CURSOR_SIZE 64 // pixels in both directions
+
+struct gp_gpu_ops {
+	/**
+	 * The scanout now shows the resource. The resource has pixels: memory of the guest
+	 * (extents) or a host copy (shm). Called again, with the same geometry, when the resource
+	 * got new backing while it is shown (B8). Nothing is visible before scanout_flush.
+	 */
+	void (*scanout_set)(void *data, uint32_t scanout, struct gp_resource *resource,
+		const struct gp_framebuffer *fb);
+	/* The scanout shows nothing. */
+	void (*scanout_disable)(void *data, uint32_t scanout);
+	/**
+	 * The pixels in the rectangle, in coordinates of the framebuffer, have changed; show the
+	 * scanout's current resource. The device is told later, by gp_gpu_scanout_ready, when the
+	 * buffer that this frame replaces is no longer read. Returns false if nothing will be said
+	 * (no buffer is replaced, hidden, no compositor): the device then paces by time alone.
+	 */
+	bool (*scanout_flush)(void *data, uint32_t scanout, const struct gp_rect *damage);
+
+	/**
+	 * The memory behind the resource goes (detach, new backing, unref, region removed, reset).
+	 * Everything that was made from it must not be read any more. Returns true if that is so
+	 * on return, false if gp_gpu_resource_revoked will be called for resource->id and token
+	 * when it is. Must be true when wait is true: it may then block for a short, bounded time.
+	 */
+	bool (*resource_revoke)(void *data, struct gp_resource *resource, uint64_t token, bool wait);
+
+	/* Shows pixels (64×64 DRM_FORMAT_ARGB8888, rows packed) as cursor; NULL hides it. */
+	void (*cursor_set)(void *data, uint32_t scanout, const void *pixels, uint32_t hot_x,
+		uint32_t hot_y);
+	/* The top left corner of the picture. */
+	void (*cursor_move)(void *data, uint32_t scanout, int32_t x, int32_t y);
+
+	/* The configuration space changed (events_read). */
+	void (*config_changed)(void *data);
+	/* A deferred call of gp_gpu_dispatch is wanted at that time (CLOCK_MONOTONIC), 0: none. */
+	void (*wake_at)(void *data, uint64_t time_ns);
+	/* Returns a chain of a queue. */
+	void (*push)(void *data, unsigned queue, uint16_t head, uint32_t written);
+};
+
+#endif

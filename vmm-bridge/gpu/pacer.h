@@ -1,0 +1,45 @@
+#ifndef GP_GPU_PACER_H
+#define GP_GPU_PACER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "vmm-bridge/gpu/device.h"
+
+/**
+ * When to answer a flush (behaviour C3). Pure: time is an argument.
+ *
+ * The answer gives the guest its other buffer back and paces it, so it is given
+ *   - as soon as the buffer that the frame replaced is no longer read (ready), and
+ *   - not earlier than the mode's refresh period after the previous answer was due: a schedule, in
+ *     which a late guest may catch up a quarter of a period and no more, so that jitter does not
+ *     add up and the long-run rate is never above the refresh, and
+ *   - never later than GP_PACER_HOLD_MAX_NS.
+ */
+
+#define GP_PACER_HOLD_MAX_NS 40000000ull
+
+struct gp_pacer {
+	uint64_t period_ns;
+	uint64_t next_ns; // schedule: the earliest time of the next answer
+};
+
+/* One flush that waits. */
+struct gp_pacer_hold {
+	uint64_t arrived_ns, due_ns;
+	bool wait_ready; // the release of the replaced buffer has not come yet
+};
+
+void gp_pacer_init(struct gp_pacer *pacer, uint32_t refresh_mhz);
+void gp_pacer_set_refresh(struct gp_pacer *pacer, uint32_t refresh_mhz);
+/* A flush arrived: books its place in the schedule. */
+void gp_pacer_begin(
+	struct gp_pacer *pacer, struct gp_pacer_hold *hold, uint64_t now_ns, bool wait_ready);
+/**
+ * Whether it is to be answered now; *cause says why. Otherwise *wake_ns is the time to look again,
+ * if nothing happens before.
+ */
+bool gp_pacer_due(const struct gp_pacer_hold *hold, uint64_t now_ns, enum gp_reply_cause *cause,
+	uint64_t *wake_ns);
+
+#endif

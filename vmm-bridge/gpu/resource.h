@@ -1,0 +1,73 @@
+#ifndef GP_GPU_RESOURCE_H
+#define GP_GPU_RESOURCE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/format.h"
+#include "common/rect.h"
+#include "vmm-bridge/virtio/guest_memory.h"
+
+/**
+ * Resources of the guest, by id. A 2D resource (RESOURCE_CREATE_2D) has a host copy in a sealed
+ * memory file that TRANSFER_TO_HOST_2D writes; the file is shown as it is. A blob resource has
+ * only the guest's memory.
+ */
+
+#define GP_RESOURCES_MAX 4096                   // per guest
+#define GP_RESOURCE_DIMENSION_MAX 16384         // pixels
+#define GP_RESOURCE_BYTES_MAX (1ull << 30)      // of one host copy or blob
+#define GP_RESOURCE_HOST_BYTES_MAX (1ull << 30) // of all host copies of a guest
+#define GP_BACKING_ENTRIES_MAX 16384
+
+struct gp_resource {
+	uint32_t id; // not 0
+	bool blob;
+
+	/* 2D only. */
+	const struct gp_format *format;
+	uint32_t width, height, stride;
+	int shm_fd;       // owned, -1 for blobs
+	uint8_t *shm_map; // size bytes
+
+	uint64_t size;             // bytes of the blob or the host copy
+	bool backed;
+	struct gp_extents backing; // the guest's memory
+	uint32_t generation;       // increases with each new backing
+
+	void *outside; // of the implementation of gp_gpu_ops; NULL at first, NULL after revoke
+};
+
+struct gp_resources {
+	struct gp_resource **items; // sorted by id
+	size_t count, capacity;
+	uint64_t host_bytes;
+};
+
+void gp_resources_finish(struct gp_resources *resources);
+/* NULL if there is none. */
+struct gp_resource *gp_resources_find(const struct gp_resources *resources, uint32_t id);
+/**
+ * Each returns NULL if the limits or the memory do not allow it. The id must be free. The resource
+ * belongs to the list.
+ */
+struct gp_resource *gp_resources_add_2d(struct gp_resources *resources, uint32_t id,
+	const struct gp_format *format, uint32_t width, uint32_t height);
+struct gp_resource *gp_resources_add_blob(
+	struct gp_resources *resources, uint32_t id, uint64_t size);
+/* Frees it; the memory must have been revoked before (outside is NULL). */
+void gp_resources_remove(struct gp_resources *resources, struct gp_resource *resource);
+
+/* Takes the extents, empties *extents, and counts the generation up. */
+void gp_resource_attach(struct gp_resource *resource, struct gp_extents *extents);
+void gp_resource_detach(struct gp_resource *resource);
+
+/**
+ * TRANSFER_TO_HOST_2D (virtio 1.3, 5.7.6.8): copies rows of the rectangle from the backing, at
+ * offset for its top left pixel and with the resource's own stride, into the host copy. False if
+ * the rectangle or the range of the backing is outside; nothing is copied then.
+ */
+bool gp_resource_transfer(struct gp_resource *resource, const struct gp_rect *rect, uint64_t offset);
+
+#endif
