@@ -1,0 +1,240 @@
+#!/usr/bin/python3
+"""A stock Linux guest on a headless compositor, from the boot console to a second VMM.
+
+    guest_test.py BUILD-DIRECTORY LOG-DIRECTORY [CASE…]
+
+The cases share a guest and run in order (names given run only those, after the boot). Each
+case keeps its pictures in the log directory.
+"""
+
+import re
+import statistics
+import sys
+import time
+
+from machine import HERE, PATIENCE, Failure, Machine
+
+WIDTH, HEIGHT = 1280, 800
+DEMO = HERE.parents[1] / "tools/guest/demo"
+FBCON_RED = (170, 0, 0)
+
+GREY, YELLOW, CYAN, GREEN = (192, 192, 192), (192, 192, 0), (0, 192, 192), (0, 192, 0)
+MAGENTA, RED, BLUE = (192, 0, 192), (192, 0, 0), (0, 0, 192)
+DARK = (19, 19, 19)
+SMPTE_TOP = [GREY, YELLOW, CYAN, GREEN, MAGENTA, RED, BLUE]
+SMPTE_MIDDLE = [BLUE, DARK, MAGENTA, DARK, CYAN, DARK, GREY]
+
+
+def note(text):
+    for line in str(text).splitlines():
+        print(f"# {line}", flush=True)
+
+
+def expect(condition, text):
+    if not condition:
+        raise Failure(text)
+
+
+def is_red_bar(picture):
+    return all(picture.at(x, 8) == FBCON_RED for x in (2, 200, 400, 600))
+
+
+def paint_console(machine):
+    """Clears the text console and begins it with 80 red cells: known pixels at known places."""
+    machine.call(r"printf '\033[2J\033[H\033[41m%80s\033[0m\r\nguestpane\r\n' '' >/dev/tty1")
+
+
+def connector(machine):
+    output = machine.call("modetest -M virtio_gpu -c")
+    found = re.search(r"^(\d+)\s+\d+\s+connected", output, re.MULTILINE)
+    expect(found, f"no connected connector:\n{output}")
+    modes = [(int(w), int(h), float(hz)) for w, h, hz in
+             re.findall(r"^\s+#\d+ (\d+)x(\d+) ([\d.]+) ", output, re.MULTILINE)]
+    return found.group(1), modes
+
+
+def smpte_points(width, height):
+    """(x, y, colour) in the middle of each field of the upper and middle row."""
+    for row, y in ((SMPTE_TOP, height * 3 // 9), (SMPTE_MIDDLE, height * 13 // 18)):
+        for field, colour in enumerate(row):
+            yield (2 * field + 1) * width // 14, y, colour
+
+
+def is_smpte(picture):
+    return all(picture.at(x, y) == colour
+               for x, y, colour in smpte_points(picture.width, picture.height))
+
+
+def shows_guest(machine):
+    return machine.output().get("showing") == "guest"
+
+
+## The cases
+
+def boot_console(machine):
+    """The text console is on the screen, every pixel of a bar where it belongs."""
+    machine.wait("frames of the guest", machine.frames, PATIENCE)
+    machine.await_picture("boot", lambda picture: picture.colours() > 1)
+    machine.await_agent()
+    paint_console(machine)
+    machine.await_picture("console", is_red_bar)
+
+
+def test_pattern(machine):
+    """modetest's SMPTE pattern has the right colours at the right places."""
+    number, _ = connector(machine)
+    job = machine.begin(f"sleep 8 | modetest -M virtio_gpu -s {number}:{WIDTH}x{HEIGHT} -F smpte")
+    machine.await_picture("smpte", is_smpte, 30)
+    machine.finish(job)
+
+
+def page_flips(machine):
+    """Page flips go on, and not faster than the mode's refresh rate."""
+    number, modes = connector(machine)
+    refresh = next(hz for w, h, hz in modes if (w, h) == (WIDTH, HEIGHT))
+    before = machine.frames()
+    start = time.monotonic()
+    _, output = machine.finish(machine.begin(
+        f"sleep 12 | modetest -M virtio_gpu -s {number}:{WIDTH}x{HEIGHT} -v"))
+    shown = (machine.frames() - before) / (time.monotonic() - start)
+    rates = [float(rate) for rate in re.findall(r"freq: ([\d.]+)Hz", output)]
+    expect(rates, f"modetest measured no flips:\n{output}")
+    rate = statistics.median(rates)
+    note(f"{rate:.2f} flips/s of {refresh:.2f} Hz ({rate / refresh:.0%}), {shown:.1f} frames/s shown")
+    expect(rate <= refresh * 1.05, f"{rate:.2f} flips/s on a {refresh:.2f} Hz mode")
+    expect(shown > 1, "the compositor showed next to none of them")
+
+
+def desktop(machine):
+    """weston comes up, and a moving client moves."""
+    for name in ("weston.ini", "greet"):
+        (machine.work / name).write_bytes((DEMO / name).read_bytes())
+        (machine.work / name).chmod(0o755)
+    (machine.work / "desktop").write_bytes((DEMO / "run").read_bytes())
+    job = machine.begin("sh /guest/desktop")
+    machine.wait("weston", lambda: (machine.work / "progress").exists(), PATIENCE)
+    first = machine.await_picture("desktop", lambda picture: picture.colours() > 8)
+    machine.await_picture("desktop-moved", lambda picture: picture.pixels != first.pixels, 20)
+    machine.call("pkill -x weston")
+    machine.finish(job)
+
+
+def other_mode(machine):
+    """Another mode set in the guest is the size that the compositor reports."""
+    number, modes = connector(machine)
+    smaller = [mode for mode in modes if mode[0] < WIDTH and mode[1] < HEIGHT]
+    expect(smaller, f"the EDID has no smaller mode: {modes}")
+    width, height, _ = smaller[0]
+
+    def size_is_there():
+        scanout = (machine.compositor_guest().get("scanouts") or [{}])[0]
+        return (scanout.get("width"), scanout.get("height")) == (width, height)
+
+    job = machine.begin(f"sleep 8 | modetest -M virtio_gpu -s {number}:{width}x{height} -F smpte")
+    machine.wait(f"a scanout of {width}x{height}", size_is_there, 30)
+    machine.await_picture(f"mode-{width}x{height}",
+                          lambda picture: GREY in picture_colours(picture), 20)
+    machine.finish(job)
+
+
+def picture_colours(picture):
+    return {picture.at(x, y) for x in range(0, picture.width, 16)
+            for y in range(0, picture.height, 16)}
+
+
+def driver_again(machine):
+    """The guest's driver unbound, the picture goes; bound again, it comes back."""
+    driver = "/sys/bus/virtio/drivers/virtio_gpu"
+    device = machine.call(f"cd {driver} && ls -d virtio*").split()[0]
+    machine.call(f"echo {device} >{driver}/unbind")
+    machine.wait("the guest's picture to go", lambda: not shows_guest(machine), 20)
+    machine.await_picture("driver-unbound", lambda picture: not is_red_bar(picture), 10)
+    machine.call(f"echo {device} >{driver}/bind")
+    machine.wait("the guest's picture to come back", lambda: shows_guest(machine), 30)
+    paint_console(machine)
+    machine.await_picture("driver-bound", is_red_bar)
+
+
+def reboot(machine):
+    """After a reset the console comes again, as a new generation of the same guest."""
+    generation = machine.compositor_guest().get("generation")
+    machine.qmp("system_reset")
+    machine.await_agent()
+    paint_console(machine)
+    machine.await_picture("rebooted", is_red_bar)
+    after = machine.compositor_guest().get("generation")
+    expect(generation is not None and after == generation + 1,
+           f"generation {generation} before the reset, {after} after it")
+
+
+def guest_gone(machine):
+    """When QEMU ends, nothing of the guest's picture stays."""
+    last = machine.picture()
+    expect(is_red_bar(last), "the guest's picture is not on the screen before")
+    machine.power_off()
+    machine.wait("the status screen", lambda: not shows_guest(machine), 10)
+    machine.await_picture("gone", lambda picture: not is_red_bar(picture)
+                          and picture.difference(last) > 0.01, 10)
+
+
+def second_guest(machine):
+    """Another VMM connects to the same bridge and is shown."""
+    machine.boot()
+    machine.await_agent()
+    paint_console(machine)
+    machine.await_picture("second-guest", is_red_bar)
+    machine.power_off()
+    machine.wait("the status screen", lambda: not shows_guest(machine), 10)
+
+
+def no_leaks(machine):
+    """With all guests gone, both programs hold the descriptors that they had before."""
+    for program, before in machine.fds_before.items():
+        try:
+            machine.wait(f"{program.name}'s descriptors", lambda p=program, b=before:
+                         len(p.fds()) == len(b), 10)
+        except Failure as failure:
+            now = program.fds()
+            more = [fd for fd in now if now.count(fd) > before.count(fd)]
+            raise Failure(f"{program.name} has {len(now)} descriptors, {len(before)} before: "
+                          f"{more}") from failure
+        note(f"{program.name}: {len(before)} descriptors")
+
+
+CASES = [boot_console, test_pattern, page_flips, desktop, other_mode, driver_again, reboot,
+         guest_gone, second_guest, no_leaks]
+
+
+def run_cases(machine, cases):
+    """Prints TAP; gives back whether all went well."""
+    good = True
+    print(f"1..{len(cases)}", flush=True)
+    for number, case in enumerate(cases, 1):
+        start = time.monotonic()
+        title = f"{number} - {case.__name__}: {case.__doc__}"
+        try:
+            case(machine)
+            print(f"ok {title}", flush=True)
+        except (Failure, OSError) as failure:
+            good = False
+            print(f"not ok {title}", flush=True)
+            note(failure)
+        note(f"{case.__name__} took {time.monotonic() - start:.1f} s")
+    return good
+
+
+def main():
+    build, logs, *names = sys.argv[1:]
+    cases = [case for case in CASES if not names or case.__name__ in ("boot_console", *names)]
+    with Machine(build, logs) as machine:
+        machine.start_compositor(f"{WIDTH}x{HEIGHT}")
+        machine.start_bridge()
+        time.sleep(1)
+        machine.fds_before = {program: program.fds()
+                              for program in (machine.compositor, machine.bridge)}
+        machine.boot()
+        return 0 if run_cases(machine, cases) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
