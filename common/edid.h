@@ -5,8 +5,8 @@
 #include <stdint.h>
 
 /**
- * Writes an EDID 1.4 base block and, if modes do not fit there, a CTA-861 extension block
- * (VESA E-EDID 1.4; CTA-861-G).
+ * Writes an EDID 1.4 base block and, if modes do not fit there, one extension block: CTA-861 or
+ * DisplayID (VESA E-EDID 1.4; CTA-861-G; VESA DisplayID 1.3).
  */
 
 #define GP_EDID_SIZE_MAX 256
@@ -14,15 +14,15 @@
 
 struct gp_mode {
 	uint32_t width, height; // pixels
-	uint32_t refresh_mhz;
+	uint32_t refresh_mhz; // 0: not known
 };
 
 /* What a guest is told of one monitor. Strings are never NULL; empty means unknown. */
 struct gp_monitor {
 	struct gp_mode modes[GP_EDID_MODES_MAX]; // the first is the preferred one
-	size_t n_modes;                          // at least 1
-	uint32_t width_mm, height_mm;            // 0: unknown, 96 dpi is assumed
-	char make[16], model[16], serial[16];    // model goes to the name descriptor
+	size_t n_modes; // at least 1
+	uint32_t width_mm, height_mm; // 0: unknown, 96 dpi is assumed
+	char make[16], model[16], serial[16]; // model goes to the name descriptor
 };
 
 /**
@@ -30,11 +30,20 @@ struct gp_monitor {
  *
  * The preferred mode is a detailed timing (CVT reduced blanking v1 line counts; the pixel clock is
  * chosen so that clock / (htotal × vtotal) is the wanted refresh as exactly as 10 kHz steps allow:
- * blanking is adjusted to come within 0.05 %). Modes too large for a detailed timing of the base
- * block (over 4095 pixels or 655.35 MHz) use a DisplayID extension block (type I timing) as the
- * second block. Further modes become established or standard timings where they can be expressed,
- * and detailed timings in the extension otherwise, as many as fit. A monitor with a single mode
- * gets well-known smaller sizes as additional modes: fbcon goes dark when the only mode grows.
+ * blanking is adjusted to come within 0.05 %, usually within 0.005 %). A mode too large for a
+ * detailed timing of the base block (over 4095 pixels or 655.35 MHz) is a type I timing in a
+ * DisplayID extension; the base block then has the same mode at half the size, or a quarter, as
+ * its own.
+ *
+ * Further modes become established or standard timings where they can be expressed (those of VESA
+ * DMT; guests ignore others), and detailed timings in the extension otherwise, as many as fit: six
+ * in a CTA-861 block, two in a DisplayID block, which is used as soon as one mode needs it. A
+ * monitor with a single mode gets well-known smaller sizes as additional modes: fbcon goes dark
+ * when the only mode grows. 640x480 is always there.
+ *
+ * Sizes are taken as 64 to 16384 pixels and the refresh as 15 to 1000 Hz, or 60 Hz if not known.
+ * make is used if it is a PNP id of three capitals, else the id is "GPN"; the name is the model,
+ * else the make, else "Guestpane", cut at 13 characters.
  */
 size_t gp_edid_write(const struct gp_monitor *monitor, uint8_t out[GP_EDID_SIZE_MAX]);
 

@@ -13,7 +13,7 @@
  */
 struct gp_format {
 	uint32_t virtio; // VIRTIO_GPU_FORMAT_*
-	uint32_t drm;    // DRM_FORMAT_*
+	uint32_t drm; // DRM_FORMAT_*
 	uint32_t bytes_per_pixel;
 	bool has_alpha;
 	const char *name; // of the fourcc, "XR24"
@@ -27,7 +27,8 @@ const struct gp_format *gp_formats(size_t *count);
 
 /**
  * Whether a linear picture fits: stride is enough for width, and offset + stride × (height - 1) +
- * width × bytes per pixel does not exceed size. All in bytes or pixels; overflow is "no".
+ * width × bytes per pixel does not exceed size. All in bytes or pixels; overflow and
+ * empty pictures are "no".
  */
 bool gp_format_fits(const struct gp_format *format, uint32_t width, uint32_t height,
 	uint32_t offset, uint32_t stride, uint64_t size);

@@ -3,18 +3,20 @@
 
 #include <stdarg.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /**
- * Log lines on stderr: time since start, level, message. A line is written once, where the cause
- * is known. errno is the same after a call as before it.
+ * Log lines on stderr: "program: seconds.micros L message", with L one of E, W, I and D. A line is
+ * written once, where the cause is known, with one write(2); control characters in it are escaped.
+ * errno is the same after a call as before it.
  */
 
 enum gp_log_level {
 	GP_LOG_SILENT = 0,
 	GP_LOG_ERROR = 1, // something asked for does not happen
-	GP_LOG_WARN = 2,  // it happens in a lesser way, or somebody misbehaved
-	GP_LOG_INFO = 3,  // life of the program; the default
+	GP_LOG_WARN = 2, // it happens in a lesser way, or somebody misbehaved
+	GP_LOG_INFO = 3, // life of the program; the default
 	GP_LOG_DEBUG = 4,
 };
 
@@ -34,13 +36,20 @@ void gp_log(enum gp_log_level level, const char *fmt, ...) __attribute__((format
 #define gp_error_errno(fmt, ...) gp_log(GP_LOG_ERROR, fmt ": %m", ##__VA_ARGS__)
 
 /**
+ * Copies text into out (size at least 1) as something that can be shown: control characters and
+ * bytes that are not UTF-8 become \xNN. What does not fit is cut at a character. Log messages get
+ * this treatment already. Returns the length.
+ */
+size_t gp_escape(char *out, size_t size, const char *text);
+
+/**
  * A limit for lines that a guest or client can provoke: `burst` lines at once, then one line in
  * `interval_ns`. Initialise with zeros and the two values.
  */
 struct gp_log_limit {
 	uint32_t burst;
 	uint64_t interval_ns;
-	uint64_t next_ns;    // time at which the next line is allowed
+	uint64_t next_ns; // time at which the next line is allowed
 	uint64_t suppressed; // lines swallowed since the last one that was let through
 	uint32_t used;
 };

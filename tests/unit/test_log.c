@@ -1,0 +1,181 @@
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "common/log.h"
+
+/* Standard error is a datagram socket while a test logs: one write(2) is one message. */
+static int stderr_saved, lines_fd;
+
+static int setup(void **state) {
+	int fds[2];
+	assert_int_equal(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, fds), 0);
+	lines_fd = fds[0];
+	stderr_saved = dup(STDERR_FILENO);
+	dup2(fds[1], STDERR_FILENO);
+	close(fds[1]);
+	gp_log_init("test", GP_LOG_INFO);
+	return 0;
+}
+
+static int teardown(void **state) {
+	dup2(stderr_saved, STDERR_FILENO);
+	close(stderr_saved);
+	close(lines_fd);
+	return 0;
+}
+
+/* Takes one write and returns the text after the level, without the newline; NULL: none. */
+static const char *next_message(char level) {
+	static char line[4096];
+	unsigned seconds, micros;
+	int head = 0;
+	char letter = 0;
+	ssize_t n = recv(lines_fd, line, sizeof(line) - 1, MSG_DONTWAIT);
+	if (n == -1) {
+		return NULL;
+	}
+	assert_true(n > 0 && line[n - 1] == '\n');
+	line[n - 1] = '\0';
+	assert_null(strchr(line, '\n'));
+	assert_int_equal(sscanf(line, "test: %u.%6u %c %n", &seconds, &micros, &letter, &head), 3);
+	assert_true(head > 0 && seconds < 10);
+	assert_int_equal(letter, level);
+	return line + head;
+}
+
+static void test_levels(void **state) {
+	gp_error("one %d", 1);
+	gp_warn("two");
+	gp_info("three");
+	gp_debug("four");
+	assert_string_equal(next_message('E'), "one 1");
+	assert_string_equal(next_message('W'), "two");
+	assert_string_equal(next_message('I'), "three");
+	assert_null(next_message('D'));
+	assert_int_equal(gp_log_level(), GP_LOG_INFO);
+	gp_log_init("test", GP_LOG_DEBUG);
+	gp_debug("five");
+	assert_string_equal(next_message('D'), "five");
+	gp_log_init("test", GP_LOG_SILENT);
+	gp_error("six");
+	assert_null(next_message('E'));
+}
+
+static void test_errno(void **state) {
+	errno = ENOSPC;
+	gp_error_errno("cannot %s", "write");
+	assert_int_equal(errno, ENOSPC);
+	assert_string_equal(next_message('E'), "cannot write: No space left on device");
+	errno = EPROTO;
+	gp_debug("not shown");
+	assert_int_equal(errno, EPROTO);
+}
+
+static void test_errno_kept_if_write_fails(void **state) {
+	close(STDERR_FILENO);
+	errno = EPROTO;
+	gp_error("nobody reads this");
+	assert_int_equal(errno, EPROTO);
+}
+
+static void test_escapes_message(void **state) {
+	gp_warn("guest '%s'", "a\nb\x1b[31m\x7f");
+	assert_string_equal(next_message('W'), "guest 'a\\x0ab\\x1b[31m\\x7f'");
+}
+
+static void test_long_message(void **state) {
+	static char text[5000];
+	memset(text, '\x01', sizeof(text) - 1);
+	gp_error("%s", text);
+	const char *message = next_message('E');
+	assert_non_null(message);
+	assert_true(strlen(message) > 1000);
+	memset(text, 'y', sizeof(text) - 1);
+	gp_error("%s", text);
+	assert_int_equal(strspn(next_message('E'), "y"), 1023);
+}
+
+static void test_escape(void **state) {
+	static const struct {
+		const char *in, *out;
+	} rows[] = {
+		{"", ""},
+		{"plain ~ text", "plain ~ text"},
+		{"tab\tcr\r", "tab\\x09cr\\x0d"},
+		{"gr\xc3\xbc\xc3\x9f", "gr\xc3\xbc\xc3\x9f"}, // 2 bytes
+		{"\xe2\x82\xac \xf0\x9f\x96\xa5", "\xe2\x82\xac \xf0\x9f\x96\xa5"}, // 3 and 4
+		{"\xc2\xa0", "\xc2\xa0"},
+		{"\xc2\x9b", "\\xc2\\x9b"}, // C1: a terminal's CSI
+		{"\xe0\x82\x9b", "\\xe0\\x82\\x9b"}, // the same, overlong
+		{"\xf0\x80\x82\x9b", "\\xf0\\x80\\x82\\x9b"},
+		{"\xc0\x8a", "\\xc0\\x8a"}, // an overlong newline
+		{"\x9b", "\\x9b"},
+		{"\xff", "\\xff"},
+		{"\xc3", "\\xc3"}, // cut
+		{"\xe2\x82", "\\xe2\\x82"},
+		{"\xe2\x82z", "\\xe2\\x82z"},
+	};
+	char out[64];
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		assert_int_equal(gp_escape(out, sizeof(out), rows[i].in), strlen(rows[i].out));
+		assert_string_equal(out, rows[i].out);
+	}
+}
+
+static void test_escape_cuts(void **state) {
+	char out[6] = "?????";
+	assert_int_equal(gp_escape(out, 1, "abc"), 0);
+	assert_string_equal(out, "");
+	assert_int_equal(gp_escape(out, 4, "abc"), 3);
+	assert_int_equal(gp_escape(out, 4, "abcd"), 3);
+	assert_string_equal(out, "abc");
+	assert_int_equal(gp_escape(out, 5, "ab\x01"), 2); // no half escape
+	assert_int_equal(gp_escape(out, 4, "ab\xc3\xbc"), 2); // no half character
+	assert_string_equal(out, "ab");
+	assert_int_equal(gp_escape(out, 5, "ab\xc3\xbc"), 4);
+}
+
+static void test_limit(void **state) {
+	struct gp_log_limit limit = {.burst = 2, .interval_ns = UINT64_C(3600) * 1000000000};
+	uint64_t suppressed = 99;
+
+	assert_true(gp_log_limit_pass(&limit, &suppressed));
+	assert_int_equal(suppressed, 0);
+	assert_true(gp_log_limit_pass(&limit, &suppressed));
+	for (int i = 0; i < 5; i++) {
+		assert_false(gp_log_limit_pass(&limit, &suppressed));
+	}
+	limit.next_ns = 0; // an hour later
+	assert_true(gp_log_limit_pass(&limit, &suppressed));
+	assert_int_equal(suppressed, 5);
+	assert_false(gp_log_limit_pass(&limit, &suppressed));
+	limit.next_ns = 0;
+	assert_true(gp_log_limit_pass(&limit, &suppressed));
+	assert_int_equal(suppressed, 1);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void) {
+	const struct CMUnitTest tests[] = {
+		TEST(test_levels),
+		TEST(test_errno),
+		TEST(test_errno_kept_if_write_fails),
+		TEST(test_escapes_message),
+		TEST(test_long_message),
+		cmocka_unit_test(test_escape),
+		cmocka_unit_test(test_escape_cuts),
+		cmocka_unit_test(test_limit),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
