@@ -1,0 +1,365 @@
+#include "vmm-bridge/bridge_internal.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+#include <wayland-server-core.h>
+
+#include "common/control.h"
+#include "common/fd.h"
+
+#define QUEUES 2
+
+/* gp_gpu_ops: the device speaks. */
+
+static void handle_scanout_set(void *data, uint32_t scanout, struct gp_resource *resource,
+	const struct gp_framebuffer *fb) {
+	struct gp_bridge *bridge = data;
+	gp_presenter_set(&bridge->presenter, scanout, resource, fb);
+}
+
+static void handle_scanout_disable(void *data, uint32_t scanout) {
+	struct gp_bridge *bridge = data;
+	gp_presenter_disable(&bridge->presenter, scanout);
+}
+
+static bool handle_scanout_flush(void *data, uint32_t scanout, const struct gp_rect *damage) {
+	struct gp_bridge *bridge = data;
+	return gp_presenter_flush(&bridge->presenter, scanout, damage);
+}
+
+static bool handle_resource_revoke(
+	void *data, struct gp_resource *resource, uint64_t token, bool wait) {
+	struct gp_bridge *bridge = data;
+	return gp_presenter_revoke(&bridge->presenter, resource, token, wait);
+}
+
+static void handle_cursor_set(
+	void *data, uint32_t scanout, const void *pixels, uint32_t hot_x, uint32_t hot_y) {
+	struct gp_bridge *bridge = data;
+	gp_client_cursor(bridge->client, scanout, pixels, hot_x, hot_y);
+}
+
+static void handle_cursor_move(void *data, uint32_t scanout, int32_t x, int32_t y) {
+	struct gp_bridge *bridge = data;
+	gp_client_move_cursor(bridge->client, scanout, x, y);
+}
+
+static void handle_gpu_config_changed(void *data) {
+	struct gp_bridge *bridge = data;
+	gp_vhost_device_config_changed(bridge->vhost);
+}
+
+static void handle_wake_at(void *data, uint64_t time_ns) {
+	struct gp_bridge *bridge = data;
+	struct itimerspec when = {
+		.it_value.tv_sec = (time_t)(time_ns / 1000000000),
+		.it_value.tv_nsec = (long)(time_ns % 1000000000),
+	};
+	if (timerfd_settime(bridge->timer_fd, TFD_TIMER_ABSTIME, &when, NULL) != 0) {
+		gp_error_errno("timerfd_settime");
+	}
+}
+
+static void handle_push(void *data, unsigned queue, uint16_t head, uint32_t written) {
+	struct gp_bridge *bridge = data;
+	gp_vhost_device_push(bridge->vhost, queue, head, written);
+}
+
+static const struct gp_gpu_ops gpu_ops = {
+	.scanout_set = handle_scanout_set,
+	.scanout_disable = handle_scanout_disable,
+	.scanout_flush = handle_scanout_flush,
+	.resource_revoke = handle_resource_revoke,
+	.cursor_set = handle_cursor_set,
+	.cursor_move = handle_cursor_move,
+	.config_changed = handle_gpu_config_changed,
+	.wake_at = handle_wake_at,
+	.push = handle_push,
+};
+
+static int handle_timer(int fd, uint32_t mask, void *data) {
+	struct gp_bridge *bridge = data;
+	uint64_t expirations;
+	if (read(fd, &expirations, sizeof(expirations)) > 0) {
+		gp_gpu_dispatch(bridge->gpu, gp_now_ns());
+	}
+	return 0;
+}
+
+/* gp_vhost_ops: the VMM and the guest's driver speak. */
+
+static void handle_queue_kick(void *data, unsigned queue) {
+	struct gp_bridge *bridge = data;
+	while (gp_vhost_device_pop(bridge->vhost, queue, &bridge->chain) > 0) {
+		gp_gpu_handle(bridge->gpu, queue, &bridge->chain, gp_now_ns());
+	}
+}
+
+static void handle_queue_drain(void *data, unsigned queue) {
+	struct gp_bridge *bridge = data;
+	if (bridge->gpu != NULL) { // it could not be made
+		gp_gpu_drain(bridge->gpu, queue);
+	}
+}
+
+/* All that the guest has made is void. The compositor shows nothing of it again. */
+static void handle_reset(void *data) {
+	struct gp_bridge *bridge = data;
+	if (bridge->gpu == NULL) {
+		return;
+	}
+	gp_gpu_reset(bridge->gpu);
+	for (uint32_t i = 0; i < bridge->options->n_scanouts; i++) {
+		gp_client_cursor(bridge->client, i, NULL, 0, 0);
+	}
+	if (bridge->ran) {
+		gp_client_next_generation(bridge->client);
+		bridge->ran = false;
+	}
+}
+
+static void handle_state(void *data, enum gp_vhost_state state) {
+	static const enum gp_guest_state guest_states[] = {
+		[GP_VHOST_WAITING] = GP_GUEST_GONE, // there was one: this is a change
+		[GP_VHOST_CONNECTED] = GP_GUEST_WAITING,
+		[GP_VHOST_RUNNING] = GP_GUEST_RUNNING,
+		[GP_VHOST_PAUSED] = GP_GUEST_PAUSED,
+	};
+	struct gp_bridge *bridge = data;
+	bridge->ran = bridge->ran || state == GP_VHOST_RUNNING;
+	gp_client_set_state(bridge->client, guest_states[state]);
+}
+
+static void handle_memory_removed(void *data, struct gp_memory_object *object) {
+	struct gp_bridge *bridge = data;
+	gp_gpu_memory_removed(bridge->gpu, object);
+	gp_presenter_wait_revoked(&bridge->presenter);
+}
+
+static void handle_get_config(void *data, uint32_t offset, uint32_t size, uint8_t *out) {
+	struct gp_bridge *bridge = data;
+	gp_gpu_get_config(bridge->gpu, offset, size, out);
+}
+
+static void handle_set_config(void *data, uint32_t offset, uint32_t size, const uint8_t *bytes) {
+	struct gp_bridge *bridge = data;
+	gp_gpu_set_config(bridge->gpu, offset, size, bytes);
+}
+
+static const struct gp_vhost_ops vhost_ops = {
+	.queue_kick = handle_queue_kick,
+	.queue_drain = handle_queue_drain,
+	.reset = handle_reset,
+	.state = handle_state,
+	.memory_removed = handle_memory_removed,
+	.get_config = handle_get_config,
+	.set_config = handle_set_config,
+};
+
+/* gp_client_ops: the compositor speaks. */
+
+static void handle_connected(void *data) {
+	struct gp_bridge *bridge = data;
+	gp_presenter_connected(&bridge->presenter);
+}
+
+static void handle_disconnected(void *data) {
+	struct gp_bridge *bridge = data;
+	gp_presenter_disconnected(&bridge->presenter);
+	for (uint32_t i = 0; i < bridge->options->n_scanouts; i++) {
+		snprintf(bridge->scanouts[i].way, sizeof(bridge->scanouts[i].way), "none");
+		bridge->scanouts[i].way_reason[0] = '\0';
+	}
+}
+
+static void handle_monitor(void *data, uint32_t scanout, const struct gp_monitor *monitor) {
+	struct gp_bridge *bridge = data;
+	struct gp_bridge_scanout *changed = &bridge->scanouts[scanout];
+	changed->monitor_changed = true;
+	changed->monitor_connected = monitor != NULL;
+	if (monitor == NULL) {
+		return;
+	}
+	changed->monitor = *monitor;
+	if (bridge->options->mode_set) {
+		changed->monitor.modes[0] = bridge->options->mode;
+		changed->monitor.n_modes = 1;
+	}
+}
+
+static void handle_visibility(void *data, uint32_t scanout, bool visible) {
+	struct gp_bridge *bridge = data;
+	gp_presenter_visibility(&bridge->presenter, scanout, visible);
+}
+
+static void handle_way(void *data, uint32_t scanout, const char *way, const char *reason) {
+	struct gp_bridge *bridge = data;
+	struct gp_bridge_scanout *changed = &bridge->scanouts[scanout];
+	snprintf(changed->way, sizeof(changed->way), "%s", way);
+	snprintf(changed->way_reason, sizeof(changed->way_reason), "%s", reason);
+}
+
+static void handle_released(void *data, void *user, struct gp_buffer *buffer) {
+	struct gp_bridge *bridge = data;
+	gp_presenter_released(&bridge->presenter, buffer);
+}
+
+static void handle_failed(
+	void *data, void *user, struct gp_buffer *buffer, bool lasting, const char *message) {
+	struct gp_bridge *bridge = data;
+	gp_presenter_failed(&bridge->presenter, user, buffer, lasting, message);
+}
+
+static void handle_revoked(void *data, void *user) {
+	struct gp_bridge *bridge = data;
+	gp_presenter_revoked(&bridge->presenter, user);
+}
+
+static const struct gp_client_ops client_ops = {
+	.connected = handle_connected,
+	.disconnected = handle_disconnected,
+	.monitor = handle_monitor,
+	.visibility = handle_visibility,
+	.way = handle_way,
+	.released = handle_released,
+	.failed = handle_failed,
+	.revoked = handle_revoked,
+};
+
+/* Tells the device what the compositor has said meanwhile. */
+static void settle(struct gp_bridge *bridge) {
+	uint64_t now_ns = gp_now_ns(), token;
+	uint32_t scanout, resource_id;
+	gp_presenter_settle(&bridge->presenter);
+	for (uint32_t i = 0; i < bridge->options->n_scanouts; i++) {
+		struct gp_bridge_scanout *changed = &bridge->scanouts[i];
+		if (changed->monitor_changed) {
+			changed->monitor_changed = false;
+			gp_gpu_set_monitor(bridge->gpu, i,
+				changed->monitor_connected ? &changed->monitor : NULL);
+		}
+	}
+	while (gp_presenter_take_ready(&bridge->presenter, &scanout)) {
+		gp_gpu_scanout_ready(bridge->gpu, scanout, now_ns);
+	}
+	while (gp_presenter_take_revoked(&bridge->presenter, &resource_id, &token)) {
+		gp_gpu_resource_revoked(bridge->gpu, resource_id, token, now_ns);
+	}
+}
+
+bool gp_bridge_dispatch(struct gp_bridge *bridge) {
+	settle(bridge);
+	gp_vhost_device_flush(bridge->vhost);
+	gp_client_flush(bridge->client);
+	if (wl_event_loop_dispatch(bridge->loop, -1) < 0 && errno != EINTR) {
+		gp_error_errno("cannot wait for events");
+		return false;
+	}
+	return true;
+}
+
+bool gp_bridge_finished(const struct gp_bridge *bridge) {
+	return gp_vhost_device_finished(bridge->vhost);
+}
+
+static bool create_timer(struct gp_bridge *bridge) {
+	bridge->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (bridge->timer_fd >= 0) {
+		bridge->timer = wl_event_loop_add_fd(
+			bridge->loop, bridge->timer_fd, WL_EVENT_READABLE, handle_timer, bridge);
+	}
+	if (bridge->timer == NULL) {
+		gp_error_errno("cannot make a timer");
+	}
+	return bridge->timer != NULL;
+}
+
+static bool create_client(struct gp_bridge *bridge) {
+	const struct gp_options *options = bridge->options;
+	struct gp_client_options client_options = {
+		.socket = options->display,
+		.name = options->name,
+		.n_scanouts = options->n_scanouts,
+	};
+	for (size_t i = 0; i < sizeof(client_options.uuid); i++) {
+		client_options.uuid[i] = options->uuid[i];
+	}
+	bridge->client = gp_client_create(bridge->loop, &client_options, &client_ops, bridge);
+	gp_presenter_init(
+		&bridge->presenter, &bridge->exporter, bridge->client, options->n_scanouts);
+	return bridge->client != NULL;
+}
+
+static bool create_device(struct gp_bridge *bridge, struct gp_options *options) {
+	struct gp_vhost_info info = {.features = gp_gpu_features(), .n_queues = QUEUES};
+	bridge->vhost = gp_vhost_device_create(bridge->loop, options->socket_path,
+		gp_fd_take(&options->fd), &info, &vhost_ops, bridge);
+	if (bridge->vhost == NULL) {
+		return false;
+	}
+	bridge->gpu = gp_gpu_create(&gpu_ops, bridge, gp_vhost_device_memory(bridge->vhost),
+		options->n_scanouts, &options->mode);
+	if (bridge->gpu == NULL) {
+		gp_error_errno("cannot make the device");
+	}
+	return bridge->gpu != NULL;
+}
+
+/* A picture is worth more than its state: a default path that cannot be used is only told. */
+static bool create_control(struct gp_bridge *bridge) {
+	const struct gp_options *options = bridge->options;
+	if (options->control_path != NULL) {
+		bridge->control = gp_control_create(
+			bridge->loop, options->control_path, gp_bridge_status, bridge);
+	}
+	return bridge->control != NULL || !options->control_set;
+}
+
+struct gp_bridge *gp_bridge_create(struct wl_event_loop *loop, struct gp_options *options) {
+	struct gp_bridge *bridge = calloc(1, sizeof(*bridge));
+	if (bridge == NULL) {
+		gp_error_errno("cannot start");
+		gp_fd_close(&options->fd);
+		return NULL;
+	}
+	bridge->options = options;
+	bridge->loop = loop;
+	bridge->timer_fd = -1;
+	gp_exporter_init(&bridge->exporter, options->force_copy);
+	for (uint32_t i = 0; i < GP_GPU_SCANOUTS_MAX; i++) {
+		snprintf(bridge->scanouts[i].way, sizeof(bridge->scanouts[i].way), "none");
+	}
+	if (create_timer(bridge) && create_client(bridge) && create_device(bridge, options) &&
+		create_control(bridge)) {
+		return bridge;
+	}
+	gp_fd_close(&options->fd);
+	gp_bridge_destroy(bridge);
+	return NULL;
+}
+
+void gp_bridge_destroy(struct gp_bridge *bridge) {
+	if (bridge == NULL) {
+		return;
+	}
+	gp_control_destroy(bridge->control);
+	if (bridge->gpu != NULL) {
+		gp_vhost_device_disconnect(bridge->vhost);
+		gp_gpu_destroy(bridge->gpu);
+		bridge->gpu = NULL;
+	}
+	gp_vhost_device_destroy(bridge->vhost);
+	if (bridge->client != NULL) {
+		gp_client_destroy(bridge->client);
+		gp_presenter_finish(&bridge->presenter);
+	}
+	gp_exporter_finish(&bridge->exporter);
+	if (bridge->timer != NULL) {
+		wl_event_source_remove(bridge->timer);
+	}
+	gp_fd_close(&bridge->timer_fd);
+	free(bridge);
+}

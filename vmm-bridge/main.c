@@ -1,0 +1,66 @@
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <wayland-server-core.h>
+
+#include "vmm-bridge/bridge.h"
+#include "vmm-bridge/virtio/guest_memory.h"
+
+#define EXIT_USAGE 2
+
+static int handle_signal(int signal_number, void *data) {
+	bool *running = data;
+	gp_info("ended by signal %d", signal_number);
+	*running = false;
+	return 0;
+}
+
+static int run(struct wl_event_loop *loop, struct gp_options *options) {
+	bool running = true;
+	struct wl_event_source *terminate =
+		wl_event_loop_add_signal(loop, SIGTERM, handle_signal, &running);
+	struct wl_event_source *interrupt =
+		wl_event_loop_add_signal(loop, SIGINT, handle_signal, &running);
+	if (terminate == NULL || interrupt == NULL) {
+		gp_error_errno("cannot handle signals");
+		return EXIT_FAILURE;
+	}
+	struct gp_bridge *bridge = gp_bridge_create(loop, options);
+	bool ok = bridge != NULL;
+	while (ok && running && !gp_bridge_finished(bridge)) {
+		ok = gp_bridge_dispatch(bridge);
+	}
+	gp_bridge_destroy(bridge);
+	wl_event_source_remove(terminate);
+	wl_event_source_remove(interrupt);
+	return ok ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+int main(int argc, char *argv[]) {
+	struct gp_options options;
+	switch (gp_options_parse(&options, argc, argv)) {
+	case GP_OPTIONS_DONE:
+		return EXIT_SUCCESS;
+	case GP_OPTIONS_USAGE:
+		return EXIT_USAGE;
+	case GP_OPTIONS_RUN:
+		break;
+	}
+	gp_log_init("guestpane-bridge", options.log_level);
+	signal(SIGPIPE, SIG_IGN);
+	/* Nothing that a guest makes of this process gets rights that it does not have. */
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
+		gp_warn("cannot give up new privileges: %m");
+	}
+	if (!gp_guest_memory_guard()) {
+		return EXIT_FAILURE;
+	}
+	struct wl_event_loop *loop = wl_event_loop_create();
+	if (loop == NULL) {
+		gp_error_errno("cannot make an event loop");
+		return EXIT_FAILURE;
+	}
+	int status = run(loop, &options);
+	wl_event_loop_destroy(loop);
+	return status;
+}

@@ -9,7 +9,8 @@
 
 /**
  * A virtio-gpu driver over the front end. Each command returns the response type
- * (VIRTIO_GPU_RESP_*), or 0 if none came within 2 s.
+ * (VIRTIO_GPU_RESP_*), or 0 if none came within 2 s. Answers to earlier gg_send that come while it
+ * waits are dropped.
  */
 
 struct gg_blob {
@@ -19,7 +20,7 @@ struct gg_blob {
 };
 
 uint32_t gg_command(struct fe *fe, const void *cmd, size_t size, void *resp, size_t resp_size);
-/* Sends and does not wait: the head, or -1. Fenced if fence_id is not 0. */
+/* Sends a command, as it is, and does not wait: the head, or -1. Wait with fe_wait_used. */
 int gg_send(struct fe *fe, const void *cmd, size_t size);
 
 uint32_t gg_create_2d(struct fe *fe, uint32_t id, uint32_t format, uint32_t w, uint32_t h);
@@ -29,8 +30,7 @@ uint32_t gg_attach_pages(struct fe *fe, uint32_t id, const uint64_t *gpas, uint3
 uint32_t gg_detach(struct fe *fe, uint32_t id);
 uint32_t gg_unref(struct fe *fe, uint32_t id);
 uint32_t gg_transfer(struct fe *fe, uint32_t id, const struct gp_rect *rect, uint64_t offset);
-uint32_t gg_set_scanout(
-	struct fe *fe, uint32_t scanout, uint32_t id, const struct gp_rect *rect);
+uint32_t gg_set_scanout(struct fe *fe, uint32_t scanout, uint32_t id, const struct gp_rect *rect);
 /* Allocates size bytes of RAM and makes a blob of it, one entry. */
 uint32_t gg_create_blob(struct fe *fe, uint32_t id, uint64_t size, struct gg_blob *blob);
 uint32_t gg_create_blob_pages(

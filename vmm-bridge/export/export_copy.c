@@ -1,0 +1,102 @@
+#include "vmm-bridge/export/export_internal.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "common/checked.h"
+#include "common/fd.h"
+
+bool gp_export_copy_create(struct gp_exporter *exporter, const struct gp_extents *extents,
+	uint64_t size, struct gp_export *out, char *reason, size_t reason_size) {
+	int fd = gp_memfd_create_sealed("guestpane-copy", size);
+	if (fd < 0) {
+		snprintf(reason, reason_size, "no memory for a copy: %s", strerror(errno));
+		return false;
+	}
+	void *map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (map == MAP_FAILED) {
+		snprintf(reason, reason_size, "cannot map a copy: %s", strerror(errno));
+		gp_fd_close(&fd);
+		return false;
+	}
+	out->fd = fd;
+	out->size = size;
+	out->map = map;
+	return true;
+}
+
+/* A place in a list of extents that only moves forward, so that rows do not search from the start. */
+struct reader {
+	const struct gp_extents *extents;
+	size_t index;
+	uint64_t start; // of the extent at index, in the concatenation
+};
+
+/* The bytes at offset in this process and how many follow; NULL for memory that is not mapped. */
+static const uint8_t *reader_seek(struct reader *reader, uint64_t offset, uint64_t *available) {
+	const struct gp_extents *extents = reader->extents;
+	while (reader->index < extents->count &&
+		offset - reader->start >= extents->items[reader->index].length) {
+		reader->start += extents->items[reader->index].length;
+		reader->index++;
+	}
+	*available = 0;
+	if (reader->index == extents->count) {
+		return NULL;
+	}
+	const struct gp_extent *extent = &extents->items[reader->index];
+	const struct gp_memory_object *object = extent->object;
+	uint64_t inside = offset - reader->start;
+	*available = extent->length - inside;
+	if (object->map == NULL || !gp_range_inside(extent->offset, extent->length, object->size)) {
+		return NULL;
+	}
+	return object->map + extent->offset + inside;
+}
+
+/* Copies [start, end), in bytes of the concatenated extents, to the same place of the copy. */
+static uint64_t copy_range(
+	struct gp_export *export, struct reader *reader, uint64_t start, uint64_t end) {
+	uint64_t copied = 0;
+	while (start < end) {
+		uint64_t available;
+		const uint8_t *bytes = reader_seek(reader, start, &available);
+		if (available == 0) {
+			break;
+		}
+		uint64_t length = end - start < available ? end - start : available;
+		if (bytes != NULL) {
+			memcpy(export->map + start, bytes, length);
+			copied += length;
+		}
+		start += length;
+	}
+	return copied;
+}
+
+uint64_t gp_export_copy_rows(struct gp_exporter *exporter, struct gp_export *export,
+	const struct gp_extents *extents, uint64_t offset, uint64_t stride, uint32_t x_bytes,
+	uint32_t width_bytes, uint32_t y, uint32_t height) {
+	if (export->map == NULL) {
+		return 0;
+	}
+	if (width_bytes > stride) {
+		width_bytes = stride; // rows do not overlap: the reader moves forward only
+	}
+	uint64_t limit = export->size < extents->length ? export->size : extents->length;
+	struct reader reader = {.extents = extents};
+	uint64_t copied = 0;
+	for (uint32_t row = 0; row < height && width_bytes > 0; row++) {
+		uint64_t start, end;
+		if (!gp_mul_u64((uint64_t)y + row, stride, &start) ||
+			!gp_add_u64(start, offset, &start) || !gp_add_u64(start, x_bytes, &start) ||
+			!gp_add_u64(start, width_bytes, &end) || start >= limit) {
+			break;
+		}
+		copied += copy_range(export, &reader, start, end < limit ? end : limit);
+	}
+	exporter->bytes_copied += copied;
+	return copied;
+}

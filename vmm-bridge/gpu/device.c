@@ -1,0 +1,345 @@
+#include "vmm-bridge/gpu/device.h"
+
+#include <assert.h>
+#include <endian.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "vmm-bridge/gpu/call.h"
+
+#define ERROR_LOG_BURST 10
+#define ERROR_LOG_INTERVAL_NS 1000000000ull
+
+static const struct {
+	uint32_t type;
+	gp_gpu_handler handler;
+	size_t response_size;
+} handlers[] = {
+	{VIRTIO_GPU_CMD_GET_DISPLAY_INFO, gp_gpu_get_display_info,
+		sizeof(struct virtio_gpu_resp_display_info)},
+	{VIRTIO_GPU_CMD_GET_EDID, gp_gpu_get_edid, sizeof(struct virtio_gpu_resp_edid)},
+	{VIRTIO_GPU_CMD_RESOURCE_CREATE_2D, gp_gpu_create_2d, 0},
+	{VIRTIO_GPU_CMD_RESOURCE_CREATE_BLOB, gp_gpu_create_blob, 0},
+	{VIRTIO_GPU_CMD_RESOURCE_UNREF, gp_gpu_unref, 0},
+	{VIRTIO_GPU_CMD_RESOURCE_ATTACH_BACKING, gp_gpu_attach_backing, 0},
+	{VIRTIO_GPU_CMD_RESOURCE_DETACH_BACKING, gp_gpu_detach_backing, 0},
+	{VIRTIO_GPU_CMD_TRANSFER_TO_HOST_2D, gp_gpu_transfer, 0},
+	{VIRTIO_GPU_CMD_SET_SCANOUT, gp_gpu_set_scanout, 0},
+	{VIRTIO_GPU_CMD_SET_SCANOUT_BLOB, gp_gpu_set_scanout_blob, 0},
+	{VIRTIO_GPU_CMD_RESOURCE_FLUSH, gp_gpu_flush, 0},
+	{VIRTIO_GPU_CMD_UPDATE_CURSOR, gp_gpu_update_cursor, 0},
+	{VIRTIO_GPU_CMD_MOVE_CURSOR, gp_gpu_move_cursor, 0},
+};
+
+uint64_t gp_gpu_features(void) {
+	return 1ull << VIRTIO_GPU_F_EDID | 1ull << VIRTIO_GPU_F_RESOURCE_BLOB;
+}
+
+struct gp_gpu *gp_gpu_create(const struct gp_gpu_ops *ops, void *data,
+	const struct gp_guest_memory *memory, uint32_t n_scanouts, const struct gp_mode *mode) {
+	assert(n_scanouts >= 1 && n_scanouts <= GP_GPU_SCANOUTS_MAX);
+	struct gp_gpu *gpu = calloc(1, sizeof(*gpu));
+	if (gpu == NULL) {
+		return NULL;
+	}
+	gpu->ops = ops;
+	gpu->data = data;
+	gpu->memory = memory;
+	gpu->error_log.burst = ERROR_LOG_BURST;
+	gpu->error_log.interval_ns = ERROR_LOG_INTERVAL_NS;
+	gp_fences_init(&gpu->fences, ops, data);
+	gp_displays_init(&gpu->displays, n_scanouts, mode);
+	for (uint32_t i = 0; i < n_scanouts; i++) {
+		gp_scanout_init(&gpu->scanouts[i], ops, data, i, mode->refresh_mhz);
+	}
+	struct gp_monitor monitor = {.modes = {*mode}, .n_modes = 1};
+	gp_displays_set(&gpu->displays, 0, &monitor);
+	gpu->displays.events = 0;
+	return gpu;
+}
+
+/* Tells the outside when to call gp_gpu_dispatch, if that is another time than before. */
+static void update_wake(struct gp_gpu *gpu) {
+	uint64_t wake_ns = UINT64_MAX;
+	for (uint32_t i = 0; i < gpu->displays.count; i++) {
+		uint64_t ns = gp_scanout_deadline(&gpu->scanouts[i]);
+		wake_ns = ns < wake_ns ? ns : wake_ns;
+	}
+	if (wake_ns == UINT64_MAX) {
+		wake_ns = 0;
+	}
+	if (wake_ns != gpu->wake_ns) {
+		gpu->wake_ns = wake_ns;
+		gpu->ops->wake_at(gpu->data, wake_ns);
+	}
+}
+
+/* Takes everything of the guest away from the outside, then frees it. */
+static void drop_guest_state(struct gp_gpu *gpu) {
+	for (uint32_t i = 0; i < gpu->displays.count; i++) {
+		gp_scanout_disable(&gpu->scanouts[i]);
+		gp_scanout_finish(&gpu->scanouts[i]);
+	}
+	gp_fences_finish(&gpu->fences);
+	for (size_t i = 0; i < gpu->resources.count; i++) {
+		struct gp_resource *resource = gpu->resources.items[i];
+		if (resource->outside != NULL) {
+			gpu->ops->resource_revoke(gpu->data, resource, 0, true);
+		}
+	}
+	gp_resources_finish(&gpu->resources);
+	update_wake(gpu);
+}
+
+void gp_gpu_destroy(struct gp_gpu *gpu) {
+	if (gpu == NULL) {
+		return;
+	}
+	drop_guest_state(gpu);
+	free(gpu);
+}
+
+void gp_gpu_reset(struct gp_gpu *gpu) {
+	drop_guest_state(gpu);
+	gp_gpu_reset_cursors(gpu);
+	gpu->displays.events = 0;
+}
+
+uint32_t gp_gpu_call_refuse(struct gp_gpu_call *call, uint32_t code, const char *fmt, ...) {
+	struct gp_gpu *gpu = call->gpu;
+	uint64_t suppressed;
+	gpu->guest_errors++;
+	if (!gp_log_limit_pass(&gpu->error_log, &suppressed)) {
+		return code;
+	}
+	char cause[256];
+	va_list args;
+	va_start(args, fmt);
+	vsnprintf(cause, sizeof(cause), fmt, args);
+	va_end(args);
+	gp_warn("guest: %s (0x%x): %s", gp_gpu_command_name(call->command.type), call->command.type,
+		cause);
+	if (suppressed > 0) {
+		gp_warn("guest: %llu more errors were not logged", (unsigned long long)suppressed);
+	}
+	return code;
+}
+
+struct gp_fence *gp_gpu_call_hold(struct gp_gpu_call *call) {
+	if (call->fence == NULL) {
+		call->fence = gp_fence_create(&call->gpu->fences, call->queue, call->chain);
+	}
+	return call->fence;
+}
+
+struct gp_resource *gp_gpu_call_resource(struct gp_gpu_call *call, uint32_t id) {
+	struct gp_resource *resource = gp_resources_find(&call->gpu->resources, id);
+	if (resource == NULL) {
+		gp_gpu_call_refuse(
+			call, VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID, "no resource %u", id);
+	}
+	return resource;
+}
+
+bool gp_gpu_is_on_scanout(const struct gp_gpu *gpu, uint32_t resource_id) {
+	for (uint32_t i = 0; i < gpu->displays.count; i++) {
+		if (gpu->scanouts[i].resource_id == resource_id) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Decodes and runs the command. Returns the type of the answer, and its size if it is no error. */
+static uint32_t run(struct gp_gpu_call *call, size_t *response_size) {
+	bool cursor_queue = call->queue == GP_GPU_QUEUE_CURSOR;
+	uint32_t error = gp_gpu_decode(call->chain, cursor_queue, &call->command);
+	if (error != 0) {
+		return gp_gpu_call_refuse(call, error,
+			"not supported on this queue, too short, or too many entries (%llu bytes)",
+			(unsigned long long)call->chain->out_size);
+	}
+	for (size_t i = 0; i < sizeof(handlers) / sizeof(handlers[0]); i++) {
+		if (handlers[i].type == call->command.type) {
+			uint32_t code = handlers[i].handler(call);
+			if (code < VIRTIO_GPU_RESP_ERR_UNSPEC && handlers[i].response_size != 0) {
+				*response_size = handlers[i].response_size;
+			}
+			return code;
+		}
+	}
+	return gp_gpu_call_refuse(call, VIRTIO_GPU_RESP_ERR_UNSPEC, "not supported");
+}
+
+static void write_header(
+	const struct gp_gpu_call *call, uint32_t code, struct virtio_gpu_ctrl_hdr *hdr) {
+	hdr->type = htole32(code);
+	if (call->command.fence) {
+		hdr->flags = htole32(VIRTIO_GPU_FLAG_FENCE);
+		hdr->fence_id = htole64(call->command.fence_id);
+		hdr->ctx_id = htole32(call->command.ctx_id);
+	}
+}
+
+void gp_gpu_handle(
+	struct gp_gpu *gpu, unsigned queue, const struct gp_chain *chain, uint64_t now_ns) {
+	struct gp_gpu_call call = {.gpu = gpu, .queue = queue, .chain = chain, .now_ns = now_ns};
+	size_t size = sizeof(call.response.hdr);
+	gpu->commands++;
+	uint32_t code = run(&call, &size);
+	if (call.fence != NULL) {
+		write_header(&call, code, &call.fence->hdr);
+		gp_fence_signal(call.fence);
+	} else {
+		write_header(&call, code, &call.response.hdr);
+		size_t written = gp_chain_write(chain, 0, &call.response, size);
+		gpu->ops->push(gpu->data, queue, chain->head, (uint32_t)written);
+	}
+	gp_gpu_command_finish(&call.command);
+	gp_gpu_dispatch(gpu, now_ns);
+}
+
+static void answer_now(struct gp_gpu *gpu, struct gp_fence *fence) {
+	for (uint32_t i = 0; i < gpu->displays.count; i++) {
+		gp_scanout_forget_fence(&gpu->scanouts[i], fence);
+	}
+	gp_fence_answer(fence);
+}
+
+void gp_gpu_drain(struct gp_gpu *gpu, unsigned queue) {
+	struct gp_fence *fence = TAILQ_FIRST(&gpu->fences.list);
+	while (fence != NULL) {
+		struct gp_fence *next = TAILQ_NEXT(fence, link);
+		if (fence->queue == queue) {
+			answer_now(gpu, fence);
+		}
+		fence = next;
+	}
+	update_wake(gpu);
+}
+
+/* Answers can no longer be written into the object, once this is over. */
+static void answer_in_object(struct gp_gpu *gpu, const struct gp_memory_object *object) {
+	struct gp_fence *fence = TAILQ_FIRST(&gpu->fences.list);
+	while (fence != NULL) {
+		struct gp_fence *next = TAILQ_NEXT(fence, link);
+		if (gp_fence_uses(fence, object)) {
+			answer_now(gpu, fence);
+		}
+		fence = next;
+	}
+}
+
+static void lose_backing(struct gp_gpu *gpu, struct gp_resource *resource) {
+	if (resource->blob) {
+		bool shown = false;
+		for (uint32_t i = 0; i < gpu->displays.count; i++) {
+			struct gp_scanout *scanout = &gpu->scanouts[i];
+			if (scanout->resource_id == resource->id) {
+				gp_scanout_hide(scanout);
+				shown = true;
+			}
+		}
+		if (shown || resource->outside != NULL) {
+			gpu->ops->resource_revoke(gpu->data, resource, 0, true);
+		}
+	}
+	gp_resource_detach(resource);
+	resource->lost = true;
+}
+
+void gp_gpu_memory_removed(struct gp_gpu *gpu, struct gp_memory_object *object) {
+	for (size_t i = 0; i < gpu->resources.count; i++) {
+		struct gp_resource *resource = gpu->resources.items[i];
+		if (gp_extents_use(&resource->backing, object)) {
+			gp_debug("resource %u lost its memory", resource->id);
+			lose_backing(gpu, resource);
+		}
+	}
+	answer_in_object(gpu, object);
+	update_wake(gpu);
+}
+
+void gp_gpu_dispatch(struct gp_gpu *gpu, uint64_t now_ns) {
+	for (uint32_t i = 0; i < gpu->displays.count; i++) {
+		gp_scanout_dispatch(&gpu->scanouts[i], now_ns);
+	}
+	update_wake(gpu);
+}
+
+void gp_gpu_scanout_ready(struct gp_gpu *gpu, uint32_t scanout, uint64_t now_ns) {
+	assert(scanout < gpu->displays.count);
+	gp_scanout_ready(&gpu->scanouts[scanout], now_ns);
+	gp_gpu_dispatch(gpu, now_ns);
+}
+
+void gp_gpu_resource_revoked(
+	struct gp_gpu *gpu, uint32_t resource_id, uint64_t token, uint64_t now_ns) {
+	gp_fences_revoked(&gpu->fences, resource_id, token);
+}
+
+void gp_gpu_set_monitor(struct gp_gpu *gpu, uint32_t scanout, const struct gp_monitor *monitor) {
+	assert(scanout < gpu->displays.count);
+	if (monitor != NULL) {
+		gp_pacer_set_refresh(&gpu->scanouts[scanout].pacer, monitor->modes[0].refresh_mhz);
+	}
+	if (gp_displays_set(&gpu->displays, scanout, monitor)) {
+		gpu->ops->config_changed(gpu->data);
+	}
+}
+
+void gp_gpu_get_config(struct gp_gpu *gpu, uint32_t offset, uint32_t size, uint8_t *out) {
+	gp_displays_read_config(&gpu->displays, offset, size, out);
+}
+
+void gp_gpu_set_config(struct gp_gpu *gpu, uint32_t offset, uint32_t size, const uint8_t *bytes) {
+	gp_displays_write_config(&gpu->displays, offset, size, bytes);
+}
+
+const char *gp_reply_cause_name(enum gp_reply_cause cause) {
+	static const char *const names[GP_REPLY_CAUSES] = {
+		[GP_REPLY_IMMEDIATE] = "immediate",
+		[GP_REPLY_RELEASE] = "release",
+		[GP_REPLY_SPACING] = "spacing",
+		[GP_REPLY_TIMEOUT] = "timeout",
+		[GP_REPLY_DRAIN] = "drain",
+	};
+	return cause < GP_REPLY_CAUSES ? names[cause] : "unknown";
+}
+
+void gp_gpu_get_info(const struct gp_gpu *gpu, struct gp_gpu_info *info) {
+	*info = (struct gp_gpu_info){
+		.n_scanouts = gpu->displays.count,
+		.n_resources = gpu->resources.count,
+		.host_bytes = gpu->resources.host_bytes,
+		.commands = gpu->commands,
+		.guest_errors = gpu->guest_errors,
+		.transferred = gpu->transferred,
+	};
+}
+
+void gp_gpu_get_scanout_info(
+	const struct gp_gpu *gpu, uint32_t scanout, struct gp_gpu_scanout_info *info) {
+	assert(scanout < gpu->displays.count);
+	const struct gp_scanout *from = &gpu->scanouts[scanout];
+	*info = (struct gp_gpu_scanout_info){
+		.enabled = from->resource_id != 0,
+		.connected = gpu->displays.items[scanout].connected,
+		.resource_id = from->resource_id,
+		.mode = gpu->displays.items[scanout].mode,
+		.flushes = from->n_flushes,
+	};
+	if (info->enabled) {
+		info->width = from->fb.rect.width;
+		info->height = from->fb.rect.height;
+		info->format = from->fb.format;
+	}
+	for (size_t i = 0; i < GP_REPLY_CAUSES; i++) {
+		info->replies[i] = from->replies[i];
+	}
+}
+
+struct gp_resource *gp_gpu_find_resource(struct gp_gpu *gpu, uint32_t id) {
+	return gp_resources_find(&gpu->resources, id);
+}

@@ -26,7 +26,7 @@ uint64_t gp_gpu_features(void);
 
 /**
  * memory is the VM's and must outlive the device. n_scanouts is 1 to 16; the first is connected
- * with the given mode, as are the others if all_connected. NULL: no memory.
+ * with the given mode, the others are not until gp_gpu_set_monitor. NULL: no memory.
  */
 struct gp_gpu *gp_gpu_create(const struct gp_gpu_ops *ops, void *data,
 	const struct gp_guest_memory *memory, uint32_t n_scanouts, const struct gp_mode *mode);
@@ -34,17 +34,35 @@ struct gp_gpu *gp_gpu_create(const struct gp_gpu_ops *ops, void *data,
 void gp_gpu_destroy(struct gp_gpu *gpu);
 
 /* Handles one chain of a queue; it is pushed now or later. */
-void gp_gpu_handle(struct gp_gpu *gpu, unsigned queue, const struct gp_chain *chain, uint64_t now_ns);
-/* Answers everything that is held back, at once (queue stops, C9). */
+void gp_gpu_handle(
+	struct gp_gpu *gpu, unsigned queue, const struct gp_chain *chain, uint64_t now_ns);
+/**
+ * Answers everything that is held back, at once (queue stops, C9). A revocation that an answer
+ * waited for goes on outside; gp_gpu_resource_revoked is ignored then.
+ */
 void gp_gpu_drain(struct gp_gpu *gpu, unsigned queue);
 /* The machine was reset: scanouts off, resources gone. Nothing may be in flight. */
 void gp_gpu_reset(struct gp_gpu *gpu);
-/* A region left the table: resources that use it lose their backing. */
+/**
+ * A region left the table: resources that use it lose their backing, after a revocation with wait.
+ * Scanouts that show them are disabled outside, and set again when the guest gives new backing
+ * (B8). Answers that would be written into the region are given now: it must still be mapped.
+ *
+ * Resources that the guest has detached or destroyed before are no longer known here: if their
+ * revocation is still under way, the caller waits for it.
+ */
 void gp_gpu_memory_removed(struct gp_gpu *gpu, struct gp_memory_object *object);
 
 /* The time that was asked for with wake_at has come. */
 void gp_gpu_dispatch(struct gp_gpu *gpu, uint64_t now_ns);
-/* Answers to gp_gpu_ops. */
+/**
+ * Answers to gp_gpu_ops. Each scanout_flush that returned true is followed by one
+ * gp_gpu_scanout_ready, in the order of the flushes, also where the flush was answered long ago
+ * (timeout) or needed no answer. After scanout_disable none is owed for earlier flushes. Lost ones
+ * are survived (see gpu/scanout.h), calls too many do nothing.
+ *
+ * Neither may be called from within a call of gp_gpu_ops, except resource_revoke.
+ */
 void gp_gpu_scanout_ready(struct gp_gpu *gpu, uint32_t scanout, uint64_t now_ns);
 void gp_gpu_resource_revoked(
 	struct gp_gpu *gpu, uint32_t resource_id, uint64_t token, uint64_t now_ns);
@@ -55,17 +73,20 @@ void gp_gpu_resource_revoked(
  */
 void gp_gpu_set_monitor(struct gp_gpu *gpu, uint32_t scanout, const struct gp_monitor *monitor);
 
-/* Configuration space (5.7.4), little endian; bytes beyond its end read as zero. */
+/**
+ * Configuration space (5.7.4), little endian; bytes beyond its end read as zero. Only events_clear
+ * can be written.
+ */
 void gp_gpu_get_config(struct gp_gpu *gpu, uint32_t offset, uint32_t size, uint8_t *out);
 void gp_gpu_set_config(struct gp_gpu *gpu, uint32_t offset, uint32_t size, const uint8_t *bytes);
 
 /* Why a flush was answered when it was. */
 enum gp_reply_cause {
-	GP_REPLY_IMMEDIATE,  // not shown, or no fence asked for
-	GP_REPLY_RELEASE,    // the replaced buffer was released, and the mode's rate allowed it
-	GP_REPLY_SPACING,    // held until the mode's rate allowed it
-	GP_REPLY_TIMEOUT,    // 40 ms have passed without a release
-	GP_REPLY_DRAIN,      // the queue stopped
+	GP_REPLY_IMMEDIATE, // not shown, no fence asked for, or nothing to wait for
+	GP_REPLY_RELEASE, // the replaced buffer was released, and the mode's rate allowed it
+	GP_REPLY_SPACING, // held until the mode's rate allowed it
+	GP_REPLY_TIMEOUT, // 40 ms have passed without a release
+	GP_REPLY_DRAIN, // the queue stopped
 	GP_REPLY_CAUSES,
 };
 const char *gp_reply_cause_name(enum gp_reply_cause cause);

@@ -21,7 +21,7 @@ struct gp_framebuffer {
 	const struct gp_format *format;
 	uint32_t width, height; // of the whole picture in memory, pixels
 	uint32_t offset, stride; // bytes
-	struct gp_rect rect;     // the part of it that the scanout shows
+	struct gp_rect rect; // the part of it that the scanout shows
 };
 
 #define GP_CURSOR_SIZE 64 // pixels in both directions
@@ -34,7 +34,7 @@ struct gp_gpu_ops {
 	 */
 	void (*scanout_set)(void *data, uint32_t scanout, struct gp_resource *resource,
 		const struct gp_framebuffer *fb);
-	/* The scanout shows nothing. */
+	/* The scanout shows nothing. No gp_gpu_scanout_ready is owed for earlier flushes. */
 	void (*scanout_disable)(void *data, uint32_t scanout);
 	/**
 	 * The pixels in the rectangle, in coordinates of the framebuffer, have changed; show the
@@ -45,16 +45,23 @@ struct gp_gpu_ops {
 	bool (*scanout_flush)(void *data, uint32_t scanout, const struct gp_rect *damage);
 
 	/**
-	 * The memory behind the resource goes (detach, new backing, unref, region removed, reset).
-	 * Everything that was made from it must not be read any more. Returns true if that is so
-	 * on return, false if gp_gpu_resource_revoked will be called for resource->id and token
-	 * when it is. Must be true when wait is true: it may then block for a short, bounded time.
+	 * The memory behind the resource's pixels goes: for a blob detach, unref, region removed,
+	 * reset; for a 2D resource, whose pixels are the host copy, unref and reset. Everything that
+	 * was made from it must not be read any more. Returns true if that is so on return, false
+	 * if gp_gpu_resource_revoked will be called for resource->id and token when it is. Must be
+	 * true when wait is true: it may then block for a short, bounded time; token is 0 then.
+	 *
+	 * In every case resource->outside must be NULL on return, and neither the resource nor its
+	 * backing may be used by this process afterwards: they may be freed, and the id may be
+	 * used again. scanout_disable comes before this on unref, region removed and reset, but
+	 * not on detach: the guest goes on with new backing (B8) and expects no flicker.
 	 */
-	bool (*resource_revoke)(void *data, struct gp_resource *resource, uint64_t token, bool wait);
+	bool (*resource_revoke)(
+		void *data, struct gp_resource *resource, uint64_t token, bool wait);
 
 	/* Shows pixels (64×64 DRM_FORMAT_ARGB8888, rows packed) as cursor; NULL hides it. */
-	void (*cursor_set)(void *data, uint32_t scanout, const void *pixels, uint32_t hot_x,
-		uint32_t hot_y);
+	void (*cursor_set)(
+		void *data, uint32_t scanout, const void *pixels, uint32_t hot_x, uint32_t hot_y);
 	/* The top left corner of the picture. */
 	void (*cursor_move)(void *data, uint32_t scanout, int32_t x, int32_t y);
 

@@ -26,7 +26,8 @@ struct gp_pacer {
 
 /* One flush that waits. */
 struct gp_pacer_hold {
-	uint64_t arrived_ns, due_ns;
+	uint64_t arrived_ns, due_ns; // due by the schedule, at most GP_PACER_HOLD_MAX_NS later
+	uint64_t released_ns; // when gp_pacer_release was called; 0: not, or nothing to wait for
 	bool wait_ready; // the release of the replaced buffer has not come yet
 };
 
@@ -35,6 +36,10 @@ void gp_pacer_set_refresh(struct gp_pacer *pacer, uint32_t refresh_mhz);
 /* A flush arrived: books its place in the schedule. */
 void gp_pacer_begin(
 	struct gp_pacer *pacer, struct gp_pacer_hold *hold, uint64_t now_ns, bool wait_ready);
+/* The buffer that the frame replaced is no longer read. */
+void gp_pacer_release(struct gp_pacer_hold *hold, uint64_t now_ns);
+/* The time at which the hold ends if nothing happens before. */
+uint64_t gp_pacer_deadline(const struct gp_pacer_hold *hold);
 /**
  * Whether it is to be answered now; *cause says why. Otherwise *wake_ns is the time to look again,
  * if nothing happens before.

@@ -1,0 +1,234 @@
+#include "vmm-bridge/gpu/resource.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "common/checked.h"
+#include "common/fd.h"
+#include "common/log.h"
+
+static void resource_destroy(struct gp_resource *resource) {
+	assert(resource->outside == NULL);
+	gp_extents_finish(&resource->backing);
+	if (resource->shm_map != NULL) {
+		munmap(resource->shm_map, resource->size);
+	}
+	gp_fd_close(&resource->shm_fd);
+	free(resource);
+}
+
+void gp_resources_finish(struct gp_resources *resources) {
+	for (size_t i = 0; i < resources->count; i++) {
+		resource_destroy(resources->items[i]);
+	}
+	free(resources->items);
+	*resources = (struct gp_resources){0};
+}
+
+/* The place of the first resource whose id is not lower. */
+static size_t lower_bound(const struct gp_resources *resources, uint32_t id) {
+	size_t low = 0, high = resources->count;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (resources->items[middle]->id < id) {
+			low = middle + 1;
+		} else {
+			high = middle;
+		}
+	}
+	return low;
+}
+
+struct gp_resource *gp_resources_find(const struct gp_resources *resources, uint32_t id) {
+	size_t i = lower_bound(resources, id);
+	return i < resources->count && resources->items[i]->id == id ? resources->items[i] : NULL;
+}
+
+static bool reserve(struct gp_resources *resources) {
+	if (resources->count >= GP_RESOURCES_MAX) {
+		return false;
+	}
+	if (resources->count < resources->capacity) {
+		return true;
+	}
+	size_t capacity = resources->capacity == 0 ? 16 : resources->capacity * 2;
+	struct gp_resource **items =
+		reallocarray(resources->items, capacity, sizeof(resources->items[0]));
+	if (items == NULL) {
+		return false;
+	}
+	resources->items = items;
+	resources->capacity = capacity;
+	return true;
+}
+
+static struct gp_resource *resource_create(uint32_t id, uint64_t size) {
+	struct gp_resource *resource = calloc(1, sizeof(*resource));
+	if (resource != NULL) {
+		resource->id = id;
+		resource->size = size;
+		resource->shm_fd = -1;
+	}
+	return resource;
+}
+
+/* There must be room. */
+static void insert(struct gp_resources *resources, struct gp_resource *resource) {
+	size_t i = lower_bound(resources, resource->id);
+	struct gp_resource **place = &resources->items[i];
+	memmove(place + 1, place, (resources->count - i) * sizeof(*place));
+	*place = resource;
+	resources->count++;
+}
+
+static bool make_host_copy(struct gp_resource *resource) {
+	resource->shm_fd = gp_memfd_create_sealed("guestpane-2d", resource->size);
+	if (resource->shm_fd == -1) {
+		gp_error_errno("memory file for a 2D resource");
+		return false;
+	}
+	void *map =
+		mmap(NULL, resource->size, PROT_READ | PROT_WRITE, MAP_SHARED, resource->shm_fd, 0);
+	if (map == MAP_FAILED) {
+		gp_error_errno("mmap of a 2D resource");
+		return false;
+	}
+	resource->shm_map = map;
+	return true;
+}
+
+struct gp_resource *gp_resources_add_2d(struct gp_resources *resources, uint32_t id,
+	const struct gp_format *format, uint32_t width, uint32_t height) {
+	uint64_t stride = (uint64_t)width * format->bytes_per_pixel;
+	uint64_t size;
+	if (!gp_mul_u64(stride, height, &size) || size == 0 || size > GP_RESOURCE_BYTES_MAX ||
+		!gp_range_inside(resources->host_bytes, size, GP_RESOURCE_HOST_BYTES_MAX) ||
+		!reserve(resources)) {
+		return NULL;
+	}
+	struct gp_resource *resource = resource_create(id, size);
+	if (resource == NULL) {
+		return NULL;
+	}
+	resource->format = format;
+	resource->width = width;
+	resource->height = height;
+	resource->stride = (uint32_t)stride;
+	if (!make_host_copy(resource)) {
+		resource_destroy(resource);
+		return NULL;
+	}
+	insert(resources, resource);
+	resources->host_bytes += size;
+	return resource;
+}
+
+struct gp_resource *gp_resources_add_blob(
+	struct gp_resources *resources, uint32_t id, uint64_t size) {
+	if (size == 0 || size > GP_RESOURCE_BYTES_MAX || !reserve(resources)) {
+		return NULL;
+	}
+	struct gp_resource *resource = resource_create(id, size);
+	if (resource == NULL) {
+		return NULL;
+	}
+	resource->blob = true;
+	insert(resources, resource);
+	return resource;
+}
+
+void gp_resources_remove(struct gp_resources *resources, struct gp_resource *resource) {
+	size_t i = lower_bound(resources, resource->id);
+	assert(i < resources->count && resources->items[i] == resource);
+	struct gp_resource **place = &resources->items[i];
+	memmove(place, place + 1, (resources->count - i - 1) * sizeof(*place));
+	resources->count--;
+	if (!resource->blob) {
+		resources->host_bytes -= resource->size;
+	}
+	resource_destroy(resource);
+}
+
+void gp_resource_attach(struct gp_resource *resource, struct gp_extents *extents) {
+	gp_extents_finish(&resource->backing);
+	resource->backing = *extents;
+	*extents = (struct gp_extents){0};
+	resource->backed = true;
+	resource->lost = false;
+	resource->generation++;
+}
+
+void gp_resource_detach(struct gp_resource *resource) {
+	gp_extents_finish(&resource->backing);
+	resource->backing = (struct gp_extents){0};
+	resource->backed = false;
+	resource->lost = false;
+}
+
+/* A place in a list of extents. Rows are read in rising order, so it only walks forward. */
+struct walk {
+	const struct gp_extents *extents;
+	size_t index; // current extent
+	uint64_t start; // of the current extent in the concatenation
+};
+
+/* The range must be inside, and not before the last one. */
+static void walk_read(struct walk *walk, uint64_t offset, uint8_t *out, uint64_t length) {
+	while (length > 0) {
+		const struct gp_extent *extent = &walk->extents->items[walk->index];
+		uint64_t skip = offset - walk->start;
+		if (skip >= extent->length) {
+			walk->start += extent->length;
+			walk->index++;
+			continue;
+		}
+		uint64_t left = extent->length - skip;
+		uint64_t part = left < length ? left : length;
+		memcpy(out, extent->object->map + extent->offset + skip, part);
+		out += part;
+		offset += part;
+		length -= part;
+	}
+}
+
+bool gp_resource_is_mapped(const struct gp_resource *resource) {
+	for (size_t i = 0; i < resource->backing.count; i++) {
+		if (resource->backing.items[i].object->map == NULL) {
+			return false;
+		}
+	}
+	return true;
+}
+
+bool gp_resource_transfer(
+	struct gp_resource *resource, const struct gp_rect *rect, uint64_t offset) {
+	assert(!resource->blob);
+	if (!gp_rect_inside(rect, resource->width, resource->height)) {
+		return false;
+	}
+	uint64_t bpp = resource->format->bytes_per_pixel;
+	uint64_t row_bytes = rect->width * bpp;
+	uint64_t rows = rect->height;
+	if (row_bytes == 0 || rows == 0) {
+		return true;
+	}
+	/* At most 1 GiB: the rectangle is inside the resource. */
+	uint64_t length = (rows - 1) * resource->stride + row_bytes;
+	if (!gp_range_inside(offset, length, resource->backing.length) ||
+		!gp_resource_is_mapped(resource)) {
+		return false;
+	}
+	struct walk walk = {.extents = &resource->backing};
+	uint8_t *out = resource->shm_map + (uint64_t)rect->y * resource->stride + rect->x * bpp;
+	if (row_bytes == resource->stride) {
+		row_bytes *= rows;
+		rows = 1;
+	}
+	for (uint64_t row = 0; row < rows; row++) {
+		uint64_t at = row * resource->stride;
+		walk_read(&walk, offset + at, out + at, row_bytes);
+	}
+	return true;
+}

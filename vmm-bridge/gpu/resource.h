@@ -15,9 +15,9 @@
  * only the guest's memory.
  */
 
-#define GP_RESOURCES_MAX 4096                   // per guest
-#define GP_RESOURCE_DIMENSION_MAX 16384         // pixels
-#define GP_RESOURCE_BYTES_MAX (1ull << 30)      // of one host copy or blob
+#define GP_RESOURCES_MAX 4096 // per guest
+#define GP_RESOURCE_DIMENSION_MAX 16384 // pixels
+#define GP_RESOURCE_BYTES_MAX (1ull << 30) // of one host copy or blob
 #define GP_RESOURCE_HOST_BYTES_MAX (1ull << 30) // of all host copies of a guest
 #define GP_BACKING_ENTRIES_MAX 16384
 
@@ -28,16 +28,25 @@ struct gp_resource {
 	/* 2D only. */
 	const struct gp_format *format;
 	uint32_t width, height, stride;
-	int shm_fd;       // owned, -1 for blobs
+	int shm_fd; // owned, -1 for blobs
 	uint8_t *shm_map; // size bytes
 
-	uint64_t size;             // bytes of the blob or the host copy
+	uint64_t size; // bytes of the blob or the host copy
 	bool backed;
-	struct gp_extents backing; // the guest's memory
-	uint32_t generation;       // increases with each new backing
+	struct gp_extents backing; // the guest's memory, at least size bytes of it for blobs
+	bool lost; // backed as the guest sees it, but its region left the table: not backed for us
+	uint32_t generation; // increases with each new backing
+
+	/* Size of the picture as the last whole TRANSFER of a blob told it, 0: unknown (C5). */
+	uint32_t hint_width, hint_height;
 
 	void *outside; // of the implementation of gp_gpu_ops; NULL at first, NULL after revoke
 };
+
+/* Whether there is something to show: a host copy, or memory of the guest. */
+static inline bool gp_resource_has_pixels(const struct gp_resource *resource) {
+	return !resource->blob || resource->backed;
+}
 
 struct gp_resources {
 	struct gp_resource **items; // sorted by id
@@ -61,13 +70,18 @@ void gp_resources_remove(struct gp_resources *resources, struct gp_resource *res
 
 /* Takes the extents, empties *extents, and counts the generation up. */
 void gp_resource_attach(struct gp_resource *resource, struct gp_extents *extents);
+/* Drops the extents. The memory must have been revoked before if it is a blob's. */
 void gp_resource_detach(struct gp_resource *resource);
 
+/* Whether the backing can be read in this process; device memory may not be mapped (yet). */
+bool gp_resource_is_mapped(const struct gp_resource *resource);
 /**
  * TRANSFER_TO_HOST_2D (virtio 1.3, 5.7.6.8): copies rows of the rectangle from the backing, at
  * offset for its top left pixel and with the resource's own stride, into the host copy. False if
- * the rectangle or the range of the backing is outside; nothing is copied then.
+ * the rectangle or the range of the backing is outside, or the backing is not mapped in this process;
+ * nothing is copied then. Only for 2D resources.
  */
-bool gp_resource_transfer(struct gp_resource *resource, const struct gp_rect *rect, uint64_t offset);
+bool gp_resource_transfer(
+	struct gp_resource *resource, const struct gp_rect *rect, uint64_t offset);
 
 #endif

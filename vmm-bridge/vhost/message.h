@@ -100,11 +100,14 @@ struct gp_vhost_message {
  */
 const char *gp_vhost_decode(const struct gp_vhost_frame *frame, struct gp_vhost_message *message);
 
+/* The name of a request for log lines, "SET_OWNER"; never NULL. */
+const char *gp_vhost_request_name(uint32_t request);
+
 /**
- * Reads from a non-blocking stream socket until a frame is whole. Returns 1 when one is, 0 if more
- * must come, -errno on error; -ECONNRESET at the end of the stream; -EPROTO for a header with a
- * payload over the limit or more descriptors than allowed, which are closed. State is kept in
- * reader between calls.
+ * Reads from a stream socket until a frame is whole, never waiting. Returns 1 when one is (call
+ * gp_vhost_reader_next before the next read), 0 if more must come, -errno on error: -ECONNRESET at
+ * the end of the stream, -EPROTO for a header with a payload over the limit or more descriptors
+ * than allowed. On error all descriptors are closed. State is kept in reader between calls.
  */
 struct gp_vhost_reader {
 	struct gp_vhost_frame frame;

@@ -25,13 +25,13 @@ enum gp_memory_kind {
 struct gp_memory_object {
 	int refs;
 	enum gp_memory_kind kind;
-	int fd;               // owned
-	uint8_t *map;         // the region's first byte in this process
-	uint64_t gpa, uva;    // of the first byte
-	uint64_t size;        // bytes
+	int fd; // owned
+	uint8_t *map; // the region's first byte in this process
+	uint64_t gpa, uva; // of the first byte
+	uint64_t size; // bytes
 	uint64_t file_offset; // of the first byte in fd
-	bool removed;         // no longer in the table: must not be used for new work
-	void *mapping;        // what munmap gets; starts at the file's page or huge page
+	bool removed; // no longer in the table: must not be used for new work
+	void *mapping; // what munmap gets; starts at the file's page or huge page
 	size_t mapping_size;
 };
 
@@ -54,16 +54,15 @@ struct gp_extents {
 };
 
 /* Appends, taking a new reference; merges with the last entry where they touch. False: no memory. */
-bool gp_extents_append(
-	struct gp_extents *extents, struct gp_memory_object *object, uint64_t offset, uint64_t length);
+bool gp_extents_append(struct gp_extents *extents, struct gp_memory_object *object, uint64_t offset,
+	uint64_t length);
 void gp_extents_finish(struct gp_extents *extents);
 bool gp_extents_use(const struct gp_extents *extents, const struct gp_memory_object *object);
 /**
  * Copies length bytes at offset of the concatenated extents into out. False, with out untouched,
  * if the range is not inside. Only for objects that are mapped (object->map is not NULL).
  */
-bool gp_extents_read(
-	const struct gp_extents *extents, uint64_t offset, void *out, uint64_t length);
+bool gp_extents_read(const struct gp_extents *extents, uint64_t offset, void *out, uint64_t length);
 
 struct gp_guest_memory {
 	struct gp_memory_object *regions[GP_MEMORY_REGIONS_MAX]; // sorted by gpa, no overlap
@@ -77,7 +76,8 @@ void gp_guest_memory_finish(struct gp_guest_memory *memory);
 /**
  * Maps a region of the VMM and adds it. Takes fd in every case. Returns 0 or -errno: EINVAL for a
  * size of zero, a range that wraps, a file (fstat) that is too short; EEXIST for overlap with a
- * present region in gpa; ENOSPC at GP_MEMORY_REGIONS_MAX; what mmap says.
+ * present region in gpa; ENOSPC at GP_MEMORY_REGIONS_MAX; what mmap says. The mapping is readable
+ * and writable always (a ring may lie anywhere), so a file that cannot be written is refused.
  */
 int gp_guest_memory_add(struct gp_guest_memory *memory, int fd, uint64_t gpa, uint64_t uva,
 	uint64_t size, uint64_t file_offset);
@@ -105,14 +105,14 @@ int gp_guest_memory_extents(const struct gp_guest_memory *memory, uint64_t gpa, 
  * The address in this process of a range of the VMM's addresses that lies in one region; NULL if
  * there is none.
  */
-void *gp_guest_memory_from_uva(
-	const struct gp_guest_memory *memory, uint64_t uva, uint64_t length);
+void *gp_guest_memory_from_uva(const struct gp_guest_memory *memory, uint64_t uva, uint64_t length);
 
 /**
  * SIGBUS in a mapped region (the VMM truncated a file, a device was reset) must not end the
- * process: installs a handler that puts zero pages over the failed mapping when the address lies
- * in an object of this module, and passes every other SIGBUS on to the default action. Counted in
- * gp_guest_memory_faults.
+ * process: installs a handler that puts a page of zeros, private to this process, over the failed
+ * page when the address lies in an object of this module, and passes every other SIGBUS on to the
+ * default action. Counted in gp_guest_memory_faults. Objects are made and dropped by one thread
+ * only; any thread may touch their memory.
  */
 bool gp_guest_memory_guard(void);
 unsigned gp_guest_memory_faults(void);

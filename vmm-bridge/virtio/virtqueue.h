@@ -15,7 +15,7 @@
  */
 
 #define GP_VIRTQUEUE_SIZE_MAX 1024 // descriptors; a power of two
-#define GP_CHAIN_SEGMENTS_MAX 1024 // buffers of one chain, after splitting at region borders
+#define GP_CHAIN_SEGMENTS_MAX 1024 // buffers of one chain in all, split at region borders
 
 struct gp_virtqueue {
 	uint16_t size; // 0: not set up
@@ -25,9 +25,9 @@ struct gp_virtqueue {
 	/* Addresses in this process, NULL while not set up. */
 	void *desc, *avail, *used;
 	uint16_t last_avail; // next entry of the available ring to be taken
-	uint16_t used_idx;   // next entry of the used ring to be written
-	uint16_t signalled;  // used_idx at the last interrupt
-	bool signalled_valid;
+	uint16_t used_idx; // next entry of the used ring to be written
+	uint16_t signalled; // used_idx when an interrupt was last considered
+	bool signalled_valid; // false until then: the first one is always sent
 	uint16_t in_flight; // chains taken and not yet returned
 };
 
@@ -37,16 +37,18 @@ struct gp_virtqueue {
  */
 struct gp_chain {
 	uint16_t head;
-	size_t n_out, n_in;        // segments that the device reads, and writes
+	size_t n_out, n_in; // segments that the device reads, and writes
 	uint64_t out_size, in_size; // bytes
 	struct iovec out[GP_CHAIN_SEGMENTS_MAX]; // first n_out
-	struct iovec in[GP_CHAIN_SEGMENTS_MAX];  // first n_in
+	struct iovec in[GP_CHAIN_SEGMENTS_MAX]; // first n_in
 };
 
 /**
  * Sets the queue up at ring addresses in this process that have room for size descriptors
- * (checked by the caller with gp_virtqueue_*_bytes), going on at base. Returns false if size is
- * not a power of two from 1 to GP_VIRTQUEUE_SIZE_MAX, or a pointer is misaligned (2.7: 16, 2, 4).
+ * (checked by the caller with gp_virtqueue_*_bytes), taking chains from available index base on
+ * and returning them from the used index on that stands in the ring. Returns false, with the queue
+ * as it was, if size is not a power of two from 1 to GP_VIRTQUEUE_SIZE_MAX, or a pointer is
+ * misaligned (2.7: 16, 2, 4).
  */
 bool gp_virtqueue_start(struct gp_virtqueue *queue, uint16_t size, void *desc, void *avail,
 	void *used, uint16_t base, bool event_idx, bool indirect);
@@ -61,15 +63,15 @@ size_t gp_virtqueue_used_bytes(uint16_t size);
  * Takes the next chain. Returns 1 and fills chain; 0 if there is none, and then notifications are
  * armed (no lost wake-up: the ring is looked at again after arming); -EPROTO if the guest broke
  * the rules (loop, index out of range, table or buffer outside memory, writable before readable,
- * zero length, nested indirect, too long), with queue->broken set: the device then
- * leaves the queue alone until it is set up again.
+ * zero length, nested indirect, too long), with queue->broken set, and from then on: the device
+ * leaves the queue alone until it is set up again. Chains in flight can still be pushed.
  */
-int gp_virtqueue_pop(struct gp_virtqueue *queue, const struct gp_guest_memory *memory,
-	struct gp_chain *chain);
+int gp_virtqueue_pop(
+	struct gp_virtqueue *queue, const struct gp_guest_memory *memory, struct gp_chain *chain);
 
-/* Returns a chain to the guest with the number of bytes written. */
+/* Returns a chain to the guest with the number of bytes written. Nothing if none is in flight. */
 void gp_virtqueue_push(struct gp_virtqueue *queue, uint16_t head, uint32_t written);
-/* Whether the guest wants an interrupt for what was pushed since the last call that said yes. */
+/* Whether the guest wants an interrupt for what was pushed since the last call. */
 bool gp_virtqueue_should_interrupt(struct gp_virtqueue *queue);
 
 /* Copies from or to a chain; both return the number of bytes copied, at most length. */

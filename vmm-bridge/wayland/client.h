@@ -12,12 +12,15 @@
 /**
  * The bridge's side of guest-scanout-v1. The connection is made when the compositor's socket
  * appears, and again when it was lost; objects of a lost connection are forgotten, and the user is
- * told to make them again (connected).
+ * told to make them again (connected). State and cursors are kept and told again from here.
+ *
+ * All callbacks come from the event loop, or from gp_client_wait_revoked. They may call any
+ * function of this header but gp_client_destroy.
  */
 
 struct wl_event_loop;
 struct gp_client;
-struct gp_blob;   // a guest_blob_v1
+struct gp_blob; // a guest_blob_v1
 struct gp_buffer; // a wl_buffer of a blob
 
 enum gp_blob_kind { // values of guest_blob_v1.kind
@@ -44,17 +47,21 @@ struct gp_client_ops {
 	void (*visibility)(void *data, uint32_t scanout, bool visible);
 	/* Which way frames take now; reason says why not a better one. */
 	void (*way)(void *data, uint32_t scanout, const char *way, const char *reason);
-	/* The compositor no longer reads the buffer. user is that of gp_buffer_create. */
-	void (*released)(void *data, void *user);
-	/* The buffer was refused; the text says why. Try another kind of memory. */
-	void (*failed)(void *data, void *user, const char *message);
+	/* The compositor no longer reads the buffer. user is that of gp_blob_create, as below. */
+	void (*released)(void *data, void *user, struct gp_buffer *buffer);
+	/**
+	 * The buffer was refused; the text says why. Try another kind of memory. lasting: the same
+	 * kind of memory and format would be refused again.
+	 */
+	void (*failed)(void *data, void *user, struct gp_buffer *buffer, bool lasting,
+		const char *message);
 	/* All use of the blob has ended; it has been freed. */
 	void (*revoked)(void *data, void *user);
 };
 
 struct gp_client_options {
 	const char *socket; // path; must stay valid
-	const char *name;   // of the guest
+	const char *name; // of the guest; must stay valid
 	uint8_t uuid[16];
 	uint32_t n_scanouts;
 };
@@ -76,8 +83,8 @@ void gp_client_next_generation(struct gp_client *client);
 struct gp_blob *gp_blob_create(struct gp_client *client, int fd, uint64_t size,
 	enum gp_blob_kind kind, const char *device, void *user);
 /**
- * Starts the end: revoked will be called, and the blob and its buffers are freed then. No more
- * calls with the blob or its buffers.
+ * Starts the end: revoked (or disconnected) will be called, and the blob and its buffers are freed
+ * then. No more calls with the blob or its buffers, and no more of their callbacks.
  */
 void gp_blob_revoke(struct gp_blob *blob);
 /**
@@ -86,16 +93,21 @@ void gp_blob_revoke(struct gp_blob *blob);
  */
 void gp_client_wait_revoked(struct gp_client *client, int timeout_ms);
 
-/* Asynchronous; failed may come later. Layout is linear. NULL: no memory. */
+/**
+ * Asynchronous; failed may come later. Layout is linear. NULL: no memory, or a layout that does not
+ * lie in the blob or has a side of 0 or more than 16384 pixels.
+ */
 struct gp_buffer *gp_buffer_create(struct gp_blob *blob, const struct gp_format *format,
 	uint32_t width, uint32_t height, uint32_t offset, uint32_t stride);
 void gp_buffer_destroy(struct gp_buffer *buffer);
 /* Whether the compositor holds it (committed and not yet released). */
 bool gp_buffer_busy(const struct gp_buffer *buffer);
+const struct gp_format *gp_buffer_format(const struct gp_buffer *buffer);
 
 /**
  * Commits a frame: buffer, the part of it to show (source), and damage in buffer coordinates. A
- * NULL buffer disables the scanout. The previous buffer's release comes later.
+ * NULL buffer disables the scanout; the rectangles are not read then. The previous buffer's release
+ * comes later. Nothing happens while there is no connection.
  */
 void gp_client_show(struct gp_client *client, uint32_t scanout, struct gp_buffer *buffer,
 	const struct gp_rect *source, const struct gp_rect *damage);

@@ -1,0 +1,32 @@
+#ifndef GP_COMPOSITOR_GUEST_BLOB_H
+#define GP_COMPOSITOR_GUEST_BLOB_H
+
+#include <stdint.h>
+#include <wayland-server-core.h>
+
+struct gp_blob_memory;
+struct gp_guest;
+struct gp_guest_manager;
+
+/**
+ * A guest_blob_v1.
+ */
+struct gp_guest_blob {
+	struct wl_resource *resource;
+	struct wl_list link; // gp_guest.blobs, or itself
+	struct gp_guest *guest; // NULL once that was destroyed
+	struct gp_guest_manager *manager;
+	struct gp_blob_memory *memory; // a reference
+
+	struct wl_list wl_buffers; // gp_guest_wl_buffer.link, while those live
+
+	struct wl_listener memory_unused;
+};
+
+/**
+ * Takes the fd. The arguments were checked. Returns NULL if memory is short; the client was told.
+ */
+struct gp_guest_blob *gp_guest_blob_create(
+	struct gp_guest *guest, uint32_t id, int fd, uint64_t size, uint32_t kind);
+
+#endif

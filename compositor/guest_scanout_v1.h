@@ -1,0 +1,35 @@
+#ifndef GP_COMPOSITOR_GUEST_SCANOUT_V1_H
+#define GP_COMPOSITOR_GUEST_SCANOUT_V1_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <wayland-server-core.h>
+
+#include "compositor/importer.h"
+
+/**
+ * The global guest_scanout_manager_v1. Its objects are the protocol's, one file for each; those
+ * who show what they bring listen to events here, on guests and on scanouts.
+ *
+ * Who may see the global is up to the owner of the display.
+ */
+struct gp_guest_manager {
+	struct wl_global *global;
+	struct gp_importer importer;
+
+	struct wl_list guests; // gp_guest.link, oldest first
+
+	struct {
+		/* Before the scanout's first monitor batch, which the listener has to send. */
+		struct wl_signal new_scanout; // struct gp_guest_scanout
+	} events;
+};
+
+/* Returns false after logging if the global cannot be made. */
+bool gp_guest_manager_init(struct gp_guest_manager *manager, struct wl_display *display,
+	struct wlr_renderer *renderer);
+/* After all clients have gone. A manager that is all zeros is fine. */
+void gp_guest_manager_finish(struct gp_guest_manager *manager);
+
+#endif

@@ -1,0 +1,22 @@
+#ifndef GP_COMPOSITOR_IMAGE_H
+#define GP_COMPOSITOR_IMAGE_H
+
+#include <cairo.h>
+#include <stdbool.h>
+#include <wlr/interfaces/wlr_buffer.h>
+
+/**
+ * A picture that is drawn with cairo and shown in the scene.
+ */
+struct gp_image {
+	struct wlr_buffer base;
+	cairo_surface_t *surface;
+};
+
+/**
+ * With alpha it starts transparent, otherwise black. Returns NULL if memory is short. Draw with a
+ * cairo_t of the surface, then give it to the scene and wlr_buffer_drop() it.
+ */
+struct gp_image *gp_image_create(int width, int height, bool has_alpha);
+
+#endif

@@ -1,0 +1,44 @@
+#include <stdio.h>
+#include <wlr/util/log.h>
+
+#include "common/log.h"
+#include "compositor/options.h"
+#include "compositor/server.h"
+
+/* wlroots reports as an error what is often tried and handled, and has no warnings. */
+static void log_wlroots(enum wlr_log_importance importance, const char *fmt, va_list args) {
+	gp_vlog(importance == WLR_ERROR ? GP_LOG_WARN : GP_LOG_DEBUG, fmt, args);
+}
+
+/* libwayland's lines end with a newline. */
+static void log_wayland(const char *fmt, va_list args) {
+	char line[512];
+	int length = vsnprintf(line, sizeof(line), fmt, args);
+	if (length > 0 && length < (int)sizeof(line) && line[length - 1] == '\n') {
+		line[length - 1] = '\0';
+	}
+	gp_warn("wayland: %s", line);
+}
+
+static void init_log(enum gp_log_level level) {
+	gp_log_init("guestpane", level);
+	wlr_log_init(level >= GP_LOG_DEBUG ? WLR_DEBUG : WLR_ERROR, log_wlroots);
+	wl_log_set_handler_server(log_wayland);
+}
+
+int main(int argc, char *argv[]) {
+	struct gp_options options;
+	int status;
+	if (!gp_options_parse(&options, argc, argv, &status)) {
+		return status;
+	}
+	init_log(options.log_level);
+
+	struct gp_server server = {0};
+	status = gp_server_init(&server, &options);
+	if (status == GP_EXIT_OK) {
+		status = gp_server_run(&server);
+	}
+	gp_server_finish(&server);
+	return status;
+}

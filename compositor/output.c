@@ -1,0 +1,241 @@
+#include "compositor/output.h"
+
+#include <stdlib.h>
+#include <wlr/backend/headless.h>
+#include <wlr/backend/wayland.h>
+#include <wlr/config.h>
+#include <wlr/types/wlr_output.h>
+#include <wlr/types/wlr_output_layout.h>
+#include <wlr/types/wlr_scene.h>
+#if WLR_HAS_X11_BACKEND
+#include <wlr/backend/x11.h>
+#endif
+
+#include "common/log.h"
+#include "compositor/scanout_view.h"
+#include "compositor/server.h"
+
+/* While a window is being resized its guest is not told each size. */
+#define INFO_DELAY_MS 100
+
+#define MONITOR_STATE                                                                              \
+	(WLR_OUTPUT_STATE_MODE | WLR_OUTPUT_STATE_TRANSFORM | WLR_OUTPUT_STATE_ENABLED)
+
+static bool is_window(struct wlr_output *wlr_output) {
+#if WLR_HAS_X11_BACKEND
+	if (wlr_output_is_x11(wlr_output)) {
+		return true;
+	}
+#endif
+	return wlr_output_is_wl(wlr_output);
+}
+
+static void handle_frame(struct wl_listener *listener, void *data) {
+	struct gp_output *output = wl_container_of(listener, output, frame);
+	gp_output_frame_make(output);
+}
+
+static void handle_present(struct wl_listener *listener, void *data) {
+	struct gp_output *output = wl_container_of(listener, output, present);
+	gp_output_frame_handle_present(output, data);
+}
+
+static void arrange(struct gp_output *output) {
+	int width, height;
+	wlr_output_transformed_resolution(output->wlr_output, &width, &height);
+	gp_splash_set_size(&output->splash, width, height);
+
+	struct gp_scanout_view *view;
+	wl_list_for_each (view, &output->server->placement.views, link) {
+		if (view->output == output) {
+			gp_scanout_view_arrange(view);
+		}
+	}
+}
+
+static void handle_commit(struct wl_listener *listener, void *data) {
+	struct gp_output *output = wl_container_of(listener, output, commit);
+	const struct wlr_output_event_commit *event = data;
+	if ((event->state->committed & WLR_OUTPUT_STATE_BUFFER) != 0) {
+		gp_output_frame_handle_commit(output);
+	}
+	if ((event->state->committed & MONITOR_STATE) != 0) {
+		arrange(output);
+		gp_output_refresh(output);
+		gp_output_handle_monitor(output);
+	}
+}
+
+void gp_output_handle_monitor(struct gp_output *output) {
+	wl_event_source_timer_update(output->info_timer, INFO_DELAY_MS);
+	gp_output_config_update(&output->server->output_config);
+}
+
+static int handle_info_timer(void *data) {
+	struct gp_output *output = data;
+	gp_placement_send_monitor(&output->server->placement, output);
+	return 0;
+}
+
+/* A window was resized. What is shown is committed with it, so that it does not flash. */
+static void handle_request_state(struct wl_listener *listener, void *data) {
+	struct gp_output *output = wl_container_of(listener, output, request_state);
+	const struct wlr_output_event_request_state *event = data;
+	struct wlr_output_state state;
+	wlr_output_state_init(&state);
+	if (!wlr_output_state_copy(&state, event->state) ||
+		!wlr_scene_output_build_state(output->scene_output, &state, NULL) ||
+		!wlr_output_commit_state(output->wlr_output, &state)) {
+		gp_error("output %s: the requested state was refused", output->wlr_output->name);
+	}
+	wlr_output_state_finish(&state);
+}
+
+static void handle_destroy(struct wl_listener *listener, void *data) {
+	struct gp_output *output = wl_container_of(listener, output, destroy);
+	struct gp_server *server = output->server;
+	bool was_window = is_window(output->wlr_output);
+	gp_info("output %s: removed", output->wlr_output->name);
+	gp_output_destroy(output);
+	if (was_window && wl_list_empty(&server->placement.outputs)) {
+		gp_server_terminate(server, GP_EXIT_OK);
+	}
+}
+
+void gp_output_update_layout(struct gp_output *output, const struct wlr_box *position) {
+	struct gp_server *server = output->server;
+	struct wlr_output *wlr_output = output->wlr_output;
+	if (!wlr_output->enabled) {
+		wlr_output_layout_remove(server->output_layout, wlr_output);
+		return;
+	}
+
+	bool is_new = wlr_output_layout_get(server->output_layout, wlr_output) == NULL;
+	struct wlr_output_layout_output *layout_output = position != NULL
+		? wlr_output_layout_add(server->output_layout, wlr_output, position->x, position->y)
+		: wlr_output_layout_add_auto(server->output_layout, wlr_output);
+	if (layout_output != NULL && is_new) {
+		wlr_scene_output_layout_add_output(
+			server->scene_layout, layout_output, output->scene_output);
+	}
+}
+
+void gp_output_move(struct gp_output *output) {
+	struct wlr_box box;
+	wlr_output_layout_get_box(output->server->output_layout, output->wlr_output, &box);
+	if (!wlr_box_empty(&box)) {
+		wlr_scene_node_set_position(&output->tree->node, box.x, box.y);
+	}
+}
+
+static bool try_mode(struct gp_output *output, struct wlr_output_mode *mode) {
+	const struct gp_options *options = output->server->options;
+	struct wlr_output_state state;
+	wlr_output_state_init(&state);
+	wlr_output_state_set_enabled(&state, true);
+	if (mode != NULL) {
+		wlr_output_state_set_mode(&state, mode);
+	} else {
+		wlr_output_state_set_custom_mode(&state, options->width, options->height, 0);
+	}
+	bool ok = wlr_output_test_state(output->wlr_output, &state) &&
+		wlr_output_commit_state(output->wlr_output, &state);
+	wlr_output_state_finish(&state);
+	return ok;
+}
+
+/* A monitor's preferred mode may need more bandwidth than there is. */
+static bool enable(struct gp_output *output) {
+	struct wlr_output_mode *preferred = wlr_output_preferred_mode(output->wlr_output);
+	if (try_mode(output, preferred)) {
+		return true;
+	}
+	struct wlr_output_mode *mode;
+	wl_list_for_each (mode, &output->wlr_output->modes, link) {
+		if (mode != preferred && try_mode(output, mode)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static void add_listeners(struct gp_output *output) {
+	struct wlr_output *wlr_output = output->wlr_output;
+	output->frame.notify = handle_frame;
+	wl_signal_add(&wlr_output->events.frame, &output->frame);
+	output->commit.notify = handle_commit;
+	wl_signal_add(&wlr_output->events.commit, &output->commit);
+	output->present.notify = handle_present;
+	wl_signal_add(&wlr_output->events.present, &output->present);
+	output->request_state.notify = handle_request_state;
+	wl_signal_add(&wlr_output->events.request_state, &output->request_state);
+	output->destroy.notify = handle_destroy;
+	wl_signal_add(&wlr_output->events.destroy, &output->destroy);
+}
+
+static bool create_scene(struct gp_output *output) {
+	struct gp_server *server = output->server;
+	output->scene_output = wlr_scene_output_create(server->scene, output->wlr_output);
+	output->tree = wlr_scene_tree_create(&server->scene->tree);
+	output->info_timer = wl_event_loop_add_timer(server->loop, handle_info_timer, output);
+	return output->scene_output != NULL && output->tree != NULL && output->info_timer != NULL &&
+		gp_splash_init(&output->splash, output->tree);
+}
+
+struct gp_output *gp_output_create(struct gp_server *server, struct wlr_output *wlr_output) {
+	struct gp_output *output = calloc(1, sizeof(*output));
+	if (output == NULL ||
+		!wlr_output_init_render(wlr_output, server->allocator, server->renderer)) {
+		gp_error("output %s: cannot be rendered to", wlr_output->name);
+		free(output);
+		return NULL;
+	}
+	output->server = server;
+	output->wlr_output = wlr_output;
+	output->scale_120 = 120;
+	wl_list_init(&output->link);
+	add_listeners(output);
+	if (!create_scene(output)) {
+		gp_error("output %s: no memory", wlr_output->name);
+		gp_output_destroy(output);
+		return NULL;
+	}
+
+	wlr_output->data = output;
+	if (wlr_output_is_headless(wlr_output)) {
+		/* It would take any buffer for scan-out and show it to nobody: be honest. */
+		wlr_output_lock_attach_render(wlr_output, true);
+	}
+	if (!enable(output)) {
+		gp_error("output %s: no mode works", wlr_output->name);
+	}
+	gp_output_update_layout(output, NULL);
+	gp_placement_add_output(&server->placement, output);
+	gp_output_move(output);
+	arrange(output);
+	gp_output_refresh(output);
+	gp_info("output %s: %dx%d, slot %u", wlr_output->name, wlr_output->width,
+		wlr_output->height, output->slot);
+	return output;
+}
+
+void gp_output_destroy(struct gp_output *output) {
+	output->is_leaving = true;
+	gp_placement_remove_output(&output->server->placement, output);
+	wl_list_remove(&output->frame.link);
+	wl_list_remove(&output->commit.link);
+	wl_list_remove(&output->present.link);
+	wl_list_remove(&output->request_state.link);
+	wl_list_remove(&output->destroy.link);
+	output->wlr_output->data = NULL;
+	if (output->info_timer != NULL) {
+		wl_event_source_remove(output->info_timer);
+	}
+	wlr_scene_output_destroy(output->scene_output);
+	if (output->tree != NULL) {
+		wlr_scene_node_destroy(&output->tree->node);
+	}
+	wlr_output_layout_remove(output->server->output_layout, output->wlr_output);
+	gp_output_config_update(&output->server->output_config);
+	free(output);
+}

@@ -1,0 +1,105 @@
+#ifndef GP_COMPOSITOR_OUTPUT_H
+#define GP_COMPOSITOR_OUTPUT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <wayland-server-core.h>
+
+#include "compositor/frame_way.h"
+#include "compositor/guest.h"
+#include "compositor/splash.h"
+
+struct gp_scanout_view;
+struct gp_server;
+struct wlr_output;
+struct wlr_scene_output;
+struct wlr_box;
+struct wlr_output_event_present;
+struct wlr_scene_tree;
+
+enum gp_showing {
+	GP_SHOWING_WAITING, // for a virtual machine
+	GP_SHOWING_NO_PICTURE,
+	GP_SHOWING_GUEST,
+	GP_SHOWING_PAUSED,
+	GP_SHOWING_GONE,
+	GP_SHOWING_IMPORT_FAILED,
+};
+
+/**
+ * An output. It shows the picture of one guest, or a status screen, but never black without a
+ * reason. The scene is in device pixels: the output's scale is only told to guests.
+ */
+struct gp_output {
+	struct wl_list link; // gp_placement.outputs
+	struct gp_server *server;
+	struct wlr_output *wlr_output;
+	uint32_t slot;
+	uint32_t scale_120;
+
+	struct wlr_scene_output *scene_output;
+	struct wlr_scene_tree *tree; // the views and the status screen
+	struct gp_splash splash;
+
+	struct gp_scanout_view *view; // that is shown; may be NULL
+	enum gp_showing showing;
+	char lost_guest[GP_GUEST_NAME_MAX + 1]; // that went without a word; empty if none
+
+	char title[GP_GUEST_TITLE_MAX + 32]; // of the window, if nested
+	bool is_leaving; // being destroyed
+
+	struct gp_frame_queue frames;
+	uint64_t n_frames[GP_WAYS];
+	/* A buffer of this class was refused; composition is locked until another one comes. */
+	bool is_refused;
+	struct {
+		uint32_t format;
+		uint64_t modifier;
+	} refused;
+
+	struct wl_event_source *info_timer;
+
+	struct wl_listener frame;
+	struct wl_listener commit;
+	struct wl_listener present;
+	struct wl_listener request_state;
+	struct wl_listener destroy;
+};
+
+/* For the backend's new output. Returns NULL after logging if it cannot be used. */
+struct gp_output *gp_output_create(struct gp_server *server, struct wlr_output *wlr_output);
+/* The wlr_output stays. */
+void gp_output_destroy(struct gp_output *output);
+
+/* Puts it into the layout, or moves it there; NULL for the next free place. */
+void gp_output_update_layout(struct gp_output *output, const struct wlr_box *position);
+/* Follows the layout. */
+void gp_output_move(struct gp_output *output);
+/* The monitor's description has changed. Guests are told after a moment. */
+void gp_output_handle_monitor(struct gp_output *output);
+
+/* output_screen.c */
+
+/* Decides what is shown, after something about a view, its guest or the size has changed. */
+void gp_output_refresh(struct gp_output *output);
+/* The guest's client went with a picture on this output. */
+void gp_output_lose_guest(struct gp_output *output, const struct gp_guest *guest);
+/* The view leaves. */
+void gp_output_forget_view(struct gp_output *output, struct gp_scanout_view *view);
+/* The view that is shown, or the one that the status screen is about; NULL if there is none. */
+struct gp_scanout_view *gp_output_get_subject(const struct gp_output *output);
+
+const char *gp_showing_name(enum gp_showing showing);
+
+/* output_frame.c */
+
+/* Commits a frame if there is something new, and tells clients that it is time for the next. */
+void gp_output_frame_make(struct gp_output *output);
+/* Notes a guest's frame that was committed, to be counted when it is on screen. */
+void gp_output_frame_handle_commit(struct gp_output *output);
+void gp_output_frame_handle_present(
+	struct gp_output *output, const struct wlr_output_event_present *event);
+/* Tries scan-out again. */
+void gp_output_frame_reset(struct gp_output *output);
+
+#endif

@@ -1,0 +1,30 @@
+#ifndef GP_COMPOSITOR_OUTPUT_CONFIG_H
+#define GP_COMPOSITOR_OUTPUT_CONFIG_H
+
+#include <stdbool.h>
+#include <wayland-server-core.h>
+
+struct gp_server;
+struct wlr_output_manager_v1;
+
+/**
+ * wlr-output-management: lets wlr-randr and the like see and change the outputs.
+ *
+ * A scale is kept for the guests and not applied, as the scene is in device pixels.
+ */
+struct gp_output_config {
+	struct gp_server *server;
+	struct wlr_output_manager_v1 *manager; // NULL before init
+
+	struct wl_listener apply;
+	struct wl_listener test;
+	struct wl_listener layout_change;
+};
+
+/* Returns false if memory is short. */
+bool gp_output_config_init(struct gp_output_config *config, struct gp_server *server);
+void gp_output_config_finish(struct gp_output_config *config);
+/* Tells clients what the outputs are now. */
+void gp_output_config_update(struct gp_output_config *config);
+
+#endif

@@ -1,0 +1,120 @@
+#include "compositor/placement.h"
+
+#include <wlr/types/wlr_scene.h>
+
+#include "compositor/guest.h"
+#include "compositor/guest_scanout.h"
+#include "compositor/guest_scanout_v1.h"
+#include "compositor/output.h"
+#include "compositor/output_info.h"
+#include "compositor/scanout_view.h"
+
+static struct gp_output *find_output(const struct gp_placement *placement, uint32_t slot) {
+	struct gp_output *output;
+	wl_list_for_each (output, &placement->outputs, link) {
+		if (output->slot == slot) {
+			return output;
+		}
+	}
+	return NULL;
+}
+
+static void send_monitor(struct gp_scanout_view *view) {
+	struct gp_guest_scanout *scanout = view->scanout;
+	struct gp_monitor_info info;
+	if (view->output != NULL) {
+		gp_output_info_get(view->output, &info);
+	} else if (scanout->has_monitor) {
+		info = scanout->monitor; // what was told last stays valid
+		info.connected = false;
+	} else {
+		gp_output_info_get_default(
+			view->placement->default_width, view->placement->default_height, &info);
+	}
+	gp_guest_scanout_send_monitor(scanout, &info);
+}
+
+static void place(struct gp_scanout_view *view) {
+	gp_scanout_view_set_output(view, find_output(view->placement, view->scanout->index));
+	send_monitor(view);
+}
+
+static void handle_new_scanout(struct wl_listener *listener, void *data) {
+	struct gp_placement *placement = wl_container_of(listener, placement, new_scanout);
+	struct gp_guest_scanout *scanout = data;
+	struct gp_scanout_view *view = gp_scanout_view_create(placement, scanout);
+	if (view == NULL) {
+		wl_resource_post_no_memory(scanout->resource);
+		return;
+	}
+	place(view);
+}
+
+bool gp_placement_init(
+	struct gp_placement *placement, struct wlr_scene *scene, struct gp_guest_manager *manager) {
+	placement->scene = scene;
+	wl_list_init(&placement->outputs);
+	wl_list_init(&placement->views);
+	placement->hidden = wlr_scene_tree_create(&scene->tree);
+	if (placement->hidden == NULL) {
+		return false;
+	}
+	wlr_scene_node_set_enabled(&placement->hidden->node, false);
+	placement->new_scanout.notify = handle_new_scanout;
+	wl_signal_add(&manager->events.new_scanout, &placement->new_scanout);
+	return true;
+}
+
+void gp_placement_finish(struct gp_placement *placement) {
+	if (placement->new_scanout.notify != NULL) {
+		wl_list_remove(&placement->new_scanout.link);
+		placement->new_scanout.notify = NULL;
+	}
+}
+
+void gp_placement_add_output(struct gp_placement *placement, struct gp_output *output) {
+	/* The list is in the order of slots, so the first gap is the lowest free one. */
+	struct wl_list *after = &placement->outputs;
+	struct gp_output *other;
+	output->slot = 0;
+	wl_list_for_each (other, &placement->outputs, link) {
+		if (other->slot != output->slot) {
+			break;
+		}
+		output->slot++;
+		after = &other->link;
+	}
+	wl_list_insert(after, &output->link);
+
+	struct gp_scanout_view *view;
+	wl_list_for_each (view, &placement->views, link) {
+		if (view->scanout->index == output->slot) {
+			place(view);
+		}
+	}
+}
+
+void gp_placement_remove_output(struct gp_placement *placement, struct gp_output *output) {
+	wl_list_remove(&output->link);
+	wl_list_init(&output->link);
+
+	struct gp_scanout_view *view;
+	wl_list_for_each (view, &placement->views, link) {
+		if (view->output == output) {
+			place(view);
+		}
+	}
+}
+
+void gp_placement_send_monitor(struct gp_placement *placement, struct gp_output *output) {
+	struct gp_scanout_view *view;
+	wl_list_for_each (view, &placement->views, link) {
+		if (view->output == output) {
+			send_monitor(view);
+		}
+	}
+}
+
+uint64_t gp_placement_stamp(struct gp_placement *placement) {
+	return ++placement->stamp;
+}

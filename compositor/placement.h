@@ -1,0 +1,46 @@
+#ifndef GP_COMPOSITOR_PLACEMENT_H
+#define GP_COMPOSITOR_PLACEMENT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <wayland-server-core.h>
+
+struct gp_guest_manager;
+struct gp_output;
+struct wlr_scene;
+struct wlr_scene_tree;
+
+/**
+ * Which scanout is on which output: scanout k of each guest goes to the output with slot k. Slots
+ * are given to outputs as they come, lowest first, so that an output that is plugged in again
+ * takes the place that it left.
+ *
+ * This is where the protocol and the scene meet: a view is made for each new scanout.
+ */
+struct gp_placement {
+	struct wlr_scene *scene;
+	struct wlr_scene_tree *hidden; // disabled; holds views without an output
+	struct wl_list outputs; // gp_output.link, by slot
+	struct wl_list views; // gp_scanout_view.link, oldest first
+	uint64_t stamp;
+	int default_width, default_height; // of the monitor of a scanout that has no output
+
+	struct wl_listener new_scanout;
+};
+
+/* Returns false if memory is short. */
+bool gp_placement_init(
+	struct gp_placement *placement, struct wlr_scene *scene, struct gp_guest_manager *manager);
+/* After all outputs and views have gone. A placement that is all zeros is fine. */
+void gp_placement_finish(struct gp_placement *placement);
+
+/* Gives the output a slot and the views that belong there. */
+void gp_placement_add_output(struct gp_placement *placement, struct gp_output *output);
+void gp_placement_remove_output(struct gp_placement *placement, struct gp_output *output);
+/* Tells the guests on the output about its monitor, after it has changed. */
+void gp_placement_send_monitor(struct gp_placement *placement, struct gp_output *output);
+
+/* A number that increases with each call: an order of events. */
+uint64_t gp_placement_stamp(struct gp_placement *placement);
+
+#endif

@@ -1,0 +1,377 @@
+#include "compositor/server.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <wlr/backend.h>
+#include <wlr/render/allocator.h>
+#include <wlr/render/pixman.h>
+#include <wlr/render/wlr_renderer.h>
+#include <wlr/types/wlr_compositor.h>
+#include <wlr/types/wlr_ext_image_capture_source_v1.h>
+#include <wlr/types/wlr_ext_image_copy_capture_v1.h>
+#include <wlr/types/wlr_fixes.h>
+#include <wlr/types/wlr_linux_dmabuf_v1.h>
+#include <wlr/types/wlr_output_layout.h>
+#include <wlr/types/wlr_presentation_time.h>
+#include <wlr/types/wlr_scene.h>
+#include <wlr/types/wlr_screencopy_v1.h>
+#include <wlr/types/wlr_single_pixel_buffer_v1.h>
+#include <wlr/types/wlr_subcompositor.h>
+#include <wlr/types/wlr_viewporter.h>
+#include <wlr/types/wlr_xdg_output_v1.h>
+
+#include "common/control.h"
+#include "common/log.h"
+#include "compositor/bridge_socket.h"
+#include "compositor/command.h"
+#include "compositor/output.h"
+#include "compositor/splash.h"
+#include "compositor/status.h"
+#include "guest-scanout-v1-protocol.h"
+
+static const int handled_signals[] = {SIGINT, SIGTERM, SIGHUP, SIGCHLD};
+
+void gp_server_terminate(struct gp_server *server, int exit_status) {
+	server->exit_status = exit_status;
+	wl_display_terminate(server->display);
+}
+
+static int handle_signal(int number, void *data) {
+	struct gp_server *server = data;
+	if (number != SIGCHLD) {
+		gp_info("ended by signal %d", number);
+		gp_server_terminate(server, GP_EXIT_OK);
+	} else if (server->command != NULL && gp_command_reap(server->command)) {
+		gp_info("the command has ended with status %d", server->command->status);
+		gp_server_terminate(server, server->command->status);
+	}
+	return 0;
+}
+
+/* Before anything starts a thread: a signal that one thread does not block would end us. */
+static bool init_signals(struct gp_server *server) {
+	sigset_t mask;
+	sigemptyset(&mask);
+	for (size_t i = 0; i < sizeof(handled_signals) / sizeof(handled_signals[0]); i++) {
+		sigaddset(&mask, handled_signals[i]);
+	}
+	sigprocmask(SIG_BLOCK, &mask, &server->signal_mask);
+	signal(SIGPIPE, SIG_IGN);
+
+	for (size_t i = 0; i < sizeof(handled_signals) / sizeof(handled_signals[0]); i++) {
+		server->signals[i] = wl_event_loop_add_signal(
+			server->loop, handled_signals[i], handle_signal, server);
+		if (server->signals[i] == NULL) {
+			gp_error_errno("signal handler");
+			return false;
+		}
+	}
+	return true;
+}
+
+/* What a bridge needs. It is not trusted with the pictures of other guests, or with the outputs. */
+static bool is_for_bridges(const char *interface) {
+	static const char *const names[] = {
+		"guest_scanout_manager_v1",
+		"wl_compositor",
+		"wl_fixes",
+		"wl_output",
+		"wl_seat",
+		"wl_shm",
+		"wl_subcompositor",
+		"wp_linux_drm_syncobj_manager_v1",
+		"wp_presentation",
+		"wp_single_pixel_buffer_manager_v1",
+		"wp_viewporter",
+		"zwp_linux_dmabuf_v1",
+	};
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (strcmp(interface, names[i]) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool filter_global(
+	const struct wl_client *client, const struct wl_global *global, void *data) {
+	struct gp_server *server = data;
+	if (gp_client_is_bridge((struct wl_client *)client)) {
+		return is_for_bridges(wl_global_get_interface(global)->name);
+	}
+	return global != server->guest_manager.global;
+}
+
+/*
+ * Outputs that wlroots makes up come in the reverse order at the start; they are counted by their
+ * names then. Real ones stay in the order of the connectors.
+ */
+static bool comes_before(struct wlr_output *a, struct wlr_output *b) {
+	return a->backend == b->backend && wl_list_empty(&a->modes) && wl_list_empty(&b->modes) &&
+		strverscmp(a->name, b->name) < 0;
+}
+
+static void add_starting_output(struct gp_server *server, struct wlr_output *wlr_output) {
+	size_t at = server->n_starting;
+	if (at == GP_STARTING_OUTPUTS_MAX) {
+		gp_warn("output %s: there are too many", wlr_output->name);
+		return;
+	}
+	while (at > 0 && comes_before(wlr_output, server->starting[at - 1])) {
+		server->starting[at] = server->starting[at - 1];
+		at--;
+	}
+	server->starting[at] = wlr_output;
+	server->n_starting++;
+}
+
+static void handle_new_output(struct wl_listener *listener, void *data) {
+	struct gp_server *server = wl_container_of(listener, server, new_output);
+	struct wlr_output *wlr_output = data;
+	if (wlr_output->non_desktop) {
+		gp_info("output %s: not a monitor", wlr_output->name);
+	} else if (server->is_started) {
+		gp_output_create(server, wlr_output);
+	} else {
+		add_starting_output(server, wlr_output);
+	}
+}
+
+static bool start_backend(struct gp_server *server) {
+	if (!wlr_backend_start(server->backend)) {
+		gp_error("the backend does not start");
+		return false;
+	}
+	server->is_started = true;
+	for (size_t i = 0; i < server->n_starting; i++) {
+		gp_output_create(server, server->starting[i]);
+	}
+	return true;
+}
+
+static void forget_backend(struct gp_server *server) {
+	wl_list_remove(&server->new_output.link);
+	wl_list_remove(&server->backend_destroy.link);
+	gp_seat_finish(&server->seat);
+	server->backend = NULL;
+}
+
+static void handle_backend_destroy(struct wl_listener *listener, void *data) {
+	struct gp_server *server = wl_container_of(listener, server, backend_destroy);
+	gp_info("the backend has gone");
+	forget_backend(server);
+	gp_server_terminate(server, GP_EXIT_OK);
+}
+
+static bool init_backend(struct gp_server *server) {
+	server->backend = wlr_backend_autocreate(server->loop, &server->session);
+	if (server->backend == NULL) {
+		gp_error("no backend: neither a seat with a GPU, nor a compositor to be a window "
+			 "of");
+		return false;
+	}
+	server->new_output.notify = handle_new_output;
+	wl_signal_add(&server->backend->events.new_output, &server->new_output);
+	server->backend_destroy.notify = handle_backend_destroy;
+	wl_signal_add(&server->backend->events.destroy, &server->backend_destroy);
+	return true;
+}
+
+static bool init_renderer(struct gp_server *server) {
+	server->renderer = wlr_renderer_autocreate(server->backend);
+	if (server->renderer == NULL && getenv("WLR_RENDERER") == NULL) {
+		gp_warn("no GPU renderer works: pixels are made by the CPU");
+		server->renderer = wlr_pixman_renderer_create();
+	}
+	if (server->renderer == NULL) {
+		gp_error("no renderer");
+		return false;
+	}
+	server->allocator = wlr_allocator_autocreate(server->backend, server->renderer);
+	if (server->allocator == NULL) {
+		gp_error("no allocator for the backend and the renderer");
+		return false;
+	}
+	return true;
+}
+
+static bool init_dmabuf(struct gp_server *server) {
+	if (wlr_renderer_get_texture_formats(server->renderer, WLR_BUFFER_CAP_DMABUF) == NULL ||
+		wlr_renderer_get_drm_fd(server->renderer) < 0) {
+		return true;
+	}
+	return wlr_linux_dmabuf_v1_create_with_renderer(server->display, 4, server->renderer) !=
+		NULL;
+}
+
+static bool init_globals(struct gp_server *server) {
+	struct wl_display *display = server->display;
+	/* Without a renderer: surfaces keep no textures, and those who show a buffer own it. */
+	return wlr_compositor_create(display, 6, NULL) != NULL &&
+		wlr_renderer_init_wl_shm(server->renderer, display) && init_dmabuf(server) &&
+		wlr_subcompositor_create(display) != NULL &&
+		wlr_viewporter_create(display) != NULL &&
+		wlr_presentation_create(display, server->backend, 2) != NULL &&
+		wlr_single_pixel_buffer_manager_v1_create(display) != NULL &&
+		wlr_fixes_create(display, 1) != NULL &&
+		wlr_xdg_output_manager_v1_create(display, server->output_layout) != NULL &&
+		wlr_screencopy_manager_v1_create(display) != NULL &&
+		wlr_ext_output_image_capture_source_manager_v1_create(display, 1) != NULL &&
+		wlr_ext_image_copy_capture_manager_v1_create(display, 1) != NULL;
+}
+
+static bool init_scene(struct gp_server *server) {
+	server->scene = wlr_scene_create();
+	server->output_layout = wlr_output_layout_create(server->display);
+	if (server->scene == NULL || server->output_layout == NULL) {
+		return false;
+	}
+	server->scene_layout = wlr_scene_attach_output_layout(server->scene, server->output_layout);
+	return server->scene_layout != NULL;
+}
+
+static bool init_objects(struct gp_server *server) {
+	struct gp_placement *placement = &server->placement;
+	placement->default_width = server->options->width;
+	placement->default_height = server->options->height;
+	if (!init_scene(server) || !init_globals(server) ||
+		!gp_guest_manager_init(&server->guest_manager, server->display, server->renderer) ||
+		!gp_placement_init(placement, server->scene, &server->guest_manager) ||
+		!gp_output_config_init(&server->output_config, server) ||
+		!gp_seat_init(&server->seat, server)) {
+		gp_error("the objects of the compositor cannot be made");
+		return false;
+	}
+	wl_display_set_global_filter(server->display, filter_global, server);
+	return true;
+}
+
+static bool init_sockets(struct gp_server *server) {
+	const struct gp_options *options = server->options;
+	server->bridge_socket = gp_bridge_socket_create(server->display, options->bridge_socket);
+	if (server->bridge_socket == NULL) {
+		return false;
+	}
+	server->control = gp_control_create(
+		server->loop, options->control_socket, gp_status_handle_request, server);
+	if (server->control == NULL) {
+		return false;
+	}
+	server->display_name = wl_display_add_socket_auto(server->display);
+	if (server->display_name == NULL) {
+		gp_error_errno("no socket for Wayland clients");
+		return false;
+	}
+	return true;
+}
+
+/* Each blob of each guest is a descriptor. */
+static void raise_file_limit(struct gp_server *server) {
+	struct rlimit limit;
+	if (getrlimit(RLIMIT_NOFILE, &server->file_limit) < 0) {
+		gp_error_errno("getrlimit");
+		return;
+	}
+	limit = server->file_limit;
+	limit.rlim_cur = limit.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &limit) < 0) {
+		gp_error_errno("setrlimit");
+	}
+}
+
+static bool start_command(struct gp_server *server) {
+	const struct gp_options *options = server->options;
+	setenv("WAYLAND_DISPLAY", server->display_name, true);
+	setenv("GUESTPANE_BRIDGE_SOCKET", options->bridge_socket, true);
+	if (options->command == NULL) {
+		return true;
+	}
+	/* The old limit, for programs that use select(). */
+	struct rlimit limit;
+	getrlimit(RLIMIT_NOFILE, &limit);
+	setrlimit(RLIMIT_NOFILE, &server->file_limit);
+	server->command = gp_command_start(options->command, &server->signal_mask);
+	setrlimit(RLIMIT_NOFILE, &limit);
+	return server->command != NULL;
+}
+
+enum gp_exit gp_server_init(struct gp_server *server, const struct gp_options *options) {
+	server->options = options;
+	raise_file_limit(server);
+	server->display = wl_display_create();
+	if (server->display == NULL) {
+		gp_error_errno("wl_display_create");
+		return GP_EXIT_RUNTIME;
+	}
+	server->loop = wl_display_get_event_loop(server->display);
+	if (!init_signals(server)) {
+		return GP_EXIT_RUNTIME;
+	}
+	if (!init_backend(server) || !init_renderer(server)) {
+		return GP_EXIT_NO_SEAT;
+	}
+	if (!init_objects(server) || !init_sockets(server)) {
+		return GP_EXIT_RUNTIME;
+	}
+	if (!start_backend(server)) {
+		return GP_EXIT_NO_SEAT;
+	}
+	gp_info("backend %s, renderer %s, bridges at %s, clients at %s",
+		gp_status_backend_name(server), gp_status_renderer_name(server),
+		options->bridge_socket, server->display_name);
+	return start_command(server) ? GP_EXIT_OK : GP_EXIT_RUNTIME;
+}
+
+int gp_server_run(struct gp_server *server) {
+	wl_display_run(server->display);
+	return server->exit_status;
+}
+
+static void finish_outputs(struct gp_server *server) {
+	struct gp_output *output, *tmp;
+	if (server->placement.scene == NULL) {
+		return;
+	}
+	wl_list_for_each_safe (output, tmp, &server->placement.outputs, link) {
+		gp_output_destroy(output);
+	}
+}
+
+static void finish_scene(struct gp_server *server) {
+	gp_output_config_finish(&server->output_config);
+	finish_outputs(server);
+	gp_placement_finish(&server->placement);
+	gp_guest_manager_finish(&server->guest_manager);
+	if (server->scene != NULL) {
+		wlr_scene_node_destroy(&server->scene->tree.node);
+	}
+	gp_splash_free_fonts();
+}
+
+void gp_server_finish(struct gp_server *server) {
+	if (server->display == NULL) {
+		return;
+	}
+	gp_command_destroy(server->command);
+	gp_control_destroy(server->control);
+	gp_bridge_socket_destroy(server->bridge_socket);
+	wl_display_destroy_clients(server->display);
+	finish_scene(server);
+
+	struct wlr_backend *backend = server->backend;
+	if (backend != NULL) {
+		forget_backend(server);
+	}
+	wlr_allocator_destroy(server->allocator);
+	wlr_renderer_destroy(server->renderer);
+	wlr_backend_destroy(backend);
+	for (size_t i = 0; i < sizeof(server->signals) / sizeof(server->signals[0]); i++) {
+		if (server->signals[i] != NULL) {
+			wl_event_source_remove(server->signals[i]);
+		}
+	}
+	wl_display_destroy(server->display);
+}

@@ -1,0 +1,79 @@
+#ifndef GP_COMPOSITOR_SERVER_H
+#define GP_COMPOSITOR_SERVER_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <sys/resource.h>
+#include <wayland-server-core.h>
+
+#include "compositor/guest_scanout_v1.h"
+#include "compositor/options.h"
+#include "compositor/output_config.h"
+#include "compositor/placement.h"
+#include "compositor/seat.h"
+
+#define GP_STARTING_OUTPUTS_MAX 32
+
+struct wlr_output;
+
+/**
+ * The compositor: all that lives as long as the program.
+ */
+struct gp_server {
+	const struct gp_options *options;
+
+	struct wl_display *display;
+	struct wl_event_loop *loop;
+	struct wlr_backend *backend; // NULL again if it has destroyed itself
+	struct wlr_session *session; // NULL if nested or headless
+	struct wlr_renderer *renderer;
+	struct wlr_allocator *allocator;
+
+	struct wlr_scene *scene;
+	struct wlr_output_layout *output_layout;
+	struct wlr_scene_output_layout *scene_layout;
+
+	struct gp_guest_manager guest_manager;
+	struct gp_placement placement;
+	struct gp_output_config output_config;
+	struct gp_seat seat;
+	struct gp_bridge_socket *bridge_socket;
+	struct gp_control *control;
+	struct gp_command *command; // NULL if there is none, or it has ended
+	const char *display_name; // of the ordinary socket
+
+	/* Outputs that came while the backend was started. */
+	struct wlr_output *starting[GP_STARTING_OUTPUTS_MAX];
+	size_t n_starting;
+	bool is_started;
+
+	struct wl_event_source *signals[4];
+	sigset_t signal_mask; // as it was before, for the command
+	struct rlimit file_limit; // the same
+	int exit_status;
+
+	struct wl_listener new_output;
+	struct wl_listener backend_destroy;
+};
+
+/* Exit status, as documented. */
+enum gp_exit {
+	GP_EXIT_OK = 0,
+	GP_EXIT_RUNTIME = 1,
+	GP_EXIT_USAGE = 2,
+	GP_EXIT_NO_SEAT = 3, // or no GPU: the backend or the renderer cannot be made
+};
+
+/**
+ * Makes everything. The server must be all zeros; the options must stay valid. On failure returns
+ * the exit status, after logging. The server has to be finished in any case.
+ */
+enum gp_exit gp_server_init(struct gp_server *server, const struct gp_options *options);
+/* Runs until a signal, the end of the command or of the backend. Returns the exit status. */
+int gp_server_run(struct gp_server *server);
+void gp_server_finish(struct gp_server *server);
+
+/* Ends gp_server_run. */
+void gp_server_terminate(struct gp_server *server, int exit_status);
+
+#endif

@@ -1,0 +1,217 @@
+#include "compositor/status.h"
+
+#include <json-c/json.h>
+#include <stdio.h>
+#include <string.h>
+#include <wlr/backend/headless.h>
+#include <wlr/backend/multi.h>
+#include <wlr/backend/wayland.h>
+#include <wlr/config.h>
+#include <wlr/render/pixman.h>
+#include <wlr/types/wlr_output.h>
+#if WLR_HAS_DRM_BACKEND
+#include <wlr/backend/drm.h>
+#endif
+#if WLR_HAS_X11_BACKEND
+#include <wlr/backend/x11.h>
+#endif
+#if WLR_HAS_GLES2_RENDERER
+#include <wlr/render/gles2.h>
+#endif
+#if WLR_HAS_VULKAN_RENDERER
+#include <wlr/render/vulkan.h>
+#endif
+
+#include "compositor/guest_scanout.h"
+#include "compositor/output.h"
+#include "compositor/scanout_view.h"
+#include "compositor/server.h"
+#include "guest-scanout-v1-protocol.h"
+
+static const char *backend_name(struct wlr_backend *backend) {
+	if (wlr_backend_is_headless(backend)) {
+		return "headless";
+	}
+	if (wlr_backend_is_wl(backend)) {
+		return "wayland";
+	}
+#if WLR_HAS_X11_BACKEND
+	if (wlr_backend_is_x11(backend)) {
+		return "x11";
+	}
+#endif
+#if WLR_HAS_DRM_BACKEND
+	if (wlr_backend_is_drm(backend)) {
+		return "drm";
+	}
+#endif
+	return NULL;
+}
+
+/* The first one with a name: others, such as libinput, bring no outputs. */
+static void handle_backend(struct wlr_backend *backend, void *data) {
+	const char **name = data;
+	if (*name == NULL) {
+		*name = backend_name(backend);
+	}
+}
+
+const char *gp_status_backend_name(const struct gp_server *server) {
+	const char *name = NULL;
+	if (server->backend != NULL && wlr_backend_is_multi(server->backend)) {
+		wlr_multi_for_each_backend(server->backend, handle_backend, &name);
+	}
+	return name != NULL ? name : "none";
+}
+
+const char *gp_status_renderer_name(const struct gp_server *server) {
+	struct wlr_renderer *renderer = server->renderer;
+	if (wlr_renderer_is_pixman(renderer)) {
+		return "pixman";
+	}
+#if WLR_HAS_GLES2_RENDERER
+	if (wlr_renderer_is_gles2(renderer)) {
+		return "gles2";
+	}
+#endif
+#if WLR_HAS_VULKAN_RENDERER
+	if (wlr_renderer_is_vk(renderer)) {
+		return "vulkan";
+	}
+#endif
+	return "unknown";
+}
+
+static void add_string(struct json_object *object, const char *key, const char *value) {
+	json_object_object_add(object, key, value != NULL ? json_object_new_string(value) : NULL);
+}
+
+static void add_int(struct json_object *object, const char *key, int64_t value) {
+	json_object_object_add(object, key, json_object_new_int64(value));
+}
+
+static void add_frames(struct json_object *object, const uint64_t frames[GP_WAYS]) {
+	struct json_object *counts = json_object_new_object();
+	for (uint32_t way = GUEST_SCANOUT_V1_WAY_DIRECT; way < GP_WAYS; way++) {
+		add_int(counts, gp_way_name(way), frames[way]);
+	}
+	json_object_object_add(object, "frames", counts);
+}
+
+static struct json_object *describe_output(const struct gp_output *output) {
+	struct json_object *object = json_object_new_object();
+	const struct gp_scanout_view *subject = gp_output_get_subject(output);
+	const struct gp_guest_scanout *scanout = subject != NULL ? subject->scanout : NULL;
+	bool is_shown = subject != NULL && subject->is_shown;
+
+	add_string(object, "name", output->wlr_output->name);
+	add_int(object, "width", output->wlr_output->width);
+	add_int(object, "height", output->wlr_output->height);
+	add_int(object, "refresh_mhz", output->wlr_output->refresh);
+	add_string(object, "guest", scanout != NULL ? scanout->guest->name : NULL);
+	json_object_object_add(
+		object, "scanout", scanout != NULL ? json_object_new_int64(scanout->index) : NULL);
+	add_string(object, "showing", gp_showing_name(output->showing));
+	add_string(object, "way", gp_way_name(is_shown ? scanout->way : 0));
+	add_string(object, "reason", is_shown ? scanout->reason : "");
+	add_frames(object, output->n_frames);
+	return object;
+}
+
+static const struct gp_scanout_view *find_view(
+	const struct gp_server *server, const struct gp_guest_scanout *scanout) {
+	struct gp_scanout_view *view;
+	wl_list_for_each (view, &server->placement.views, link) {
+		if (view->scanout == scanout) {
+			return view;
+		}
+	}
+	return NULL;
+}
+
+static struct json_object *describe_scanout(
+	const struct gp_server *server, const struct gp_guest_scanout *scanout) {
+	struct json_object *object = json_object_new_object();
+	const struct gp_scanout_view *view = find_view(server, scanout);
+	const struct gp_output *output = view != NULL ? view->output : NULL;
+
+	add_int(object, "index", scanout->index);
+	add_string(object, "output", output != NULL ? output->wlr_output->name : NULL);
+	add_int(object, "width", scanout->width);
+	add_int(object, "height", scanout->height);
+	add_string(object, "way", gp_way_name(scanout->way));
+	add_string(object, "reason", scanout->reason);
+	json_object_object_add(
+		object, "visible", json_object_new_boolean(view != NULL && view->is_shown));
+	add_int(object, "commits", scanout->n_commits);
+	if (view != NULL) {
+		add_frames(object, view->frames);
+	}
+	return object;
+}
+
+static void add_uuid(struct json_object *object, const uint8_t uuid[GP_GUEST_UUID_SIZE]) {
+	static const uint8_t none[GP_GUEST_UUID_SIZE];
+	char text[37];
+	if (memcmp(uuid, none, sizeof(none)) == 0) {
+		add_string(object, "uuid", NULL);
+		return;
+	}
+	for (size_t i = 0, at = 0; i < GP_GUEST_UUID_SIZE; i++) {
+		bool dash = i == 4 || i == 6 || i == 8 || i == 10;
+		at += snprintf(text + at, sizeof(text) - at, "%s%02x", dash ? "-" : "", uuid[i]);
+	}
+	add_string(object, "uuid", text);
+}
+
+static struct json_object *describe_guest(
+	const struct gp_server *server, const struct gp_guest *guest) {
+	struct json_object *object = json_object_new_object();
+	add_string(object, "name", guest->name);
+	add_uuid(object, guest->uuid);
+	add_int(object, "generation", guest->generation);
+	add_string(object, "title", guest->title);
+	add_string(object, "state", gp_guest_state_name(guest->state));
+
+	struct json_object *scanouts = json_object_new_array();
+	for (size_t i = 0; i < GP_GUEST_SCANOUTS_MAX; i++) {
+		if (guest->scanouts[i] != NULL) {
+			json_object_array_add(
+				scanouts, describe_scanout(server, guest->scanouts[i]));
+		}
+	}
+	json_object_object_add(object, "scanouts", scanouts);
+	add_int(object, "blobs", wl_list_length(&guest->blobs));
+	add_int(object, "buffers", gp_guest_count_buffers(guest));
+	add_int(object, "imports", guest->n_imports);
+	add_int(object, "imports_failed", guest->n_imports_failed);
+	return object;
+}
+
+static struct json_object *describe_server(const struct gp_server *server) {
+	struct json_object *object = json_object_new_object();
+	add_string(object, "program", "guestpane");
+	add_string(object, "version", GP_VERSION);
+	add_string(object, "renderer", gp_status_renderer_name(server));
+	add_string(object, "backend", gp_status_backend_name(server));
+	add_string(object, "wayland_display", server->display_name);
+
+	struct json_object *outputs = json_object_new_array();
+	struct gp_output *output;
+	wl_list_for_each (output, &server->placement.outputs, link) {
+		json_object_array_add(outputs, describe_output(output));
+	}
+	json_object_object_add(object, "outputs", outputs);
+
+	struct json_object *guests = json_object_new_array();
+	struct gp_guest *guest;
+	wl_list_for_each (guest, &server->guest_manager.guests, link) {
+		json_object_array_add(guests, describe_guest(server, guest));
+	}
+	json_object_object_add(object, "guests", guests);
+	return object;
+}
+
+struct json_object *gp_status_handle_request(void *data, const char *request) {
+	return strcmp(request, "status") == 0 ? describe_server(data) : NULL;
+}

@@ -1,0 +1,435 @@
+/*
+ * Beginnings and ends: of the machine, the bridge, the compositor, and of memory.
+ */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "common/fd.h"
+#include "tests/e2e/vm.h"
+
+#define BACKEND_CONFIG_CHANGE 2 // VHOST_USER_BACKEND_CONFIG_CHANGE_MSG
+
+static const struct gp_rect whole = {0, 0, W, H};
+
+/* How much of the picture has the color, in percent. */
+static unsigned share(const struct picture *picture, uint32_t color) {
+	size_t count = 0, all = (size_t)picture->width * picture->height;
+	for (size_t i = 0; i < all; i++) {
+		count += picture->pixels[i] == color;
+	}
+	return (unsigned)(count * 100 / all);
+}
+
+/* C9: stopped, and started again where it was: everything is still there. */
+static void test_pause(struct host *host) {
+	struct vm vm;
+	struct gg_blob red, blue;
+	vm_start(&vm, host, 0, NULL);
+	vm_show_new(&vm, &red, 1, RED);
+	int64_t generation = host_status_number(&host->compositor, "guests.0.generation");
+	assert_true(fe_stop(&vm.fe));
+	assert_true(host_wait_string(vm.bridge, "vmm", "paused", WAIT_MS));
+	assert_true(host_wait_string(&host->compositor, "guests.0.state", "paused", WAIT_MS));
+	assert_true(host_grab(host, OUTPUT, &vm.picture));
+	printf("# paused: %u %% of the picture as it was\n", share(&vm.picture, RED));
+	assert_true(share(&vm.picture, RED) > 0 || picture_has(&vm.picture, RED));
+
+	assert_true(fe_restart(&vm.fe, false));
+	assert_true(host_wait_string(vm.bridge, "vmm", "running", WAIT_MS));
+	vm_assert_color(&vm, OUTPUT, RED); // nobody has drawn anything
+	gg_fill(red.pixels, W, &whole, GREEN);
+	vm_flush(&vm, 1, 0, 0, W, H);
+	vm_assert_color(&vm, OUTPUT, GREEN);
+	vm_blob(&vm, &blue, 2, BLUE);
+	vm_show(&vm, 0, 2);
+	vm_assert_color(&vm, OUTPUT, BLUE);
+	assert_int_equal(host_status_number(&host->compositor, "guests.0.generation"), generation);
+	vm_finish(&vm);
+}
+
+/* C9: started again at index 0: another life, and nothing of the old one is shown. */
+static void test_reset(struct host *host) {
+	struct vm vm;
+	struct gg_blob red, blue;
+	vm_start(&vm, host, 0, NULL);
+	vm_show_new(&vm, &red, 1, RED);
+	int64_t generation = host_status_number(&host->compositor, "guests.0.generation");
+	for (unsigned i = 1; i <= 3; i++) {
+		assert_true(fe_stop(&vm.fe));
+		assert_true(fe_restart(&vm.fe, true));
+		vm_assert_status_screen(&vm, OUTPUT, i == 1 ? RED : BLUE);
+		assert_int_equal(host_status_number(&host->compositor, "guests.0.generation"),
+			generation + i);
+		/* The resources are gone: their ids are free. */
+		vm_show_new(&vm, &blue, 1, BLUE);
+	}
+	vm_finish(&vm);
+}
+
+static void test_vmm_gone(struct host *host) {
+	struct vm vm;
+	struct gg_blob red, blue;
+	vm_start(&vm, host, 0, NULL);
+	vm_show_new(&vm, &red, 1, RED);
+	vm_disconnect(&vm);
+	vm_assert_status_screen(&vm, OUTPUT, RED);
+	vm_connect(&vm);
+	vm_assert_status_screen(&vm, OUTPUT, RED);
+	vm_show_new(&vm, &blue, 1, BLUE);
+	/* It dies while something is in flight. */
+	struct virtio_gpu_resource_flush flush = {
+		.hdr = {.type = VIRTIO_GPU_CMD_RESOURCE_FLUSH,
+			.flags = VIRTIO_GPU_FLAG_FENCE,
+			.fence_id = 77},
+		.r = {.width = W, .height = H},
+		.resource_id = 1,
+	};
+	for (unsigned i = 0; i < 8; i++) {
+		assert_true(gg_send(&vm.fe, &flush, sizeof(flush)) >= 0);
+	}
+	vm_disconnect(&vm);
+	vm_assert_status_screen(&vm, OUTPUT, BLUE);
+	vm_connect(&vm);
+	vm_show_new(&vm, &red, 1, RED);
+	vm_finish(&vm);
+}
+
+static void test_bridge_killed(struct host *host) {
+	struct vm vm;
+	struct gg_blob red;
+	vm_start(&vm, host, 0, NULL);
+	vm_show_new(&vm, &red, 1, RED);
+	host_kill(vm.bridge);
+	vm_assert_status_screen(&vm, OUTPUT, RED);
+	vm_finish(&vm);
+	/* Its socket is stale now; the next one takes its place. */
+	vm_start(&vm, host, 0, NULL);
+	vm_show_new(&vm, &red, 1, BLUE);
+	vm_finish(&vm);
+}
+
+static void flip_for(struct vm *vm, unsigned ms, unsigned *flips) {
+	uint64_t end = host_now_ms() + ms;
+	while (host_now_ms() < end) {
+		vm_show(vm, 0, 1 + ++*flips % 2);
+	}
+}
+
+/* The guest goes on without a compositor, and a new one shows what there is. */
+static void test_compositor_killed(struct host *host) {
+	struct vm vm;
+	struct gg_blob red, blue;
+	unsigned flips = 0;
+	vm_start(&vm, host, 0, NULL);
+	vm_show_new(&vm, &red, 1, RED);
+	vm_show_new(&vm, &blue, 2, BLUE);
+	for (unsigned round = 0; round < 3; round++) {
+		flip_for(&vm, 300, &flips);
+		host_kill(&host->compositor);
+		unsigned before = flips;
+		flip_for(&vm, 1000, &flips);
+		printf("# %u flips in a second without compositor\n", flips - before);
+		assert_true(flips - before >= 20);
+		assert_true(flips - before <= 66); // C3 (c): still at the mode's rate
+		assert_true(host_start_compositor(host, 1, W, H, NULL));
+		vm_assert_color(&vm, OUTPUT, flips % 2 ? BLUE : RED);
+	}
+	assert_true(vm_counter(&vm, "display_connections") >= 4);
+	vm_finish(&vm);
+}
+
+static void test_compositor_late(struct host *host) {
+	struct vm vm;
+	struct gg_blob red;
+	vm_start(&vm, host, 0, NULL);
+	vm_blob(&vm, &red, 1, RED);
+	vm_show(&vm, 0, 1);
+	assert_true(host_start_compositor(host, 1, W, H, NULL));
+	vm_assert_color(&vm, OUTPUT, RED);
+	vm_finish(&vm);
+}
+
+/* A1: memory that goes takes its picture along before the VMM is told that it may. */
+static void test_region_removed(struct host *host) {
+	struct vm vm;
+	struct gg_blob blue;
+	const uint64_t gpa = 1ull << 32, uva = 0x7e0000000000, size = 4u << 20;
+	static uint64_t pages[SIZE / 4096];
+	vm_start(&vm, host, 0, NULL);
+	int fd = gp_memfd_create_sealed("hotplug", size);
+	assert_true(fd >= 0);
+	uint32_t *pixels = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	assert_true(pixels != MAP_FAILED);
+	unsigned fds = host_count_fds(vm.bridge);
+	for (unsigned round = 0; round < 3; round++) {
+		assert_true(fe_add_region(&vm.fe, fd, gpa, size, uva, 0));
+		for (uint32_t i = 0; i < SIZE / 4096; i++) {
+			pages[i] = gpa + i * 4096;
+		}
+		assert_int_equal(gg_create_blob_pages(&vm.fe, 1, SIZE, pages, SIZE / 4096), OK);
+		gg_fill(pixels, W, &whole, RED);
+		vm_show(&vm, 0, 1);
+		vm_assert_color(&vm, OUTPUT, RED);
+
+		assert_true(fe_remove_region(&vm.fe, gpa, size, uva));
+		gg_fill(pixels, W, &whole, GREEN);
+		vm_assert_status_screen(&vm, OUTPUT, RED);
+		assert_false(picture_has(&vm.picture, GREEN));
+		/* The guest goes on using what it has no more. Nothing breaks. */
+		gg_flush(&vm.fe, 1, &whole, true);
+		vm_assert_status_screen(&vm, OUTPUT, GREEN);
+		gg_unref(&vm.fe, 1);
+		vm_show_new(&vm, &blue, 10 + round, BLUE);
+		assert_int_equal(gg_unref(&vm.fe, 10 + round), OK);
+	}
+	assert_int_equal(host_count_fds(vm.bridge), fds);
+	munmap(pixels, size);
+	close(fd);
+	vm_finish(&vm);
+}
+
+/* A3: one picture in two regions that are neighbours, or that are not. */
+static void test_two_regions(struct host *host) {
+	struct vm vm;
+	const uint64_t gpa = 1ull << 32, uva = 0x7e0000000000, size = 4u << 20;
+	const uint32_t half = SIZE / 4096 / 2;
+	static uint64_t pages[SIZE / 4096];
+	vm_start(&vm, host, 0, NULL);
+	int fd = gp_memfd_create_sealed("hotplug", size);
+	assert_true(fd >= 0);
+	uint32_t *pixels = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	assert_true(pixels != MAP_FAILED);
+	assert_true(fe_add_region(&vm.fe, fd, gpa, size, uva, 0));
+	uint64_t base = fe_alloc(&vm.fe, SIZE);
+	gg_fill(fe_ptr(&vm.fe, base), W, &whole, BLUE);
+	gg_fill(pixels, W, &whole, BLUE);
+	for (uint32_t i = 0; i < SIZE / 4096; i++) {
+		pages[i] = i < half ? base + i * 4096 : gpa + i * 4096;
+	}
+	assert_int_equal(gg_create_blob_pages(&vm.fe, 1, SIZE, pages, SIZE / 4096), OK);
+	vm_show(&vm, 0, 1);
+	vm_assert_color(&vm, OUTPUT, BLUE);
+	munmap(pixels, size);
+	close(fd);
+	vm_finish(&vm);
+}
+
+static uint32_t config_u32(struct vm *vm, uint32_t offset) {
+	uint32_t value = 0;
+	assert_true(fe_get_config(&vm->fe, offset, sizeof(value), &value));
+	return value;
+}
+
+/* Reads back channel messages until the config change, for as long as one can be on its way. */
+static void expect_config_change(struct vm *vm) {
+	int message = fe_backend_message(&vm->fe, WAIT_MS);
+	assert_int_equal(message, BACKEND_CONFIG_CHANGE);
+	assert_true(config_u32(vm, offsetof(struct virtio_gpu_config, events_read)) &
+		VIRTIO_GPU_EVENT_DISPLAY);
+}
+
+/* C6: the monitor of the compositor is the monitor of the guest. */
+static void test_monitor(struct host *host) {
+	struct vm vm;
+	uint32_t width, height;
+	assert_true(host_start_compositor(host, 1, 800, 600, NULL));
+	vm_start(&vm, host, 0, NULL);
+	assert_true(host_wait_string(vm.bridge, "scanouts.0.mode", "800x600@60.00", WAIT_MS));
+	assert_true(vm_display_info(&vm, 0, &width, &height));
+	assert_int_equal(width, 800);
+	assert_int_equal(height, 600);
+	vm_edid_size(&vm, 0, &width, &height);
+	assert_int_equal(width, 800);
+	assert_int_equal(height, 600);
+	while (fe_backend_message(&vm.fe, 0) >= 0) {
+	}
+
+	/* Another monitor. */
+	host_kill(&host->compositor);
+	assert_true(host_start_compositor(host, 1, 1024, 768, NULL));
+	expect_config_change(&vm);
+	assert_true(host_wait_string(vm.bridge, "scanouts.0.mode", "1024x768@60.00", WAIT_MS));
+	assert_true(vm_display_info(&vm, 0, &width, &height));
+	assert_int_equal(width, 1024);
+	assert_int_equal(height, 768);
+	vm_edid_size(&vm, 0, &width, &height);
+	assert_int_equal(width, 1024);
+	assert_int_equal(height, 768);
+	vm_finish(&vm);
+}
+
+static void test_mode_option(struct host *host) {
+	struct vm vm;
+	uint32_t width, height;
+	vm_start(&vm, host, 0, (const char *[]){"--mode", "1280x720@50", NULL});
+	assert_true(vm_display_info(&vm, 0, &width, &height));
+	assert_int_equal(width, 1280);
+	assert_int_equal(height, 720);
+	vm_edid_size(&vm, 0, &width, &height);
+	assert_int_equal(width, 1280);
+	assert_int_equal(height, 720);
+	assert_string_equal(host_status_string(vm.bridge, "scanouts.0.mode"), "1280x720@50.00");
+	vm_finish(&vm);
+}
+
+/* A head that has no monitor is not enabled; one that has, is. */
+static void test_heads(struct host *host) {
+	struct vm vm;
+	uint32_t width, height;
+	vm_start(&vm, host, 0, (const char *[]){"--scanouts", "3", NULL});
+	assert_int_equal(config_u32(&vm, offsetof(struct virtio_gpu_config, num_scanouts)), 3);
+	assert_true(host_wait_string(vm.bridge, "scanouts.1.mode", "640x480@60.00", WAIT_MS));
+	assert_true(vm_display_info(&vm, 0, &width, &height));
+	assert_true(vm_display_info(&vm, 1, &width, &height));
+	assert_int_equal(width, W);
+	assert_false(vm_display_info(&vm, 2, &width, &height));
+	vm_finish(&vm);
+}
+
+/* B12: nothing of the host is used up by what the guest does. */
+static void test_fds(struct host *host) {
+	struct vm vm;
+	struct gg_blob shown;
+	static uint64_t pages[SIZE / 4096];
+	unsigned bridge = 0, compositor = 0;
+	vm_start(&vm, host, 0, NULL);
+	vm_show_new(&vm, &shown, 1, RED);
+	uint64_t base = fe_alloc(&vm.fe, SIZE);
+	for (uint32_t i = 0; i < SIZE / 4096; i++) {
+		pages[i] = base + i * 4096;
+	}
+	for (unsigned i = 0; i < 210; i++) {
+		assert_int_equal(gg_create_blob_pages(&vm.fe, 2, SIZE, pages, SIZE / 4096), OK);
+		vm_show(&vm, 0, 2);
+		if (i & 1) {
+			assert_int_equal(gg_detach(&vm.fe, 2), OK);
+		}
+		if (i & 2) {
+			vm_show(&vm, 0, 1);
+		}
+		assert_int_equal(gg_unref(&vm.fe, 2), OK);
+		if (i == 9) {
+			vm_show(&vm, 0, 1);
+			vm_assert_color(&vm, OUTPUT, RED);
+			bridge = host_count_fds(vm.bridge);
+			compositor = host_count_fds(&host->compositor);
+		}
+	}
+	vm_show(&vm, 0, 1);
+	vm_assert_color(&vm, OUTPUT, RED);
+	printf("# bridge %u, compositor %u descriptors\n", bridge, compositor);
+	assert_int_equal(host_count_fds(vm.bridge), bridge);
+	assert_int_equal(host_count_fds(&host->compositor), compositor);
+
+	/* Machines come and go. */
+	vm_disconnect(&vm);
+	assert_true(host_wait_string(vm.bridge, "vmm", "waiting", WAIT_MS));
+	bridge = host_count_fds(vm.bridge);
+	for (unsigned i = 0; i < 10; i++) {
+		vm_connect(&vm);
+		vm_blob(&vm, &shown, 1, RED);
+		vm_show(&vm, 0, 1);
+		vm_disconnect(&vm);
+	}
+	assert_true(host_wait_string(vm.bridge, "vmm", "waiting", WAIT_MS));
+	vm_assert_status_screen(&vm, OUTPUT, RED);
+	assert_int_equal(host_count_fds(vm.bridge), bridge);
+	vm_finish(&vm);
+}
+
+/* D5: nothing is done for a guest that does nothing. */
+static void test_idle(struct host *host) {
+	struct vm vm;
+	struct gg_blob red;
+	vm_start(&vm, host, 0, NULL);
+	vm_show_new(&vm, &red, 1, RED);
+	host_sleep_ms(300);
+	int64_t commits = vm_counter(&vm, "commits");
+	char path[2][64];
+	uint64_t ticks[2] = {0};
+	snprintf(path[0], sizeof(path[0]), "/proc/%d/status", (int)vm.bridge->pid);
+	snprintf(path[1], sizeof(path[1]), "/proc/%d/status", (int)host->compositor.pid);
+	for (unsigned round = 0; round < 2; round++) {
+		for (unsigned i = 0; i < 2; i++) {
+			char line[256];
+			unsigned long switches;
+			FILE *file = fopen(path[i], "re");
+			assert_non_null(file);
+			while (fgets(line, sizeof(line), file)) {
+				if (sscanf(line, "voluntary_ctxt_switches: %lu", &switches) == 1) {
+					ticks[i] = switches - ticks[i];
+				}
+			}
+			fclose(file);
+		}
+		if (round == 0) {
+			host_sleep_ms(2000);
+		}
+	}
+	printf("# wakeups in 2 s without damage: bridge %ju, compositor %ju\n", (uintmax_t)ticks[0],
+		(uintmax_t)ticks[1]);
+	assert_true(ticks[0] <= 3);
+	assert_true(ticks[1] <= 3);
+	assert_int_equal(vm_counter(&vm, "commits"), commits);
+	vm_finish(&vm);
+}
+
+/* The program for people says what the socket says. */
+static void test_ctl(struct host *host) {
+	struct vm vm;
+	char *text;
+	vm_start(&vm, host, 0, NULL);
+	const char *ctl = getenv("GUESTPANECTL");
+	assert_non_null(ctl);
+	assert_int_equal(host_run(host,
+				 (const char *[]){ctl, "--socket", vm.bridge->control, "status",
+					 "--json", NULL},
+				 &text),
+		0);
+	assert_non_null(text);
+	assert_true(strstr(text, "\"vmm\"") && strstr(text, "vm0"));
+	free(text);
+	assert_int_equal(
+		host_run(host,
+			(const char *[]){ctl, "--socket", host->compositor.control, "status", NULL},
+			&text),
+		0);
+	assert_non_null(text);
+	assert_non_null(strstr(text, "HEADLESS-1"));
+	free(text);
+	assert_int_not_equal(
+		host_run(host, (const char *[]){ctl, "--socket", "/nonexistent", "status", NULL},
+			&text),
+		0);
+	free(text);
+	vm_finish(&vm);
+}
+
+static const struct host_case cases[] = {
+	{"pause and resume", test_pause, 1},
+	{"reset", test_reset, 1},
+	{"VMM gone", test_vmm_gone, 1},
+	{"bridge killed", test_bridge_killed, 1},
+	{"compositor killed", test_compositor_killed, 1},
+	{"compositor comes late", test_compositor_late, 0},
+	{"region removed", test_region_removed, 1},
+	{"two regions", test_two_regions, 1},
+	{"monitor", test_monitor, 0},
+	{"option --mode", test_mode_option, 1},
+	{"heads", test_heads, 2},
+	{"descriptors", test_fds, 1},
+	{"idle", test_idle, 1},
+	{"guestpanectl", test_ctl, 1},
+};
+
+int main(int argc, char **argv) {
+	return vm_main("life", cases, sizeof(cases) / sizeof(cases[0]), argc, argv);
+}

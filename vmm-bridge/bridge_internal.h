@@ -1,0 +1,42 @@
+#ifndef GP_BRIDGE_INTERNAL_H
+#define GP_BRIDGE_INTERNAL_H
+
+#include "vmm-bridge/bridge.h"
+#include "vmm-bridge/gpu/device.h"
+#include "vmm-bridge/presenter.h"
+#include "vmm-bridge/vhost/device.h"
+
+struct gp_control;
+struct json_object;
+struct wl_event_source;
+
+/* What the compositor says about a scanout. */
+struct gp_bridge_scanout {
+	bool monitor_changed; // the device is to be told
+	bool monitor_connected;
+	struct gp_monitor monitor;
+	char way[16], way_reason[160];
+};
+
+struct gp_bridge {
+	const struct gp_options *options;
+	struct wl_event_loop *loop;
+	struct gp_control *control; // may be NULL
+	struct gp_exporter exporter;
+	struct gp_client *client;
+	struct gp_presenter presenter;
+	struct gp_vhost_device *vhost;
+	struct gp_gpu *gpu;
+	struct gp_bridge_scanout scanouts[GP_GPU_SCANOUTS_MAX];
+
+	int timer_fd; // wake_at
+	struct wl_event_source *timer;
+
+	bool ran; // queues ran since the guest's last reset
+	struct gp_chain chain; // of the queue that is being handled
+};
+
+/* status.c: the document for the control socket; NULL for an unknown request. */
+struct json_object *gp_bridge_status(void *data, const char *request);
+
+#endif

@@ -1,0 +1,243 @@
+#include "vmm-bridge/gpu/call.h"
+
+#include <errno.h>
+#include <inttypes.h>
+
+static uint32_t refuse_id(struct gp_gpu_call *call, uint32_t id) {
+	return gp_gpu_call_refuse(call, VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID,
+		id == 0 ? "resource id %u is not allowed" : "resource %u exists already", id);
+}
+
+static bool id_is_free(const struct gp_gpu *gpu, uint32_t id) {
+	return id != 0 && gp_resources_find(&gpu->resources, id) == NULL;
+}
+
+static uint32_t refuse_limits(struct gp_gpu_call *call) {
+	return gp_gpu_call_refuse(call, VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY,
+		"too large for the host, or too many resources (%zu)", call->gpu->resources.count);
+}
+
+uint32_t gp_gpu_create_2d(struct gp_gpu_call *call) {
+	uint32_t id = call->command.create_2d.resource;
+	uint32_t width = call->command.create_2d.width;
+	uint32_t height = call->command.create_2d.height;
+	if (!id_is_free(call->gpu, id)) {
+		return refuse_id(call, id);
+	}
+	const struct gp_format *format = gp_format_from_virtio(call->command.create_2d.format);
+	if (format == NULL) {
+		return gp_gpu_call_refuse(call, VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER,
+			"unknown format %u", call->command.create_2d.format);
+	}
+	if (width == 0 || height == 0 || width > GP_RESOURCE_DIMENSION_MAX ||
+		height > GP_RESOURCE_DIMENSION_MAX) {
+		return gp_gpu_call_refuse(
+			call, VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER, "size %ux%u", width, height);
+	}
+	if (gp_resources_add_2d(&call->gpu->resources, id, format, width, height) == NULL) {
+		return refuse_limits(call);
+	}
+	return VIRTIO_GPU_RESP_OK_NODATA;
+}
+
+static uint32_t refuse_entry(struct gp_gpu_call *call, uint32_t index, int error) {
+	const struct gp_gpu_entry *entry = &call->command.entries[index];
+	if (error == -ENOMEM) {
+		return gp_gpu_call_refuse(call, VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY, "no memory");
+	}
+	if (error == -EINVAL) {
+		return gp_gpu_call_refuse(call, VIRTIO_GPU_RESP_ERR_UNSPEC,
+			"entry %u is empty or wraps: 0x%" PRIx64 " + %u", index, entry->gpa,
+			entry->length);
+	}
+	return gp_gpu_call_refuse(call, VIRTIO_GPU_RESP_ERR_UNSPEC,
+		"entry %u: 0x%" PRIx64
+		" + %u is in no memory region of the VM: it is device memory "
+		"that is not known here, or an IOVA of a translating guest IOMMU",
+		index, entry->gpa, entry->length);
+}
+
+/**
+ * Turns the command's entries into extents. On failure *extents is empty. Ranges of one address
+ * space cannot overflow their sum: at most 16384 entries of 32 bits.
+ */
+static uint32_t map_entries(
+	struct gp_gpu_call *call, uint32_t n_entries, uint64_t size, struct gp_extents *extents) {
+	for (uint32_t i = 0; i < n_entries; i++) {
+		const struct gp_gpu_entry *entry = &call->command.entries[i];
+		int error = gp_guest_memory_extents(
+			call->gpu->memory, entry->gpa, entry->length, extents);
+		if (error != 0) {
+			gp_extents_finish(extents);
+			*extents = (struct gp_extents){0};
+			return refuse_entry(call, i, error);
+		}
+	}
+	if (extents->length < size) {
+		uint64_t length = extents->length;
+		gp_extents_finish(extents);
+		*extents = (struct gp_extents){0};
+		return gp_gpu_call_refuse(call, VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER,
+			"%u entries have %" PRIu64 " bytes, %" PRIu64 " are needed", n_entries,
+			length, size);
+	}
+	return 0;
+}
+
+uint32_t gp_gpu_create_blob(struct gp_gpu_call *call) {
+	uint32_t id = call->command.create_blob.resource;
+	uint32_t n_entries = call->command.create_blob.n_entries;
+	uint64_t size = call->command.create_blob.size;
+	if (!id_is_free(call->gpu, id)) {
+		return refuse_id(call, id);
+	}
+	if (call->command.create_blob.blob_mem != VIRTIO_GPU_BLOB_MEM_GUEST) {
+		return gp_gpu_call_refuse(call, VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER,
+			"blob_mem %u: only guest memory is supported",
+			call->command.create_blob.blob_mem);
+	}
+	if (size == 0) {
+		return gp_gpu_call_refuse(
+			call, VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER, "a blob without bytes");
+	}
+	struct gp_extents extents = {0};
+	uint32_t error = n_entries == 0 ? 0 : map_entries(call, n_entries, size, &extents);
+	if (error != 0) {
+		return error;
+	}
+	struct gp_resource *resource = gp_resources_add_blob(&call->gpu->resources, id, size);
+	if (resource == NULL) {
+		gp_extents_finish(&extents);
+		return refuse_limits(call);
+	}
+	if (n_entries > 0) {
+		gp_resource_attach(resource, &extents);
+	}
+	return VIRTIO_GPU_RESP_OK_NODATA;
+}
+
+/* Ends what was made from the resource's pixels; the call's answer waits for that (B9). */
+static void revoke(struct gp_gpu_call *call, struct gp_resource *resource) {
+	struct gp_gpu *gpu = call->gpu;
+	if (resource->outside == NULL && !gp_gpu_is_on_scanout(gpu, resource->id)) {
+		return;
+	}
+	struct gp_fence *fence = gp_gpu_call_hold(call);
+	if (fence == NULL) {
+		gpu->ops->resource_revoke(gpu->data, resource, 0, true);
+		return;
+	}
+	uint64_t token = gp_fence_wait_revoked(fence, resource->id);
+	if (gpu->ops->resource_revoke(gpu->data, resource, token, false)) {
+		gp_fences_revoked(&gpu->fences, resource->id, token);
+	}
+}
+
+/* B12: off the screen first, so that nothing refers to the memory when it goes. */
+uint32_t gp_gpu_unref(struct gp_gpu_call *call) {
+	struct gp_gpu *gpu = call->gpu;
+	struct gp_resource *resource = gp_gpu_call_resource(call, call->command.unref.resource);
+	if (resource == NULL) {
+		return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
+	}
+	for (uint32_t i = 0; i < gpu->displays.count; i++) {
+		if (gpu->scanouts[i].resource_id == resource->id) {
+			gp_scanout_disable(&gpu->scanouts[i]);
+		}
+	}
+	revoke(call, resource);
+	gp_resources_remove(&gpu->resources, resource);
+	return VIRTIO_GPU_RESP_OK_NODATA;
+}
+
+/* B8: the guest says nothing more than FLUSH after new backing. */
+static void show_again(struct gp_gpu *gpu, struct gp_resource *resource) {
+	for (uint32_t i = 0; i < gpu->displays.count; i++) {
+		struct gp_scanout *scanout = &gpu->scanouts[i];
+		if (scanout->resource_id == resource->id) {
+			struct gp_framebuffer fb = scanout->fb;
+			gp_scanout_set(scanout, resource, &fb);
+		}
+	}
+}
+
+uint32_t gp_gpu_attach_backing(struct gp_gpu_call *call) {
+	uint32_t n_entries = call->command.attach.n_entries;
+	struct gp_resource *resource = gp_gpu_call_resource(call, call->command.attach.resource);
+	if (resource == NULL) {
+		return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
+	}
+	if (resource->backed) {
+		return gp_gpu_call_refuse(call, VIRTIO_GPU_RESP_ERR_UNSPEC,
+			"resource %u has backing already", resource->id);
+	}
+	/* A transfer is checked against what there is, so a 2D resource may have less. */
+	struct gp_extents extents = {0};
+	uint32_t error =
+		map_entries(call, n_entries, resource->blob ? resource->size : 1, &extents);
+	if (error != 0) {
+		return error;
+	}
+	gp_resource_attach(resource, &extents);
+	if (resource->blob) {
+		show_again(call->gpu, resource);
+	}
+	return VIRTIO_GPU_RESP_OK_NODATA;
+}
+
+/* The picture of a 2D resource is its host copy, which stays. */
+uint32_t gp_gpu_detach_backing(struct gp_gpu_call *call) {
+	struct gp_resource *resource = gp_gpu_call_resource(call, call->command.unref.resource);
+	if (resource == NULL) {
+		return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
+	}
+	if (!resource->backed && !resource->lost) {
+		return gp_gpu_call_refuse(call, VIRTIO_GPU_RESP_ERR_UNSPEC,
+			"resource %u has no backing", resource->id);
+	}
+	if (resource->blob && resource->backed) {
+		revoke(call, resource);
+	}
+	gp_resource_detach(resource);
+	return VIRTIO_GPU_RESP_OK_NODATA;
+}
+
+/* A whole transfer tells the size of the picture, which a blob does not have. */
+static void note_size(struct gp_resource *resource, const struct gp_gpu_command *command) {
+	const struct gp_rect *rect = &command->transfer.rect;
+	if (rect->x == 0 && rect->y == 0 && command->transfer.offset == 0) {
+		resource->hint_width = rect->width;
+		resource->hint_height = rect->height;
+	}
+}
+
+uint32_t gp_gpu_transfer(struct gp_gpu_call *call) {
+	const struct gp_rect *rect = &call->command.transfer.rect;
+	uint64_t offset = call->command.transfer.offset;
+	struct gp_resource *resource = gp_gpu_call_resource(call, call->command.transfer.resource);
+	if (resource == NULL) {
+		return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
+	}
+	if (resource->blob) {
+		note_size(resource, &call->command);
+		return VIRTIO_GPU_RESP_OK_NODATA;
+	}
+	if (!resource->backed) {
+		return gp_gpu_call_refuse(call, VIRTIO_GPU_RESP_ERR_UNSPEC,
+			"resource %u has no backing", resource->id);
+	}
+	if (!gp_resource_is_mapped(resource)) {
+		return gp_gpu_call_refuse(call, VIRTIO_GPU_RESP_ERR_UNSPEC,
+			"resource %u is in device memory that is not mapped", resource->id);
+	}
+	if (!gp_resource_transfer(resource, rect, offset)) {
+		return gp_gpu_call_refuse(call, VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER,
+			"rectangle %u,%u %ux%u at offset %" PRIu64
+			" of a resource of %ux%u with %" PRIu64 " bytes",
+			rect->x, rect->y, rect->width, rect->height, offset, resource->width,
+			resource->height, resource->backing.length);
+	}
+	call->gpu->transferred +=
+		(uint64_t)rect->width * rect->height * resource->format->bytes_per_pixel;
+	return VIRTIO_GPU_RESP_OK_NODATA;
+}

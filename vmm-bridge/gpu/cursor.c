@@ -1,0 +1,138 @@
+#include "vmm-bridge/gpu/call.h"
+
+#include <string.h>
+
+#include "common/checked.h"
+
+#define CURSOR_BYTES (GP_CURSOR_SIZE * GP_CURSOR_SIZE * sizeof(uint32_t))
+
+/* Where the pixels of a cursor are: rows of 32-bit pixels. */
+struct source {
+	uint64_t width, height; // pixels
+	uint64_t stride; // bytes
+};
+
+/*
+ * A blob is 64×64 unless it has another size than that and the last transfer, which Linux sends
+ * before each new picture, told its true one (C5).
+ */
+static struct source blob_source(const struct gp_resource *resource) {
+	struct source source = {.width = GP_CURSOR_SIZE, .height = GP_CURSOR_SIZE};
+	uint64_t hinted = (uint64_t)resource->hint_width * resource->hint_height;
+	if (resource->size != CURSOR_BYTES && hinted != 0 &&
+		hinted <= resource->size / sizeof(uint32_t)) {
+		source.width = resource->hint_width;
+		source.height = resource->hint_height;
+	}
+	source.stride = source.width * sizeof(uint32_t);
+	return source;
+}
+
+static bool read_blob_row(
+	const struct gp_resource *resource, uint64_t offset, void *out, uint64_t length) {
+	return gp_extents_read(&resource->backing, offset, out, length);
+}
+
+static bool read_copy_row(
+	const struct gp_resource *resource, uint64_t offset, void *out, uint64_t length) {
+	memcpy(out, resource->shm_map + offset, length);
+	return true;
+}
+
+/* Reads the top left 64×64 pixels, with what is missing left transparent. */
+static bool read_pixels(const struct gp_resource *resource, uint32_t *pixels) {
+	struct source source = {resource->width, resource->height, resource->stride};
+	if (resource->blob) {
+		source = blob_source(resource);
+	}
+	uint64_t width = source.width < GP_CURSOR_SIZE ? source.width : GP_CURSOR_SIZE;
+	uint64_t rows = source.height < GP_CURSOR_SIZE ? source.height : GP_CURSOR_SIZE;
+	uint64_t row_bytes = width * sizeof(uint32_t);
+	if (!gp_range_inside(0, source.stride * (rows - 1) + row_bytes, resource->size)) {
+		return false;
+	}
+	memset(pixels, 0, CURSOR_BYTES);
+	for (uint64_t row = 0; row < rows; row++) {
+		uint32_t *out = pixels + row * GP_CURSOR_SIZE;
+		uint64_t offset = row * source.stride;
+		if (!(resource->blob ? read_blob_row : read_copy_row)(
+			    resource, offset, out, row_bytes)) {
+			return false;
+		}
+	}
+	return true;
+}
+
+static uint32_t clamp_hotspot(uint32_t value) {
+	return value < GP_CURSOR_SIZE ? value : GP_CURSOR_SIZE - 1;
+}
+
+static uint32_t set_picture(struct gp_gpu_call *call, uint32_t id) {
+	struct gp_gpu *gpu = call->gpu;
+	struct gp_resource *resource = gp_gpu_call_resource(call, id);
+	if (resource == NULL) {
+		return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
+	}
+	if (!gp_resource_has_pixels(resource)) {
+		return gp_gpu_call_refuse(call, VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID,
+			"resource %u is without memory", id);
+	}
+	if (!gp_resource_is_mapped(resource)) {
+		return gp_gpu_call_refuse(call, VIRTIO_GPU_RESP_ERR_UNSPEC,
+			"resource %u is in device memory that is not mapped", id);
+	}
+	uint32_t pixels[GP_CURSOR_SIZE * GP_CURSOR_SIZE];
+	if (!read_pixels(resource, pixels)) {
+		return gp_gpu_call_refuse(call, VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER,
+			"resource %u has %llu bytes, too few for a cursor", id,
+			(unsigned long long)resource->size);
+	}
+	gpu->ops->cursor_set(gpu->data, call->command.cursor.scanout, pixels,
+		clamp_hotspot(call->command.cursor.hot_x),
+		clamp_hotspot(call->command.cursor.hot_y));
+	return VIRTIO_GPU_RESP_OK_NODATA;
+}
+
+static uint32_t move(struct gp_gpu_call *call) {
+	struct gp_gpu *gpu = call->gpu;
+	gpu->ops->cursor_move(gpu->data, call->command.cursor.scanout, call->command.cursor.x,
+		call->command.cursor.y);
+	return VIRTIO_GPU_RESP_OK_NODATA;
+}
+
+static bool scanout_exists(struct gp_gpu_call *call) {
+	if (call->command.cursor.scanout < call->gpu->displays.count) {
+		return true;
+	}
+	gp_gpu_call_refuse(call, VIRTIO_GPU_RESP_ERR_INVALID_SCANOUT_ID, "no scanout %u",
+		call->command.cursor.scanout);
+	return false;
+}
+
+uint32_t gp_gpu_update_cursor(struct gp_gpu_call *call) {
+	struct gp_gpu *gpu = call->gpu;
+	uint32_t id = call->command.cursor.resource;
+	if (!scanout_exists(call)) {
+		return VIRTIO_GPU_RESP_ERR_INVALID_SCANOUT_ID;
+	}
+	if (id == 0) {
+		gpu->ops->cursor_set(gpu->data, call->command.cursor.scanout, NULL, 0, 0);
+		return VIRTIO_GPU_RESP_OK_NODATA;
+	}
+	/* The position first: a new picture must not be seen at the old place. */
+	move(call);
+	return set_picture(call, id);
+}
+
+uint32_t gp_gpu_move_cursor(struct gp_gpu_call *call) {
+	if (!scanout_exists(call)) {
+		return VIRTIO_GPU_RESP_ERR_INVALID_SCANOUT_ID;
+	}
+	return move(call);
+}
+
+void gp_gpu_reset_cursors(struct gp_gpu *gpu) {
+	for (uint32_t i = 0; i < gpu->displays.count; i++) {
+		gpu->ops->cursor_set(gpu->data, i, NULL, 0, 0);
+	}
+}

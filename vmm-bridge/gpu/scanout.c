@@ -1,0 +1,186 @@
+#include "vmm-bridge/gpu/scanout.h"
+
+#include <stdlib.h>
+
+void gp_scanout_init(struct gp_scanout *scanout, const struct gp_gpu_ops *ops, void *data,
+	uint32_t index, uint32_t refresh_mhz) {
+	*scanout = (struct gp_scanout){.ops = ops, .data = data, .index = index};
+	gp_pacer_init(&scanout->pacer, refresh_mhz);
+	TAILQ_INIT(&scanout->flushes);
+}
+
+static void flush_destroy(struct gp_scanout *scanout, struct gp_flush *flush) {
+	if (flush->fence == NULL) {
+		scanout->n_answered--;
+	}
+	TAILQ_REMOVE(&scanout->flushes, flush, link);
+	free(flush);
+}
+
+void gp_scanout_finish(struct gp_scanout *scanout) {
+	while (!TAILQ_EMPTY(&scanout->flushes)) {
+		flush_destroy(scanout, TAILQ_FIRST(&scanout->flushes));
+	}
+	scanout->resource_id = 0;
+	scanout->shown = false;
+	scanout->timeouts = 0;
+}
+
+static void forget_answered(struct gp_scanout *scanout) {
+	struct gp_flush *flush = TAILQ_FIRST(&scanout->flushes);
+	while (flush != NULL) {
+		struct gp_flush *next = TAILQ_NEXT(flush, link);
+		if (flush->fence == NULL) {
+			flush_destroy(scanout, flush);
+		}
+		flush = next;
+	}
+}
+
+static void forget_oldest_answered(struct gp_scanout *scanout) {
+	struct gp_flush *flush;
+	TAILQ_FOREACH(flush, &scanout->flushes, link) {
+		if (flush->fence == NULL) {
+			flush_destroy(scanout, flush);
+			return;
+		}
+	}
+}
+
+void gp_scanout_set(
+	struct gp_scanout *scanout, struct gp_resource *resource, const struct gp_framebuffer *fb) {
+	scanout->resource_id = resource->id;
+	scanout->fb = *fb;
+	scanout->shown = true;
+	scanout->ops->scanout_set(scanout->data, scanout->index, resource, &scanout->fb);
+}
+
+void gp_scanout_hide(struct gp_scanout *scanout) {
+	if (!scanout->shown) {
+		return;
+	}
+	scanout->shown = false;
+	forget_answered(scanout);
+	struct gp_flush *flush;
+	TAILQ_FOREACH(flush, &scanout->flushes, link) {
+		gp_pacer_release(&flush->hold, flush->hold.arrived_ns);
+	}
+	scanout->ops->scanout_disable(scanout->data, scanout->index);
+}
+
+void gp_scanout_disable(struct gp_scanout *scanout) {
+	gp_scanout_hide(scanout);
+	scanout->resource_id = 0;
+}
+
+static void add_flush(
+	struct gp_scanout *scanout, struct gp_fence *fence, bool wait_ready, uint64_t now_ns) {
+	struct gp_flush *flush = calloc(1, sizeof(*flush));
+	if (flush == NULL) {
+		return; // answered at once
+	}
+	if (fence != NULL) {
+		gp_pacer_begin(&scanout->pacer, &flush->hold, now_ns, wait_ready);
+		gp_fence_wait(fence);
+	} else {
+		scanout->n_answered++;
+	}
+	flush->fence = fence;
+	TAILQ_INSERT_TAIL(&scanout->flushes, flush, link);
+	if (scanout->n_answered > GP_SCANOUT_ANSWERED_MAX) {
+		forget_oldest_answered(scanout);
+	}
+}
+
+void gp_scanout_flush(struct gp_scanout *scanout, const struct gp_rect *rect,
+	struct gp_fence *fence, uint64_t now_ns) {
+	struct gp_rect damage;
+	if (!scanout->shown || !gp_rect_intersect(rect, &scanout->fb.rect, &damage)) {
+		scanout->replies[GP_REPLY_IMMEDIATE]++;
+		return;
+	}
+	scanout->n_flushes++;
+	bool wait_ready = scanout->ops->scanout_flush(scanout->data, scanout->index, &damage);
+	if (fence == NULL) {
+		scanout->replies[GP_REPLY_IMMEDIATE]++;
+	}
+	if (fence != NULL || wait_ready) {
+		add_flush(scanout, fence, wait_ready, now_ns);
+	}
+}
+
+void gp_scanout_ready(struct gp_scanout *scanout, uint64_t now_ns) {
+	struct gp_flush *flush;
+	TAILQ_FOREACH(flush, &scanout->flushes, link) {
+		if (flush->fence == NULL) {
+			flush_destroy(scanout, flush);
+			return;
+		}
+		if (flush->hold.wait_ready) {
+			gp_pacer_release(&flush->hold, now_ns);
+			return;
+		}
+	}
+}
+
+/* The flush is over; its place stays if the outside still owes a release. */
+static void answer_flush(
+	struct gp_scanout *scanout, struct gp_flush *flush, enum gp_reply_cause cause) {
+	struct gp_fence *fence = flush->fence;
+	bool owed = flush->hold.wait_ready;
+	scanout->replies[cause]++;
+	scanout->timeouts = owed ? scanout->timeouts + 1 : 0;
+	flush->fence = NULL;
+	scanout->n_answered++;
+	if (!owed) {
+		flush_destroy(scanout, flush);
+	} else if (scanout->n_answered > GP_SCANOUT_ANSWERED_MAX) {
+		forget_oldest_answered(scanout);
+	}
+	gp_fence_signal(fence);
+}
+
+void gp_scanout_dispatch(struct gp_scanout *scanout, uint64_t now_ns) {
+	struct gp_flush *flush = TAILQ_FIRST(&scanout->flushes);
+	while (flush != NULL) {
+		struct gp_flush *next = TAILQ_NEXT(flush, link);
+		enum gp_reply_cause cause;
+		uint64_t wake_ns;
+		if (flush->fence != NULL && gp_pacer_due(&flush->hold, now_ns, &cause, &wake_ns)) {
+			answer_flush(scanout, flush, cause);
+		}
+		flush = next;
+	}
+	if (scanout->timeouts >= GP_SCANOUT_TIMEOUTS_MAX) {
+		scanout->timeouts = 0;
+		forget_answered(scanout);
+	}
+}
+
+uint64_t gp_scanout_deadline(const struct gp_scanout *scanout) {
+	uint64_t deadline_ns = UINT64_MAX;
+	struct gp_flush *flush;
+	TAILQ_FOREACH(flush, &scanout->flushes, link) {
+		uint64_t ns = gp_pacer_deadline(&flush->hold);
+		if (flush->fence != NULL && ns < deadline_ns) {
+			deadline_ns = ns;
+		}
+	}
+	return deadline_ns;
+}
+
+void gp_scanout_forget_fence(struct gp_scanout *scanout, const struct gp_fence *fence) {
+	struct gp_flush *flush = TAILQ_FIRST(&scanout->flushes);
+	while (flush != NULL) {
+		struct gp_flush *next = TAILQ_NEXT(flush, link);
+		if (flush->fence == fence) {
+			scanout->replies[GP_REPLY_DRAIN]++;
+			flush->fence = NULL;
+			scanout->n_answered++;
+			if (!flush->hold.wait_ready) {
+				flush_destroy(scanout, flush);
+			}
+		}
+		flush = next;
+	}
+}

@@ -1,0 +1,285 @@
+#include "vmm-bridge/options.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/fd.h"
+#include "vmm-bridge/gpu/device.h"
+#include "vmm-bridge/gpu/resource.h"
+
+#define REFRESH_MIN_MHZ 1000
+#define REFRESH_MAX_MHZ 1000000
+#define NAME_MAX_BYTES 64
+
+static const char usage[] =
+	"Usage: guestpane-bridge (--socket-path PATH | --fd N) [OPTION…]\n"
+	"\n"
+	"Shows the display of one virtual machine in the compositor guestpane. It is the\n"
+	"vhost-user back end of the machine's virtio-gpu device.\n"
+	"\n"
+	"  --socket-path PATH     listen for the VMM at PATH\n"
+	"  --fd N                 the VMM is connected to file descriptor N\n"
+	"  --display PATH         the compositor's bridge socket\n"
+	"                         (default: $GUESTPANE_BRIDGE_SOCKET, else\n"
+	"                         $XDG_RUNTIME_DIR/guestpane/bridge.sock)\n"
+	"  --name NAME            name of the machine (default: vm)\n"
+	"  --uuid UUID            UUID of the machine\n"
+	"  --mode WxH[@HZ]        mode of all monitors, instead of the compositor's\n"
+	"  --scanouts N           number of monitors, 1 to 16 (default: 1)\n"
+	"  --export auto|copy     copy: share no memory of the machine with the compositor\n"
+	"  --control-socket PATH  where guestpane-ctl asks for the state (default:\n"
+	"                         $XDG_RUNTIME_DIR/guestpane/bridge-NAME.ctl)\n"
+	"  --log-level LEVEL      error, warn, info (default) or debug\n"
+	"  --print-capabilities   for management software: print JSON and exit\n"
+	"  --version, --help      print and exit\n";
+
+static bool fail(const char *option, const char *value, const char *expected) {
+	fprintf(stderr, "guestpane-bridge: --%s %s: expected %s\n", option, value, expected);
+	return false;
+}
+
+/* Digits only, at most max; *end is behind them. */
+static bool parse_digits(const char *text, uint32_t max, uint32_t *value, const char **end) {
+	uint64_t sum = 0;
+	const char *c = text;
+	for (; *c >= '0' && *c <= '9'; c++) {
+		sum = sum * 10 + (uint64_t)(*c - '0');
+		if (sum > max) {
+			return false;
+		}
+	}
+	*value = (uint32_t)sum;
+	*end = c;
+	return c != text;
+}
+
+static bool parse_number(const char *text, uint32_t min, uint32_t max, uint32_t *value) {
+	const char *end;
+	return parse_digits(text, max, value, &end) && *end == '\0' && *value >= min;
+}
+
+/* "59.94" in mHz: up to three decimals. */
+static bool parse_refresh(const char *text, uint32_t *refresh_mhz) {
+	uint32_t hz, thousandths = 0;
+	if (!parse_digits(text, REFRESH_MAX_MHZ / 1000, &hz, &text)) {
+		return false;
+	}
+	if (*text == '.') {
+		text++;
+		for (uint32_t unit = 100; unit > 0 && *text >= '0' && *text <= '9'; unit /= 10) {
+			thousandths += (uint32_t)(*text++ - '0') * unit;
+		}
+	}
+	*refresh_mhz = hz * 1000 + thousandths;
+	return *text == '\0' && *refresh_mhz >= REFRESH_MIN_MHZ && *refresh_mhz <= REFRESH_MAX_MHZ;
+}
+
+static bool parse_mode(const char *text, struct gp_mode *mode) {
+	mode->refresh_mhz = 60000;
+	if (!parse_digits(text, GP_RESOURCE_DIMENSION_MAX, &mode->width, &text) || *text != 'x' ||
+		!parse_digits(text + 1, GP_RESOURCE_DIMENSION_MAX, &mode->height, &text) ||
+		mode->width < 16 || mode->height < 16) {
+		return false;
+	}
+	return *text == '\0' || (*text == '@' && parse_refresh(text + 1, &mode->refresh_mhz));
+}
+
+static int hex_digit(char c) {
+	const char digits[] = "0123456789abcdef";
+	const char *at =
+		c != '\0' ? strchr(digits, c >= 'A' && c <= 'F' ? c - 'A' + 'a' : c) : NULL;
+	return at != NULL ? (int)(at - digits) : -1;
+}
+
+/* 8-4-4-4-12 hexadecimal digits (RFC 9562). */
+static bool parse_uuid(const char *text, uint8_t uuid[16]) {
+	if (strlen(text) != 36) {
+		return false;
+	}
+	for (size_t i = 0; i < 16; i++) {
+		if ((i == 4 || i == 6 || i == 8 || i == 10) && *text++ != '-') {
+			return false;
+		}
+		int high = hex_digit(text[0]), low = hex_digit(text[1]);
+		if (high < 0 || low < 0) {
+			return false;
+		}
+		uuid[i] = (uint8_t)(high * 16 + low);
+		text += 2;
+	}
+	return true;
+}
+
+/* The name is part of a path, and of what people see. */
+static bool check_name(const char *name) {
+	size_t allowed = strspn(name,
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+		"0123456789._-");
+	return allowed > 0 && allowed <= NAME_MAX_BYTES && name[allowed] == '\0';
+}
+
+static bool parse_log_level(const char *text, enum gp_log_level *level) {
+	static const char *const names[] = {
+		[GP_LOG_ERROR] = "error",
+		[GP_LOG_WARN] = "warn",
+		[GP_LOG_INFO] = "info",
+		[GP_LOG_DEBUG] = "debug",
+	};
+	for (unsigned i = GP_LOG_ERROR; i <= GP_LOG_DEBUG; i++) {
+		if (strcmp(text, names[i]) == 0) {
+			*level = i;
+			return true;
+		}
+	}
+	return false;
+}
+
+enum option_id {
+	OPTION_SOCKET_PATH = 256,
+	OPTION_FD,
+	OPTION_DISPLAY,
+	OPTION_NAME,
+	OPTION_UUID,
+	OPTION_MODE,
+	OPTION_SCANOUTS,
+	OPTION_EXPORT,
+	OPTION_CONTROL_SOCKET,
+	OPTION_PRINT_CAPABILITIES,
+	OPTION_LOG_LEVEL,
+	OPTION_VERSION,
+	OPTION_HELP,
+};
+
+static const struct option long_options[] = {
+	{"socket-path", required_argument, NULL, OPTION_SOCKET_PATH},
+	{"fd", required_argument, NULL, OPTION_FD},
+	{"display", required_argument, NULL, OPTION_DISPLAY},
+	{"name", required_argument, NULL, OPTION_NAME},
+	{"uuid", required_argument, NULL, OPTION_UUID},
+	{"mode", required_argument, NULL, OPTION_MODE},
+	{"scanouts", required_argument, NULL, OPTION_SCANOUTS},
+	{"export", required_argument, NULL, OPTION_EXPORT},
+	{"control-socket", required_argument, NULL, OPTION_CONTROL_SOCKET},
+	{"print-capabilities", no_argument, NULL, OPTION_PRINT_CAPABILITIES},
+	{"log-level", required_argument, NULL, OPTION_LOG_LEVEL},
+	{"version", no_argument, NULL, OPTION_VERSION},
+	{"help", no_argument, NULL, OPTION_HELP},
+	{0},
+};
+
+/* Stores one option that has a value. */
+static bool store(struct gp_options *options, int option, const char *value) {
+	uint32_t number;
+	switch (option) {
+	case OPTION_SOCKET_PATH:
+		options->socket_path = value;
+		return value[0] != '\0' || fail("socket-path", value, "a path");
+	case OPTION_FD:
+		if (!parse_number(value, 0, INT_MAX, &number)) {
+			return fail("fd", value, "the number of a file descriptor");
+		}
+		options->fd = (int)number;
+		return true;
+	case OPTION_DISPLAY:
+		options->display = value;
+		return value[0] != '\0' || fail("display", value, "a path");
+	case OPTION_NAME:
+		options->name = value;
+		return check_name(value) ||
+			fail("name", value, "1 to 64 of the characters A-Z a-z 0-9 . _ -");
+	case OPTION_UUID:
+		return parse_uuid(value, options->uuid) ||
+			fail("uuid", value, "a UUID like 123e4567-e89b-12d3-a456-426614174000");
+	case OPTION_MODE:
+		options->mode_set = true;
+		return parse_mode(value, &options->mode) ||
+			fail("mode", value, "WIDTHxHEIGHT or WIDTHxHEIGHT@HZ, like 1280x800@60");
+	case OPTION_SCANOUTS:
+		return parse_number(value, 1, GP_GPU_SCANOUTS_MAX, &options->n_scanouts) ||
+			fail("scanouts", value, "a number from 1 to 16");
+	case OPTION_EXPORT:
+		options->force_copy = strcmp(value, "copy") == 0;
+		return options->force_copy || strcmp(value, "auto") == 0 ||
+			fail("export", value, "auto or copy");
+	case OPTION_CONTROL_SOCKET:
+		options->control_path = value;
+		options->control_set = true;
+		return value[0] != '\0' || fail("control-socket", value, "a path");
+	case OPTION_LOG_LEVEL:
+		return parse_log_level(value, &options->log_level) ||
+			fail("log-level", value, "error, warn, info or debug");
+	}
+	return false;
+}
+
+/* Paths that were not given. */
+static bool add_defaults(struct gp_options *options) {
+	if (options->display == NULL) {
+		const char *display = getenv("GUESTPANE_BRIDGE_SOCKET");
+		options->display = display != NULL && display[0] != '\0' ? display : NULL;
+	}
+	if (options->display == NULL) {
+		if (!gp_runtime_path(options->display_buffer, sizeof(options->display_buffer),
+			    "bridge.sock")) {
+			fprintf(stderr,
+				"guestpane-bridge: where is the compositor? Set XDG_RUNTIME_DIR, "
+				"GUESTPANE_BRIDGE_SOCKET or --display (%s)\n",
+				strerror(errno));
+			return false;
+		}
+		options->display = options->display_buffer;
+	}
+	char name[NAME_MAX_BYTES + sizeof("bridge-.ctl")];
+	snprintf(name, sizeof(name), "bridge-%s.ctl", options->name);
+	if (options->control_path == NULL &&
+		gp_runtime_path(options->control_buffer, sizeof(options->control_buffer), name)) {
+		options->control_path = options->control_buffer;
+	}
+	return true;
+}
+
+static enum gp_options_result print(const char *text) {
+	fputs(text, stdout);
+	return GP_OPTIONS_DONE;
+}
+
+enum gp_options_result gp_options_parse(struct gp_options *options, int argc, char *argv[]) {
+	*options = (struct gp_options){
+		.fd = -1,
+		.name = "vm",
+		.mode = {.width = 1280, .height = 800, .refresh_mhz = 60000},
+		.n_scanouts = 1,
+		.log_level = GP_LOG_INFO,
+	};
+	int option;
+	while ((option = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
+		switch (option) {
+		case OPTION_HELP:
+			return print(usage);
+		case OPTION_VERSION:
+			return print("guestpane-bridge " GP_VERSION "\n");
+		case OPTION_PRINT_CAPABILITIES:
+			return print("{\"type\": \"gpu\", \"features\": []}\n");
+		case '?':
+			return GP_OPTIONS_USAGE; // getopt has said what is wrong
+		default:
+			if (!store(options, option, optarg)) {
+				return GP_OPTIONS_USAGE;
+			}
+		}
+	}
+	if (optind < argc) {
+		fprintf(stderr, "guestpane-bridge: unexpected argument \"%s\"\n", argv[optind]);
+		return GP_OPTIONS_USAGE;
+	}
+	if ((options->socket_path != NULL) == (options->fd >= 0)) {
+		fprintf(stderr,
+			"guestpane-bridge: one of --socket-path and --fd is needed; see "
+			"--help\n");
+		return GP_OPTIONS_USAGE;
+	}
+	return add_defaults(options) ? GP_OPTIONS_RUN : GP_OPTIONS_USAGE;
+}

@@ -1,0 +1,36 @@
+#ifndef GP_OPTIONS_H
+#define GP_OPTIONS_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/edid.h"
+#include "common/log.h"
+
+/* The command line of guestpane-bridge. Strings point into argv, the environment or path buffers. */
+struct gp_options {
+	const char *socket_path; // listens here, or NULL
+	int fd; // connected socket, or -1
+	const char *display; // the compositor's bridge socket
+	const char *name;
+	uint8_t uuid[16]; // zeros: none
+	bool mode_set;
+	struct gp_mode mode;
+	uint32_t n_scanouts;
+	bool force_copy;
+	const char *control_path; // NULL: none
+	bool control_set; // on the command line
+	enum gp_log_level log_level;
+
+	char display_buffer[PATH_MAX], control_buffer[PATH_MAX];
+};
+
+enum gp_options_result {
+	GP_OPTIONS_RUN,
+	GP_OPTIONS_DONE, // --help and the like: exit 0
+	GP_OPTIONS_USAGE, // exit 2; the message is out
+};
+enum gp_options_result gp_options_parse(struct gp_options *options, int argc, char *argv[]);
+
+#endif

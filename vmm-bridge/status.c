@@ -1,0 +1,137 @@
+#include "vmm-bridge/bridge_internal.h"
+
+#include <inttypes.h>
+#include <json-c/json.h>
+#include <stdio.h>
+#include <string.h>
+
+/* json-c returns NULL without memory and takes NULL as null: nothing here needs a check. */
+
+static void add(struct json_object *object, const char *key, struct json_object *value) {
+	json_object_object_add(object, key, value);
+}
+
+static void add_string(struct json_object *object, const char *key, const char *value) {
+	add(object, key, json_object_new_string(value));
+}
+
+static void add_number(struct json_object *object, const char *key, uint64_t value) {
+	add(object, key, json_object_new_uint64(value));
+}
+
+static const char *vmm_state(enum gp_vhost_state state) {
+	switch (state) {
+	case GP_VHOST_CONNECTED:
+		return "connected";
+	case GP_VHOST_RUNNING:
+		return "running";
+	case GP_VHOST_PAUSED:
+		return "paused";
+	default:
+		return "waiting";
+	}
+}
+
+static void add_picture(struct json_object *object, struct gp_bridge *bridge,
+	const struct gp_gpu_scanout_info *info) {
+	const struct gp_resource *resource = info->resource_id != 0
+		? gp_gpu_find_resource(bridge->gpu, info->resource_id)
+		: NULL;
+	const struct gp_picture *picture = resource != NULL ? resource->outside : NULL;
+	add_number(object, "resource", info->resource_id);
+	if (picture == NULL || picture->ending) {
+		add(object, "exporter", NULL);
+		add_string(object, "reason", "");
+		return;
+	}
+	add_string(object, "exporter", gp_picture_kind_name(picture));
+	add_string(object, "reason",
+		picture->host_copy ? "the guest's resource has no memory of its own to share"
+				   : picture->export.reason);
+}
+
+static struct json_object *scanout_status(struct gp_bridge *bridge, uint32_t index) {
+	const struct gp_bridge_scanout *scanout = &bridge->scanouts[index];
+	struct gp_gpu_scanout_info info;
+	gp_gpu_get_scanout_info(bridge->gpu, index, &info);
+	char mode[64];
+	snprintf(mode, sizeof(mode), "%" PRIu32 "x%" PRIu32 "@%.2f", info.mode.width,
+		info.mode.height, info.mode.refresh_mhz / 1000.0);
+
+	struct json_object *object = json_object_new_object();
+	add_number(object, "index", index);
+	add(object, "connected", json_object_new_boolean(info.connected));
+	add(object, "visible", json_object_new_boolean(bridge->presenter.scanouts[index].visible));
+	add_string(object, "mode", mode);
+	add_number(object, "width", info.enabled ? info.width : 0);
+	add_number(object, "height", info.enabled ? info.height : 0);
+	add(object, "format",
+		info.enabled && info.format != NULL ? json_object_new_string(info.format->name)
+						    : NULL);
+	add_picture(object, bridge, &info);
+	add_string(object, "way", scanout->way);
+	add_string(object, "way_reason", scanout->way_reason);
+	add_number(object, "flushes", info.flushes);
+	return object;
+}
+
+/* Summed up over all scanouts. */
+static struct json_object *replies_status(struct gp_bridge *bridge, uint32_t n_scanouts) {
+	uint64_t replies[GP_REPLY_CAUSES] = {0};
+	for (uint32_t i = 0; i < n_scanouts; i++) {
+		struct gp_gpu_scanout_info info;
+		gp_gpu_get_scanout_info(bridge->gpu, i, &info);
+		for (unsigned cause = 0; cause < GP_REPLY_CAUSES; cause++) {
+			replies[cause] += info.replies[cause];
+		}
+	}
+	struct json_object *object = json_object_new_object();
+	for (unsigned cause = 0; cause < GP_REPLY_CAUSES; cause++) {
+		add_number(object, gp_reply_cause_name(cause), replies[cause]);
+	}
+	return object;
+}
+
+static struct json_object *counters_status(
+	struct gp_bridge *bridge, const struct gp_gpu_info *info) {
+	const struct gp_client_counters *client = gp_client_counters(bridge->client);
+	struct json_object *object = json_object_new_object();
+	add_number(object, "commits", client->commits);
+	add_number(object, "presented", client->presented);
+	add_number(object, "discarded", client->discarded);
+	add_number(object, "releases", client->releases);
+	add_number(object, "imports", client->imports);
+	add_number(object, "imports_failed", client->imports_failed);
+	add_number(object, "display_connections", client->connects);
+	add_number(object, "bytes_copied", bridge->exporter.bytes_copied);
+	add_number(object, "bytes_transferred", info->transferred);
+	add(object, "replies", replies_status(bridge, info->n_scanouts));
+	add_number(object, "guest_errors", info->guest_errors);
+	add_number(object, "commands", info->commands);
+	add_number(object, "memory_faults", gp_guest_memory_faults());
+	return object;
+}
+
+struct json_object *gp_bridge_status(void *data, const char *request) {
+	struct gp_bridge *bridge = data;
+	if (strcmp(request, "status") != 0) {
+		return NULL;
+	}
+	struct gp_gpu_info info;
+	gp_gpu_get_info(bridge->gpu, &info);
+	struct json_object *object = json_object_new_object();
+	add_string(object, "program", "guestpane-bridge");
+	add_string(object, "version", GP_VERSION);
+	add_string(object, "name", bridge->options->name);
+	add_string(object, "vmm", vmm_state(gp_vhost_device_state(bridge->vhost)));
+	add_string(
+		object, "display", gp_client_connected(bridge->client) ? "connected" : "waiting");
+	struct json_object *scanouts = json_object_new_array();
+	for (uint32_t i = 0; i < info.n_scanouts; i++) {
+		json_object_array_add(scanouts, scanout_status(bridge, i));
+	}
+	add(object, "scanouts", scanouts);
+	add_number(object, "resources", info.n_resources);
+	add(object, "counters", counters_status(bridge, &info));
+	return object;
+}

@@ -1,0 +1,91 @@
+#include "vmm-bridge/vhost/listener.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <wayland-server-core.h>
+
+#include "common/fd.h"
+#include "common/log.h"
+
+#define REST_MS 1000
+
+struct gp_listener {
+	int fd;
+	char *path;
+	struct wl_event_source *source;
+	struct wl_event_source *rest_timer;
+	gp_listener_func accepted;
+	void *data;
+};
+
+static int handle_rest_end(void *data) {
+	struct gp_listener *listener = data;
+	wl_event_source_fd_update(listener->source, WL_EVENT_READABLE);
+	return 0;
+}
+
+static int handle_connection(int fd, uint32_t mask, void *data) {
+	struct gp_listener *listener = data;
+	int client = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (client != -1) {
+		listener->accepted(listener->data, client);
+	} else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+		gp_error_errno("vhost: accept at %s; trying again in a second", listener->path);
+		wl_event_source_fd_update(listener->source, 0);
+		wl_event_source_timer_update(listener->rest_timer, REST_MS);
+	} else if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) {
+		gp_error_errno("vhost: accept at %s", listener->path);
+	}
+	return 0;
+}
+
+struct gp_listener *gp_listener_create(
+	struct wl_event_loop *loop, const char *path, gp_listener_func accepted, void *data) {
+	struct gp_listener *listener = calloc(1, sizeof(*listener));
+	if (listener == NULL) {
+		gp_error_errno("vhost: calloc");
+		return NULL;
+	}
+	listener->accepted = accepted;
+	listener->data = data;
+	listener->path = strdup(path);
+	listener->fd = listener->path != NULL ? gp_socket_listen(path) : -1;
+	if (listener->fd == -1) {
+		gp_error_errno("vhost: cannot listen at %s", path);
+		goto err;
+	}
+	listener->source = wl_event_loop_add_fd(
+		loop, listener->fd, WL_EVENT_READABLE, handle_connection, listener);
+	listener->rest_timer = wl_event_loop_add_timer(loop, handle_rest_end, listener);
+	if (listener->source == NULL || listener->rest_timer == NULL) {
+		gp_error_errno("vhost: cannot watch the socket at %s", path);
+		goto err;
+	}
+	return listener;
+
+err:
+	gp_listener_destroy(listener);
+	return NULL;
+}
+
+void gp_listener_destroy(struct gp_listener *listener) {
+	if (listener == NULL) {
+		return;
+	}
+	if (listener->source != NULL) {
+		wl_event_source_remove(listener->source);
+	}
+	if (listener->rest_timer != NULL) {
+		wl_event_source_remove(listener->rest_timer);
+	}
+	if (listener->fd != -1) {
+		unlink(listener->path); // ours only if listening worked
+	}
+	gp_fd_close(&listener->fd);
+	free(listener->path);
+	free(listener);
+}

@@ -1,0 +1,425 @@
+#include "vmm-bridge/vhost/requests.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <linux/virtio_config.h>
+#include <linux/virtio_ring.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "common/fd.h"
+#include "common/log.h"
+#include "vmm-bridge/vhost/device_internal.h"
+#include "vmm-bridge/vhost/memory_table.h"
+
+#define BIT(n) (UINT64_C(1) << (n))
+
+#define F_PROTOCOL_FEATURES 30 // VHOST_USER_F_PROTOCOL_FEATURES, among the virtio features
+#define TRANSPORT_FEATURES                                                                         \
+	(BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_RING_F_INDIRECT_DESC) |                              \
+		BIT(VIRTIO_RING_F_EVENT_IDX) | BIT(F_PROTOCOL_FEATURES))
+
+/* VHOST_USER_PROTOCOL_F_* */
+enum {
+	PROTOCOL_F_MQ = 0,
+	PROTOCOL_F_REPLY_ACK = 3,
+	PROTOCOL_F_BACKEND_REQ = 5,
+	PROTOCOL_F_CONFIG = 9,
+	PROTOCOL_F_RESET_DEVICE = 13,
+	PROTOCOL_F_CONFIGURE_MEM_SLOTS = 15,
+};
+#define PROTOCOL_FEATURES                                                                          \
+	(BIT(PROTOCOL_F_MQ) | BIT(PROTOCOL_F_REPLY_ACK) | BIT(PROTOCOL_F_BACKEND_REQ) |            \
+		BIT(PROTOCOL_F_CONFIG) | BIT(PROTOCOL_F_RESET_DEVICE) |                            \
+		BIT(PROTOCOL_F_CONFIGURE_MEM_SLOTS))
+
+/* An answer to a request; of size 0 where the request has none of its own. */
+#define REPLY_HEADER 12
+struct reply {
+	uint32_t request, flags, size;
+	uint8_t payload[12 + GP_VHOST_CONFIG_MAX];
+};
+_Static_assert(offsetof(struct reply, payload) == REPLY_HEADER, "wire layout");
+
+/* Handlers of requests. Each returns NULL, or what is wrong with the request. */
+
+typedef const char *(*handler)(struct gp_vhost_device *device,
+	const struct gp_vhost_message *message, struct gp_vhost_frame *frame, struct reply *reply);
+
+static void reply_u64(struct reply *reply, uint64_t value) {
+	memcpy(reply->payload, &value, sizeof(value));
+	reply->size = sizeof(value);
+}
+
+static const char *handle_nothing(struct gp_vhost_device *device,
+	const struct gp_vhost_message *message, struct gp_vhost_frame *frame, struct reply *reply) {
+	return NULL;
+}
+
+static const char *handle_get_features(struct gp_vhost_device *device,
+	const struct gp_vhost_message *message, struct gp_vhost_frame *frame, struct reply *reply) {
+	reply_u64(reply, device->info.features | TRANSPORT_FEATURES);
+	return NULL;
+}
+
+static const char *handle_set_features(struct gp_vhost_device *device,
+	const struct gp_vhost_message *message, struct gp_vhost_frame *frame, struct reply *reply) {
+	device->features = message->u64 & (device->info.features | TRANSPORT_FEATURES);
+	if (device->features != message->u64) {
+		gp_debug("vhost: accepted features that were not offered: 0x%" PRIx64,
+			message->u64 & ~device->features);
+	}
+	return NULL;
+}
+
+static const char *handle_get_protocol_features(struct gp_vhost_device *device,
+	const struct gp_vhost_message *message, struct gp_vhost_frame *frame, struct reply *reply) {
+	reply_u64(reply, PROTOCOL_FEATURES);
+	return NULL;
+}
+
+static const char *handle_get_queue_num(struct gp_vhost_device *device,
+	const struct gp_vhost_message *message, struct gp_vhost_frame *frame, struct reply *reply) {
+	reply_u64(reply, device->info.n_queues);
+	return NULL;
+}
+
+static const char *handle_get_max_mem_slots(struct gp_vhost_device *device,
+	const struct gp_vhost_message *message, struct gp_vhost_frame *frame, struct reply *reply) {
+	reply_u64(reply, GP_MEMORY_REGIONS_MAX);
+	return NULL;
+}
+
+static const char *region_error(int err) {
+	switch (err) {
+	case 0:
+		return NULL;
+	case -EINVAL:
+		return "a region is empty, wraps, or is larger than its file";
+	case -EEXIST:
+		return "regions overlap";
+	case -ENOSPC:
+		return "too many regions";
+	default:
+		return strerror(-err);
+	}
+}
+
+static const char *handle_set_mem_table(struct gp_vhost_device *device,
+	const struct gp_vhost_message *message, struct gp_vhost_frame *frame, struct reply *reply) {
+	int err = gp_memory_table_replace(&device->memory, message->table.regions, frame->fds,
+		message->table.count, gp_vhost_memory_removed, device);
+	gp_vhost_attach_vrings(device);
+	return region_error(err);
+}
+
+static const char *handle_add_mem_reg(struct gp_vhost_device *device,
+	const struct gp_vhost_message *message, struct gp_vhost_frame *frame, struct reply *reply) {
+	const struct gp_vhost_region *region = &message->region;
+	int err = gp_guest_memory_add(&device->memory, gp_fd_take(&frame->fds[0]), region->gpa,
+		region->uva, region->size, region->file_offset);
+	gp_vhost_attach_vrings(device);
+	return region_error(err);
+}
+
+static const char *handle_rem_mem_reg(struct gp_vhost_device *device,
+	const struct gp_vhost_message *message, struct gp_vhost_frame *frame, struct reply *reply) {
+	const struct gp_vhost_region *region = &message->region;
+	struct gp_memory_object *object =
+		gp_guest_memory_take(&device->memory, region->gpa, region->uva, region->size);
+	if (object == NULL) {
+		return "no such region";
+	}
+	gp_vhost_memory_removed(device, object);
+	return NULL;
+}
+
+static struct gp_vring *find_vring(struct gp_vhost_device *device, uint32_t index) {
+	return index < device->info.n_queues ? &device->vrings[index] : NULL;
+}
+
+#define NO_SUCH_QUEUE "no such queue"
+
+static const char *handle_set_vring_num(struct gp_vhost_device *device,
+	const struct gp_vhost_message *message, struct gp_vhost_frame *frame, struct reply *reply) {
+	struct gp_vring *vring = find_vring(device, message->vring_state.index);
+	if (vring == NULL) {
+		return NO_SUCH_QUEUE;
+	}
+	if (message->vring_state.num > UINT16_MAX) {
+		return "queue size over 65535";
+	}
+	vring->num = (uint16_t)message->vring_state.num;
+	return NULL;
+}
+
+static const char *handle_set_vring_addr(struct gp_vhost_device *device,
+	const struct gp_vhost_message *message, struct gp_vhost_frame *frame, struct reply *reply) {
+	struct gp_vring *vring = find_vring(device, message->vring_addr.index);
+	if (vring == NULL) {
+		return NO_SUCH_QUEUE;
+	}
+	vring->desc_uva = message->vring_addr.desc;
+	vring->avail_uva = message->vring_addr.avail;
+	vring->used_uva = message->vring_addr.used;
+	return NULL;
+}
+
+static const char *handle_set_vring_base(struct gp_vhost_device *device,
+	const struct gp_vhost_message *message, struct gp_vhost_frame *frame, struct reply *reply) {
+	struct gp_vring *vring = find_vring(device, message->vring_state.index);
+	if (vring == NULL) {
+		return NO_SUCH_QUEUE;
+	}
+	if (message->vring_state.num > UINT16_MAX) {
+		return "not an index of a split ring";
+	}
+	vring->base = (uint16_t)message->vring_state.num;
+	return NULL;
+}
+
+static const char *handle_get_vring_base(struct gp_vhost_device *device,
+	const struct gp_vhost_message *message, struct gp_vhost_frame *frame, struct reply *reply) {
+	struct gp_vring *vring = find_vring(device, message->vring_state.index);
+	if (vring == NULL) {
+		return NO_SUCH_QUEUE;
+	}
+	gp_vhost_stop_vring(device, vring);
+	const uint32_t state[] = {vring->index, vring->base};
+	memcpy(reply->payload, state, sizeof(state));
+	reply->size = sizeof(state);
+	return NULL;
+}
+
+/* The descriptor of the frame, or -1 if the front end says that there is none. */
+static int take_vring_fd(const struct gp_vhost_message *message, struct gp_vhost_frame *frame) {
+	return message->vring_fd.no_fd ? -1 : gp_fd_take(&frame->fds[0]);
+}
+
+static const char *handle_set_vring_kick(struct gp_vhost_device *device,
+	const struct gp_vhost_message *message, struct gp_vhost_frame *frame, struct reply *reply) {
+	struct gp_vring *vring = find_vring(device, message->vring_fd.index);
+	if (vring == NULL) {
+		return NO_SUCH_QUEUE;
+	}
+	if (message->vring_fd.no_fd) {
+		return "a queue without a kick descriptor would have to be polled";
+	}
+	if (!gp_vring_set_kick(vring, device->loop, take_vring_fd(message, frame))) {
+		return "the descriptor is no eventfd";
+	}
+	if ((device->features & BIT(F_PROTOCOL_FEATURES)) == 0) {
+		vring->enabled = true; // SET_VRING_ENABLE does not exist then
+	}
+	if (vring->started) {
+		vring->due = true; // a new descriptor only
+		return NULL;
+	}
+	const char *error = gp_vring_start(vring, &device->memory, device->features);
+	if (error != NULL) {
+		gp_vhost_report_broken(device, vring, error);
+	}
+	return NULL;
+}
+
+static const char *handle_set_vring_call(struct gp_vhost_device *device,
+	const struct gp_vhost_message *message, struct gp_vhost_frame *frame, struct reply *reply) {
+	struct gp_vring *vring = find_vring(device, message->vring_fd.index);
+	if (vring == NULL) {
+		return NO_SUCH_QUEUE;
+	}
+	if (!gp_vring_set_call(vring, take_vring_fd(message, frame))) {
+		return "the descriptor is no eventfd";
+	}
+	if (vring->started) {
+		gp_vring_interrupt(vring); // for those that went to the old descriptor, or nowhere
+	}
+	return NULL;
+}
+
+static const char *handle_set_vring_err(struct gp_vhost_device *device,
+	const struct gp_vhost_message *message, struct gp_vhost_frame *frame, struct reply *reply) {
+	struct gp_vring *vring = find_vring(device, message->vring_fd.index);
+	if (vring == NULL) {
+		return NO_SUCH_QUEUE;
+	}
+	if (!gp_vring_set_error(vring, take_vring_fd(message, frame))) {
+		return "the descriptor is no eventfd";
+	}
+	return NULL;
+}
+
+static const char *handle_set_vring_enable(struct gp_vhost_device *device,
+	const struct gp_vhost_message *message, struct gp_vhost_frame *frame, struct reply *reply) {
+	struct gp_vring *vring = find_vring(device, message->vring_state.index);
+	if (vring == NULL) {
+		return NO_SUCH_QUEUE;
+	}
+	if (message->vring_state.num > 1) {
+		return "neither 0 nor 1";
+	}
+	vring->enabled = message->vring_state.num == 1;
+	vring->due = vring->started && vring->enabled;
+	if (!vring->enabled && gp_back_channel_cancel(&device->back_channel)) {
+		device->config_changed = true;
+	}
+	return NULL;
+}
+
+static const char *handle_set_backend_req_fd(struct gp_vhost_device *device,
+	const struct gp_vhost_message *message, struct gp_vhost_frame *frame, struct reply *reply) {
+	if (!gp_back_channel_open(
+		    &device->back_channel, device->loop, gp_fd_take(&frame->fds[0]))) {
+		return "the descriptor is no stream socket";
+	}
+	return NULL;
+}
+
+static const char *handle_get_config(struct gp_vhost_device *device,
+	const struct gp_vhost_message *message, struct gp_vhost_frame *frame, struct reply *reply) {
+	const uint32_t header[] = {
+		message->config.offset, message->config.size, message->config.flags};
+	memcpy(reply->payload, header, sizeof(header));
+	reply->size = sizeof(header) + message->config.size;
+	device->ops->get_config(device->data, message->config.offset, message->config.size,
+		reply->payload + sizeof(header));
+	return NULL;
+}
+
+static const char *handle_set_config(struct gp_vhost_device *device,
+	const struct gp_vhost_message *message, struct gp_vhost_frame *frame, struct reply *reply) {
+	device->ops->set_config(
+		device->data, message->config.offset, message->config.size, message->config.bytes);
+	return NULL;
+}
+
+static const char *handle_reset_device(struct gp_vhost_device *device,
+	const struct gp_vhost_message *message, struct gp_vhost_frame *frame, struct reply *reply) {
+	gp_info("vhost: the front end resets the device");
+	for (unsigned i = 0; i < device->info.n_queues; i++) {
+		struct gp_vring *vring = &device->vrings[i];
+		gp_vhost_stop_vring(device, vring);
+		vring->base = vring->stopped_at = 0;
+		vring->enabled = false;
+	}
+	gp_vhost_reset_guest(device);
+	gp_vhost_set_state(device, GP_VHOST_CONNECTED);
+	return NULL;
+}
+
+static handler find_handler(uint32_t request) {
+	switch (request) {
+	case GP_VHOST_GET_FEATURES:
+		return handle_get_features;
+	case GP_VHOST_SET_FEATURES:
+		return handle_set_features;
+	case GP_VHOST_SET_OWNER:
+	case GP_VHOST_RESET_OWNER: // deprecated; the specification recommends to ignore it
+		return handle_nothing;
+	case GP_VHOST_SET_MEM_TABLE:
+		return handle_set_mem_table;
+	case GP_VHOST_SET_VRING_NUM:
+		return handle_set_vring_num;
+	case GP_VHOST_SET_VRING_ADDR:
+		return handle_set_vring_addr;
+	case GP_VHOST_SET_VRING_BASE:
+		return handle_set_vring_base;
+	case GP_VHOST_GET_VRING_BASE:
+		return handle_get_vring_base;
+	case GP_VHOST_SET_VRING_KICK:
+		return handle_set_vring_kick;
+	case GP_VHOST_SET_VRING_CALL:
+		return handle_set_vring_call;
+	case GP_VHOST_SET_VRING_ERR:
+		return handle_set_vring_err;
+	case GP_VHOST_GET_PROTOCOL_FEATURES:
+		return handle_get_protocol_features;
+	case GP_VHOST_SET_PROTOCOL_FEATURES: // nothing that we do depends on what it accepts
+		return handle_nothing;
+	case GP_VHOST_GET_QUEUE_NUM:
+		return handle_get_queue_num;
+	case GP_VHOST_SET_VRING_ENABLE:
+		return handle_set_vring_enable;
+	case GP_VHOST_SET_BACKEND_REQ_FD:
+		return handle_set_backend_req_fd;
+	case GP_VHOST_GET_CONFIG:
+		return handle_get_config;
+	case GP_VHOST_SET_CONFIG:
+		return handle_set_config;
+	case GP_VHOST_RESET_DEVICE:
+		return handle_reset_device;
+	case GP_VHOST_GET_MAX_MEM_SLOTS:
+		return handle_get_max_mem_slots;
+	case GP_VHOST_ADD_MEM_REG:
+		return handle_add_mem_reg;
+	case GP_VHOST_REM_MEM_REG:
+		return handle_rem_mem_reg;
+	default:
+		return NULL;
+	}
+}
+
+static bool send_reply(struct gp_vhost_device *device, const struct gp_vhost_message *message,
+	struct reply *reply) {
+	reply->request = message->request;
+	reply->flags = GP_VHOST_VERSION | GP_VHOST_REPLY;
+	size_t size = REPLY_HEADER + reply->size;
+	ssize_t n = send(device->socket, reply, size, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (n != (ssize_t)size) {
+		// A front end that waits for an answer has room for it.
+		gp_error("vhost: reply to %s: %s; connection dropped",
+			gp_vhost_request_name(message->request),
+			n < 0 ? strerror(errno) : "the front end does not read");
+		return false;
+	}
+	return true;
+}
+
+/* Whether the failure may be told by an acknowledgement; else the connection has to end. */
+static bool tell_failure(
+	struct gp_vhost_device *device, const struct gp_vhost_message *message, const char *error) {
+	uint64_t suppressed;
+	if (!message->need_reply) {
+		gp_error("vhost: %s: %s; connection dropped",
+			gp_vhost_request_name(message->request), error);
+		return false;
+	}
+	if (gp_log_limit_pass(&device->front_end_errors, &suppressed)) {
+		gp_error("vhost: %s: %s; refused", gp_vhost_request_name(message->request), error);
+	}
+	return true;
+}
+
+static const char *handle_unknown(
+	struct gp_vhost_device *device, const struct gp_vhost_message *message) {
+	uint64_t suppressed;
+	if (message->need_reply) {
+		return "not implemented";
+	}
+	if (gp_log_limit_pass(&device->front_end_errors, &suppressed)) {
+		gp_warn("vhost: request %" PRIu32 " is not implemented; ignored", message->request);
+	}
+	return NULL;
+}
+
+bool gp_vhost_handle_frame(struct gp_vhost_device *device, struct gp_vhost_frame *frame) {
+	struct gp_vhost_message message;
+	const char *error = gp_vhost_decode(frame, &message);
+	if (error != NULL) {
+		gp_error("vhost: %s: %s; connection dropped", gp_vhost_request_name(frame->request),
+			error);
+		return false;
+	}
+	struct reply reply = {0};
+	handler handle = find_handler(message.request);
+	error = handle != NULL ? handle(device, &message, frame, &reply)
+			       : handle_unknown(device, &message);
+	if (error != NULL && !tell_failure(device, &message, error)) {
+		return false;
+	}
+	gp_vhost_update_state(device);
+	if (reply.size == 0 && message.need_reply) {
+		reply_u64(&reply, error == NULL ? 0 : 1);
+	}
+	return reply.size == 0 || send_reply(device, &message, &reply);
+}

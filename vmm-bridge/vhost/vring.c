@@ -1,0 +1,202 @@
+#include "vmm-bridge/vhost/vring.h"
+
+#include <errno.h>
+#include <linux/virtio_ring.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <wayland-server-core.h>
+
+#include "common/fd.h"
+#include "common/log.h"
+
+void gp_vring_init(struct gp_vring *vring, unsigned index,
+	void (*kicked)(void *, struct gp_vring *), void *data) {
+	*vring = (struct gp_vring){
+		.index = index,
+		.kick_fd = -1,
+		.call_fd = -1,
+		.err_fd = -1,
+		.kicked = kicked,
+		.data = data,
+	};
+}
+
+static void drop_kick(struct gp_vring *vring) {
+	if (vring->kick_source != NULL) {
+		wl_event_source_remove(vring->kick_source);
+		vring->kick_source = NULL;
+	}
+	gp_fd_close(&vring->kick_fd);
+}
+
+void gp_vring_finish(struct gp_vring *vring) {
+	drop_kick(vring);
+	gp_fd_close(&vring->call_fd);
+	gp_fd_close(&vring->err_fd);
+	gp_vring_init(vring, vring->index, vring->kicked, vring->data);
+}
+
+/**
+ * An event descriptor must be an eventfd. What could hurt is refused: a write to a pipe or socket
+ * without a reader is a SIGPIPE. Not waiting costs the front end nothing, an eventfd never fills.
+ */
+static bool event_fd_usable(int fd) {
+	struct stat st;
+	return fstat(fd, &st) == 0 && !S_ISFIFO(st.st_mode) && !S_ISSOCK(st.st_mode) &&
+		gp_fd_set_nonblock(fd);
+}
+
+static int handle_kick(int fd, uint32_t mask, void *data) {
+	struct gp_vring *vring = data;
+	uint64_t count;
+	ssize_t n = read(fd, &count, sizeof(count));
+	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR) ||
+		(mask & (WL_EVENT_HANGUP | WL_EVENT_ERROR)) != 0) {
+		// It would stay readable for ever.
+		gp_warn("vhost: queue %u: the kick descriptor has failed, kicks are lost",
+			vring->index);
+		drop_kick(vring);
+	}
+	vring->kicked(vring->data, vring);
+	return 0;
+}
+
+bool gp_vring_set_kick(struct gp_vring *vring, struct wl_event_loop *loop, int fd) {
+	drop_kick(vring);
+	if (!event_fd_usable(fd)) {
+		gp_fd_close(&fd);
+		return false;
+	}
+	vring->kick_source = wl_event_loop_add_fd(loop, fd, WL_EVENT_READABLE, handle_kick, vring);
+	if (vring->kick_source == NULL) {
+		gp_fd_close(&fd);
+		return false;
+	}
+	vring->kick_fd = fd;
+	return true;
+}
+
+static bool replace_event_fd(int *to, int fd) {
+	gp_fd_close(to);
+	if (fd != -1 && !event_fd_usable(fd)) {
+		gp_fd_close(&fd);
+		return false;
+	}
+	*to = fd;
+	return true;
+}
+
+bool gp_vring_set_call(struct gp_vring *vring, int fd) {
+	return replace_event_fd(&vring->call_fd, fd);
+}
+
+bool gp_vring_set_error(struct gp_vring *vring, int fd) {
+	return replace_event_fd(&vring->err_fd, fd);
+}
+
+const char *gp_vring_attach(
+	struct gp_vring *vring, const struct gp_guest_memory *memory, uint64_t features) {
+	uint16_t num = vring->num;
+	if (num == 0 || num > GP_VIRTQUEUE_SIZE_MAX || (num & (num - 1)) != 0) {
+		return "its size is not a power of two up to 1024";
+	}
+	void *desc =
+		gp_guest_memory_from_uva(memory, vring->desc_uva, gp_virtqueue_desc_bytes(num));
+	void *avail =
+		gp_guest_memory_from_uva(memory, vring->avail_uva, gp_virtqueue_avail_bytes(num));
+	void *used =
+		gp_guest_memory_from_uva(memory, vring->used_uva, gp_virtqueue_used_bytes(num));
+	if (desc == NULL || avail == NULL || used == NULL) {
+		return "its rings are not in the shared memory";
+	}
+	if (!gp_virtqueue_start(&vring->queue, num, desc, avail, used, vring->queue.last_avail,
+		    features & (UINT64_C(1) << VIRTIO_RING_F_EVENT_IDX),
+		    features & (UINT64_C(1) << VIRTIO_RING_F_INDIRECT_DESC))) {
+		return "its rings are misaligned";
+	}
+	return NULL;
+}
+
+bool gp_vring_uses(const struct gp_vring *vring, const struct gp_memory_object *object) {
+	const struct gp_virtqueue *queue = &vring->queue;
+	const void *rings[] = {queue->desc, queue->avail, queue->used};
+	for (size_t i = 0; i < sizeof(rings) / sizeof(rings[0]); i++) {
+		uintptr_t at = (uintptr_t)rings[i], start = (uintptr_t)object->map;
+		if (at >= start && at - start < object->size) {
+			return true;
+		}
+	}
+	return false;
+}
+
+const char *gp_vring_start(
+	struct gp_vring *vring, const struct gp_guest_memory *memory, uint64_t features) {
+	gp_virtqueue_stop(&vring->queue);
+	vring->queue.last_avail = vring->base;
+	vring->started = true;
+	vring->due = true;
+	vring->popped = 0;
+	return gp_vring_attach(vring, memory, features);
+}
+
+void gp_vring_stop(struct gp_vring *vring) {
+	vring->base = vring->queue.last_avail;
+	vring->stopped_at = vring->base;
+	vring->started = false;
+	vring->due = false;
+	drop_kick(vring);
+	gp_virtqueue_stop(&vring->queue);
+}
+
+bool gp_vring_active(const struct gp_vring *vring) {
+	return vring->started && vring->enabled && vring->queue.size != 0;
+}
+
+static bool used_ring_blank(const struct gp_virtqueue *queue) {
+	const struct vring_used *used = queue->used;
+	for (uint16_t i = 0; i < queue->size; i++) {
+		if (used->ring[i].id != 0 || used->ring[i].len != 0) {
+			return false;
+		}
+	}
+	return true;
+}
+
+enum gp_vring_restart gp_vring_restart_kind(const struct gp_vring *vring) {
+	if (!vring->worked) {
+		return GP_VRING_UNKNOWN;
+	}
+	if (vring->base != 0) {
+		return GP_VRING_RESUMED;
+	}
+	if (vring->stopped_at != 0 || vring->queue.size == 0) {
+		return GP_VRING_RESET;
+	}
+	return used_ring_blank(&vring->queue) ? GP_VRING_RESET : GP_VRING_RESUMED;
+}
+
+static void signal_event(int fd) {
+	uint64_t one = 1;
+	// EAGAIN: so many events are pending that one more makes no difference.
+	if (fd != -1 && write(fd, &one, sizeof(one)) < 0 && errno != EAGAIN) {
+		gp_debug("vhost: write to an event descriptor: %m");
+	}
+}
+
+void gp_vring_interrupt_if_due(struct gp_vring *vring) {
+	if (gp_virtqueue_should_interrupt(&vring->queue)) {
+		signal_event(vring->call_fd);
+	}
+}
+
+void gp_vring_interrupt(struct gp_vring *vring) {
+	signal_event(vring->call_fd);
+}
+
+void gp_vring_kick_self(struct gp_vring *vring) {
+	signal_event(vring->kick_fd);
+}
+
+void gp_vring_signal_error(struct gp_vring *vring) {
+	signal_event(vring->err_fd);
+}

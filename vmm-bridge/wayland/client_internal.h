@@ -1,0 +1,152 @@
+#ifndef GP_WAYLAND_CLIENT_INTERNAL_H
+#define GP_WAYLAND_CLIENT_INTERNAL_H
+
+#include <wayland-client.h>
+
+#include "guest-scanout-v1-client-protocol.h"
+#include "presentation-time-client-protocol.h"
+#include "viewporter-client-protocol.h"
+#include "vmm-bridge/wayland/client.h"
+
+#define GP_CLIENT_SCANOUTS_MAX 16
+#define GP_CURSOR_PIXELS 64 // in both directions
+#define GP_CURSOR_BYTES (GP_CURSOR_PIXELS * GP_CURSOR_PIXELS * 4)
+
+struct gp_blob {
+	struct gp_client *client;
+	struct wl_list link; // gp_client.blobs
+	struct wl_list buffers; // gp_buffer.link
+	struct guest_blob_v1 *proxy;
+	uint64_t size; // bytes
+	void *user;
+	struct gp_client_cursor *cursor; // whose picture this is; NULL for a blob of the user
+	uint32_t next_serial;
+	bool revoking;
+};
+
+struct gp_buffer {
+	struct gp_blob *blob;
+	struct wl_list link; // gp_blob.buffers
+	struct wl_buffer *proxy;
+	const struct gp_format *format;
+	uint32_t width, height; // pixels
+	uint32_t serial;
+	bool busy;
+};
+
+/* The cursor of a scanout: what the user wants, kept over connections, and the objects for it. */
+struct gp_client_cursor {
+	struct gp_client_scanout *scanout;
+	bool visible;
+	uint8_t pixels[GP_CURSOR_BYTES];
+	uint32_t hot_x, hot_y;
+	int32_t x, y;
+	int memfd; // owned; GP_CURSOR_BYTES for each buffer
+	uint8_t *map;
+
+	/* Of one connection. Two buffers, so that the one on screen is not written. */
+	struct wl_surface *surface;
+	struct gp_blob *blob;
+	struct gp_buffer *buffers[2];
+	bool waiting; // both buffers were read when the picture changed
+	bool refused;
+};
+
+struct gp_client_scanout {
+	struct gp_client *client;
+	uint32_t index;
+	struct gp_client_cursor cursor;
+
+	/* Of one connection. */
+	struct wl_surface *surface;
+	struct wp_viewport *viewport; // NULL until a part of a buffer is shown
+	struct guest_scanout_v1 *role;
+	bool cropped; // the viewport has a source
+	struct gp_monitor monitor;
+	bool monitor_connected;
+	bool new_modes; // the current batch had a mode
+};
+
+/* A frame whose presentation has not been told yet. */
+struct gp_feedback {
+	struct gp_client *client;
+	struct wl_list link; // gp_client.feedbacks
+	struct wp_presentation_feedback *proxy;
+};
+
+struct gp_client {
+	struct wl_event_loop *loop;
+	struct gp_client_options options;
+	const struct gp_client_ops *ops;
+	void *data;
+	enum gp_guest_state state;
+	struct gp_client_scanout *scanouts; // options.n_scanouts
+	struct gp_client_counters counters;
+
+	struct wl_event_source *retry_timer, *revoke_timer;
+	uint32_t retry_ms; // next delay; 0: the shortest
+	int told_error; // errno of connecting that was logged last
+	bool told_wrong_socket;
+
+	/* One connection. */
+	struct wl_display *display; // NULL without one
+	struct wl_event_source *source;
+	struct wl_registry *registry;
+	struct wl_callback *globals_sync;
+	struct wl_compositor *compositor;
+	struct wp_viewporter *viewporter; // may be missing
+	struct wp_presentation *presentation; // may be missing
+	struct guest_scanout_manager_v1 *manager;
+	struct guest_v1 *guest;
+	struct wl_list blobs; // gp_blob.link
+	struct wl_list feedbacks; // gp_feedback.link
+	size_t n_revoking;
+	unsigned dispatching; // depth; the connection is not ended inside
+	bool broken; // to be ended from the loop
+	bool ready; // the guest and its scanouts exist
+	bool want_writable;
+	uint64_t ready_ns; // since when
+	uint64_t blocked_ns; // since when the compositor does not read; 0: it does
+};
+
+/* connection.c */
+/* Tries to connect, unless there is a connection; goes on trying by itself. */
+void gp_client_connect(struct gp_client *client);
+/* Frees everything of the connection and makes no new one. Not while events are dispatched. */
+void gp_client_disconnect(struct gp_client *client);
+/* Ends the connection from the loop. Objects stay valid until then. */
+void gp_client_fail(struct gp_client *client);
+/* Starts or stops the clock for answers to revoke; called when their number has changed. */
+void gp_client_watch_revokes(struct gp_client *client);
+int gp_client_handle_revoke_limit(void *data);
+
+/* client.c */
+void gp_client_manager_listen(struct gp_client *client);
+
+/* blob.c */
+void gp_client_blobs_finish(struct gp_client *client);
+/* Takes a damaged picture of the buffer to the surface, as part of its next commit. */
+void gp_buffer_attach(struct gp_buffer *buffer, struct wl_surface *surface);
+/* The kind of memory must be GP_BLOB_SHM; events go to the cursor. */
+struct gp_blob *gp_blob_create_for_cursor(
+	struct gp_client *client, int fd, uint64_t size, struct gp_client_cursor *cursor);
+
+/* scanout.c */
+bool gp_client_scanout_start(struct gp_client_scanout *scanout);
+/* Destroys the objects of the connection. */
+void gp_client_scanout_stop(struct gp_client_scanout *scanout);
+void gp_client_feedbacks_finish(struct gp_client *client);
+
+/* monitor.c */
+void gp_client_monitor_listen(struct gp_client_scanout *scanout);
+
+/* cursor.c */
+void gp_client_cursor_init(struct gp_client_cursor *cursor, struct gp_client_scanout *scanout);
+void gp_client_cursor_finish(struct gp_client_cursor *cursor);
+/* Tells the compositor what is wanted. */
+void gp_client_cursor_start(struct gp_client_cursor *cursor);
+void gp_client_cursor_stop(struct gp_client_cursor *cursor);
+void gp_client_cursor_handle_released(struct gp_client_cursor *cursor);
+void gp_client_cursor_handle_failed(struct gp_client_cursor *cursor, const char *message);
+
+#endif

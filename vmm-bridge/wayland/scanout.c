@@ -1,0 +1,164 @@
+#include "vmm-bridge/wayland/client_internal.h"
+
+#include <stdlib.h>
+
+#include "common/fd.h"
+#include "common/log.h"
+
+/* How long a compositor may leave its socket unread while the guest goes on drawing. */
+#define BLOCKED_MAX_NS 5000000000ull
+
+static void feedback_free(struct gp_feedback *feedback) {
+	wl_list_remove(&feedback->link);
+	wp_presentation_feedback_destroy(feedback->proxy);
+	free(feedback);
+}
+
+static void handle_feedback_sync_output(
+	void *data, struct wp_presentation_feedback *proxy, struct wl_output *output) {
+	/* No wl_output is bound. */
+}
+
+static void handle_feedback_presented(void *data, struct wp_presentation_feedback *proxy,
+	uint32_t tv_sec_hi, uint32_t tv_sec_lo, uint32_t tv_nsec, uint32_t refresh, uint32_t seq_hi,
+	uint32_t seq_lo, uint32_t flags) {
+	struct gp_feedback *feedback = data;
+	feedback->client->counters.presented++;
+	feedback_free(feedback);
+}
+
+static void handle_feedback_discarded(void *data, struct wp_presentation_feedback *proxy) {
+	struct gp_feedback *feedback = data;
+	feedback->client->counters.discarded++;
+	feedback_free(feedback);
+}
+
+static const struct wp_presentation_feedback_listener feedback_listener = {
+	.sync_output = handle_feedback_sync_output,
+	.presented = handle_feedback_presented,
+	.discarded = handle_feedback_discarded,
+};
+
+void gp_client_feedbacks_finish(struct gp_client *client) {
+	struct gp_feedback *feedback, *tmp;
+	wl_list_for_each_safe (feedback, tmp, &client->feedbacks, link) {
+		feedback_free(feedback);
+	}
+}
+
+/* Asks when the surface's next commit becomes visible. Only counted: no memory is no harm. */
+static void request_feedback(struct gp_client_scanout *scanout) {
+	struct gp_client *client = scanout->client;
+	if (client->presentation == NULL) {
+		return;
+	}
+	struct gp_feedback *feedback = calloc(1, sizeof(*feedback));
+	if (feedback == NULL) {
+		return;
+	}
+	feedback->client = client;
+	feedback->proxy = wp_presentation_feedback(client->presentation, scanout->surface);
+	if (feedback->proxy == NULL) {
+		free(feedback);
+		return;
+	}
+	wp_presentation_feedback_add_listener(feedback->proxy, &feedback_listener, feedback);
+	wl_list_insert(&client->feedbacks, &feedback->link);
+}
+
+bool gp_client_scanout_start(struct gp_client_scanout *scanout) {
+	struct gp_client *client = scanout->client;
+	scanout->surface = wl_compositor_create_surface(client->compositor);
+	if (scanout->surface == NULL) {
+		return false;
+	}
+	scanout->role = guest_v1_get_scanout(client->guest, scanout->surface, scanout->index);
+	if (scanout->role == NULL) {
+		return false;
+	}
+	gp_client_monitor_listen(scanout);
+	return true;
+}
+
+void gp_client_scanout_stop(struct gp_client_scanout *scanout) {
+	gp_client_cursor_stop(&scanout->cursor);
+	if (scanout->role != NULL) {
+		guest_scanout_v1_destroy(scanout->role);
+		scanout->role = NULL;
+	}
+	if (scanout->viewport != NULL) {
+		wp_viewport_destroy(scanout->viewport);
+		scanout->viewport = NULL;
+	}
+	if (scanout->surface != NULL) {
+		wl_surface_destroy(scanout->surface);
+		scanout->surface = NULL;
+	}
+	scanout->cropped = false;
+	scanout->monitor = (struct gp_monitor){0};
+	scanout->monitor_connected = false;
+	scanout->new_modes = false;
+}
+
+/* Sets the viewport if a part is shown, and takes it back when the whole buffer is shown again. */
+static void set_source(struct gp_client_scanout *scanout, const struct gp_buffer *buffer,
+	const struct gp_rect *source) {
+	struct gp_client *client = scanout->client;
+	bool cropped = source->x != 0 || source->y != 0 || source->width != buffer->width ||
+		source->height != buffer->height;
+	if (cropped && scanout->viewport == NULL && client->viewporter != NULL) {
+		scanout->viewport =
+			wp_viewporter_get_viewport(client->viewporter, scanout->surface);
+	}
+	if (scanout->viewport == NULL) {
+		return;
+	}
+	if (cropped) {
+		wp_viewport_set_source(scanout->viewport, wl_fixed_from_int((int)source->x),
+			wl_fixed_from_int((int)source->y), wl_fixed_from_int((int)source->width),
+			wl_fixed_from_int((int)source->height));
+	} else if (scanout->cropped) {
+		wl_fixed_t unset = wl_fixed_from_int(-1);
+		wp_viewport_set_source(scanout->viewport, unset, unset, unset, unset);
+	}
+	scanout->cropped = cropped;
+}
+
+static void show_buffer(struct gp_client_scanout *scanout, struct gp_buffer *buffer,
+	const struct gp_rect *source, const struct gp_rect *damage) {
+	struct gp_rect whole = {.width = buffer->width, .height = buffer->height};
+	struct gp_rect clipped;
+	if (!gp_rect_inside(source, buffer->width, buffer->height) || source->width == 0 ||
+		source->height == 0) {
+		gp_warn("scanout %u: a source outside its buffer is not shown", scanout->index);
+		return;
+	}
+	set_source(scanout, buffer, source);
+	gp_buffer_attach(buffer, scanout->surface);
+	if (gp_rect_intersect(damage, &whole, &clipped)) {
+		wl_surface_damage_buffer(scanout->surface, (int32_t)clipped.x, (int32_t)clipped.y,
+			(int32_t)clipped.width, (int32_t)clipped.height);
+	}
+	request_feedback(scanout);
+	wl_surface_commit(scanout->surface);
+}
+
+void gp_client_show(struct gp_client *client, uint32_t scanout, struct gp_buffer *buffer,
+	const struct gp_rect *source, const struct gp_rect *damage) {
+	if (!client->ready || scanout >= client->options.n_scanouts) {
+		return;
+	}
+	if (client->blocked_ns != 0 && gp_now_ns() - client->blocked_ns > BLOCKED_MAX_NS) {
+		gp_warn("the compositor does not read its socket");
+		gp_client_fail(client);
+		return;
+	}
+	struct gp_client_scanout *shown = &client->scanouts[scanout];
+	if (buffer != NULL) {
+		show_buffer(shown, buffer, source, damage);
+	} else {
+		wl_surface_attach(shown->surface, NULL, 0, 0);
+		wl_surface_commit(shown->surface);
+	}
+	client->counters.commits++;
+}
