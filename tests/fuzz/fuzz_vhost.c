@@ -304,7 +304,7 @@ static void send_frame(uint32_t request, uint32_t flags, const void *payload, ui
 static void step_raw(struct input *input) {
 	uint8_t bytes[64];
 	size_t size = take_u8(input) % sizeof(bytes), n_fds = take_u8(input) % 16;
-	int fds[16];
+	int fds[16] = {0};
 	take(input, bytes, size);
 	n_fds = n_fds > 9 ? 0 : n_fds;
 	for (size_t i = 0; i < n_fds; i++) {
@@ -323,7 +323,7 @@ static void step_frame(struct input *input) {
 	uint32_t flags = take_u8(input) % 32 == 0 ? take_u8(input) : 1u | (take_u8(input) & 8u);
 	uint8_t shape = take_u8(input);
 	uint32_t size = (uint32_t[]){0, 8, 8, 8, 40, 40, 12 + 24, 12}[shape % 8];
-	int fds[2];
+	int fds[2] = {0};
 	size_t n_fds = shape / 8 % 4 == 1 ? 1 : shape / 8 % 16 == 2 ? 2 : 0;
 	for (size_t i = 0; i < size / 8 + 1; i++) {
 		uint8_t choice = take_u8(input);
