@@ -187,8 +187,10 @@ bool gp_presenter_flush(
 	struct gp_buffer *previous;
 	flushed->flushed = flushed->resource != NULL;
 	struct gp_buffer *buffer = show(presenter, scanout, damage, &previous);
-	bool wait = buffer != NULL && previous != NULL && previous != buffer && flushed->visible &&
-		!shown_elsewhere(presenter, scanout, previous) &&
+	/* A blob's copy has just been made: its own memory is free already. */
+	bool copied = buffer != NULL && flushed->copied->export.map != NULL;
+	bool wait = buffer != NULL && !copied && previous != NULL && previous != buffer &&
+		flushed->visible && !shown_elsewhere(presenter, scanout, previous) &&
 		flushed->n_waits < GP_PRESENTER_WAITS_MAX && gp_buffer_busy(previous);
 	if (wait) {
 		flushed->waits[flushed->n_waits++] = previous;
