@@ -102,6 +102,18 @@ static const struct section bridge_scanouts = {
 		},
 };
 
+static const struct section bridge_devices = {
+	.member = "devices",
+	.columns =
+		(const struct column[]){
+			{"DEVICE", "{pci}"},
+			{"ID", "{ids}"},
+			{"EXPORTS", "{exports}"},
+			{"REASON", "{reason}"},
+			{0},
+		},
+};
+
 static const struct view views[] = {
 	{
 		.program = "guestpane",
@@ -130,7 +142,7 @@ static const struct view views[] = {
 				"{counters.guest_errors} guest"
 				" errors",
 			},
-		.sections = {&bridge_scanouts},
+		.sections = {&bridge_scanouts, &bridge_devices},
 	},
 	{.lines = {"{program} {version}"}}, // whatever else answers
 };

@@ -4,6 +4,7 @@
 #include <wayland-server-core.h>
 
 #include "vmm-bridge/bridge.h"
+#include "vmm-bridge/doctor.h"
 #include "vmm-bridge/virtio/guest_memory.h"
 
 #define EXIT_USAGE 2
@@ -43,6 +44,8 @@ int main(int argc, char *argv[]) {
 		return EXIT_SUCCESS;
 	case GP_OPTIONS_USAGE:
 		return EXIT_USAGE;
+	case GP_OPTIONS_DOCTOR:
+		return gp_doctor_run(stdout, "", options.vmm_pid);
 	case GP_OPTIONS_RUN:
 		break;
 	}

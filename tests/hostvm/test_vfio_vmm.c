@@ -135,7 +135,7 @@ static void test_attach(void **state) {
 	for (int i = 0; i < 2; i++) {
 		assert_int_equal(resolve(f, i, &object), 0);
 		assert_string_equal(object->pci, f->hosts[i].pci);
-		assert_int_equal(gp_vfio_map(f->vfio, object), 0);
+		assert_int_equal(gp_memory_object_map(object), 0);
 		gp_memory_object_unref(object);
 	}
 	// A second look finds the same and keeps the objects.
@@ -151,7 +151,7 @@ static void test_vmm_ends(void **state) {
 	command(f, '0');
 	assert_int_equal(gp_vfio_attach_pid(f->vfio, f->vmm), 1);
 	assert_int_equal(resolve(f, 0, &object), 0);
-	assert_int_equal(gp_vfio_map(f->vfio, object), 0);
+	assert_int_equal(gp_memory_object_map(object), 0);
 	kill(f->vmm, SIGKILL);
 	for (int i = 0; i < 50 && f->ended == 0; i++) {
 		wl_event_loop_dispatch(f->loop, 100);
@@ -329,7 +329,7 @@ static void test_balance(void **state) {
 		assert_int_equal(gp_vfio_attach_pid(f->vfio, f->vmm), 1);
 		assert_int_equal(resolve(f, 0, &object), 0);
 		if (i % 100 == 0) {
-			assert_int_equal(gp_vfio_map(f->vfio, object), 0);
+			assert_int_equal(gp_memory_object_map(object), 0);
 		}
 		gp_vfio_refresh(f->vfio);
 		gp_memory_object_unref(object);

@@ -150,7 +150,7 @@ static void test_create_blob(void **state) {
 /* An entry in the middle that cannot be mapped, and more entries than allowed. */
 static void test_many_entries(void **state) {
 	struct rig *rig = *state;
-	enum { N = 16385 };
+	enum { N = GP_BACKING_ENTRIES_MAX + 1 };
 	size_t size = sizeof(struct virtio_gpu_resource_create_blob) +
 		N * sizeof(struct virtio_gpu_mem_entry);
 	uint8_t *bytes = calloc(1, size);
@@ -160,16 +160,16 @@ static void test_many_entries(void **state) {
 	for (uint32_t i = 0; i < N; i++) {
 		entries[i] = wire_entry(GPA + (i * 7 % 4096) * PAGE, PAGE);
 	}
-	*fixed = wire_create_blob(1, 16384ull * PAGE, N);
+	*fixed = wire_create_blob(1, (N - 1ull) * PAGE, N);
 	assert_int_equal(rig_command(rig, bytes, size), UNSPEC);
-	*fixed = wire_create_blob(1, 16384ull * PAGE, N - 1);
+	*fixed = wire_create_blob(1, (N - 1ull) * PAGE, N - 1);
 	entries[9000].addr = htole64(GPA_END);
 	assert_int_equal(rig_command(rig, bytes, size), UNSPEC);
 	assert_int_equal(n_resources(rig), 0);
 	entries[9000].addr = htole64(GPA);
 	assert_int_equal(rig_command(rig, bytes, size), OK);
-	assert_int_equal(gp_gpu_find_resource(rig->gpu, 1)->backing.length, 16384ull * PAGE);
-	*fixed = wire_create_blob(2, 16384ull * PAGE + 1, N - 1);
+	assert_int_equal(gp_gpu_find_resource(rig->gpu, 1)->backing.length, (N - 1ull) * PAGE);
+	*fixed = wire_create_blob(2, (N - 1ull) * PAGE + 1, N - 1);
 	assert_int_equal(rig_command(rig, bytes, size), BAD_PARAMETER);
 	free(bytes);
 }

@@ -457,7 +457,7 @@ static void test_map(void **state) {
 		assert_true(gp_vfio_add_fd(vfio, dup(fd)));
 		assert_int_equal(gp_vfio_resolve(vfio, BAR0_GPA, PAGE, &object, &offset), 0);
 		assert_null(object->map);
-		assert_int_equal(gp_vfio_map(vfio, object), 0);
+		assert_int_equal(gp_memory_object_map(object), 0);
 		for (uint64_t at = 0; at < BAR0_SIZE; at += PAGE) {
 			uint64_t value;
 			memcpy(&value, object->map + at, sizeof(value));
@@ -469,7 +469,7 @@ static void test_map(void **state) {
 
 		uint8_t *map = object->map;
 		gp_vfio_destroy(vfio);
-		assert_int_equal(gp_vfio_object_map(&fake_io, object), -ENODEV);
+		assert_int_equal(gp_vfio_object_map(object, &fake_io), -ENODEV);
 		assert_ptr_equal(object->map, map);
 		assert_int_equal(map[3 * PAGE], 0);
 		assert_int_equal(map[BAR0_SIZE - PAGE], 0);
@@ -487,7 +487,7 @@ static void test_map_refused(void **state) {
 	struct gp_vfio *vfio = gp_vfio_create(NULL, NULL, &fake_io, &events, &heard);
 	assert_true(gp_vfio_add_fd(vfio, dup(fd)));
 	assert_int_equal(gp_vfio_resolve(vfio, BAR0_GPA, PAGE, &object, &offset), 0);
-	assert_int_equal(gp_vfio_map(vfio, object), -ENODEV);
+	assert_int_equal(gp_memory_object_map(object), -ENODEV);
 	assert_null(object->map);
 	gp_memory_object_unref(object);
 	gp_vfio_destroy(vfio);

@@ -85,6 +85,7 @@ uint64_t gp_export_copy_rows(struct gp_exporter *exporter, struct gp_export *exp
 	if (width_bytes > stride) {
 		width_bytes = stride; // rows do not overlap: the reader moves forward only
 	}
+	gp_extents_map(extents); // what cannot be mapped is left out
 	uint64_t limit = export->size < extents->length ? export->size : extents->length;
 	struct reader reader = {.extents = extents};
 	uint64_t copied = 0;

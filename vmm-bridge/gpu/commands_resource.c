@@ -59,7 +59,7 @@ static uint32_t refuse_entry(struct gp_gpu_call *call, uint32_t index, int error
 
 /**
  * Turns the command's entries into extents. On failure *extents is empty. Ranges of one address
- * space cannot overflow their sum: at most 16384 entries of 32 bits.
+ * space cannot overflow their sum: at most 32768 entries of 32 bits.
  */
 static uint32_t map_entries(
 	struct gp_gpu_call *call, uint32_t n_entries, uint64_t size, struct gp_extents *extents) {
@@ -226,9 +226,9 @@ uint32_t gp_gpu_transfer(struct gp_gpu_call *call) {
 		return gp_gpu_call_refuse(call, VIRTIO_GPU_RESP_ERR_UNSPEC,
 			"resource %u has no backing", resource->id);
 	}
-	if (!gp_resource_is_mapped(resource)) {
+	if (!gp_extents_map(&resource->backing)) {
 		return gp_gpu_call_refuse(call, VIRTIO_GPU_RESP_ERR_UNSPEC,
-			"resource %u is in device memory that is not mapped", resource->id);
+			"resource %u is in device memory that cannot be read", resource->id);
 	}
 	if (!gp_resource_transfer(resource, rect, offset)) {
 		return gp_gpu_call_refuse(call, VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER,

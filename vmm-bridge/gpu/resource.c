@@ -193,15 +193,6 @@ static void walk_read(struct walk *walk, uint64_t offset, uint8_t *out, uint64_t
 	}
 }
 
-bool gp_resource_is_mapped(const struct gp_resource *resource) {
-	for (size_t i = 0; i < resource->backing.count; i++) {
-		if (resource->backing.items[i].object->map == NULL) {
-			return false;
-		}
-	}
-	return true;
-}
-
 bool gp_resource_transfer(
 	struct gp_resource *resource, const struct gp_rect *rect, uint64_t offset) {
 	assert(!resource->blob);
@@ -217,7 +208,7 @@ bool gp_resource_transfer(
 	/* At most 1 GiB: the rectangle is inside the resource. */
 	uint64_t length = (rows - 1) * resource->stride + row_bytes;
 	if (!gp_range_inside(offset, length, resource->backing.length) ||
-		!gp_resource_is_mapped(resource)) {
+		!gp_extents_map(&resource->backing)) {
 		return false;
 	}
 	struct walk walk = {.extents = &resource->backing};

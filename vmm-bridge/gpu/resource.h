@@ -19,7 +19,8 @@
 #define GP_RESOURCE_DIMENSION_MAX 16384 // pixels
 #define GP_RESOURCE_BYTES_MAX (1ull << 30) // of one host copy or blob
 #define GP_RESOURCE_HOST_BYTES_MAX (1ull << 30) // of all host copies of a guest
-#define GP_BACKING_ENTRIES_MAX 16384
+/* An 8K picture, scattered over single pages, has 32400. QEMU's own device ends at 16384. */
+#define GP_BACKING_ENTRIES_MAX 32768
 
 struct gp_resource {
 	uint32_t id; // not 0
@@ -73,12 +74,10 @@ void gp_resource_attach(struct gp_resource *resource, struct gp_extents *extents
 /* Drops the extents. The memory must have been revoked before if it is a blob's. */
 void gp_resource_detach(struct gp_resource *resource);
 
-/* Whether the backing can be read in this process; device memory may not be mapped (yet). */
-bool gp_resource_is_mapped(const struct gp_resource *resource);
 /**
  * TRANSFER_TO_HOST_2D (virtio 1.3, 5.7.6.8): copies rows of the rectangle from the backing, at
  * offset for its top left pixel and with the resource's own stride, into the host copy. False if
- * the rectangle or the range of the backing is outside, or the backing is not mapped in this process;
+ * the rectangle or the range of the backing is outside, or the backing cannot be read here;
  * nothing is copied then. Only for 2D resources.
  */
 bool gp_resource_transfer(

@@ -218,6 +218,8 @@ static struct gp_memory_object *create_object(const struct gp_vfio_device *devic
 	object->size = device->sizes[bar];
 	object->vfio_region = VFIO_PCI_BAR0_REGION_INDEX + bar;
 	snprintf(object->pci, sizeof(object->pci), "%s", device->pci);
+	object->map_func = gp_vfio_object_map;
+	object->map_data = device->io;
 	object->fd = fcntl(device->fd, F_DUPFD_CLOEXEC, 0);
 	if (object->fd < 0) {
 		gp_error_errno("VFIO device %s: dup", gp_vfio_device_name(device));

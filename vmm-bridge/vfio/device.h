@@ -71,8 +71,9 @@ void gp_vfio_object_kill(struct gp_memory_object *object);
 /**
  * Maps an object for reading, if it is not, and again after a fault (behaviour B5). Parts that
  * VFIO does not let be mapped (an MSI-X table) read as zeros. 0; -ENODEV if nothing of the BAR can
- * be mapped or the object is removed; what mmap says.
+ * be mapped or the object is removed; what mmap says. The map_func of its objects; io is a
+ * struct gp_vfio_io.
  */
-int gp_vfio_object_map(const struct gp_vfio_io *io, struct gp_memory_object *object);
+int gp_vfio_object_map(struct gp_memory_object *object, const void *io);
 
 #endif

@@ -114,7 +114,7 @@ static bool map_zeros(struct gp_memory_object *object) {
 	return true;
 }
 
-int gp_vfio_object_map(const struct gp_vfio_io *io, struct gp_memory_object *object) {
+int gp_vfio_object_map(struct gp_memory_object *object, const void *io) {
 	if (object->removed || object->kind != GP_MEMORY_VFIO) {
 		return -ENODEV;
 	}

@@ -360,10 +360,6 @@ void gp_vfio_refresh(struct gp_vfio *vfio) {
 	refresh_bars(vfio);
 }
 
-int gp_vfio_map(struct gp_vfio *vfio, struct gp_memory_object *object) {
-	return gp_vfio_object_map(vfio->io, object);
-}
-
 size_t gp_vfio_count(const struct gp_vfio *vfio) {
 	return vfio->count;
 }

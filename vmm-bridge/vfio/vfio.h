@@ -72,9 +72,6 @@ int gp_vfio_resolve(void *data, uint64_t gpa, uint64_t length, struct gp_memory_
  */
 void gp_vfio_refresh(struct gp_vfio *vfio);
 
-/* gp_vfio_object_map of device.h. */
-int gp_vfio_map(struct gp_vfio *vfio, struct gp_memory_object *object);
-
 size_t gp_vfio_count(const struct gp_vfio *vfio);
 /* For status; NULL from index gp_vfio_count on. Valid until the next call that is not const. */
 const struct gp_vfio_device *gp_vfio_at(const struct gp_vfio *vfio, size_t index);
