@@ -121,7 +121,6 @@ static void switch_view(struct gp_output *output, struct gp_scanout_view *view) 
 	if (old != NULL) {
 		gp_scanout_view_set_shown(old, false);
 	}
-	gp_output_frame_reset(output);
 	if (view != NULL) {
 		gp_scanout_view_set_shown(view, true);
 	}

@@ -38,9 +38,26 @@ void gp_server_terminate(struct gp_server *server, int exit_status) {
 	wl_display_terminate(server->display);
 }
 
+static void reload(struct gp_server *server) {
+	struct gp_settings *settings = &server->settings;
+	if (!gp_settings_reload(settings)) {
+		gp_error("%s", settings->error);
+		gp_error("the old configuration stays");
+		return;
+	}
+	gp_info("%s: loaded", settings->path);
+	struct gp_output *output;
+	wl_list_for_each (output, &server->placement.outputs, link) {
+		gp_output_apply_settings(output);
+	}
+	gp_placement_update(&server->placement);
+}
+
 static int handle_signal(int number, void *data) {
 	struct gp_server *server = data;
-	if (number != SIGCHLD) {
+	if (number == SIGHUP && server->settings.path[0] != '\0') {
+		reload(server);
+	} else if (number != SIGCHLD) {
 		gp_info("ended by signal %d", number);
 		gp_server_terminate(server, GP_EXIT_OK);
 	} else if (server->command != NULL && gp_command_reap(server->command)) {
@@ -234,6 +251,7 @@ static bool init_scene(struct gp_server *server) {
 
 static bool init_objects(struct gp_server *server) {
 	struct gp_placement *placement = &server->placement;
+	placement->settings = &server->settings;
 	placement->default_width = server->options->width;
 	placement->default_height = server->options->height;
 	if (!init_scene(server) || !init_globals(server) ||
@@ -299,6 +317,10 @@ static bool start_command(struct gp_server *server) {
 
 enum gp_exit gp_server_init(struct gp_server *server, const struct gp_options *options) {
 	server->options = options;
+	if (!gp_settings_init(&server->settings, options)) {
+		gp_error("%s", server->settings.error);
+		return GP_EXIT_USAGE;
+	}
 	raise_file_limit(server);
 	server->display = wl_display_create();
 	if (server->display == NULL) {
@@ -350,6 +372,7 @@ static void finish_scene(struct gp_server *server) {
 }
 
 void gp_server_finish(struct gp_server *server) {
+	gp_settings_finish(&server->settings);
 	if (server->display == NULL) {
 		return;
 	}
