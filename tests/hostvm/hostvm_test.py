@@ -6,8 +6,8 @@
 All share one boot, in a directory that has the FILEs, too. Their cases come out as one TAP stream;
 what a program says on stderr follows it as comments when it failed.
 
-A program sees what is on the VM's monitor: it makes the file screendump.want, and screendump.ppm
-is there when the other one is gone.
+A program sees what is on the VM's monitor: it makes the file NAME.want, gets NAME.ppm, and
+removes both.
 """
 
 import argparse
@@ -52,6 +52,14 @@ class Monitor:
         self.work = work
         self.path = work / "qmp.sock"
         self.file = None
+        self.seen = set()
+
+    def connect(self):
+        connection = socket.socket(socket.AF_UNIX)
+        connection.settimeout(30)
+        connection.connect(str(self.path))
+        self.file = connection.makefile("rwb")
+        self.call("qmp_capabilities")
 
     def call(self, command, **arguments):
         self.file.write(json.dumps({"execute": command, "arguments": arguments}).encode() + b"\n")
@@ -65,17 +73,15 @@ class Monitor:
         raise Failure(f"QMP {command}: QEMU has closed its socket")
 
     def poll(self):
-        want = self.work / "screendump.want"
-        if not want.exists():
-            return
-        if self.file is None:
-            connection = socket.socket(socket.AF_UNIX)
-            connection.settimeout(30)
-            connection.connect(str(self.path))
-            self.file = connection.makefile("rwb")
-            self.call("qmp_capabilities")
-        self.call("screendump", filename=str(self.work / "screendump.ppm"))
-        want.unlink()
+        for want in self.work.glob("*.want"):
+            if want.name in self.seen:
+                continue
+            if self.file is None:
+                self.connect()
+            self.seen.add(want.name)
+            picture = self.work / "picture"
+            self.call("screendump", filename=str(picture))
+            picture.rename(want.with_suffix(".ppm"))
 
 
 def boot(work, programs, files):
