@@ -293,6 +293,14 @@ static void check(struct host *host, const char *text, int wanted, const char *w
 }
 
 static void test_check(struct host *host) {
+	char *said;
+	const char *argv[] = {
+		getenv("GUESTPANE"), "--check-config", "--config", getenv("GUESTPANE_CONF"), NULL};
+	int status = host_run(host, argv, &said);
+	if (status != 0) {
+		fail_msg("the example: %s", said);
+	}
+	free(said);
 	check(host, "first vm0\n", 0, "good");
 	check(host, "\n\nfrist vm0\n", 2, "test.conf:3: there is no setting frist");
 	check(host, "output {", 2, "test.conf: not in scfg's syntax");
