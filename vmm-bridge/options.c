@@ -30,7 +30,7 @@ static const char usage[] =
 	"  --mode WxH[@HZ]        mode of all monitors, instead of the compositor's\n"
 	"  --scanouts N           number of monitors, 1 to 16 (default: 1)\n"
 	"  --export auto|copy     copy: share no memory of the machine with the compositor\n"
-	"  --control-socket PATH  where guestpane-ctl asks for the state (default:\n"
+	"  --control-socket PATH  where guestpanectl asks for the state (default:\n"
 	"                         $XDG_RUNTIME_DIR/guestpane/bridge-NAME.ctl)\n"
 	"  --log-level LEVEL      error, warn, info (default) or debug\n"
 	"  --print-capabilities   for management software: print JSON and exit\n"
