@@ -37,7 +37,7 @@ static const char usage[] =
 	"                         address (default: auto)\n"
 	"  --vmm-pid PID          the VMM, if it is not what connects to the socket\n"
 	"  --vfio-fd N            a VFIO device is open as descriptor N; may be repeated\n"
-	"  --control-socket PATH  where guestpane-ctl asks for the state (default:\n"
+	"  --control-socket PATH  where guestpanectl asks for the state (default:\n"
 	"                         $XDG_RUNTIME_DIR/guestpane/bridge-NAME.ctl)\n"
 	"  --log-level LEVEL      error, warn, info (default) or debug\n"
 	"  --doctor               check whether this host can do without copies, and with\n"
