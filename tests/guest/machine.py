@@ -56,15 +56,15 @@ class Machine(Stack):
         self.number = 0
         self.pictures = 0
 
-    def boot(self, *qemu):
-        """Starts a guest; it goes on booting."""
+    def boot(self, *qemu, **options):
+        """Starts a guest; it goes on booting. Options are those of Stack.start_guest."""
         for name in ("agent.sock", "qmp.sock"):
             (self.directory / name).unlink(missing_ok=True)
         self.start_guest(
             HERE / "agent",
             "-chardev", f"socket,id=agent,path={self.directory}/agent.sock,server=on,wait=off",
             "-serial", "chardev:agent",
-            "-qmp", f"unix:{self.directory}/qmp.sock,server=on,wait=off", *qemu)
+            "-qmp", f"unix:{self.directory}/qmp.sock,server=on,wait=off", *qemu, **options)
         self.wait("QEMU's sockets", lambda: (self.directory / "qmp.sock").exists(), 60)
         self.agent = Lines(self.directory / "agent.sock")
         self.monitor = Lines(self.directory / "qmp.sock")

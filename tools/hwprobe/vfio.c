@@ -9,8 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "vmm-bridge/export/device_read.h"
 #include "vmm-bridge/vfio/bar.h"
 #include "vmm-bridge/vfio/uapi.h"
 #include "vmm-bridge/vfio/vmm.h"
@@ -136,6 +139,37 @@ static int export_bar(int device, int bar, uint64_t size, bool scattered) {
 	return fd;
 }
 
+static double seconds(void) {
+	struct timespec time;
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
+}
+
+/* How fast the processor reads device memory, which is what the copy path does. */
+static void time_reading(int device, const struct vfio_region_info *info, uint64_t size) {
+	uint8_t *out = malloc(size);
+	void *bar = mmap(NULL, size, PROT_READ, MAP_SHARED, device, (off_t)info->offset);
+	if (!hw_result(bar == MAP_FAILED ? errno : 0, "mapping it") || out == NULL) {
+		free(out);
+		return;
+	}
+	for (int i = 0; i < 4; i++) {
+		bool streaming = i % 2 == 1; // twice each
+		double start = seconds();
+		if (streaming) {
+			gp_device_read(out, bar, size);
+		} else {
+			memcpy(out, bar, size);
+		}
+		printf("  reading %llu KiB with %s loads: %.1f MiB/s\n",
+			(unsigned long long)size >> 10,
+			streaming && gp_device_read_streams() ? "streaming" : "plain",
+			(double)size / (1 << 20) / (seconds() - start));
+	}
+	munmap(bar, size);
+	free(out);
+}
+
 static void try_device(struct hw_buffers *buffers, int device, const char *pci) {
 	struct vfio_device_feature probe = {
 		.argsz = sizeof(probe),
@@ -151,6 +185,7 @@ static void try_device(struct hw_buffers *buffers, int device, const char *pci) 
 	}
 	uint64_t size = (uint64_t)HW_STRIDE * HW_HEIGHT / PAGE * PAGE;
 	size = size > info.size ? info.size : size;
+	time_reading(device, &info, size);
 	char name[48];
 	snprintf(name, sizeof(name), "vfio %s BAR %d", pci, bar);
 	hw_buffers_add(buffers, name, export_bar(device, bar, size, false), size, false);
