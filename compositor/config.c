@@ -19,8 +19,8 @@ struct reader {
 	struct gp_config *config;
 };
 
-static bool fail(struct reader *reader, const struct scfg_directive *directive, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
+static bool fail(struct reader *reader, const struct scfg_directive *directive, const char *fmt,
+	...) __attribute__((format(printf, 3, 4)));
 
 /* Returns false, for the caller to do the same. */
 static bool fail(
@@ -143,8 +143,8 @@ static bool read_adaptive_sync(struct reader *reader, const struct scfg_directiv
 	return true;
 }
 
-static bool read_scaling(struct reader *reader, const struct scfg_directive *directive,
-	enum gp_scaling *scaling) {
+static bool read_scaling(
+	struct reader *reader, const struct scfg_directive *directive, enum gp_scaling *scaling) {
 	if (!gp_scaling_from_name(directive->params[0], scaling)) {
 		return fail(reader, directive, "scaling is fit, integer, fill or none");
 	}
@@ -195,7 +195,8 @@ static bool read_output(struct reader *reader, const struct scfg_directive *dire
 	}
 	for (size_t i = 0; i < config->n_outputs; i++) {
 		if (strcmp(config->outputs[i].name, output->name) == 0) {
-			return fail(reader, directive, "output %.100s is there twice", output->name);
+			return fail(
+				reader, directive, "output %.100s is there twice", output->name);
 		}
 	}
 	config->n_outputs++;

@@ -44,7 +44,8 @@ struct gp_config {
 	size_t n_outputs;
 	struct gp_config_guest guests[GP_CONFIG_GUESTS_MAX];
 	size_t n_guests;
-	char first[GP_CONFIG_NAME_MAX]; // guest that stays in front when others appear; may be empty
+	char first
+		[GP_CONFIG_NAME_MAX]; // guest that stays in front when others appear; may be empty
 };
 
 /**
@@ -67,6 +68,7 @@ bool gp_config_matches(const char *name, const struct gp_config_identity *identi
 const struct gp_config_output *gp_config_find_output(
 	const struct gp_config *config, const struct gp_config_identity *identity);
 /* NULL if the configuration does not know the guest. */
-const struct gp_config_guest *gp_config_find_guest(const struct gp_config *config, const char *name);
+const struct gp_config_guest *gp_config_find_guest(
+	const struct gp_config *config, const char *name);
 
 #endif

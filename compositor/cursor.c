@@ -74,7 +74,8 @@ void gp_cursor_update(struct gp_cursor *cursor, const struct wlr_box *box,
 	const struct gp_guest_cursor *source = scanout->cursor;
 	struct wlr_box visible;
 	/* What is outside of the scanout would be seen on a neighbouring output. */
-	if (source == NULL || source->content.buffer == NULL || !get_visible(scanout, seen, &visible)) {
+	if (source == NULL || source->content.buffer == NULL ||
+		!get_visible(scanout, seen, &visible)) {
 		wlr_scene_buffer_set_buffer(cursor->node, NULL);
 		return;
 	}

@@ -20,8 +20,8 @@ bool gp_scaling_from_name(const char *name, enum gp_scaling *scaling) {
 }
 
 /* The picture's shape with the width of the outer box, or with its height. */
-static struct gp_place touch(int32_t width, int32_t height, int32_t outer_width,
-	int32_t outer_height, bool by_width) {
+static struct gp_place touch(
+	int32_t width, int32_t height, int32_t outer_width, int32_t outer_height, bool by_width) {
 	struct gp_place place = {.width = outer_width, .height = outer_height};
 	if (by_width) {
 		place.height = (int64_t)height * outer_width / width;

@@ -51,8 +51,8 @@ static void set_source(struct gp_scanout_view *view, const struct wlr_box *shown
 }
 
 static enum gp_scaling get_scaling(const struct gp_scanout_view *view) {
-	return gp_settings_get_scaling(view->placement->settings, view->scanout->guest->name,
-		view->output->wlr_output);
+	return gp_settings_get_scaling(
+		view->placement->settings, view->scanout->guest->name, view->output->wlr_output);
 }
 
 void gp_scanout_view_arrange(struct gp_scanout_view *view) {
@@ -66,14 +66,14 @@ void gp_scanout_view_arrange(struct gp_scanout_view *view) {
 	if (wlr_box_empty(&outer)) {
 		return;
 	}
-	struct gp_place place = gp_scaling_place(get_scaling(view), scanout->width, scanout->height,
-		outer.width, outer.height);
+	struct gp_place place = gp_scaling_place(
+		get_scaling(view), scanout->width, scanout->height, outer.width, outer.height);
 	view->box = (struct wlr_box){place.x, place.y, place.width, place.height};
 	wlr_box_intersection(&shown, &view->box, &outer);
 
 	bool is_whole = place.width % scanout->width == 0 && place.height % scanout->height == 0;
-	wlr_scene_buffer_set_filter_mode(view->picture,
-		is_whole ? WLR_SCALE_FILTER_NEAREST : WLR_SCALE_FILTER_BILINEAR);
+	wlr_scene_buffer_set_filter_mode(
+		view->picture, is_whole ? WLR_SCALE_FILTER_NEAREST : WLR_SCALE_FILTER_BILINEAR);
 	view->shape_width = scanout->width;
 	view->shape_height = scanout->height;
 	gp_guest_scanout_get_source_box(scanout, &view->shape_source);

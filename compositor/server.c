@@ -269,8 +269,8 @@ static bool init_objects(struct gp_server *server) {
 
 static bool init_sockets(struct gp_server *server) {
 	const struct gp_options *options = server->options;
-	server->bridge_socket = gp_bridge_socket_create(server->display,
-		options->bridge_socket, gp_fd_take(&server->service.listen_fd));
+	server->bridge_socket = gp_bridge_socket_create(
+		server->display, options->bridge_socket, gp_fd_take(&server->service.listen_fd));
 	if (server->bridge_socket == NULL) {
 		return false;
 	}
@@ -346,8 +346,7 @@ enum gp_exit gp_server_init(struct gp_server *server, const struct gp_options *o
 	gp_info("backend %s, renderer %s, bridges at %s, clients at %s",
 		gp_status_backend_name(server), gp_status_renderer_name(server),
 		gp_bridge_socket_get_path(server->bridge_socket), server->display_name);
-	if (!start_command(server) ||
-		!gp_service_start_watchdog(&server->service, server->loop)) {
+	if (!start_command(server) || !gp_service_start_watchdog(&server->service, server->loop)) {
 		return GP_EXIT_RUNTIME;
 	}
 	gp_service_notify(&server->service, "READY=1");

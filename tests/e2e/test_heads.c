@@ -212,8 +212,7 @@ static void test_scaling(struct host *host) {
 	assert_true(host_grab(host, OTHER_OUTPUT, &vm.picture));
 	assert_false(picture_has(&vm.picture, RED));
 	reload(host, "");
-	assert_true(
-		host_wait_not_pixel(host, OUTPUT, W / 2, 26, RED, WAIT_MS, &vm.picture));
+	assert_true(host_wait_not_pixel(host, OUTPUT, W / 2, 26, RED, WAIT_MS, &vm.picture));
 	assert_true(picture_is(&vm.picture, 0, 28, W, 424, RED));
 	vm_finish(&vm);
 }
@@ -283,8 +282,7 @@ static void test_randr(struct host *host) {
 static void check(struct host *host, const char *text, int wanted, const char *words) {
 	char *said;
 	write_config(host, text);
-	const char *argv[] = {
-		getenv("GUESTPANE"), "--check-config", "--config", config_path, NULL};
+	const char *argv[] = {getenv("GUESTPANE"), "--check-config", "--config", config_path, NULL};
 	int status = host_run(host, argv, &said);
 	if (status != wanted || said == NULL || strstr(said, words) == NULL) {
 		fail_msg("%s: status %d, \"%s\"", text, status, said);

@@ -76,6 +76,8 @@ static void become(const struct host *host, const char *const *argv, int output,
 	unsetenv("DISPLAY");
 	if (host->wayland_display[0]) {
 		setenv("WAYLAND_DISPLAY", host->wayland_display, 1);
+	} else if (host->parent_display) {
+		setenv("WAYLAND_DISPLAY", host->parent_display, 1);
 	} else {
 		unsetenv("WAYLAND_DISPLAY");
 	}

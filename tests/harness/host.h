@@ -33,6 +33,7 @@ struct host {
 	struct program compositor, bridges[HOST_BRIDGES];
 	char vhost_sockets[HOST_BRIDGES][96];
 	const char *backend; // WLR_BACKENDS of the compositor, NULL: headless
+	const char *parent_display; // WAYLAND_DISPLAY of the compositor, may be NULL
 	const char *preload; // LD_PRELOAD of the compositor, may be NULL
 	bool cursor_in_grabs; // grim -c: also what the compositor shows on a cursor plane
 };
