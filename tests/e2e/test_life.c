@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -345,6 +346,28 @@ static void test_fds(struct host *host) {
 	vm_finish(&vm);
 }
 
+/* A descriptor for each 2D resource: the guest must not use up those that memory comes with. */
+static void test_many_resources(struct host *host) {
+	struct vm vm;
+	struct gg_blob shown;
+	struct rlimit limit, low;
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	low = limit;
+	low.rlim_cur = 1024; // where a login starts
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+	vm_start(&vm, host, 0, NULL);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	for (uint32_t id = 2; id < 1200; id++) {
+		assert_int_equal(
+			gg_create_2d(&vm.fe, id, VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM, 1, 1), OK);
+	}
+	int memory = gp_memfd_create_sealed("test", 4096);
+	assert_true(fe_add_region(&vm.fe, memory, 1ull << 32, 4096, 0x6e0000000000, 0));
+	gp_fd_close(&memory);
+	vm_show_new(&vm, &shown, 1, RED);
+	vm_finish(&vm);
+}
+
 /* D5: nothing is done for a guest that does nothing. */
 static void test_idle(struct host *host) {
 	struct vm vm;
@@ -425,6 +448,7 @@ static const struct host_case cases[] = {
 	{"monitor", test_monitor, 0},
 	{"option --mode", test_mode_option, 1},
 	{"heads", test_heads, 2},
+	{"many resources", test_many_resources, 1},
 	{"descriptors", test_fds, 1},
 	{"idle", test_idle, 1},
 	{"guestpanectl", test_ctl, 1},
