@@ -148,6 +148,14 @@ struct gp_resource *gp_resources_add_blob(
 	return resource;
 }
 
+size_t gp_resources_extents(const struct gp_resources *resources) {
+	size_t sum = 0;
+	for (size_t i = 0; i < resources->count; i++) {
+		sum += resources->items[i]->backing.count;
+	}
+	return sum;
+}
+
 void gp_resources_remove(struct gp_resources *resources, struct gp_resource *resource) {
 	size_t i = lower_bound(resources, resource->id);
 	assert(i < resources->count && resources->items[i] == resource);
