@@ -135,9 +135,9 @@ static bool check_blob(
 			"a PCI address is needed for device memory, and only there");
 		return false;
 	}
-	if (wl_list_length(&guest->blobs) >= GP_BLOBS_PER_GUEST_MAX) {
+	if (guest->quota->n_blobs >= GP_BLOBS_PER_CLIENT_MAX) {
 		wl_resource_post_error(guest->resource, GUEST_V1_ERROR_TOO_MANY_BLOBS,
-			"the guest has %d blobs", GP_BLOBS_PER_GUEST_MAX);
+			"the client has %d blobs, or buffers of them", GP_BLOBS_PER_CLIENT_MAX);
 		return false;
 	}
 	return true;

@@ -76,6 +76,30 @@ static void test_guests_of_others(struct host *host) {
 	}
 }
 
+/* Memory that is kept by wl_buffers counts although its blobs were destroyed. */
+static void test_blobs_kept_by_buffers(struct host *host) {
+	struct scene scene;
+	struct blob blob;
+	struct buffer buffer;
+	unsigned i = 0;
+	scene_init(&scene, host, 0);
+	unsigned fds = host_count_fds(&host->compositor);
+	for (; i < 10000; i++) {
+		assert_true(blob_create(&blob, scene.guest, 4096));
+		buffer_create(&buffer, &blob, i, 32, 32);
+		blob_finish(&blob);
+		if (i % 64 == 63 && !client_sync(&scene.client)) {
+			break;
+		}
+	}
+	printf("# %u blobs\n", i);
+	assert_true(i >= 256);
+	assert_true(client_expect_error(
+		&scene.client, &guest_v1_interface, GUEST_V1_ERROR_TOO_MANY_BLOBS));
+	scene_finish(&scene);
+	assert_true(host_wait_fds(&host->compositor, fds, WAIT_MS));
+}
+
 /* Ends. */
 
 /*
@@ -171,6 +195,7 @@ static void test_ends(struct host *host) {
 
 static const struct host_case cases[] = {
 	{"guests of others", test_guests_of_others, 1},
+	{"blobs kept by buffers", test_blobs_kept_by_buffers, 1},
 	{"ends in any order", test_ends, 1},
 };
 
