@@ -100,6 +100,15 @@ static void test_blobs_kept_by_buffers(struct host *host) {
 	assert_true(host_wait_fds(&host->compositor, fds, WAIT_MS));
 }
 
+/* A bridge has what it needs, and nothing that only opens ways around the blobs' rules. */
+static void test_bridge_globals(struct host *host) {
+	struct client client;
+	assert_true(client_connect(&client, host->bridge_socket));
+	assert_non_null(client.manager);
+	assert_null(client.shm);
+	client_finish(&client);
+}
+
 /* Ends. */
 
 /*
@@ -196,6 +205,7 @@ static void test_ends(struct host *host) {
 static const struct host_case cases[] = {
 	{"guests of others", test_guests_of_others, 1},
 	{"blobs kept by buffers", test_blobs_kept_by_buffers, 1},
+	{"globals of a bridge", test_bridge_globals, 1},
 	{"ends in any order", test_ends, 1},
 };
 
