@@ -18,6 +18,7 @@
 #define OUTPUT "HEADLESS-1"
 #define WAIT_MS 10000
 #define RED 0xd01020u
+#define BLUE 0x2030e0u
 
 struct scene {
 	struct client client;
@@ -107,6 +108,42 @@ static void test_bridge_globals(struct host *host) {
 	assert_non_null(client.manager);
 	assert_null(client.shm);
 	client_finish(&client);
+}
+
+/* Old and foreign pictures. */
+
+/* A cursor that was not shown when the machine was reset is from another life as well. */
+static void test_hidden_cursor_generation(struct host *host) {
+	struct scene scene;
+	struct blob blob;
+	struct buffer buffer;
+	scene_init(&scene, host, 0);
+	show(&scene, host, OUTPUT);
+	host->cursor_in_grabs = true;
+	assert_true(blob_create(&blob, scene.guest, 64 * 64 * 4));
+	fill(&blob, 0xff000000 | BLUE);
+	buffer_create_layout(
+		&buffer, &blob, 2, 64, 64, DRM_FORMAT_ARGB8888, DRM_FORMAT_MOD_LINEAR, 0, 64 * 4);
+	struct wl_surface *surface = wl_compositor_create_surface(scene.client.compositor);
+	guest_scanout_v1_set_cursor(scene.scanout.proxy, surface, 0, 0);
+	guest_scanout_v1_move_cursor(scene.scanout.proxy, 10, 10);
+	wl_surface_attach(surface, buffer.proxy, 0, 0);
+	wl_surface_commit(surface);
+	assert_true(client_sync(&scene.client));
+	assert_true(host_wait_pixel(host, OUTPUT, 20, 20, BLUE, WAIT_MS, &scene.picture));
+
+	guest_scanout_v1_set_cursor(scene.scanout.proxy, NULL, 0, 0);
+	guest_v1_next_generation(scene.guest);
+	guest_scanout_v1_set_cursor(scene.scanout.proxy, surface, 0, 0);
+	show(&scene, host, OUTPUT);
+	assert_false(picture_has(&scene.picture, BLUE));
+	/* A new commit shows it. */
+	wl_surface_attach(surface, buffer.proxy, 0, 0);
+	wl_surface_commit(surface);
+	assert_true(client_sync(&scene.client));
+	assert_true(host_wait_pixel(host, OUTPUT, 20, 20, BLUE, WAIT_MS, &scene.picture));
+	blob_finish(&blob);
+	scene_finish(&scene);
 }
 
 /* Ends. */
@@ -206,6 +243,7 @@ static const struct host_case cases[] = {
 	{"guests of others", test_guests_of_others, 1},
 	{"blobs kept by buffers", test_blobs_kept_by_buffers, 1},
 	{"globals of a bridge", test_bridge_globals, 1},
+	{"hidden cursor and generation", test_hidden_cursor_generation, 1},
 	{"ends in any order", test_ends, 1},
 };
 
