@@ -146,6 +146,45 @@ static void test_hidden_cursor_generation(struct host *host) {
 	scene_finish(&scene);
 }
 
+static void randr(struct host *host, const char *const *args) {
+	const char *argv[16] = {"wlr-randr"};
+	char *output = NULL;
+	for (size_t i = 0; args[i] != NULL && i < 14; i++) {
+		argv[i + 1] = args[i];
+	}
+	int status = host_run(host, argv, &output);
+	if (status != 0) {
+		printf("# wlr-randr: %d %s\n", status, output != NULL ? output : "");
+	}
+	free(output);
+	if (status == 127 || status == -1) {
+		case_skip(host, "wlr-randr does not run");
+	}
+	assert_int_equal(status, 0);
+}
+
+/* An output that is off shows nothing, wherever the others are moved. */
+static void test_disabled_output(struct host *host) {
+	struct scene scene;
+	scene_init(&scene, host, 0);
+	show(&scene, host, OUTPUT);
+	const char *const off[] = {"--output", "HEADLESS-2", "--off", NULL};
+	const char *const move[] = {"--output", OUTPUT, "--pos", "640,0", NULL};
+	randr(host, off);
+	randr(host, move);
+	host_sleep_ms(300);
+	assert_true(host_grab(host, OUTPUT, &scene.picture));
+	assert_true(picture_is(&scene.picture, 0, 0, W, H, RED));
+	const char *const on[] = {"--output", "HEADLESS-2", "--on", "--pos", "0,0", NULL};
+	randr(host, on);
+	host_sleep_ms(300);
+	assert_true(host_grab(host, "HEADLESS-2", &scene.picture));
+	assert_false(picture_is_flat(&scene.picture));
+	assert_true(host_grab(host, OUTPUT, &scene.picture));
+	assert_true(picture_is(&scene.picture, 0, 0, W, H, RED));
+	scene_finish(&scene);
+}
+
 /* Ends. */
 
 /*
@@ -244,6 +283,7 @@ static const struct host_case cases[] = {
 	{"blobs kept by buffers", test_blobs_kept_by_buffers, 1},
 	{"globals of a bridge", test_bridge_globals, 1},
 	{"hidden cursor and generation", test_hidden_cursor_generation, 1},
+	{"disabled output", test_disabled_output, 2},
 	{"ends in any order", test_ends, 1},
 };
 
