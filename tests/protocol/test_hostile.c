@@ -185,6 +185,55 @@ static void test_disabled_output(struct host *host) {
 	scene_finish(&scene);
 }
 
+/* Frames. */
+
+struct pacer {
+	struct scene *scene;
+	unsigned frames;
+};
+
+static void pacer_commit(struct pacer *pacer);
+
+static void handle_frame(void *data, struct wl_callback *callback, uint32_t time) {
+	struct pacer *pacer = data;
+	wl_callback_destroy(callback);
+	pacer->frames++;
+	pacer_commit(pacer);
+}
+
+static const struct wl_callback_listener frame_listener = {.done = handle_frame};
+
+static void pacer_commit(struct pacer *pacer) {
+	struct wl_callback *callback = wl_surface_frame(pacer->scene->scanout.surface);
+	wl_callback_add_listener(callback, &frame_listener, pacer);
+	scanout_commit(&pacer->scene->scanout, &pacer->scene->buffer);
+}
+
+/* The frames of another output do not pace this one's guest. */
+static void test_frames_of_other_output(struct host *host) {
+	struct scene scenes[2];
+	struct pacer pacers[2];
+	unsigned never = 0;
+	for (uint32_t i = 0; i < 2; i++) {
+		scene_init(&scenes[i], host, i);
+		show(&scenes[i], host, i == 0 ? OUTPUT : "HEADLESS-2");
+		pacers[i] = (struct pacer){.scene = &scenes[i]};
+	}
+	pacer_commit(&pacers[0]);
+	client_wait(&scenes[0].client, &never, 1, 5); // out of step
+	pacer_commit(&pacers[1]);
+	uint64_t end = host_now_ms() + 1000;
+	while (host_now_ms() < end) {
+		client_wait(&scenes[0].client, &never, 1, 1);
+		client_wait(&scenes[1].client, &never, 1, 1);
+	}
+	printf("# %u and %u frames in a second\n", pacers[0].frames, pacers[1].frames);
+	assert_true(pacers[0].frames >= 5 && pacers[0].frames <= 75);
+	assert_true(pacers[1].frames >= 5 && pacers[1].frames <= 75);
+	scene_finish(&scenes[0]);
+	scene_finish(&scenes[1]);
+}
+
 /* Ends. */
 
 /*
@@ -284,6 +333,7 @@ static const struct host_case cases[] = {
 	{"globals of a bridge", test_bridge_globals, 1},
 	{"hidden cursor and generation", test_hidden_cursor_generation, 1},
 	{"disabled output", test_disabled_output, 2},
+	{"frames of another output", test_frames_of_other_output, 2},
 	{"ends in any order", test_ends, 1},
 };
 
