@@ -168,7 +168,7 @@ def zero_copy(machine):
     """On a card that imports device memory, the picture is scanned out of it, and not copied."""
     inner = machine.inner
     inner.stop("compositor")
-    inner.start_compositor("virtio_gpu", "WLR_RENDERER=gles2 WLR_RENDERER_ALLOW_SOFTWARE=1")
+    inner.start_compositor("virtio-pci", "WLR_RENDERER=gles2 WLR_RENDERER_ALLOW_SOFTWARE=1")
     try:
         machine.device.do("show 0 whole")
         machine.await_picture("zero-copy", lambda picture: is_pattern(picture, 0), 30)
