@@ -23,6 +23,12 @@ static const char usage[] =
 	"  --control-socket PATH  where status is asked for\n"
 	"                         (default: $XDG_RUNTIME_DIR/guestpane/compositor.ctl)\n"
 	"  --size WIDTHxHEIGHT    size of windows and headless outputs (default: 1280x800)\n"
+	"  --config FILE          configuration (default: guestpane/guestpane.conf in\n"
+	"                         $XDG_CONFIG_HOME, ~/.config or /etc, if it exists)\n"
+	"  --check-config         say what is wrong with it, and end\n"
+	"  --first GUEST          name of the guest that stays in front of others\n"
+	"  --scaling POLICY       fit, integer, fill or none: guests of another size than\n"
+	"                         their output\n"
 	"  --log-level LEVEL      silent, error, warn, info or debug (default: info)\n"
 	"  --help, --version\n"
 	"\n"
@@ -40,6 +46,10 @@ enum option_id {
 	OPTION_BRIDGE_SOCKET = 256,
 	OPTION_CONTROL_SOCKET,
 	OPTION_SIZE,
+	OPTION_CONFIG,
+	OPTION_CHECK_CONFIG,
+	OPTION_FIRST,
+	OPTION_SCALING,
 	OPTION_LOG_LEVEL,
 	OPTION_HELP,
 	OPTION_VERSION,
@@ -49,6 +59,10 @@ static const struct option long_options[] = {
 	{"bridge-socket", required_argument, NULL, OPTION_BRIDGE_SOCKET},
 	{"control-socket", required_argument, NULL, OPTION_CONTROL_SOCKET},
 	{"size", required_argument, NULL, OPTION_SIZE},
+	{"config", required_argument, NULL, OPTION_CONFIG},
+	{"check-config", no_argument, NULL, OPTION_CHECK_CONFIG},
+	{"first", required_argument, NULL, OPTION_FIRST},
+	{"scaling", required_argument, NULL, OPTION_SCALING},
 	{"log-level", required_argument, NULL, OPTION_LOG_LEVEL},
 	{"help", no_argument, NULL, OPTION_HELP},
 	{"version", no_argument, NULL, OPTION_VERSION},
@@ -106,6 +120,16 @@ static bool parse_log_level(struct gp_options *options, const char *text) {
 	return false;
 }
 
+static bool parse_scaling(struct gp_options *options, const char *text) {
+	options->has_scaling = true;
+	if (!gp_scaling_from_name(text, &options->scaling)) {
+		fprintf(stderr, "guestpane: --scaling: %s is not fit, integer, fill or none\n",
+			text);
+		return false;
+	}
+	return true;
+}
+
 /* Returns false if the program shall end; *exit_status is a usage error before the call. */
 static bool parse_option(struct gp_options *options, int id, int *exit_status) {
 	switch (id) {
@@ -115,6 +139,17 @@ static bool parse_option(struct gp_options *options, int id, int *exit_status) {
 		return parse_path(options->control_socket, "--control-socket", optarg);
 	case OPTION_SIZE:
 		return parse_size(options, optarg);
+	case OPTION_CONFIG:
+		options->config_path = optarg;
+		return true;
+	case OPTION_CHECK_CONFIG:
+		options->check_config = true;
+		return true;
+	case OPTION_FIRST:
+		options->first = optarg;
+		return true;
+	case OPTION_SCALING:
+		return parse_scaling(options, optarg);
 	case OPTION_LOG_LEVEL:
 		return parse_log_level(options, optarg);
 	case OPTION_HELP:
@@ -158,6 +193,9 @@ bool gp_options_parse(struct gp_options *options, int argc, char *argv[], int *e
 		options->command = &argv[optind];
 	}
 
+	if (options->check_config) {
+		return true; // without sockets
+	}
 	*exit_status = GP_EXIT_RUNTIME;
 	return set_default_path(options->bridge_socket, "bridge.sock", "--bridge-socket") &&
 		set_default_path(options->control_socket, "compositor.ctl", "--control-socket");

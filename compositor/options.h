@@ -4,6 +4,7 @@
 #include <stdbool.h>
 
 #include "common/log.h"
+#include "compositor/scaling.h"
 
 #define GP_PATH_MAX 108 // of a socket
 
@@ -13,6 +14,11 @@
 struct gp_options {
 	char bridge_socket[GP_PATH_MAX], control_socket[GP_PATH_MAX];
 	int width, height; // of outputs that have no size of their own
+	const char *config_path; // NULL for the default one; points into argv
+	bool check_config; // and do nothing else
+	const char *first; // NULL if not given; points into argv
+	bool has_scaling;
+	enum gp_scaling scaling;
 	enum gp_log_level log_level;
 	char **command; // NULL if there is none; ends with NULL, points into argv
 };

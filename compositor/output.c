@@ -53,13 +53,23 @@ static void arrange(struct gp_output *output) {
 	}
 }
 
+/* What one output can take may depend on what the others do. */
+static void forget_refusals(struct gp_server *server) {
+	struct gp_output *output;
+	wl_list_for_each (output, &server->placement.outputs, link) {
+		gp_output_frame_reset(output);
+	}
+}
+
 static void handle_commit(struct wl_listener *listener, void *data) {
 	struct gp_output *output = wl_container_of(listener, output, commit);
 	const struct wlr_output_event_commit *event = data;
+	bool is_monitor = (event->state->committed & MONITOR_STATE) != 0;
 	if ((event->state->committed & WLR_OUTPUT_STATE_BUFFER) != 0) {
-		gp_output_frame_handle_commit(output);
+		gp_output_frame_handle_commit(output, !is_monitor);
 	}
-	if ((event->state->committed & MONITOR_STATE) != 0) {
+	if (is_monitor) {
+		forget_refusals(output->server);
 		arrange(output);
 		gp_output_refresh(output);
 		gp_output_handle_monitor(output);
@@ -215,6 +225,7 @@ struct gp_output *gp_output_create(struct gp_server *server, struct wlr_output *
 		gp_error("output %s: no mode works", wlr_output->name);
 	}
 	gp_output_update_layout(output, NULL);
+	gp_output_apply_settings(output);
 	gp_placement_add_output(&server->placement, output);
 	gp_output_move(output);
 	arrange(output);

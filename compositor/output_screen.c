@@ -7,6 +7,7 @@
 #include <wlr/backend/x11.h>
 #endif
 
+#include "compositor/bridge_socket.h"
 #include "compositor/guest_scanout.h"
 #include "compositor/output.h"
 #include "compositor/scanout_view.h"
@@ -88,7 +89,7 @@ static void show_empty_screen(struct gp_output *output) {
 	}
 	char message[GP_SPLASH_TEXT_MAX];
 	snprintf(message, sizeof(message), "Bridges connect to %s",
-		output->server->options->bridge_socket);
+		gp_bridge_socket_get_path(output->server->bridge_socket));
 	output->showing = GP_SHOWING_WAITING;
 	gp_splash_show_screen(&output->splash, "Waiting for a virtual machine", message);
 }
@@ -121,7 +122,6 @@ static void switch_view(struct gp_output *output, struct gp_scanout_view *view) 
 	if (old != NULL) {
 		gp_scanout_view_set_shown(old, false);
 	}
-	gp_output_frame_reset(output);
 	if (view != NULL) {
 		gp_scanout_view_set_shown(view, true);
 	}

@@ -360,8 +360,7 @@ static char *read_answer(int fd) {
 }
 
 /* Returns the document, owned by the caller, or NULL after a line on stderr. */
-static struct json_object *ask(const char *path) {
-	static const char request[] = "status\n";
+static struct json_object *ask(const char *path, const char *request) {
 	struct json_object *document = NULL;
 	int fd = gp_socket_connect(path);
 	char *answer = NULL;
@@ -386,7 +385,7 @@ static struct json_object *ask(const char *path) {
 }
 
 static void ask_into(struct json_object *documents, const char *path) {
-	struct json_object *document = ask(path);
+	struct json_object *document = ask(path, "status\n");
 	if (document != NULL) {
 		json_object_array_add(documents, document);
 	}
@@ -443,11 +442,35 @@ static int status(const char *socket_path, bool json) {
 	return n > 0 ? EXIT_OK : EXIT_RUNTIME;
 }
 
+/* Shows the next guest on an output. */
+static int next(const char *socket_path, const char *output) {
+	char path[PATH_MAX], request[128];
+	if (socket_path == NULL && !gp_runtime_path(path, sizeof(path), "compositor.ctl")) {
+		fprintf(stderr, "guestpanectl: no runtime directory: %s\n", strerror(errno));
+		return EXIT_RUNTIME;
+	}
+	int length = snprintf(request, sizeof(request), "next %s\n", output);
+	if (length >= (int)sizeof(request) || strchr(output, '\n') != NULL) {
+		fprintf(stderr, "guestpanectl: that is not an output's name\n");
+		return EXIT_USAGE;
+	}
+	struct json_object *answer = ask(socket_path != NULL ? socket_path : path, request);
+	struct json_object *error = json_object_object_get(answer, "error");
+	if (error != NULL) {
+		fprintf(stderr, "guestpanectl: %s: %s\n", output, json_object_get_string(error));
+	}
+	bool ok = answer != NULL && error == NULL;
+	json_object_put(answer);
+	return ok ? EXIT_OK : EXIT_RUNTIME;
+}
+
 static void print_usage(FILE *out) {
 	fprintf(out,
 		"usage: guestpanectl [--socket PATH] status [--json]\n"
+		"       guestpanectl [--socket PATH] next OUTPUT\n"
 		"\n"
-		"Shows what guestpane and its bridges are doing.\n"
+		"Shows what guestpane and its bridges are doing, or shows the next guest on an\n"
+		"output of guestpane.\n"
 		"\n"
 		"  --socket PATH  ask this control socket; without it every one in\n"
 		"                 $XDG_RUNTIME_DIR/guestpane/ is asked\n"
@@ -486,6 +509,9 @@ int main(int argc, char **argv) {
 			print_usage(stderr);
 			return EXIT_USAGE;
 		}
+	}
+	if (argc - optind == 2 && strcmp(argv[optind], "next") == 0) {
+		return next(socket_path, argv[optind + 1]);
 	}
 	if (argc - optind != 1 || strcmp(argv[optind], "status") != 0) {
 		print_usage(stderr);

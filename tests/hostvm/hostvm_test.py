@@ -1,18 +1,24 @@
 #!/usr/bin/python3
 """Runs test programs in a VM that plays the host: udmabuf, VFIO with two devices, a KMS card.
 
-    hostvm_test.py PROGRAM…
+    hostvm_test.py [--file FILE]… PROGRAM…
 
-All share one boot. Their cases come out as one TAP stream; what a program says on stderr follows
-it as comments when it failed.
+All share one boot, in a directory that has the FILEs, too. Their cases come out as one TAP stream;
+what a program says on stderr follows it as comments when it failed.
+
+A program sees what is on the VM's monitor: it makes the file NAME.want, gets NAME.ppm, and
+removes both.
 """
 
+import argparse
+import json
 import pathlib
 import re
 import shutil
-import subprocess
+import socket
 import sys
 import tempfile
+import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 TOOLS = HERE.parents[1] / "tools/guest"
@@ -28,7 +34,7 @@ MACHINE = [
     # TCG emulates the SVM that a VM inside this one needs.
     "-cpu", "EPYC",
     "-device", "intel-iommu,intremap=on,caching-mode=on",
-    "-device", "bochs-display",
+    "-device", "bochs-display,xres=640,yres=480",
     "-object", "memory-backend-memfd,id=vram0,size=64M,share=on",
     "-device", "ivshmem-plain,memdev=vram0",
     "-object", "memory-backend-memfd,id=vram1,size=16M,share=on",
@@ -39,18 +45,64 @@ CASE = re.compile(r"^(not )?ok\s+\d*\s*-?\s*(.*)$")
 PLAN = re.compile(r"^1\.\.(\d+)(.*)$")
 
 
-def boot(work, programs):
-    for program in programs:
+class Monitor:
+    """QEMU's monitor: takes pictures of what the graphics card sends to the screen."""
+
+    def __init__(self, work):
+        self.work = work
+        self.path = work / "qmp.sock"
+        self.file = None
+        self.seen = set()
+
+    def connect(self):
+        connection = socket.socket(socket.AF_UNIX)
+        connection.settimeout(30)
+        connection.connect(str(self.path))
+        self.file = connection.makefile("rwb")
+        self.call("qmp_capabilities")
+
+    def call(self, command, **arguments):
+        self.file.write(json.dumps({"execute": command, "arguments": arguments}).encode() + b"\n")
+        self.file.flush()
+        for line in self.file:
+            answer = json.loads(line)
+            if "error" in answer:
+                raise Failure(f"QMP {command}: {answer['error']['desc']}")
+            if "return" in answer:
+                return
+        raise Failure(f"QMP {command}: QEMU has closed its socket")
+
+    def poll(self):
+        for want in self.work.glob("*.want"):
+            if want.name in self.seen:
+                continue
+            if self.file is None:
+                self.connect()
+            self.seen.add(want.name)
+            picture = self.work / "picture"
+            self.call("screendump", filename=str(picture))
+            picture.rename(want.with_suffix(".ppm"))
+
+
+def boot(work, programs, files):
+    for program in programs + files:
         shutil.copy(program, work)
     shutil.copy(HERE / "inside", work / "run")
     (work / "programs").write_text(" ".join(program.name for program in programs))
     console = work / "console"
+    monitor = Monitor(work)
     vm = Program("the host VM", [TOOLS / "boot", "--work", work, "--console", console,
-                                 "--append", KERNEL, "--", *MACHINE], work / "qemu.log")
+                                 "--append", KERNEL, "--", *MACHINE,
+                                 "-qmp", f"unix:{monitor.path},server=on,wait=off"],
+                 work / "qemu.log")
     try:
-        vm.process.wait(PATIENCE)
-    except subprocess.TimeoutExpired:
-        raise Failure(f"the VM did not end in {PATIENCE} s; its console:\n{tail(console)}") from None
+        end = time.monotonic() + PATIENCE
+        while vm.alive():
+            if time.monotonic() > end:
+                raise Failure(f"the VM did not end in {PATIENCE} s; its console:\n"
+                              f"{tail(console)}")
+            monitor.poll()
+            time.sleep(0.02)
     finally:
         vm.stop()
     if not (work / f"{programs[-1].name}.status").exists():
@@ -97,13 +149,15 @@ def report(work, programs):
 
 
 def main():
-    programs = [pathlib.Path(program).resolve() for program in sys.argv[1:]]
-    if not programs:
-        sys.exit(__doc__)
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--file", type=pathlib.Path, action="append", default=[])
+    parser.add_argument("programs", type=pathlib.Path, nargs="+")
+    arguments = parser.parse_args()
+    programs = arguments.programs
     with tempfile.TemporaryDirectory(prefix="guestpane-hostvm-", dir="/tmp") as directory:
         work = pathlib.Path(directory)
         try:
-            boot(work, programs)
+            boot(work, programs, arguments.file)
         except Failure as failure:
             for line in str(failure).splitlines():
                 print(f"# {line}")
