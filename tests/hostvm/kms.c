@@ -8,6 +8,7 @@
 #define SHARE "/guest" // with the machine that runs the VM
 #define DEBUGFS "/sys/kernel/debug/dri/*/"
 #define TIMEOUT_MS 15000
+#define SETTLE_MS 200
 
 bool kms_screendump(struct picture *picture) {
 	static unsigned number;
@@ -41,7 +42,9 @@ bool kms_wait_pixel(struct picture *picture, uint32_t x, uint32_t y, uint32_t co
 			return false;
 		}
 		if (picture_at(picture, x, y) == color) {
-			return true;
+			/* The driver copies what is on its plane; that may have been amid it. */
+			host_sleep_ms(SETTLE_MS);
+			return kms_screendump(picture);
 		}
 	} while (host_now_ms() < end);
 	printf("# pixel %u, %u is %06x, not %06x\n", x, y, picture_at(picture, x, y), color);
