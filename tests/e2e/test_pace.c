@@ -191,6 +191,29 @@ static void test_flood(struct host *host) {
 	vm_finish(&vm);
 }
 
+/* The same of a cursor; the compositor keeps up with it, and is not lost. */
+static void test_cursor_flood(struct host *host) {
+	struct vm vm;
+	struct gg_blob red;
+	vm_start(&vm, host, 0, NULL);
+	vm_show_new(&vm, &red, 1, RED);
+	struct virtio_gpu_update_cursor move = {.hdr.type = VIRTIO_GPU_CMD_MOVE_CURSOR};
+	unsigned moves = 0;
+	for (uint64_t end = host_now_ms() + MEASURE_MS; host_now_ms() < end; moves += 100) {
+		for (unsigned i = 0; i < 100; i++) {
+			move.pos.x = (moves + i) % W;
+			assert_true(fe_submit(&vm.fe, 1, &move, sizeof(move), 0) >= 0);
+		}
+		for (unsigned i = 0; i < 100; i++) {
+			assert_true(fe_wait_used(&vm.fe, 1, NULL, 0, NULL, 10000) >= 0);
+		}
+	}
+	printf("# %u moves\n", moves);
+	assert_int_equal(vm_counter(&vm, "display_connections"), 1);
+	vm_assert_color(&vm, OUTPUT, RED);
+	vm_finish(&vm);
+}
+
 static const struct host_case cases[] = {
 	{"visible", test_visible, 1},
 	{"one buffer", test_one_buffer, 1},
@@ -200,6 +223,7 @@ static const struct host_case cases[] = {
 	{"no compositor", test_no_compositor, 0},
 	{"immediate", test_immediate, 1},
 	{"flood", test_flood, 1},
+	{"cursor flood", test_cursor_flood, 1},
 };
 
 int main(int argc, char **argv) {
