@@ -40,6 +40,7 @@ struct gp_frame_queue {
 	struct gp_frame {
 		uint32_t commit_seq; // of the output
 		struct gp_scanout_view *view; // NULL if it has gone meanwhile
+		bool is_new; // false: it was counted before
 		uint32_t way;
 		char reason[GP_WAY_REASON_MAX];
 	} frames[GP_FRAME_QUEUE_SIZE];

@@ -6,6 +6,7 @@
 #include "compositor/guest_scanout.h"
 #include "compositor/output.h"
 #include "compositor/scanout_view.h"
+#include "guest-scanout-v1-protocol.h"
 
 void gp_output_frame_reset(struct gp_output *output) {
 	if (output->is_refused) {
@@ -28,7 +29,10 @@ void gp_output_frame_handle_commit(struct gp_output *output) {
 		return;
 	}
 	view->is_sampled = false;
-	if (view->n_counted == view->scanout->n_commits || view->scanout->content.buffer == NULL) {
+	/* One that was hidden is seen again without a new frame, and takes a way all the same. */
+	bool is_new = view->n_counted != view->scanout->n_commits;
+	bool is_told = view->scanout->way != GUEST_SCANOUT_V1_WAY_NONE;
+	if ((!is_new && is_told) || view->scanout->content.buffer == NULL) {
 		return;
 	}
 	view->n_counted = view->scanout->n_commits;
@@ -38,6 +42,7 @@ void gp_output_frame_handle_commit(struct gp_output *output) {
 	struct gp_frame *frame =
 		gp_frame_queue_push(&output->frames, output->wlr_output->commit_seq);
 	frame->view = view;
+	frame->is_new = is_new;
 	frame->way = gp_frame_way(&facts, frame->reason);
 }
 
@@ -48,8 +53,8 @@ void gp_output_frame_handle_present(
 		frame.view == NULL) {
 		return;
 	}
-	output->n_frames[frame.way]++;
-	frame.view->frames[frame.way]++;
+	output->n_frames[frame.way] += frame.is_new;
+	frame.view->frames[frame.way] += frame.is_new;
 	if (frame.view->is_shown) {
 		gp_guest_scanout_send_way(frame.view->scanout, frame.way, frame.reason);
 	}
