@@ -25,6 +25,7 @@ struct gp_frame_facts {
 	bool is_scaled; // the picture has not the output's size
 	bool is_overlaid; // a cursor or a label is drawn above it
 	bool is_refused; // the output failed to show such a buffer before
+	bool is_translucent; // it has an alpha channel that an output might not ignore
 };
 
 /* Returns enum guest_scanout_v1_way, and why it is not a better one in reason. */

@@ -58,6 +58,9 @@ struct gp_output {
 		uint64_t modifier;
 	} refused;
 
+	/* The picture has an alpha channel, and composition is locked: what scans it out may blend. */
+	bool is_translucent;
+
 	struct wl_event_source *info_timer;
 
 	struct wl_listener frame;

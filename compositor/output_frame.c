@@ -2,6 +2,7 @@
 #include <wlr/types/wlr_output.h>
 #include <wlr/types/wlr_scene.h>
 
+#include "common/format.h"
 #include "common/log.h"
 #include "compositor/guest_scanout.h"
 #include "compositor/output.h"
@@ -20,6 +21,7 @@ static void get_facts(const struct gp_output *output, struct gp_frame_facts *fac
 	gp_scanout_view_describe_frame(output->view, facts);
 	facts->is_overlaid = facts->is_overlaid || output->showing == GP_SHOWING_PAUSED;
 	facts->is_refused = output->is_refused;
+	facts->is_translucent = output->is_translucent;
 }
 
 /* Notes a guest's frame that was committed, to be counted when it is on screen. */
@@ -82,6 +84,22 @@ static bool get_class(const struct gp_output *output, uint32_t *format, uint64_t
 	return false;
 }
 
+/*
+ * A guest may leave anything in the alpha bits of its framebuffer. The scene ignores them, but a
+ * plane or a parent compositor would show what is behind.
+ */
+static void lock_translucent(struct gp_output *output) {
+	uint32_t drm;
+	uint64_t modifier;
+	const struct gp_format *format =
+		get_class(output, &drm, &modifier) ? gp_format_from_drm(drm) : NULL;
+	bool is_translucent = format != NULL && format->has_alpha;
+	if (output->is_translucent != is_translucent) {
+		output->is_translucent = is_translucent;
+		wlr_output_lock_attach_render(output->wlr_output, is_translucent);
+	}
+}
+
 static void unlock_other_class(struct gp_output *output) {
 	uint32_t format;
 	uint64_t modifier;
@@ -98,6 +116,7 @@ static void unlock_other_class(struct gp_output *output) {
  */
 static void commit_frame(struct gp_output *output) {
 	unlock_other_class(output);
+	lock_translucent(output);
 	if (wlr_scene_output_commit(output->scene_output, NULL)) {
 		return;
 	}
