@@ -9,7 +9,8 @@
 static void handle_frame_done(struct wl_listener *listener, void *data) {
 	struct gp_cursor *cursor = wl_container_of(listener, cursor, frame_done);
 	const struct wlr_scene_frame_done_event *event = data;
-	if (cursor->scanout->cursor != NULL) {
+	/* The scene tells of the frames of all outputs. */
+	if (cursor->scanout->cursor != NULL && event->output == cursor->node->primary_output) {
 		wlr_surface_send_frame_done(cursor->scanout->cursor->surface, &event->when);
 	}
 }

@@ -42,6 +42,8 @@ static void handle_present(struct wl_listener *listener, void *data) {
 
 static void arrange(struct gp_output *output) {
 	int width, height;
+	/* What was shown must not come into view when another output is moved to the place. */
+	wlr_scene_node_set_enabled(&output->tree->node, output->wlr_output->enabled);
 	wlr_output_transformed_resolution(output->wlr_output, &width, &height);
 	gp_splash_set_size(&output->splash, width, height);
 
@@ -88,9 +90,16 @@ static int handle_info_timer(void *data) {
 }
 
 bool gp_output_commit_state(struct gp_output *output, struct wlr_output_state *state) {
+	if ((state->committed & WLR_OUTPUT_STATE_ENABLED) != 0 && state->enabled) {
+		wlr_scene_node_set_enabled(&output->tree->node, true);
+	}
 	gp_splash_draw(&output->splash);
-	return wlr_scene_output_build_state(output->scene_output, state, NULL) &&
+	bool ok = wlr_scene_output_build_state(output->scene_output, state, NULL) &&
 		wlr_output_commit_state(output->wlr_output, state);
+	if (!ok) {
+		wlr_scene_node_set_enabled(&output->tree->node, output->wlr_output->enabled);
+	}
+	return ok;
 }
 
 /* A window was resized. */

@@ -169,9 +169,16 @@ static void handle_scanout_cursor(struct wl_listener *listener, void *data) {
 	schedule_frame(view);
 }
 
+static bool is_on(const struct gp_scanout_view *view, const struct wlr_scene_output *output) {
+	return view->output != NULL && view->output->scene_output == output;
+}
+
 static void handle_output_sample(struct wl_listener *listener, void *data) {
 	struct gp_scanout_view *view = wl_container_of(listener, view, output_sample);
 	const struct wlr_scene_output_sample_event *event = data;
+	if (!is_on(view, event->output)) {
+		return; // outputs that overlap show each other's pictures
+	}
 	view->is_sampled = true;
 	view->is_direct = event->direct_scanout;
 	if (view->scanout->surface == NULL) {
@@ -189,7 +196,8 @@ static void handle_output_sample(struct wl_listener *listener, void *data) {
 static void handle_frame_done(struct wl_listener *listener, void *data) {
 	struct gp_scanout_view *view = wl_container_of(listener, view, frame_done);
 	const struct wlr_scene_frame_done_event *event = data;
-	if (view->scanout->surface != NULL) {
+	/* The scene tells of the frames of all outputs. */
+	if (view->scanout->surface != NULL && is_on(view, event->output)) {
 		wlr_surface_send_frame_done(view->scanout->surface, &event->when);
 	}
 }

@@ -89,7 +89,11 @@ static bool init_signals(struct gp_server *server) {
 	return true;
 }
 
-/* What a bridge needs. It is not trusted with the pictures of other guests, or with the outputs. */
+/*
+ * What a bridge needs. It is not trusted with the pictures of other guests, or with the outputs.
+ * Buffers come from blobs alone: others know no quota, and a wl_shm file that shrinks while it is
+ * handed through to a parent compositor would cost us the connection there, and all guests.
+ */
 static bool is_for_bridges(const char *interface) {
 	static const char *const names[] = {
 		"guest_scanout_manager_v1",
@@ -97,13 +101,9 @@ static bool is_for_bridges(const char *interface) {
 		"wl_fixes",
 		"wl_output",
 		"wl_seat",
-		"wl_shm",
-		"wl_subcompositor",
 		"wp_linux_drm_syncobj_manager_v1",
 		"wp_presentation",
-		"wp_single_pixel_buffer_manager_v1",
 		"wp_viewporter",
-		"zwp_linux_dmabuf_v1",
 	};
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		if (strcmp(interface, names[i]) == 0) {

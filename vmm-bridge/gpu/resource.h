@@ -21,6 +21,8 @@
 #define GP_RESOURCE_HOST_BYTES_MAX (1ull << 30) // of all host copies of a guest
 /* An 8K picture, scattered over single pages, has 32400. QEMU's own device ends at 16384. */
 #define GP_BACKING_ENTRIES_MAX 32768
+/* Of all resources of a guest; 48 MiB of this process, enough for 8 GiB of scattered pages. */
+#define GP_BACKING_EXTENTS_MAX (1u << 21)
 
 struct gp_resource {
 	uint32_t id; // not 0
@@ -66,6 +68,8 @@ struct gp_resource *gp_resources_add_2d(struct gp_resources *resources, uint32_t
 	const struct gp_format *format, uint32_t width, uint32_t height);
 struct gp_resource *gp_resources_add_blob(
 	struct gp_resources *resources, uint32_t id, uint64_t size);
+/* Extents of the backing of all resources. */
+size_t gp_resources_extents(const struct gp_resources *resources);
 /* Frees it; the memory must have been revoked before (outside is NULL). */
 void gp_resources_remove(struct gp_resources *resources, struct gp_resource *resource);
 
