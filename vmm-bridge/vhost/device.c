@@ -354,6 +354,25 @@ int gp_vhost_device_pop(struct gp_vhost_device *device, unsigned queue, struct g
 	return r;
 }
 
+uint16_t gp_vhost_device_offered(struct gp_vhost_device *device, unsigned queue, uint16_t wanted) {
+	struct gp_vring *vring = &device->vrings[queue];
+	if (!gp_vring_active(vring)) {
+		return 0;
+	}
+	bool was_broken = vring->queue.broken != NULL;
+	uint16_t n = gp_virtqueue_offered(&vring->queue, wanted);
+	vring->popped = 0;
+	if (vring->queue.broken != NULL && !was_broken) {
+		gp_vhost_report_broken(device, vring, vring->queue.broken);
+	}
+	return n;
+}
+
+uint16_t gp_vhost_device_queue_size(const struct gp_vhost_device *device, unsigned queue) {
+	const struct gp_vring *vring = &device->vrings[queue];
+	return gp_vring_active(vring) ? vring->queue.size : 0;
+}
+
 void gp_vhost_device_push(
 	struct gp_vhost_device *device, unsigned queue, uint16_t head, uint32_t written) {
 	gp_virtqueue_push(&device->vrings[queue].queue, head, written);

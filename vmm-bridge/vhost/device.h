@@ -101,6 +101,13 @@ struct gp_guest_memory *gp_vhost_device_memory(struct gp_vhost_device *device);
  * come, after 1024 chains of one kick: others must have their turn. A broken queue is logged.
  */
 int gp_vhost_device_pop(struct gp_vhost_device *device, unsigned queue, struct gp_chain *chain);
+/**
+ * Like gp_virtqueue_offered; 0 while the queue is stopped or disabled. For queues that the guest
+ * fills with buffers for what comes from here: taking them is not limited by kicks.
+ */
+uint16_t gp_vhost_device_offered(struct gp_vhost_device *device, unsigned queue, uint16_t wanted);
+/* Descriptors of the queue; 0 while it is stopped or disabled. */
+uint16_t gp_vhost_device_queue_size(const struct gp_vhost_device *device, unsigned queue);
 /* Returns a chain. The interrupt is sent after the op that is running, if any, or on flush. */
 void gp_vhost_device_push(
 	struct gp_vhost_device *device, unsigned queue, uint16_t head, uint32_t written);
