@@ -4,6 +4,7 @@
 #include <stdbool.h>
 
 #include "common/log.h"
+#include "compositor/chord.h"
 
 #define GP_PATH_MAX 108 // of a socket
 
@@ -13,6 +14,8 @@
 struct gp_options {
 	char bridge_socket[GP_PATH_MAX], control_socket[GP_PATH_MAX];
 	int width, height; // of outputs that have no size of their own
+	struct gp_chord chord;
+	bool vt_switch, allow_virtual_input;
 	enum gp_log_level log_level;
 	char **command; // NULL if there is none; ends with NULL, points into argv
 };

@@ -82,6 +82,8 @@ void gp_output_handle_monitor(struct gp_output *output);
 
 /* Decides what is shown, after something about a view, its guest or the size has changed. */
 void gp_output_refresh(struct gp_output *output);
+/* Shows the next of the guests that have a picture for this output. */
+void gp_output_show_next(struct gp_output *output);
 /* The guest's client went with a picture on this output. */
 void gp_output_lose_guest(struct gp_output *output, const struct gp_guest *guest);
 /* The view leaves. */

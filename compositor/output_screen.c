@@ -149,6 +149,32 @@ void gp_output_refresh(struct gp_output *output) {
 	gp_splash_set_label(
 		&output->splash, output->showing == GP_SHOWING_PAUSED ? "Paused" : NULL);
 	set_window_title(output, subject);
+	gp_seat_schedule_refresh(&output->server->seat);
+}
+
+/* The next one in the list, from the beginning again after the last. */
+static struct gp_scanout_view *next_view(const struct gp_output *output) {
+	struct gp_scanout_view *view, *first = NULL;
+	bool passed = output->view == NULL;
+	wl_list_for_each (view, &output->server->placement.views, link) {
+		if (view->output != output || !view->has_picture) {
+			continue;
+		}
+		if (passed) {
+			return view;
+		}
+		first = first != NULL ? first : view;
+		passed = view == output->view;
+	}
+	return first;
+}
+
+void gp_output_show_next(struct gp_output *output) {
+	struct gp_scanout_view *view = next_view(output);
+	if (view != NULL && view != output->view) {
+		view->picture_stamp = gp_placement_stamp(&output->server->placement);
+		gp_output_refresh(output);
+	}
 }
 
 void gp_output_lose_guest(struct gp_output *output, const struct gp_guest *guest) {
@@ -159,5 +185,6 @@ void gp_output_forget_view(struct gp_output *output, struct gp_scanout_view *vie
 	gp_frame_queue_forget_view(&output->frames, view);
 	if (output->view == view) {
 		switch_view(output, NULL);
+		gp_seat_schedule_refresh(&output->server->seat);
 	}
 }

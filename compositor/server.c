@@ -86,6 +86,8 @@ static bool is_for_bridges(const char *interface) {
 		"wp_presentation",
 		"wp_single_pixel_buffer_manager_v1",
 		"wp_viewporter",
+		"zwp_pointer_constraints_v1",
+		"zwp_relative_pointer_manager_v1",
 		"zwp_linux_dmabuf_v1",
 	};
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {

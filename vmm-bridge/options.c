@@ -30,6 +30,9 @@ static const char usage[] =
 	"  --mode WxH[@HZ]        mode of all monitors, instead of the compositor's\n"
 	"  --scanouts N           number of monitors, 1 to 16 (default: 1)\n"
 	"  --export auto|copy     copy: share no memory of the machine with the compositor\n"
+	"  --input KIND=PATH      an input device of the machine, for which the VMM connects to\n"
+	"                         PATH: keyboard, tablet or mouse; tablet:N for one on\n"
+	"                         monitor N alone. Can be given several times\n"
 	"  --control-socket PATH  where guestpane-ctl asks for the state (default:\n"
 	"                         $XDG_RUNTIME_DIR/guestpane/bridge-NAME.ctl)\n"
 	"  --log-level LEVEL      error, warn, info (default) or debug\n"
@@ -137,6 +140,42 @@ static bool parse_log_level(const char *text, enum gp_log_level *level) {
 	return false;
 }
 
+static bool same_input(const struct gp_input_spec *a, const struct gp_input_spec *b) {
+	return a->kind == b->kind && a->head == b->head;
+}
+
+/* KIND[:HEAD]=PATH */
+static bool parse_input(struct gp_options *options, const char *text) {
+	struct gp_input_spec spec = {.head = GP_INPUT_ALL_HEADS};
+	size_t length = strcspn(text, ":=");
+	while (strlen(gp_input_kind_name(spec.kind)) != length ||
+		strncmp(gp_input_kind_name(spec.kind), text, length) != 0) {
+		if (++spec.kind == GP_INPUT_KINDS) {
+			return false;
+		}
+	}
+	text += length;
+	if (*text == ':') {
+		uint32_t head;
+		if (spec.kind != GP_INPUT_TABLET ||
+			!parse_digits(text + 1, GP_GPU_SCANOUTS_MAX - 1, &head, &text)) {
+			return false;
+		}
+		spec.head = (int)head;
+	}
+	if (text[0] != '=' || text[1] == '\0' || options->n_inputs == GP_INPUTS_MAX) {
+		return false;
+	}
+	spec.path = text + 1;
+	for (size_t i = 0; i < options->n_inputs; i++) {
+		if (same_input(&options->inputs[i], &spec)) {
+			return false;
+		}
+	}
+	options->inputs[options->n_inputs++] = spec;
+	return true;
+}
+
 enum option_id {
 	OPTION_SOCKET_PATH = 256,
 	OPTION_FD,
@@ -146,6 +185,7 @@ enum option_id {
 	OPTION_MODE,
 	OPTION_SCANOUTS,
 	OPTION_EXPORT,
+	OPTION_INPUT,
 	OPTION_CONTROL_SOCKET,
 	OPTION_PRINT_CAPABILITIES,
 	OPTION_LOG_LEVEL,
@@ -162,6 +202,7 @@ static const struct option long_options[] = {
 	{"mode", required_argument, NULL, OPTION_MODE},
 	{"scanouts", required_argument, NULL, OPTION_SCANOUTS},
 	{"export", required_argument, NULL, OPTION_EXPORT},
+	{"input", required_argument, NULL, OPTION_INPUT},
 	{"control-socket", required_argument, NULL, OPTION_CONTROL_SOCKET},
 	{"print-capabilities", no_argument, NULL, OPTION_PRINT_CAPABILITIES},
 	{"log-level", required_argument, NULL, OPTION_LOG_LEVEL},
@@ -204,6 +245,11 @@ static bool store(struct gp_options *options, int option, const char *value) {
 		options->force_copy = strcmp(value, "copy") == 0;
 		return options->force_copy || strcmp(value, "auto") == 0 ||
 			fail("export", value, "auto or copy");
+	case OPTION_INPUT:
+		return parse_input(options, value) ||
+			fail("input", value,
+				"keyboard=PATH, tablet=PATH, tablet:N=PATH or mouse=PATH, each "
+				"once");
 	case OPTION_CONTROL_SOCKET:
 		options->control_path = value;
 		options->control_set = true;

@@ -7,6 +7,7 @@
 
 #include "common/edid.h"
 #include "common/log.h"
+#include "vmm-bridge/inputs.h"
 
 /* The command line of guestpane-bridge. Strings point into argv, the environment or path buffers. */
 struct gp_options {
@@ -19,6 +20,8 @@ struct gp_options {
 	struct gp_mode mode;
 	uint32_t n_scanouts;
 	bool force_copy;
+	struct gp_input_spec inputs[GP_INPUTS_MAX]; // first n_inputs
+	size_t n_inputs;
 	const char *control_path; // NULL: none
 	bool control_set; // on the command line
 	enum gp_log_level log_level;

@@ -14,6 +14,16 @@
 #define CHAINS_PER_KICK 1024
 #define FRAMES_PER_DISPATCH 64
 
+const char *gp_vhost_state_name(enum gp_vhost_state state) {
+	static const char *const names[] = {
+		[GP_VHOST_WAITING] = "waiting",
+		[GP_VHOST_CONNECTED] = "connected",
+		[GP_VHOST_RUNNING] = "running",
+		[GP_VHOST_PAUSED] = "paused",
+	};
+	return names[state];
+}
+
 void gp_vhost_set_state(struct gp_vhost_device *device, enum gp_vhost_state state) {
 	if (device->state != state) {
 		device->state = state;

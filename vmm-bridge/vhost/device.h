@@ -41,6 +41,9 @@ enum gp_vhost_state {
 	GP_VHOST_PAUSED, // queues were stopped; resources are kept until the next start tells
 };
 
+/* "waiting", "connected", "running", "paused". */
+const char *gp_vhost_state_name(enum gp_vhost_state state);
+
 /**
  * None of these may destroy or disconnect the device. When the front end goes, queue_drain comes
  * first, then memory_removed for each region, reset, and state.
