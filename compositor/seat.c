@@ -120,7 +120,8 @@ void gp_seat_update_focus(struct gp_seat *seat, uint32_t time_ms) {
 	} else {
 		double x, y;
 		find_point(seat, view, &x, &y);
-		wlr_seat_pointer_notify_enter(seat->wlr_seat, surface, x, y);
+		/* Not by its notify_enter, which forgets the buttons: one may be held across. */
+		wlr_seat_pointer_enter(seat->wlr_seat, surface, x, y);
 		wlr_seat_pointer_notify_motion(seat->wlr_seat, time_ms, x, y);
 	}
 	focus_keyboard(seat, view);
