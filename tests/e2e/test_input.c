@@ -355,7 +355,7 @@ static void test_two_heads(struct host *host) {
 	assert_true(fake_seat_button(&seat, BTN_LEFT, false));
 	expect_group(&all, EV_KEY, BTN_LEFT, 0);
 	fe_finish(&all.fe);
-	vm_disconnect(&vm);
+	vm_finish(&vm);
 	assert_int_equal(host_stop(vm.bridge), 0);
 
 	device_init(&second, host, "tablet:1", 0);

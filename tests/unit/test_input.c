@@ -55,8 +55,10 @@ static void test_config_bits(void **state) {
 		{GP_INPUT_TABLET, EV_ABS, ABS_Y, true},
 		{GP_INPUT_TABLET, EV_ABS, ABS_Z, false},
 		{GP_INPUT_TABLET, EV_KEY, BTN_LEFT, true},
-		{GP_INPUT_TABLET, EV_KEY, BTN_TASK, true},
-		{GP_INPUT_TABLET, EV_KEY, BTN_TASK + 1, false},
+		{GP_INPUT_TABLET, EV_KEY, BTN_EXTRA, true},
+		{GP_INPUT_TABLET, EV_KEY, BTN_FORWARD, false},
+		{GP_INPUT_MOUSE, EV_KEY, BTN_TASK, true},
+		{GP_INPUT_MOUSE, EV_KEY, BTN_TASK + 1, false},
 		{GP_INPUT_TABLET, EV_KEY, KEY_A, false},
 		{GP_INPUT_TABLET, EV_REL, REL_X, false},
 		{GP_INPUT_TABLET, EV_REL, REL_WHEEL, true},
@@ -356,6 +358,29 @@ static void test_coalescing(void **state) {
 		SYN);
 }
 
+/* Two wheels at once are two groups: together they would not fit into QEMU's small queue. */
+static void test_two_wheels(void **state) {
+	rig_start(GP_INPUT_TABLET, 0);
+	rig.max = 4;
+	for (int i = 0; i < 2; i++) {
+		const struct gp_input_event down[] = {
+			{EV_REL, REL_WHEEL_HI_RES, -120}, {EV_REL, REL_WHEEL, -1}};
+		const struct gp_input_event right[] = {
+			{EV_REL, REL_HWHEEL_HI_RES, 120}, {EV_REL, REL_HWHEEL, 1}};
+		gp_input_device_send(&rig.device, down, 2, 1);
+		gp_input_device_send(&rig.device, down, 2, 1);
+		gp_input_device_send(&rig.device, right, 2, 1);
+	}
+	for (int i = 0; i < 4; i++) {
+		give_room(4);
+	}
+	ASSERT_LOG({EV_REL, REL_WHEEL_HI_RES, -240}, {EV_REL, REL_WHEEL, -2}, SYN,
+		{EV_REL, REL_HWHEEL_HI_RES, 120}, {EV_REL, REL_HWHEEL, 1}, SYN,
+		{EV_REL, REL_WHEEL_HI_RES, -240}, {EV_REL, REL_WHEEL, -2}, SYN,
+		{EV_REL, REL_HWHEEL_HI_RES, 120}, {EV_REL, REL_HWHEEL, 1}, SYN);
+	assert_int_equal(rig.device.queue.counters.dropped, 0);
+}
+
 static void test_release_all(void **state) {
 	rig_start(GP_INPUT_KEYBOARD, 64);
 	key(KEY_LEFTSHIFT, 1);
@@ -546,6 +571,7 @@ int main(void) {
 		cmocka_unit_test(test_keys),
 		cmocka_unit_test(test_whole_groups),
 		cmocka_unit_test(test_coalescing),
+		cmocka_unit_test(test_two_wheels),
 		cmocka_unit_test(test_release_all),
 		cmocka_unit_test(test_overflow),
 		cmocka_unit_test(test_small_queue),

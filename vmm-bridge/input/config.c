@@ -18,7 +18,9 @@ static const struct range keyboard_keys[] = {
 	{BTN_DPAD_RIGHT + 1, BTN_TRIGGER_HAPPY - 1},
 	{0},
 };
-static const struct range pointer_buttons[] = {{BTN_LEFT, BTN_TASK}, {0}};
+static const struct range mouse_buttons[] = {{BTN_LEFT, BTN_TASK}, {0}};
+/* With any other one Linux' joydev takes the device for a joystick as well. */
+static const struct range tablet_buttons[] = {{BTN_LEFT, BTN_EXTRA}, {0}};
 static const struct range none[] = {{0}};
 static const struct range wheels[] = {
 	{REL_HWHEEL, REL_HWHEEL},
@@ -58,7 +60,7 @@ static const struct kind kinds[GP_INPUT_KINDS] = {
 		{
 			.name = "tablet",
 			.title = "Guestpane Tablet",
-			.keys = pointer_buttons,
+			.keys = tablet_buttons,
 			.rel = wheels,
 			.abs = tablet_axes,
 			.leds = none,
@@ -68,7 +70,7 @@ static const struct kind kinds[GP_INPUT_KINDS] = {
 		{
 			.name = "mouse",
 			.title = "Guestpane Mouse",
-			.keys = pointer_buttons,
+			.keys = mouse_buttons,
 			.rel = mouse_axes,
 			.abs = none,
 			.leds = none,

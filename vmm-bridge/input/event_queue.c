@@ -25,11 +25,12 @@ void gp_event_queue_init(struct gp_event_queue *queue) {
 	*queue = (struct gp_event_queue){.out_of_step = true};
 }
 
-/* What can be put together: motion with motion, and turns of a wheel with each other. */
+/* What can be put together, without becoming more events than a small ring has room for. */
 enum flow {
 	FLOW_NONE,
 	FLOW_MOTION,
 	FLOW_WHEEL,
+	FLOW_HORIZONTAL_WHEEL,
 };
 
 static enum flow event_flow(const struct gp_input_event *event) {
@@ -39,7 +40,16 @@ static enum flow event_flow(const struct gp_input_event *event) {
 	if (event->type != EV_REL) {
 		return FLOW_NONE;
 	}
-	return event->code == REL_X || event->code == REL_Y ? FLOW_MOTION : FLOW_WHEEL;
+	switch (event->code) {
+	case REL_X:
+	case REL_Y:
+		return FLOW_MOTION;
+	case REL_HWHEEL:
+	case REL_HWHEEL_HI_RES:
+		return FLOW_HORIZONTAL_WHEEL;
+	default:
+		return FLOW_WHEEL;
+	}
 }
 
 static enum flow group_flow(const struct gp_event_group *group) {

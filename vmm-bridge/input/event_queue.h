@@ -9,7 +9,7 @@
 
 /**
  * Events on their way to a guest, in groups that end with SYN_REPORT. Groups wait here while the
- * guest has no room for them; motion that waits is put together.
+ * guest has no room for them; motion that waits is put together, and so are the turns of a wheel.
  *
  * A queue knows what the guest believes to be pressed, and what is pressed in fact. When too many
  * groups wait, all of them are dropped and the queue is out of step: from then on it only notes
