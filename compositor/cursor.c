@@ -6,9 +6,6 @@
 #include "compositor/guest_cursor.h"
 #include "compositor/guest_scanout.h"
 
-/* Positions are the guest's word; what is farther away than this is not on any output. */
-#define POSITION_MAX 65536
-
 static void handle_frame_done(struct wl_listener *listener, void *data) {
 	struct gp_cursor *cursor = wl_container_of(listener, cursor, frame_done);
 	const struct wlr_scene_frame_done_event *event = data;
@@ -33,33 +30,62 @@ void gp_cursor_finish(struct gp_cursor *cursor) {
 	wl_list_remove(&cursor->frame_done.link);
 }
 
-static int64_t clamp(int64_t value) {
-	return value < -POSITION_MAX ? -POSITION_MAX : value > POSITION_MAX ? POSITION_MAX : value;
+/* The part of the cursor that is inside its scanout, in pixels of the scanout. */
+static bool get_visible(const struct gp_guest_scanout *scanout, struct wlr_box *visible) {
+	const struct wlr_surface_state *state = &scanout->cursor->surface->current;
+	int64_t left = scanout->cursor_x, top = scanout->cursor_y;
+	int64_t right = left + state->width, bottom = top + state->height;
+	left = left < 0 ? 0 : left;
+	top = top < 0 ? 0 : top;
+	right = right > scanout->width ? scanout->width : right;
+	bottom = bottom > scanout->height ? scanout->height : bottom;
+	if (left >= right || top >= bottom) {
+		return false;
+	}
+	*visible = (struct wlr_box){left, top, right - left, bottom - top};
+	return true;
+}
+
+static struct wlr_fbox get_source(
+	const struct gp_guest_scanout *scanout, const struct wlr_box *visible) {
+	struct wlr_surface *surface = scanout->cursor->surface;
+	struct wlr_fbox all;
+	wlr_surface_get_buffer_source_box(surface, &all);
+	double scale_x = all.width / surface->current.width;
+	double scale_y = all.height / surface->current.height;
+	return (struct wlr_fbox){
+		.x = all.x + (visible->x - (double)scanout->cursor_x) * scale_x,
+		.y = all.y + (visible->y - (double)scanout->cursor_y) * scale_y,
+		.width = visible->width * scale_x,
+		.height = visible->height * scale_y,
+	};
 }
 
 /* Scaled like the picture; at least one pixel. */
 static int scale_length(int64_t length, int to, int from) {
 	int64_t scaled = length * to / from;
-	return scaled < 1 ? 1 : clamp(scaled);
+	return scaled < 1 ? 1 : scaled;
 }
 
 void gp_cursor_update(
 	struct gp_cursor *cursor, const struct wlr_box *box, const pixman_region32_t *damage) {
 	const struct gp_guest_scanout *scanout = cursor->scanout;
 	const struct gp_guest_cursor *source = scanout->cursor;
-	if (source == NULL || source->content.buffer == NULL || scanout->width <= 0 ||
-		scanout->height <= 0) {
+	struct wlr_box visible;
+	/* What is outside of the scanout would be seen on a neighbouring output. */
+	if (source == NULL || source->content.buffer == NULL || !get_visible(scanout, &visible)) {
 		wlr_scene_buffer_set_buffer(cursor->node, NULL);
 		return;
 	}
 
-	const struct wlr_surface_state *state = &source->surface->current;
+	struct wlr_fbox source_box = get_source(scanout, &visible);
+	wlr_scene_buffer_set_source_box(cursor->node, &source_box);
 	wlr_scene_buffer_set_dest_size(cursor->node,
-		scale_length(state->width, box->width, scanout->width),
-		scale_length(state->height, box->height, scanout->height));
+		scale_length(visible.width, box->width, scanout->width),
+		scale_length(visible.height, box->height, scanout->height));
 	wlr_scene_node_set_position(&cursor->node->node,
-		box->x + clamp(clamp(scanout->cursor_x) * box->width / scanout->width),
-		box->y + clamp(clamp(scanout->cursor_y) * box->height / scanout->height));
+		box->x + (int64_t)visible.x * box->width / scanout->width,
+		box->y + (int64_t)visible.y * box->height / scanout->height);
 	wlr_scene_buffer_set_buffer_with_damage(cursor->node, source->content.buffer, damage);
 }
 

@@ -122,6 +122,8 @@ static const struct guest_blob_v1_interface blob_impl = {
 static void handle_memory_unused(struct wl_listener *listener, void *data) {
 	struct gp_guest_blob *blob = wl_container_of(listener, blob, memory_unused);
 	guest_blob_v1_send_revoked(blob->resource);
+	/* A guest waits for it, and must not wait for the frame that we may be about to make. */
+	wl_client_flush(wl_resource_get_client(blob->resource));
 }
 
 static void blob_handle_resource_destroy(struct wl_resource *resource) {

@@ -77,15 +77,20 @@ static int handle_info_timer(void *data) {
 	return 0;
 }
 
-/* A window was resized. What is shown is committed with it, so that it does not flash. */
+bool gp_output_commit_state(struct gp_output *output, struct wlr_output_state *state) {
+	gp_splash_draw(&output->splash);
+	return wlr_scene_output_build_state(output->scene_output, state, NULL) &&
+		wlr_output_commit_state(output->wlr_output, state);
+}
+
+/* A window was resized. */
 static void handle_request_state(struct wl_listener *listener, void *data) {
 	struct gp_output *output = wl_container_of(listener, output, request_state);
 	const struct wlr_output_event_request_state *event = data;
 	struct wlr_output_state state;
 	wlr_output_state_init(&state);
 	if (!wlr_output_state_copy(&state, event->state) ||
-		!wlr_scene_output_build_state(output->scene_output, &state, NULL) ||
-		!wlr_output_commit_state(output->wlr_output, &state)) {
+		!gp_output_commit_state(output, &state)) {
 		gp_error("output %s: the requested state was refused", output->wlr_output->name);
 	}
 	wlr_output_state_finish(&state);
@@ -214,6 +219,7 @@ struct gp_output *gp_output_create(struct gp_server *server, struct wlr_output *
 	gp_output_move(output);
 	arrange(output);
 	gp_output_refresh(output);
+	gp_output_config_update(&server->output_config);
 	gp_info("output %s: %dx%d, slot %u", wlr_output->name, wlr_output->width,
 		wlr_output->height, output->slot);
 	return output;

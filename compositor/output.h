@@ -15,6 +15,7 @@ struct wlr_output;
 struct wlr_scene_output;
 struct wlr_box;
 struct wlr_output_event_present;
+struct wlr_output_state;
 struct wlr_scene_tree;
 
 enum gp_showing {
@@ -71,6 +72,8 @@ struct gp_output *gp_output_create(struct gp_server *server, struct wlr_output *
 /* The wlr_output stays. */
 void gp_output_destroy(struct gp_output *output);
 
+/* Commits the state together with what is shown, so that there is no black frame. */
+bool gp_output_commit_state(struct gp_output *output, struct wlr_output_state *state);
 /* Puts it into the layout, or moves it there; NULL for the next free place. */
 void gp_output_update_layout(struct gp_output *output, const struct wlr_box *position);
 /* Follows the layout. */

@@ -32,8 +32,7 @@ static bool apply_head(const struct wlr_output_configuration_head_v1 *head) {
 	}
 	struct wlr_output_state state;
 	get_state(head, &state);
-	bool ok = wlr_scene_output_build_state(output->scene_output, &state, NULL) &&
-		wlr_output_commit_state(output->wlr_output, &state);
+	bool ok = gp_output_commit_state(output, &state);
 	wlr_output_state_finish(&state);
 	if (!ok) {
 		return false;

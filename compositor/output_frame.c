@@ -111,6 +111,7 @@ static void commit_frame(struct gp_output *output) {
 }
 
 void gp_output_frame_make(struct gp_output *output) {
+	gp_splash_draw(&output->splash);
 	if (wlr_scene_output_needs_frame(output->scene_output)) {
 		commit_frame(output);
 	}

@@ -46,6 +46,10 @@ static void set_words(char out[GP_MONITOR_WORDS_MAX], const char *words) {
 	snprintf(out, GP_MONITOR_WORDS_MAX, "%s", words != NULL ? words : "");
 }
 
+uint32_t gp_output_refresh_mhz(const struct wlr_output *wlr_output) {
+	return wlr_output->refresh > 0 ? wlr_output->refresh : DEFAULT_REFRESH_MHZ;
+}
+
 void gp_output_info_get(const struct gp_output *output, struct gp_monitor_info *info) {
 	struct wlr_output *wlr_output = output->wlr_output;
 	int width, height;
@@ -63,8 +67,7 @@ void gp_output_info_get(const struct gp_output *output, struct gp_monitor_info *
 		info->width_mm = info->height_mm;
 		info->height_mm = width_mm;
 	}
-	set_modes(info, width, height,
-		wlr_output->refresh > 0 ? wlr_output->refresh : DEFAULT_REFRESH_MHZ);
+	set_modes(info, width, height, gp_output_refresh_mhz(wlr_output));
 	set_words(info->make, wlr_output->make);
 	set_words(info->model, wlr_output->model);
 	set_words(info->serial, wlr_output->serial);

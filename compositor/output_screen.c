@@ -149,6 +149,9 @@ void gp_output_refresh(struct gp_output *output) {
 	gp_splash_set_label(
 		&output->splash, output->showing == GP_SHOWING_PAUSED ? "Paused" : NULL);
 	set_window_title(output, subject);
+	if (output->splash.is_dirty) {
+		wlr_output_schedule_frame(output->wlr_output);
+	}
 	gp_seat_schedule_refresh(&output->server->seat);
 }
 

@@ -28,7 +28,6 @@
 #include "compositor/bridge_socket.h"
 #include "compositor/command.h"
 #include "compositor/output.h"
-#include "compositor/splash.h"
 #include "compositor/status.h"
 #include "guest-scanout-v1-protocol.h"
 
@@ -350,7 +349,6 @@ static void finish_scene(struct gp_server *server) {
 	if (server->scene != NULL) {
 		wlr_scene_node_destroy(&server->scene->tree.node);
 	}
-	gp_splash_free_fonts();
 }
 
 void gp_server_finish(struct gp_server *server) {

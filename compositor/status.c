@@ -24,6 +24,7 @@
 
 #include "compositor/guest_scanout.h"
 #include "compositor/output.h"
+#include "compositor/output_info.h"
 #include "compositor/scanout_view.h"
 #include "compositor/server.h"
 #include "guest-scanout-v1-protocol.h"
@@ -107,7 +108,7 @@ static struct json_object *describe_output(const struct gp_output *output) {
 	add_string(object, "name", output->wlr_output->name);
 	add_int(object, "width", output->wlr_output->width);
 	add_int(object, "height", output->wlr_output->height);
-	add_int(object, "refresh_mhz", output->wlr_output->refresh);
+	add_int(object, "refresh_mhz", gp_output_refresh_mhz(output->wlr_output));
 	add_string(object, "guest", scanout != NULL ? scanout->guest->name : NULL);
 	json_object_object_add(
 		object, "scanout", scanout != NULL ? json_object_new_int64(scanout->index) : NULL);

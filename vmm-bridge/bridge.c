@@ -111,6 +111,7 @@ static void handle_reset(void *data) {
 	if (bridge->gpu == NULL) {
 		return;
 	}
+	gp_presenter_end_users(&bridge->presenter, NULL);
 	gp_gpu_reset(bridge->gpu);
 	for (uint32_t i = 0; i < bridge->options->n_scanouts; i++) {
 		gp_client_cursor(bridge->client, i, NULL, 0, 0);
@@ -135,6 +136,7 @@ static void handle_state(void *data, enum gp_vhost_state state) {
 
 static void handle_memory_removed(void *data, struct gp_memory_object *object) {
 	struct gp_bridge *bridge = data;
+	gp_presenter_end_users(&bridge->presenter, object);
 	gp_gpu_memory_removed(bridge->gpu, object);
 	gp_presenter_wait_revoked(&bridge->presenter);
 }

@@ -33,7 +33,7 @@ static const char usage[] =
 	"  --input KIND=PATH      an input device of the machine, for which the VMM connects to\n"
 	"                         PATH: keyboard, tablet or mouse; tablet:N for one on\n"
 	"                         monitor N alone. Can be given several times\n"
-	"  --control-socket PATH  where guestpane-ctl asks for the state (default:\n"
+	"  --control-socket PATH  where guestpanectl asks for the state (default:\n"
 	"                         $XDG_RUNTIME_DIR/guestpane/bridge-NAME.ctl)\n"
 	"  --log-level LEVEL      error, warn, info (default) or debug\n"
 	"  --print-capabilities   for management software: print JSON and exit\n"

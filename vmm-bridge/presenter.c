@@ -4,7 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define REVOKE_WAIT_MS 100
+/* Longer than a frame of a busy compositor takes; the VMM stands still meanwhile. */
+#define REVOKE_WAIT_MS 250
 
 #define LOG_BURST 20
 #define LOG_INTERVAL_NS 1000000000ull
@@ -106,8 +107,10 @@ static struct gp_buffer *show(struct gp_presenter *presenter, uint32_t index,
 		picture != NULL ? ensure_buffer(presenter, picture, &scanout->fb) : NULL;
 	if (buffer == NULL) {
 		scanout->copied = NULL;
+		scanout->missed = true;
 		return NULL;
 	}
+	scanout->missed = false;
 	/* The guest's damage is what differs from the frame before, not from an older copy. */
 	struct gp_rect changed = scanout->fb.rect;
 	if (damage != NULL && scanout->copied == picture) {
@@ -121,7 +124,6 @@ static struct gp_buffer *show(struct gp_presenter *presenter, uint32_t index,
 	scanout->shown = buffer;
 	scanout->copied = picture;
 	scanout->committed = true;
-	end_orphans(presenter);
 	return buffer;
 }
 
@@ -130,6 +132,7 @@ static void show_again(struct gp_presenter *presenter, uint32_t index) {
 	struct gp_buffer *previous;
 	if (presenter->scanouts[index].flushed) {
 		show(presenter, index, NULL, &previous);
+		end_orphans(presenter);
 	}
 }
 
@@ -184,13 +187,16 @@ bool gp_presenter_flush(
 	struct gp_buffer *previous;
 	flushed->flushed = flushed->resource != NULL;
 	struct gp_buffer *buffer = show(presenter, scanout, damage, &previous);
-	if (buffer == NULL || previous == NULL || previous == buffer || !flushed->visible ||
-		shown_elsewhere(presenter, scanout, previous) ||
-		flushed->n_waits == GP_PRESENTER_WAITS_MAX || !gp_buffer_busy(previous)) {
-		return false;
+	/* A blob's copy has just been made: its own memory is free already. */
+	bool copied = buffer != NULL && flushed->copied->export.map != NULL;
+	bool wait = buffer != NULL && !copied && previous != NULL && previous != buffer &&
+		flushed->visible && !shown_elsewhere(presenter, scanout, previous) &&
+		flushed->n_waits < GP_PRESENTER_WAITS_MAX && gp_buffer_busy(previous);
+	if (wait) {
+		flushed->waits[flushed->n_waits++] = previous;
 	}
-	flushed->waits[flushed->n_waits++] = previous;
-	return true;
+	end_orphans(presenter);
+	return wait;
 }
 
 static bool is_read(const struct gp_presenter *presenter, uint32_t resource_id) {
@@ -254,6 +260,18 @@ bool gp_presenter_revoke(
 	return true;
 }
 
+void gp_presenter_end_users(struct gp_presenter *presenter, const struct gp_memory_object *object) {
+	struct gp_picture *picture;
+	wl_list_for_each (picture, &presenter->pictures, link) {
+		const struct gp_resource *resource = picture->resource;
+		bool used = object == NULL ||
+			(resource != NULL && gp_extents_use(&resource->backing, object));
+		if (used && !picture->ending) {
+			gp_presenter_end_picture(presenter, picture);
+		}
+	}
+}
+
 void gp_presenter_wait_revoked(struct gp_presenter *presenter) {
 	const struct gp_picture *picture;
 	wl_list_for_each (picture, &presenter->pictures, link) {
@@ -310,6 +328,7 @@ void gp_presenter_failed(struct gp_presenter *presenter, struct gp_picture *pict
 }
 
 void gp_presenter_revoked(struct gp_presenter *presenter, struct gp_picture *picture) {
+	presenter->any_freed = true;
 	gp_presenter_free_picture(presenter, picture);
 }
 
@@ -345,6 +364,14 @@ static void handle_refusal(struct gp_presenter *presenter, struct gp_picture *pi
 }
 
 void gp_presenter_settle(struct gp_presenter *presenter) {
+	if (presenter->any_freed) {
+		presenter->any_freed = false;
+		for (uint32_t i = 0; i < presenter->n_scanouts; i++) {
+			if (presenter->scanouts[i].missed) {
+				show_again(presenter, i);
+			}
+		}
+	}
 	while (presenter->any_refused) {
 		presenter->any_refused = false;
 		struct gp_picture *picture;

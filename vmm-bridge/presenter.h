@@ -25,6 +25,7 @@ struct gp_presenter_scanout {
 	bool flushed; // the resource was shown since it is there
 	bool visible; // says the compositor
 	bool committed; // the surface has content
+	bool missed; // the last frame could not be shown, for want of room perhaps
 	struct gp_buffer *shown; // committed last; NULL: none, or it is gone
 	const struct gp_picture *copied; // whose copy has the previous frame; NULL: none has
 
@@ -60,6 +61,7 @@ struct gp_presenter {
 	struct gp_pending_revoke *revokes;
 	size_t n_revokes, revokes_capacity;
 	bool any_refused; // a picture has a refusal that has not been dealt with
+	bool any_freed; // a picture has gone: there may be room for a missed frame
 	struct gp_log_limit log;
 };
 
@@ -77,6 +79,11 @@ bool gp_presenter_flush(
 	struct gp_presenter *presenter, uint32_t scanout, const struct gp_rect *damage);
 bool gp_presenter_revoke(
 	struct gp_presenter *presenter, struct gp_resource *resource, uint64_t token, bool wait);
+/**
+ * Ends the pictures of resources that use the memory object, or all if it is NULL. They will be
+ * revoked by the device next; all at once needs one wait, not one for each.
+ */
+void gp_presenter_end_users(struct gp_presenter *presenter, const struct gp_memory_object *object);
 /* Waits until the compositor reads no memory that the guest has taken away; short, bounded. */
 void gp_presenter_wait_revoked(struct gp_presenter *presenter);
 
@@ -89,7 +96,7 @@ void gp_presenter_failed(struct gp_presenter *presenter, struct gp_picture *pict
 	const struct gp_buffer *buffer, bool lasting, const char *message);
 void gp_presenter_revoked(struct gp_presenter *presenter, struct gp_picture *picture);
 
-/* From the loop: replaces pictures that were refused, and shows their frames again. */
+/* From the loop: replaces pictures that were refused, and shows frames again that were lost. */
 void gp_presenter_settle(struct gp_presenter *presenter);
 /* Whether the device is to be told that a scanout is ready; one for each flush that said true. */
 bool gp_presenter_take_ready(struct gp_presenter *presenter, uint32_t *scanout);

@@ -48,18 +48,21 @@ static struct figures measure(struct vm *vm, uint32_t scanout, draw_fn draw) {
 	return figures;
 }
 
-/* The lower bound must hold once in three times: others may need the processor. */
+/*
+ * The upper bound must hold always, the others once in three times: somebody else may need the
+ * processor.
+ */
 static void assert_paced(
 	const char *what, struct vm *vm, uint32_t scanout, draw_fn draw, double refresh) {
-	struct figures figures = {0};
-	for (unsigned i = 0; i < 3 && figures.rate < refresh * 0.85; i++) {
-		figures = measure(vm, scanout, draw);
+	bool ok = false;
+	for (unsigned i = 0; i < 3 && !ok; i++) {
+		struct figures figures = measure(vm, scanout, draw);
 		printf("# %s: %.2f flips in a second, %.1f %% of %.2f Hz; longest %u ms\n", what,
 			figures.rate, figures.rate * 100 / refresh, refresh, figures.longest_ms);
 		assert_true(figures.rate <= refresh * 1.01);
-		assert_true(figures.longest_ms < LONGEST_MS);
+		ok = figures.rate >= refresh * 0.85 && figures.longest_ms < LONGEST_MS;
 	}
-	assert_true(figures.rate >= refresh * 0.85);
+	assert_true(ok);
 }
 
 static void two_blobs(struct vm *vm) {

@@ -375,7 +375,7 @@ static void test_frames(struct host *host) {
 	}
 	assert_true(host_wait_string(vm.bridge, "vmm", "waiting", WAIT_MS));
 	host_sleep_ms(100);
-	assert_int_equal(host_count_fds(vm.bridge), fds);
+	assert_true(host_wait_fds(vm.bridge, fds, WAIT_MS));
 	vm_connect(&vm);
 	vm_show_new(&vm, &red, 1, RED);
 
@@ -407,6 +407,21 @@ static void test_second_front_end(struct host *host) {
 	vm_finish(&vm);
 }
 
+/* Front ends without memory slots tell their memory by one table. */
+static void test_memory_table(struct host *host) {
+	struct vm vm;
+	struct gg_blob red;
+	vm_start(&vm, host, 0, NULL);
+	vm_disconnect(&vm);
+	assert_true(fe_connect(&vm.fe, host->vhost_sockets[0], -1));
+	vm.fe.table = true;
+	assert_true(fe_negotiate(
+		&vm.fe, 1ull << VIRTIO_GPU_F_EDID | 1ull << VIRTIO_GPU_F_RESOURCE_BLOB));
+	assert_true(fe_start(&vm.fe));
+	vm_show_new(&vm, &red, 1, RED);
+	vm_finish(&vm);
+}
+
 /* QEMU's generic device acks every bit (C8). */
 static void test_sloppy_acks(struct host *host) {
 	struct vm vm;
@@ -435,6 +450,7 @@ static const struct host_case cases[] = {
 	{"small responses", test_small_response, 1},
 	{"frames", test_frames, 1},
 	{"second front end", test_second_front_end, 1},
+	{"memory table", test_memory_table, 1},
 	{"sloppy acks", test_sloppy_acks, 1},
 };
 

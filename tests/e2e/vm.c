@@ -21,6 +21,10 @@ void vm_start(struct vm *vm, struct host *host, unsigned index, const char *cons
 	*vm = (struct vm){.host = host, .bridge = &host->bridges[index], .index = index};
 	vm->fe.socket = -1;
 	assert_true(host_start_bridge(host, index, argv));
+	/* What is counted depends on who was there first. */
+	if (host->compositor.pid != 0) {
+		assert_true(host_wait_string(vm->bridge, "display", "connected", WAIT_MS));
+	}
 	vm_connect(vm);
 }
 

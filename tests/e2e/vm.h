@@ -37,7 +37,10 @@ struct vm {
 	struct picture picture; // the last grab
 };
 
-/* Starts the bridge (extra args, NULL-terminated, may be NULL) and connects a VMM to it. */
+/**
+ * Starts the bridge (extra args, NULL-terminated, may be NULL), waits until it has found the
+ * compositor if there is one, and connects a VMM to it.
+ */
 void vm_start(struct vm *vm, struct host *host, unsigned index, const char *const *args);
 /* Connects another VMM to the bridge that runs. */
 void vm_connect(struct vm *vm);

@@ -102,6 +102,7 @@ def page_flips(machine):
     expect(rates, f"modetest measured no flips:\n{output}")
     rate = statistics.median(rates)
     note(f"{rate:.2f} flips/s of {refresh:.2f} Hz ({rate / refresh:.0%}), {shown:.1f} frames/s shown")
+    note(f"replies: {machine.status().get('guestpane-bridge', {}).get('counters', {}).get('replies')}")
     expect(rate <= refresh * 1.05, f"{rate:.2f} flips/s on a {refresh:.2f} Hz mode")
     expect(shown > 1, "the compositor showed next to none of them")
 

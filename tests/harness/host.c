@@ -22,6 +22,7 @@
 
 #define START_TIMEOUT_MS 20000 // sanitizers, and machines with more to do
 #define STOP_TIMEOUT_MS 10000
+#define SETTLE_MS 200
 #define ARGS_MAX 48
 #define LOG_LINES_SHOWN 150
 
@@ -154,7 +155,7 @@ bool host_alive(const struct program *program) {
 	return program->pid != 0 && !ended_within(program, 0);
 }
 
-unsigned host_count_fds(const struct program *program) {
+static unsigned count_fds(const struct program *program) {
 	char path[32];
 	snprintf(path, sizeof(path), "/proc/%d/fd", (int)program->pid);
 	DIR *dir = opendir(path);
@@ -166,6 +167,30 @@ unsigned host_count_fds(const struct program *program) {
 		closedir(dir);
 	}
 	return count;
+}
+
+unsigned host_count_fds(const struct program *program) {
+	uint64_t end = host_now_ms() + SETTLE_MS;
+	unsigned least = count_fds(program);
+	while (host_now_ms() < end) {
+		host_sleep_ms(10);
+		unsigned count = count_fds(program);
+		least = count < least ? count : least;
+	}
+	return least;
+}
+
+bool host_wait_fds(const struct program *program, unsigned count, int timeout_ms) {
+	uint64_t end = host_now_ms() + (uint64_t)timeout_ms;
+	unsigned now;
+	while ((now = count_fds(program)) > count) {
+		if (host_now_ms() >= end) {
+			complain("%s: %u descriptors, not %u", program->name, now, count);
+			return false;
+		}
+		host_sleep_ms(10);
+	}
+	return true;
 }
 
 /* The host. */

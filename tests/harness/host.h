@@ -66,7 +66,13 @@ int host_stop(struct program *program);
 void host_kill(struct program *program);
 /* Whether it still runs. */
 bool host_alive(const struct program *program);
+/**
+ * Open descriptors of a program: the least seen for 200 ms, as clients that have gone may be
+ * noticed a moment later.
+ */
 unsigned host_count_fds(const struct program *program);
+/* Waits until there are not more than so many. */
+bool host_wait_fds(const struct program *program, unsigned count, int timeout_ms);
 
 /* The status document of a program, to be put by the caller, or NULL. */
 struct json_object *host_status(const struct program *program);

@@ -285,13 +285,23 @@ static void test_exact_pixels(struct host *host) {
 	finish(&scene);
 }
 
-/* The X of XRGB is nobody's business. */
+/* A monitor shows no alpha: neither the X of XRGB nor, on a scanout, the A of ARGB. */
 static void test_alpha_ignored(struct host *host) {
 	struct scene scene;
+	struct buffer argb;
 	connect_guest(&scene, host);
 	picture_blob(&scene, &scene.blob, &scene.buffer, GREEN | 0x7f000000);
 	scanout_commit(&scene.scanout, &scene.buffer);
 	assert_shown(&scene, host, GREEN);
+	buffer_create_layout(
+		&argb, &scene.blob, 2, W, H, DRM_FORMAT_ARGB8888, DRM_FORMAT_MOD_LINEAR, 0, W * 4);
+	const uint32_t alphas[] = {0, 0x7f000000, 0xff000000};
+	for (size_t i = 0; i < sizeof(alphas) / sizeof(alphas[0]); i++) {
+		uint32_t color = i % 2 ? RED : BLUE;
+		fill(&scene.blob, color | alphas[i]);
+		scanout_commit(&scene.scanout, &argb);
+		assert_shown(&scene, host, color);
+	}
 	finish(&scene);
 }
 
@@ -515,7 +525,11 @@ static void assert_state_drops(struct host *host, uint32_t state) {
 	show(&scene, host);
 	guest_v1_set_state(scene.guest, state);
 	assert_dropped(&scene, host, RED);
-	/* Not in this state, whatever is committed. */
+	/* What was shown before belongs to the past. */
+	guest_v1_set_state(scene.guest, GUEST_V1_STATE_RUNNING);
+	assert_dropped(&scene, host, RED);
+	/* Nothing is shown in this state, whatever is committed. */
+	guest_v1_set_state(scene.guest, state);
 	scanout_commit(&scene.scanout, &scene.buffer);
 	assert_dropped(&scene, host, RED);
 	guest_v1_set_state(scene.guest, GUEST_V1_STATE_RUNNING);

@@ -314,7 +314,7 @@ static void test_no_device(void **state) {
 static void test_no_permission(void **state) {
 	struct fixture *f = *state;
 	if (geteuid() == 0) {
-		print_message("root may open everything\n");
+		print_message("# root may open everything\n");
 		skip();
 	}
 	char path[64];
@@ -448,7 +448,7 @@ static void test_no_memfd(void **state) {
 	assert_int_equal(ftruncate(fd, REGION_SIZE), 0);
 	if (fcntl(fd, F_GET_SEALS) >= 0) {
 		close(fd);
-		print_message("/tmp is a tmpfs, whose files have seals\n");
+		print_message("# /tmp is a tmpfs, whose files have seals\n");
 		skip();
 	}
 	uint64_t gpa = 8 * REGION_SIZE;
@@ -478,7 +478,7 @@ static void test_copy_without_memory(void **state) {
 static void test_udmabuf(void **state) {
 	struct fixture *f = *state;
 	if (access("/dev/udmabuf", R_OK | W_OK) != 0) {
-		print_message("no /dev/udmabuf\n");
+		print_message("# no /dev/udmabuf\n");
 		skip();
 	}
 	gp_exporter_init(&f->exporter, false);

@@ -28,16 +28,16 @@ void gp_pacer_set_refresh(struct gp_pacer *pacer, uint32_t refresh_mhz) {
 
 /*
  * The schedule advances by one period per flush. A flush that comes after its time shifts it, less
- * a quarter of a period that the guest may catch up:
+ * a period that the guest may catch up. So a guest with a timer of its own that is late once, and
+ * then in time again, is not held: being held for more than 4 ms would cost it the next vblank.
  *
- *   arrivals   0     17     31     50     at 60 Hz, ms
- *   schedule   -   12.5   29.2   45.9     none is held; the one at 31 was early by 2.3 ms against
- *                                         a strict distance of a period, and the margin took that
+ *   arrivals   0     17     43     50     at 60 Hz, ms: the third is late, the fourth in time
+ *   schedule   -      0     17     43     none is held
  */
 void gp_pacer_begin(
 	struct gp_pacer *pacer, struct gp_pacer_hold *hold, uint64_t now_ns, bool wait_ready) {
 	uint64_t latest_ns = now_ns + GP_PACER_HOLD_MAX_NS;
-	uint64_t catch_up_ns = min_u64(pacer->period_ns / 4, now_ns);
+	uint64_t catch_up_ns = min_u64(pacer->period_ns, now_ns);
 	*hold = (struct gp_pacer_hold){
 		.arrived_ns = now_ns,
 		.due_ns = min_u64(max_u64(now_ns, pacer->next_ns), latest_ns),

@@ -12,8 +12,8 @@
  * The answer gives the guest its other buffer back and paces it, so it is given
  *   - as soon as the buffer that the frame replaced is no longer read (ready), and
  *   - not earlier than the mode's refresh period after the previous answer was due: a schedule, in
- *     which a late guest may catch up a quarter of a period and no more, so that jitter does not
- *     add up and the long-run rate is never above the refresh, and
+ *     which a late guest may catch up one period and no more: jitter does not add up, and the
+ *     long-run rate is never above the refresh, and
  *   - never later than GP_PACER_HOLD_MAX_NS.
  */
 
