@@ -102,6 +102,24 @@ static const struct section bridge_scanouts = {
 		},
 };
 
+static const struct section bridge_inputs = {
+	.member = "inputs",
+	.columns =
+		(const struct column[]){
+			{"INPUT", "{kind}"},
+			{"HEAD", "{head}"},
+			{"VMM", "{vmm}"},
+			{"EVENTS", "{events}"},
+			{"WAITING", "{waiting}"},
+			{"COALESCED", "{coalesced}"},
+			{"DROPPED", "{dropped}"},
+			{"RELEASED", "{released}"},
+			{"LATENCY MS", "{latency_ms}"},
+			{"MAX", "{latency_max_ms}"},
+			{0},
+		},
+};
+
 static const struct view views[] = {
 	{
 		.program = "guestpane",
@@ -130,7 +148,7 @@ static const struct view views[] = {
 				"{counters.guest_errors} guest"
 				" errors",
 			},
-		.sections = {&bridge_scanouts},
+		.sections = {&bridge_scanouts, &bridge_inputs},
 	},
 	{.lines = {"{program} {version}"}}, // whatever else answers
 };
