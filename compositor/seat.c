@@ -130,6 +130,8 @@ void gp_seat_update_focus(struct gp_seat *seat, uint32_t time_ms) {
 static void handle_refresh(void *data) {
 	struct gp_seat *seat = data;
 	seat->refresh = NULL;
+	/* The output under it may have gone. */
+	wlr_cursor_warp_closest(seat->cursor, NULL, seat->cursor->x, seat->cursor->y);
 	gp_seat_update_focus(seat, (uint32_t)(gp_now_ns() / 1000000));
 	wlr_seat_pointer_notify_frame(seat->wlr_seat);
 }

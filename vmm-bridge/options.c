@@ -261,6 +261,21 @@ static bool store(struct gp_options *options, int option, const char *value) {
 	return false;
 }
 
+/* The number of monitors may be given behind the devices. */
+static bool check_inputs(const struct gp_options *options) {
+	for (size_t i = 0; i < options->n_inputs; i++) {
+		int head = options->inputs[i].head;
+		if (head >= (int)options->n_scanouts) {
+			fprintf(stderr,
+				"guestpane-bridge: --input tablet:%d: there is no such monitor, "
+				"see --scanouts\n",
+				head);
+			return false;
+		}
+	}
+	return true;
+}
+
 /* Paths that were not given. */
 static bool add_defaults(struct gp_options *options) {
 	if (options->display == NULL) {
@@ -327,5 +342,5 @@ enum gp_options_result gp_options_parse(struct gp_options *options, int argc, ch
 			"--help\n");
 		return GP_OPTIONS_USAGE;
 	}
-	return add_defaults(options) ? GP_OPTIONS_RUN : GP_OPTIONS_USAGE;
+	return check_inputs(options) && add_defaults(options) ? GP_OPTIONS_RUN : GP_OPTIONS_USAGE;
 }
