@@ -270,7 +270,39 @@ def pointing(machine):
     expect(found == wanted, f"not {wanted}")
 
 
-CASES = [boot_console, typing, pointing, test_pattern, page_flips, desktop, other_mode, driver_again, reboot,
+def has_change(before, after, x, y):
+    """Whether pixels differ near the point."""
+    return any(before.at(i, j) != after.at(i, j)
+               for i in range(x, min(x + 12, WIDTH)) for j in range(y, min(y + 16, HEIGHT)))
+
+
+def desktop_hands(machine):
+    """In weston, a line that is typed reaches a terminal, and the pointer is drawn where it is."""
+    for name, source in (("weston.ini", DEMO), ("seat-desktop", HERE)):
+        (machine.work / name).write_bytes((source / name).read_bytes())
+    job = machine.begin("sh /guest/seat-desktop")
+    machine.wait("the terminal", (machine.work / "listening").exists, PATIENCE)
+    machine.hands.do("point", 640, 400, WIDTH, HEIGHT)
+    machine.hands.do("button", BTN_LEFT, 1)
+    machine.hands.do("button", BTN_LEFT, 0)
+    time.sleep(2)
+    text = "hands-on weston\n"
+    for letter in text:
+        machine.hands.tap(KEYS[letter])
+    machine.wait("the line", (machine.work / "line").exists, 30)
+    line = (machine.work / "line").read_text()
+    expect(line == text, f"{line!r} arrived")
+    machine.keep("typed", machine.picture())
+    for x, y in ((200, 600), (1000, 300)):
+        before = machine.picture()
+        machine.hands.do("point", x, y, WIDTH, HEIGHT)
+        machine.await_picture(f"pointer-{x}-{y}",
+                              lambda picture, b=before, at=(x, y): has_change(b, picture, *at), 20)
+    machine.call("pkill -x weston")
+    machine.finish(job)
+
+
+CASES = [boot_console, typing, pointing, desktop_hands, test_pattern, page_flips, desktop, other_mode, driver_again, reboot,
          guest_gone, second_guest, no_leaks]
 
 
