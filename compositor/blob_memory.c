@@ -45,6 +45,7 @@ struct gp_blob_memory *gp_blob_memory_create(
 	memory->size = size;
 	memory->kind = kind;
 	memory->quota = gp_quota_ref(quota);
+	memory->quota->n_blobs++;
 	wl_list_init(&memory->buffers);
 	wl_signal_init(&memory->events.unused);
 	return memory;
@@ -69,6 +70,7 @@ void gp_blob_memory_unref(struct gp_blob_memory *memory) {
 		return;
 	}
 	give_up(memory);
+	memory->quota->n_blobs--;
 	gp_quota_unref(memory->quota);
 	free(memory);
 }

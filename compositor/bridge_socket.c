@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 #include <wayland-server-core.h>
 
@@ -16,6 +17,7 @@
 struct gp_bridge_socket {
 	struct wl_display *display;
 	char *path;
+	bool is_ours; // the path is
 	int fd;
 	struct wl_event_source *source, *retry_timer;
 };
@@ -92,21 +94,34 @@ static int handle_connection(int listen_fd, uint32_t mask, void *data) {
 	return 0;
 }
 
-struct gp_bridge_socket *gp_bridge_socket_create(struct wl_display *display, const char *path) {
+/* The path that a socket was bound to. Returns a string owned by the caller, or NULL. */
+static char *get_bound_path(int fd) {
+	struct sockaddr_un address = {0};
+	socklen_t size = sizeof(address) - 1; // so that the path ends
+	if (getsockname(fd, (struct sockaddr *)&address, &size) < 0) {
+		return NULL;
+	}
+	return strdup(address.sun_path);
+}
+
+struct gp_bridge_socket *gp_bridge_socket_create(
+	struct wl_display *display, const char *path, int listen_fd) {
 	struct gp_bridge_socket *socket = calloc(1, sizeof(*socket));
 	if (socket == NULL) {
 		gp_error("bridge socket: no memory");
+		gp_fd_close(&listen_fd);
 		return NULL;
 	}
 	struct wl_event_loop *loop = wl_display_get_event_loop(display);
 	socket->display = display;
-	socket->fd = gp_socket_listen(path);
+	socket->is_ours = listen_fd < 0;
+	socket->fd = socket->is_ours ? gp_socket_listen(path) : listen_fd;
 	if (socket->fd < 0) {
 		gp_error_errno("bridge socket %s", path);
 		gp_bridge_socket_destroy(socket);
 		return NULL;
 	}
-	socket->path = strdup(path);
+	socket->path = socket->is_ours ? strdup(path) : get_bound_path(socket->fd);
 	socket->retry_timer = wl_event_loop_add_timer(loop, handle_retry, socket);
 	socket->source = wl_event_loop_add_fd(
 		loop, socket->fd, WL_EVENT_READABLE, handle_connection, socket);
@@ -116,6 +131,10 @@ struct gp_bridge_socket *gp_bridge_socket_create(struct wl_display *display, con
 		return NULL;
 	}
 	return socket;
+}
+
+const char *gp_bridge_socket_get_path(const struct gp_bridge_socket *socket) {
+	return socket->path;
 }
 
 void gp_bridge_socket_destroy(struct gp_bridge_socket *socket) {
@@ -128,7 +147,7 @@ void gp_bridge_socket_destroy(struct gp_bridge_socket *socket) {
 	if (socket->retry_timer != NULL) {
 		wl_event_source_remove(socket->retry_timer);
 	}
-	if (socket->path != NULL) {
+	if (socket->path != NULL && socket->is_ours) {
 		unlink(socket->path);
 	}
 	gp_fd_close(&socket->fd);

@@ -12,9 +12,15 @@ struct wl_display;
  */
 struct gp_bridge_socket;
 
-/* Listens at path with mode 0600. Returns NULL after logging if that fails. */
-struct gp_bridge_socket *gp_bridge_socket_create(struct wl_display *display, const char *path);
-/* Removes the path; the clients stay. NULL is fine. */
+/**
+ * Listens at path with mode 0600, or on a socket that listens already and is somebody else's to
+ * remove: listen_fd, which is taken, or -1. Returns NULL after logging if that fails.
+ */
+struct gp_bridge_socket *gp_bridge_socket_create(
+	struct wl_display *display, const char *path, int listen_fd);
+/* The path; for a socket that was handed over the one it was bound to. */
+const char *gp_bridge_socket_get_path(const struct gp_bridge_socket *socket);
+/* Removes the path, if it was made here; the clients stay. NULL is fine. */
 void gp_bridge_socket_destroy(struct gp_bridge_socket *socket);
 
 /* Whether the client came through a bridge socket. */

@@ -9,7 +9,8 @@
 static void handle_frame_done(struct wl_listener *listener, void *data) {
 	struct gp_cursor *cursor = wl_container_of(listener, cursor, frame_done);
 	const struct wlr_scene_frame_done_event *event = data;
-	if (cursor->scanout->cursor != NULL) {
+	/* The scene tells of the frames of all outputs. */
+	if (cursor->scanout->cursor != NULL && event->output == cursor->node->primary_output) {
 		wlr_surface_send_frame_done(cursor->scanout->cursor->surface, &event->when);
 	}
 }
@@ -30,15 +31,16 @@ void gp_cursor_finish(struct gp_cursor *cursor) {
 	wl_list_remove(&cursor->frame_done.link);
 }
 
-/* The part of the cursor that is inside its scanout, in pixels of the scanout. */
-static bool get_visible(const struct gp_guest_scanout *scanout, struct wlr_box *visible) {
+/* The part of the cursor that is inside of what is seen of its scanout, in the latter's pixels. */
+static bool get_visible(const struct gp_guest_scanout *scanout, const struct wlr_box *seen,
+	struct wlr_box *visible) {
 	const struct wlr_surface_state *state = &scanout->cursor->surface->current;
 	int64_t left = scanout->cursor_x, top = scanout->cursor_y;
 	int64_t right = left + state->width, bottom = top + state->height;
-	left = left < 0 ? 0 : left;
-	top = top < 0 ? 0 : top;
-	right = right > scanout->width ? scanout->width : right;
-	bottom = bottom > scanout->height ? scanout->height : bottom;
+	left = left < seen->x ? seen->x : left;
+	top = top < seen->y ? seen->y : top;
+	right = right > seen->x + seen->width ? seen->x + seen->width : right;
+	bottom = bottom > seen->y + seen->height ? seen->y + seen->height : bottom;
 	if (left >= right || top >= bottom) {
 		return false;
 	}
@@ -67,13 +69,14 @@ static int scale_length(int64_t length, int to, int from) {
 	return scaled < 1 ? 1 : scaled;
 }
 
-void gp_cursor_update(
-	struct gp_cursor *cursor, const struct wlr_box *box, const pixman_region32_t *damage) {
+void gp_cursor_update(struct gp_cursor *cursor, const struct wlr_box *box,
+	const struct wlr_box *seen, const pixman_region32_t *damage) {
 	const struct gp_guest_scanout *scanout = cursor->scanout;
 	const struct gp_guest_cursor *source = scanout->cursor;
 	struct wlr_box visible;
 	/* What is outside of the scanout would be seen on a neighbouring output. */
-	if (source == NULL || source->content.buffer == NULL || !get_visible(scanout, &visible)) {
+	if (source == NULL || source->content.buffer == NULL ||
+		!get_visible(scanout, seen, &visible)) {
 		wlr_scene_buffer_set_buffer(cursor->node, NULL);
 		return;
 	}

@@ -27,11 +27,12 @@ bool gp_cursor_init(
 void gp_cursor_finish(struct gp_cursor *cursor);
 
 /**
- * Follows the guest. The box is the place of the scanout's picture in the tree; damage is that of
+ * Follows the guest. The box is the place of the scanout's picture in the tree, and
+ * seen the part of the scanout that may be drawn on, in its own pixels; damage is that of
  * the cursor's buffer, NULL for all of it.
  */
-void gp_cursor_update(
-	struct gp_cursor *cursor, const struct wlr_box *box, const pixman_region32_t *damage);
+void gp_cursor_update(struct gp_cursor *cursor, const struct wlr_box *box,
+	const struct wlr_box *seen, const pixman_region32_t *damage);
 /* Whether something is drawn. */
 bool gp_cursor_is_shown(const struct gp_cursor *cursor);
 /* Whether the cursor's surface waits for a frame of the output. */

@@ -53,8 +53,8 @@ static const char *why_composited(const struct gp_frame_facts *facts) {
 	if (facts->is_overlaid) {
 		return "a cursor or a label lies over the picture";
 	}
-	if (facts->is_refused) {
-		return "the output refused to scan out such a buffer";
+	if (facts->refusal != NULL) {
+		return facts->refusal;
 	}
 	if (facts->output->attach_render_locks > 0) {
 		return "the output is being captured";

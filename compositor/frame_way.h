@@ -24,7 +24,7 @@ struct gp_frame_facts {
 	bool is_direct; // wlr_scene gave the buffer itself to the output
 	bool is_scaled; // the picture has not the output's size
 	bool is_overlaid; // a cursor or a label is drawn above it
-	bool is_refused; // the output failed to show such a buffer before
+	const char *refusal; // why the output does not scan out such buffers, or NULL
 };
 
 /* Returns enum guest_scanout_v1_way, and why it is not a better one in reason. */

@@ -8,6 +8,7 @@
 #include "compositor/blob_memory.h"
 #include "compositor/check.h"
 #include "compositor/guest_blob.h"
+#include "compositor/guest_cursor.h"
 #include "compositor/guest_scanout.h"
 #include "compositor/guest_scanout_v1.h"
 #include "compositor/quota.h"
@@ -85,6 +86,20 @@ static void drop_content(struct gp_guest *guest) {
 	for (size_t i = 0; i < GP_GUEST_SCANOUTS_MAX; i++) {
 		gp_guest_scanout_drop_content(guest->scanouts[i]);
 	}
+	/* Those as well that no scanout shows now: they may be set again without a commit. */
+	struct gp_guest_cursor *cursor;
+	wl_list_for_each (cursor, &guest->cursors, link) {
+		gp_guest_cursor_drop_content(cursor);
+	}
+}
+
+static void forget_cursors(struct gp_guest *guest) {
+	struct gp_guest_cursor *cursor, *tmp;
+	wl_list_for_each_safe (cursor, tmp, &guest->cursors, link) {
+		gp_guest_cursor_drop_content(cursor);
+		wl_list_remove(&cursor->link);
+		wl_list_init(&cursor->link);
+	}
 }
 
 static void guest_handle_set_state(
@@ -150,9 +165,9 @@ static bool check_blob(
 			"a PCI address is needed for device memory, and only there");
 		return false;
 	}
-	if (wl_list_length(&guest->blobs) >= GP_BLOBS_PER_GUEST_MAX) {
+	if (guest->quota->n_blobs >= GP_BLOBS_PER_CLIENT_MAX) {
 		wl_resource_post_error(guest->resource, GUEST_V1_ERROR_TOO_MANY_BLOBS,
-			"the guest has %d blobs", GP_BLOBS_PER_GUEST_MAX);
+			"the client has %d blobs, or buffers of them", GP_BLOBS_PER_CLIENT_MAX);
 		return false;
 	}
 	return true;
@@ -205,6 +220,7 @@ static void guest_handle_resource_destroy(struct wl_resource *resource) {
 	for (size_t i = 0; i < GP_GUEST_SCANOUTS_MAX; i++) {
 		gp_guest_scanout_lose_guest(guest->scanouts[i]);
 	}
+	forget_cursors(guest);
 	struct gp_guest_blob *blob, *tmp;
 	wl_list_for_each_safe (blob, tmp, &guest->blobs, link) {
 		blob->guest = NULL;
@@ -243,6 +259,7 @@ void gp_guest_create(struct gp_guest_manager *manager, struct wl_resource *manag
 	strcpy(guest->title, name);
 	memcpy(guest->uuid, uuid, GP_GUEST_UUID_SIZE);
 	wl_list_init(&guest->blobs);
+	wl_list_init(&guest->cursors);
 	wl_list_insert(manager->guests.prev, &guest->link);
 	wl_resource_set_implementation(
 		guest->resource, &guest_impl, guest, guest_handle_resource_destroy);

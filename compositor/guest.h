@@ -36,6 +36,7 @@ struct gp_guest {
 
 	struct gp_guest_scanout *scanouts[GP_GUEST_SCANOUTS_MAX];
 	struct wl_list blobs; // gp_guest_blob.link
+	struct wl_list cursors; // gp_guest_cursor.link, shown or not
 	uint64_t n_imports, n_imports_failed;
 	struct gp_log_limit failure_limit;
 };

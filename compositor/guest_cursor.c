@@ -50,6 +50,7 @@ void gp_guest_cursor_drop_content(struct gp_guest_cursor *cursor) {
 static void cursor_addon_destroy(struct wlr_addon *addon) {
 	struct gp_guest_cursor *cursor = wl_container_of(addon, cursor, addon);
 	wl_signal_emit_mutable(&cursor->events.destroy, cursor);
+	wl_list_remove(&cursor->link);
 	wl_list_remove(&cursor->surface_commit.link);
 	wlr_addon_finish(&cursor->addon);
 	gp_content_finish(&cursor->content);
@@ -91,6 +92,7 @@ struct gp_guest_cursor *gp_guest_cursor_get(
 		return NULL;
 	}
 	cursor->surface = surface;
+	wl_list_init(&cursor->link);
 	gp_content_init(&cursor->content, handle_content_lost);
 	wl_signal_init(&cursor->events.commit);
 	wl_signal_init(&cursor->events.destroy);

@@ -17,6 +17,7 @@ struct wlr_surface;
 struct gp_guest_cursor {
 	struct wlr_surface *surface;
 	struct wlr_addon addon; // of the surface
+	struct wl_list link; // gp_guest.cursors of the guest that it was set for last, or itself
 	struct gp_content content;
 
 	struct {

@@ -154,6 +154,9 @@ static void scanout_handle_set_cursor(struct wl_client *client, struct wl_resour
 		if (cursor == NULL) {
 			return;
 		}
+		/* The guest lives: it is not destroyed before its scanouts while its client does. */
+		wl_list_remove(&cursor->link);
+		wl_list_insert(&scanout->guest->cursors, &cursor->link);
 	}
 	scanout->hotspot_x = hotspot_x;
 	scanout->hotspot_y = hotspot_y;

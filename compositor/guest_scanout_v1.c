@@ -43,8 +43,9 @@ static void manager_handle_create_guest(struct wl_client *client, struct wl_reso
 		wl_client_post_no_memory(client);
 		return;
 	}
+	/* One is for everybody, whatever others have; the number of bridges is limited as well. */
 	if (quota->n_guests >= GP_GUESTS_PER_CLIENT_MAX ||
-		wl_list_length(&manager->guests) >= GP_GUESTS_MAX) {
+		(quota->n_guests > 0 && wl_list_length(&manager->guests) >= GP_GUESTS_MAX)) {
 		wl_resource_post_error(resource, GUEST_SCANOUT_MANAGER_V1_ERROR_TOO_MANY_GUESTS,
 			"the client has %zu guests", quota->n_guests);
 	} else {

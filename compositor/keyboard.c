@@ -29,7 +29,7 @@ static void do_action(struct gp_seat *seat, enum gp_chord_action action) {
 	if (action == GP_CHORD_LOCK_POINTER) {
 		gp_pointer_toggle_lock(seat);
 	} else if (action == GP_CHORD_NEXT_GUEST && view != NULL && view->output != NULL) {
-		gp_output_show_next(view->output);
+		gp_placement_next_guest(&seat->server->placement, view->output);
 	}
 }
 

@@ -26,11 +26,29 @@ static void init_log(enum gp_log_level level) {
 	wl_log_set_handler_server(log_wayland);
 }
 
+/* Returns the exit status. */
+static int check_config(const struct gp_options *options) {
+	struct gp_settings settings = {0};
+	bool ok = gp_settings_init(&settings, options);
+	if (!ok) {
+		fprintf(stderr, "%s\n", settings.error);
+	} else if (settings.path[0] != '\0') {
+		printf("%s: good\n", settings.path);
+	} else {
+		printf("there is no configuration file\n");
+	}
+	gp_settings_finish(&settings);
+	return ok ? GP_EXIT_OK : GP_EXIT_USAGE;
+}
+
 int main(int argc, char *argv[]) {
 	struct gp_options options;
 	int status;
 	if (!gp_options_parse(&options, argc, argv, &status)) {
 		return status;
+	}
+	if (options.check_config) {
+		return check_config(&options);
 	}
 	init_log(options.log_level);
 

@@ -29,6 +29,12 @@ static const char usage[] =
 	"                         machine, L locks the pointer to one that has a mouse\n"
 	"  --vt-switch            Ctrl+Alt+F1 to F12 switch the virtual terminal\n"
 	"  --allow-virtual-input  ordinary clients may type and point in the machines\n"
+	"  --config FILE          configuration (default: guestpane/guestpane.conf in\n"
+	"                         $XDG_CONFIG_HOME, ~/.config or /etc, if it exists)\n"
+	"  --check-config         say what is wrong with it, and end\n"
+	"  --first GUEST          name of the guest that stays in front of others\n"
+	"  --scaling POLICY       fit, integer, fill or none: guests of another size than\n"
+	"                         their output\n"
 	"  --log-level LEVEL      silent, error, warn, info or debug (default: info)\n"
 	"  --help, --version\n"
 	"\n"
@@ -49,6 +55,10 @@ enum option_id {
 	OPTION_CHORD,
 	OPTION_VT_SWITCH,
 	OPTION_ALLOW_VIRTUAL_INPUT,
+	OPTION_CONFIG,
+	OPTION_CHECK_CONFIG,
+	OPTION_FIRST,
+	OPTION_SCALING,
 	OPTION_LOG_LEVEL,
 	OPTION_HELP,
 	OPTION_VERSION,
@@ -61,6 +71,10 @@ static const struct option long_options[] = {
 	{"chord", required_argument, NULL, OPTION_CHORD},
 	{"vt-switch", no_argument, NULL, OPTION_VT_SWITCH},
 	{"allow-virtual-input", no_argument, NULL, OPTION_ALLOW_VIRTUAL_INPUT},
+	{"config", required_argument, NULL, OPTION_CONFIG},
+	{"check-config", no_argument, NULL, OPTION_CHECK_CONFIG},
+	{"first", required_argument, NULL, OPTION_FIRST},
+	{"scaling", required_argument, NULL, OPTION_SCALING},
 	{"log-level", required_argument, NULL, OPTION_LOG_LEVEL},
 	{"help", no_argument, NULL, OPTION_HELP},
 	{"version", no_argument, NULL, OPTION_VERSION},
@@ -129,6 +143,16 @@ static bool parse_log_level(struct gp_options *options, const char *text) {
 	return false;
 }
 
+static bool parse_scaling(struct gp_options *options, const char *text) {
+	options->has_scaling = true;
+	if (!gp_scaling_from_name(text, &options->scaling)) {
+		fprintf(stderr, "guestpane: --scaling: %s is not fit, integer, fill or none\n",
+			text);
+		return false;
+	}
+	return true;
+}
+
 /* Returns false if the program shall end; *exit_status is a usage error before the call. */
 static bool parse_option(struct gp_options *options, int id, int *exit_status) {
 	switch (id) {
@@ -146,6 +170,17 @@ static bool parse_option(struct gp_options *options, int id, int *exit_status) {
 	case OPTION_ALLOW_VIRTUAL_INPUT:
 		options->allow_virtual_input = true;
 		return true;
+	case OPTION_CONFIG:
+		options->config_path = optarg;
+		return true;
+	case OPTION_CHECK_CONFIG:
+		options->check_config = true;
+		return true;
+	case OPTION_FIRST:
+		options->first = optarg;
+		return true;
+	case OPTION_SCALING:
+		return parse_scaling(options, optarg);
 	case OPTION_LOG_LEVEL:
 		return parse_log_level(options, optarg);
 	case OPTION_HELP:
@@ -191,6 +226,9 @@ bool gp_options_parse(struct gp_options *options, int argc, char *argv[], int *e
 		options->command = &argv[optind];
 	}
 
+	if (options->check_config) {
+		return true; // without sockets
+	}
 	*exit_status = GP_EXIT_RUNTIME;
 	return set_default_path(options->bridge_socket, "bridge.sock", "--bridge-socket") &&
 		set_default_path(options->control_socket, "compositor.ctl", "--control-socket");

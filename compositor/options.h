@@ -5,6 +5,7 @@
 
 #include "common/log.h"
 #include "compositor/chord.h"
+#include "compositor/scaling.h"
 
 #define GP_PATH_MAX 108 // of a socket
 
@@ -16,6 +17,11 @@ struct gp_options {
 	int width, height; // of outputs that have no size of their own
 	struct gp_chord chord;
 	bool vt_switch, allow_virtual_input;
+	const char *config_path; // NULL for the default one; points into argv
+	bool check_config; // and do nothing else
+	const char *first; // NULL if not given; points into argv
+	bool has_scaling;
+	enum gp_scaling scaling;
 	enum gp_log_level log_level;
 	char **command; // NULL if there is none; ends with NULL, points into argv
 };

@@ -42,6 +42,8 @@ static void handle_present(struct wl_listener *listener, void *data) {
 
 static void arrange(struct gp_output *output) {
 	int width, height;
+	/* What was shown must not come into view when another output is moved to the place. */
+	wlr_scene_node_set_enabled(&output->tree->node, output->wlr_output->enabled);
 	wlr_output_transformed_resolution(output->wlr_output, &width, &height);
 	gp_splash_set_size(&output->splash, width, height);
 
@@ -53,13 +55,23 @@ static void arrange(struct gp_output *output) {
 	}
 }
 
+/* What one output can take may depend on what the others do. */
+static void forget_refusals(struct gp_server *server) {
+	struct gp_output *output;
+	wl_list_for_each (output, &server->placement.outputs, link) {
+		gp_output_frame_reset(output);
+	}
+}
+
 static void handle_commit(struct wl_listener *listener, void *data) {
 	struct gp_output *output = wl_container_of(listener, output, commit);
 	const struct wlr_output_event_commit *event = data;
+	bool is_monitor = (event->state->committed & MONITOR_STATE) != 0;
 	if ((event->state->committed & WLR_OUTPUT_STATE_BUFFER) != 0) {
-		gp_output_frame_handle_commit(output);
+		gp_output_frame_handle_commit(output, !is_monitor);
 	}
-	if ((event->state->committed & MONITOR_STATE) != 0) {
+	if (is_monitor) {
+		forget_refusals(output->server);
 		arrange(output);
 		gp_output_refresh(output);
 		gp_output_handle_monitor(output);
@@ -78,9 +90,16 @@ static int handle_info_timer(void *data) {
 }
 
 bool gp_output_commit_state(struct gp_output *output, struct wlr_output_state *state) {
+	if ((state->committed & WLR_OUTPUT_STATE_ENABLED) != 0 && state->enabled) {
+		wlr_scene_node_set_enabled(&output->tree->node, true);
+	}
 	gp_splash_draw(&output->splash);
-	return wlr_scene_output_build_state(output->scene_output, state, NULL) &&
+	bool ok = wlr_scene_output_build_state(output->scene_output, state, NULL) &&
 		wlr_output_commit_state(output->wlr_output, state);
+	if (!ok) {
+		wlr_scene_node_set_enabled(&output->tree->node, output->wlr_output->enabled);
+	}
+	return ok;
 }
 
 /* A window was resized. */
@@ -215,6 +234,7 @@ struct gp_output *gp_output_create(struct gp_server *server, struct wlr_output *
 		gp_error("output %s: no mode works", wlr_output->name);
 	}
 	gp_output_update_layout(output, NULL);
+	gp_output_apply_settings(output);
 	gp_placement_add_output(&server->placement, output);
 	gp_output_move(output);
 	arrange(output);

@@ -7,6 +7,7 @@
 
 #include "compositor/frame_way.h"
 #include "compositor/guest.h"
+#include "compositor/refusals.h"
 #include "compositor/splash.h"
 
 struct gp_scanout_view;
@@ -51,12 +52,8 @@ struct gp_output {
 
 	struct gp_frame_queue frames;
 	uint64_t n_frames[GP_WAYS];
-	/* A buffer of this class was refused; composition is locked until another one comes. */
-	bool is_refused;
-	struct {
-		uint32_t format;
-		uint64_t modifier;
-	} refused;
+	struct gp_refusals refusals;
+	bool is_locked; // composition is: what is shown is of a class that was refused
 
 	struct wl_event_source *info_timer;
 
@@ -81,12 +78,15 @@ void gp_output_move(struct gp_output *output);
 /* The monitor's description has changed. Guests are told after a moment. */
 void gp_output_handle_monitor(struct gp_output *output);
 
+/* output_settings.c */
+
+/* Applies what the configuration says. Returns false, after logging, if the output refuses it. */
+bool gp_output_apply_settings(struct gp_output *output);
+
 /* output_screen.c */
 
 /* Decides what is shown, after something about a view, its guest or the size has changed. */
 void gp_output_refresh(struct gp_output *output);
-/* Shows the next of the guests that have a picture for this output. */
-void gp_output_show_next(struct gp_output *output);
 /* The guest's client went with a picture on this output. */
 void gp_output_lose_guest(struct gp_output *output, const struct gp_guest *guest);
 /* The view leaves. */
@@ -100,11 +100,14 @@ const char *gp_showing_name(enum gp_showing showing);
 
 /* Commits a frame if there is something new, and tells clients that it is time for the next. */
 void gp_output_frame_make(struct gp_output *output);
-/* Notes a guest's frame that was committed, to be counted when it is on screen. */
-void gp_output_frame_handle_commit(struct gp_output *output);
+/**
+ * Notes a guest's frame that was committed, to be counted when it is on screen. wlr_scene does not
+ * try to scan it out when the monitor's state changes with it.
+ */
+void gp_output_frame_handle_commit(struct gp_output *output, bool may_be_direct);
 void gp_output_frame_handle_present(
 	struct gp_output *output, const struct wlr_output_event_present *event);
-/* Tries scan-out again. */
+/* Forgets what was refused: something has changed that it may have depended on. */
 void gp_output_frame_reset(struct gp_output *output);
 
 #endif

@@ -1,31 +1,113 @@
+#include <stdio.h>
 #include <time.h>
+#include <wlr/backend/session.h>
+#include <wlr/render/drm_format_set.h>
 #include <wlr/types/wlr_output.h>
 #include <wlr/types/wlr_scene.h>
 
+#include "common/format.h"
 #include "common/log.h"
+#include "compositor/guest_buffer.h"
 #include "compositor/guest_scanout.h"
 #include "compositor/output.h"
 #include "compositor/scanout_view.h"
+#include "compositor/server.h"
+#include "guest-scanout-v1-protocol.h"
+
+static void set_locked(struct gp_output *output, bool locked) {
+	if (output->is_locked != locked) {
+		output->is_locked = locked;
+		wlr_output_lock_attach_render(output->wlr_output, locked);
+	}
+}
 
 void gp_output_frame_reset(struct gp_output *output) {
-	if (output->is_refused) {
-		output->is_refused = false;
-		wlr_output_lock_attach_render(output->wlr_output, false);
+	output->refusals.count = 0;
+}
+
+/* Of what is shown; false if that is no guest's picture. */
+static bool get_class(const struct gp_output *output, struct gp_buffer_class *class) {
+	struct wlr_buffer *buffer =
+		output->view != NULL ? output->view->scanout->content.buffer : NULL;
+	const struct gp_guest_buffer *guest_buffer =
+		buffer != NULL ? gp_guest_buffer_try_from_buffer(buffer) : NULL;
+	if (guest_buffer == NULL || gp_guest_buffer_is_inert(guest_buffer)) {
+		return false;
 	}
+	*class = (struct gp_buffer_class){
+		.kind = guest_buffer->memory->kind,
+		.format = guest_buffer->layout.format,
+		.modifier = guest_buffer->layout.modifier,
+	};
+	return true;
 }
 
 static void get_facts(const struct gp_output *output, struct gp_frame_facts *facts) {
 	*facts = (struct gp_frame_facts){.output = output->wlr_output};
 	gp_scanout_view_describe_frame(output->view, facts);
 	facts->is_overlaid = facts->is_overlaid || output->showing == GP_SHOWING_PAUSED;
-	facts->is_refused = output->is_refused;
+	struct gp_buffer_class class;
+	if (get_class(output, &class)) {
+		facts->refusal = gp_refusals_find(&output->refusals, &class);
+	}
+}
+
+static const char *kind_name(uint32_t kind) {
+	switch (kind) {
+	case GUEST_BLOB_V1_KIND_SHM:
+		return "shared memory";
+	case GUEST_BLOB_V1_KIND_DEVICE_DMABUF:
+		return "device memory";
+	default:
+		return "system memory";
+	}
+}
+
+static void refuse(
+	struct gp_output *output, const struct gp_buffer_class *class, const char *words) {
+	char reason[GP_REFUSAL_REASON_MAX];
+	if (gp_refusals_find(&output->refusals, class) != NULL) {
+		return;
+	}
+	snprintf(reason, sizeof(reason), "%s %s in %s", words,
+		gp_format_from_drm(class->format)->name, kind_name(class->kind));
+	gp_warn("output %s: %s", output->wlr_output->name, reason);
+	gp_refusals_add(&output->refusals, class, reason);
+}
+
+/* Whether wlr_scene offered the picture to the output, which did not take it. */
+static bool was_test_refused(const struct gp_output *output) {
+	const struct wlr_session *session = output->server->session;
+	const struct gp_scanout_view *view = output->view;
+	struct gp_frame_facts facts;
+	if (view->is_direct || output->wlr_output->attach_render_locks > 0 ||
+		(session != NULL && !session->active)) {
+		return false;
+	}
+	get_facts(output, &facts);
+	return !facts.is_scaled && !facts.is_overlaid &&
+		output->wlr_output->transform == WL_OUTPUT_TRANSFORM_NORMAL;
+}
+
+static const char *why_test_refused(
+	const struct gp_output *output, const struct gp_buffer_class *class) {
+	const struct wlr_drm_format_set *formats =
+		wlr_output_get_primary_formats(output->wlr_output, WLR_BUFFER_CAP_DMABUF);
+	if (formats != NULL && wlr_drm_format_set_get(formats, class->format) == NULL) {
+		return "the plane has no format";
+	}
+	return "the output does not take";
 }
 
 /* Notes a guest's frame that was committed, to be counted when it is on screen. */
-void gp_output_frame_handle_commit(struct gp_output *output) {
+void gp_output_frame_handle_commit(struct gp_output *output, bool may_be_direct) {
 	struct gp_scanout_view *view = output->view;
+	struct gp_buffer_class class;
 	if (view == NULL || !view->is_sampled) {
 		return;
+	}
+	if (may_be_direct && was_test_refused(output) && get_class(output, &class)) {
+		refuse(output, &class, why_test_refused(output, &class));
 	}
 	view->is_sampled = false;
 	if (view->n_counted == view->scanout->n_commits || view->scanout->content.buffer == NULL) {
@@ -55,58 +137,29 @@ void gp_output_frame_handle_present(
 	}
 }
 
-/* Whether the buffer that is shown is of the class that was refused. */
-static bool get_class(const struct gp_output *output, uint32_t *format, uint64_t *modifier) {
-	struct wlr_dmabuf_attributes dmabuf;
-	struct wlr_shm_attributes shm;
-	struct wlr_buffer *buffer =
-		output->view != NULL ? output->view->scanout->content.buffer : NULL;
-	*modifier = 0;
-	if (buffer == NULL) {
-		return false;
-	}
-	if (wlr_buffer_get_dmabuf(buffer, &dmabuf)) {
-		*format = dmabuf.format;
-		*modifier = dmabuf.modifier;
-		return true;
-	}
-	if (wlr_buffer_get_shm(buffer, &shm)) {
-		*format = shm.format;
-		return true;
-	}
-	return false;
-}
-
-static void unlock_other_class(struct gp_output *output) {
-	uint32_t format;
-	uint64_t modifier;
-	if (output->is_refused &&
-		(!get_class(output, &format, &modifier) || format != output->refused.format ||
-			modifier != output->refused.modifier)) {
-		gp_output_frame_reset(output);
-	}
-}
-
 /*
- * A buffer that passed the test may be refused all the same when it counts. Then the frame is
- * composited, and so are those that follow, as long as they are of the same class.
+ * A buffer that the output does not take is composited, and so is one that passed the test and is
+ * refused when it counts: that in the same frame. Those that follow are not tried again.
  */
 static void commit_frame(struct gp_output *output) {
-	unlock_other_class(output);
+	struct gp_buffer_class class;
+	bool has_class = get_class(output, &class);
+	set_locked(output, has_class && gp_refusals_find(&output->refusals, &class) != NULL);
+	if (output->view != NULL) {
+		output->view->is_sampled = false;
+	}
 	if (wlr_scene_output_commit(output->scene_output, NULL)) {
 		return;
 	}
-	bool was_direct = output->view != NULL && output->view->is_sampled &&
-		output->view->is_direct && !output->is_refused &&
-		get_class(output, &output->refused.format, &output->refused.modifier);
+	const struct wlr_session *session = output->server->session;
+	bool was_direct = has_class && output->view->is_sampled && output->view->is_direct &&
+		!output->is_locked && (session == NULL || session->active);
 	if (!was_direct) {
 		gp_debug("output %s: commit failed", output->wlr_output->name);
 		return;
 	}
-	gp_warn("output %s: refused to scan out a buffer that it had accepted; compositing",
-		output->wlr_output->name);
-	output->is_refused = true;
-	wlr_output_lock_attach_render(output->wlr_output, true);
+	refuse(output, &class, "the output accepted and then refused");
+	set_locked(output, true);
 	wlr_scene_output_commit(output->scene_output, NULL);
 }
 

@@ -7,6 +7,7 @@
 #include <wlr/backend/x11.h>
 #endif
 
+#include "compositor/bridge_socket.h"
 #include "compositor/guest_scanout.h"
 #include "compositor/output.h"
 #include "compositor/scanout_view.h"
@@ -88,7 +89,7 @@ static void show_empty_screen(struct gp_output *output) {
 	}
 	char message[GP_SPLASH_TEXT_MAX];
 	snprintf(message, sizeof(message), "Bridges connect to %s",
-		output->server->options->bridge_socket);
+		gp_bridge_socket_get_path(output->server->bridge_socket));
 	output->showing = GP_SHOWING_WAITING;
 	gp_splash_show_screen(&output->splash, "Waiting for a virtual machine", message);
 }
@@ -121,7 +122,6 @@ static void switch_view(struct gp_output *output, struct gp_scanout_view *view) 
 	if (old != NULL) {
 		gp_scanout_view_set_shown(old, false);
 	}
-	gp_output_frame_reset(output);
 	if (view != NULL) {
 		gp_scanout_view_set_shown(view, true);
 	}
@@ -153,31 +153,6 @@ void gp_output_refresh(struct gp_output *output) {
 		wlr_output_schedule_frame(output->wlr_output);
 	}
 	gp_seat_schedule_refresh(&output->server->seat);
-}
-
-/* The next one in the list, from the beginning again after the last. */
-static struct gp_scanout_view *next_view(const struct gp_output *output) {
-	struct gp_scanout_view *view, *first = NULL;
-	bool passed = output->view == NULL;
-	wl_list_for_each (view, &output->server->placement.views, link) {
-		if (view->output != output || !view->has_picture) {
-			continue;
-		}
-		if (passed) {
-			return view;
-		}
-		first = first != NULL ? first : view;
-		passed = view == output->view;
-	}
-	return first;
-}
-
-void gp_output_show_next(struct gp_output *output) {
-	struct gp_scanout_view *view = next_view(output);
-	if (view != NULL && view != output->view) {
-		view->picture_stamp = gp_placement_stamp(&output->server->placement);
-		gp_output_refresh(output);
-	}
 }
 
 void gp_output_lose_guest(struct gp_output *output, const struct gp_guest *guest) {

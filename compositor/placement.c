@@ -8,11 +8,18 @@
 #include "compositor/output.h"
 #include "compositor/output_info.h"
 #include "compositor/scanout_view.h"
+#include "compositor/settings.h"
 
-static struct gp_output *find_output(const struct gp_placement *placement, uint32_t slot) {
+static struct gp_output *find_output(const struct gp_scanout_view *view) {
+	const struct gp_placement *placement = view->placement;
+	uint32_t index = view->scanout->index;
+	const char *pin = view->scanout->guest != NULL
+		? gp_settings_get_pin(placement->settings, view->scanout->guest->name, index)
+		: NULL;
 	struct gp_output *output;
 	wl_list_for_each (output, &placement->outputs, link) {
-		if (output->slot == slot) {
+		if (pin != NULL ? gp_settings_pin_matches(pin, output->wlr_output)
+				: output->slot == index) {
 			return output;
 		}
 	}
@@ -35,7 +42,7 @@ static void send_monitor(struct gp_scanout_view *view) {
 }
 
 static void place(struct gp_scanout_view *view) {
-	gp_scanout_view_set_output(view, find_output(view->placement, view->scanout->index));
+	gp_scanout_view_set_output(view, find_output(view));
 	send_monitor(view);
 }
 
@@ -86,12 +93,7 @@ void gp_placement_add_output(struct gp_placement *placement, struct gp_output *o
 	}
 	wl_list_insert(after, &output->link);
 
-	struct gp_scanout_view *view;
-	wl_list_for_each (view, &placement->views, link) {
-		if (view->scanout->index == output->slot) {
-			place(view);
-		}
-	}
+	gp_placement_update(placement);
 }
 
 void gp_placement_remove_output(struct gp_placement *placement, struct gp_output *output) {
@@ -113,6 +115,34 @@ void gp_placement_send_monitor(struct gp_placement *placement, struct gp_output 
 			send_monitor(view);
 		}
 	}
+}
+
+void gp_placement_update(struct gp_placement *placement) {
+	struct gp_scanout_view *view;
+	wl_list_for_each (view, &placement->views, link) {
+		place(view);
+		gp_scanout_view_arrange(view);
+	}
+}
+
+bool gp_placement_next_guest(struct gp_placement *placement, struct gp_output *output) {
+	struct gp_scanout_view *view, *first = NULL, *next = NULL;
+	bool is_behind = false;
+	wl_list_for_each (view, &placement->views, link) {
+		if (view == output->view) {
+			is_behind = true;
+		} else if (view->output == output && view->has_picture) {
+			first = first != NULL ? first : view;
+			next = next == NULL && is_behind ? view : next;
+		}
+	}
+	next = next != NULL ? next : first;
+	if (next == NULL) {
+		return false;
+	}
+	next->picture_stamp = gp_placement_stamp(placement);
+	gp_output_refresh(output);
+	return true;
 }
 
 uint64_t gp_placement_stamp(struct gp_placement *placement) {

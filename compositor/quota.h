@@ -12,7 +12,7 @@ struct wl_client;
  */
 #define GP_GUESTS_MAX 64
 #define GP_GUESTS_PER_CLIENT_MAX 8
-#define GP_BLOBS_PER_GUEST_MAX 4096
+#define GP_BLOBS_PER_CLIENT_MAX 4096
 #define GP_BUFFERS_PER_BLOB_MAX 64
 #define GP_BLOB_SIZE_MAX (UINT64_C(1) << 32)
 #define GP_MAPPED_PER_CLIENT_MAX (UINT64_C(1) << 36)
@@ -23,6 +23,7 @@ struct wl_client;
 struct gp_quota {
 	size_t n_refs;
 	size_t n_guests;
+	size_t n_blobs; // whose memory is held, by the blob itself or by a buffer that outlives it
 	uint64_t n_mapped; // bytes
 };
 

@@ -10,50 +10,79 @@
 #include "compositor/guest_scanout.h"
 #include "compositor/output.h"
 #include "compositor/placement.h"
+#include "compositor/settings.h"
 #include "guest-scanout-v1-protocol.h"
 
-/* The largest box of the picture's shape that fits, in the middle. */
-static struct wlr_box fit(int32_t width, int32_t height, int outer_width, int outer_height) {
-	struct wlr_box box = {.width = outer_width, .height = outer_height};
-	if ((int64_t)width * outer_height > (int64_t)height * outer_width) {
-		box.height = (int64_t)height * outer_width / width;
-	} else {
-		box.width = (int64_t)width * outer_height / height;
-	}
-	box.width = box.width < 1 ? 1 : box.width;
-	box.height = box.height < 1 ? 1 : box.height;
-	box.x = (outer_width - box.width) / 2;
-	box.y = (outer_height - box.height) / 2;
-	return box;
-}
-
 /* Whatever a guest puts into the alpha bits of its framebuffer, a monitor would not show it. */
-static void set_opaque(struct gp_scanout_view *view) {
+static void set_opaque(struct gp_scanout_view *view, int width, int height) {
 	pixman_region32_t opaque;
-	pixman_region32_init_rect(&opaque, 0, 0, view->box.width, view->box.height);
+	pixman_region32_init_rect(&opaque, 0, 0, width, height);
 	wlr_scene_buffer_set_opaque_region(view->picture, &opaque);
 	pixman_region32_fini(&opaque);
 }
 
+/* What is outside of the output would be seen on a neighbouring one. */
+static void set_seen(struct gp_scanout_view *view, const struct wlr_box *shown) {
+	const struct wlr_box *box = &view->box;
+	int64_t width = view->scanout->width, height = view->scanout->height;
+	int64_t left = (shown->x - box->x) * width / box->width;
+	int64_t top = (shown->y - box->y) * height / box->height;
+	int64_t right = (shown->x + shown->width - box->x) * width / box->width;
+	int64_t bottom = (shown->y + shown->height - box->y) * height / box->height;
+	view->seen = (struct wlr_box){left, top, right - left, bottom - top};
+}
+
+/* The source box of the whole picture, cut to what is shown of it. */
+static void set_source(struct gp_scanout_view *view, const struct wlr_box *shown) {
+	const struct wlr_box *box = &view->box;
+	struct wlr_fbox source = view->shape_source;
+	if (shown->width != box->width || shown->height != box->height) {
+		if (wlr_fbox_empty(&source)) {
+			source.width = view->scanout->width;
+			source.height = view->scanout->height;
+		}
+		double scale_x = source.width / box->width, scale_y = source.height / box->height;
+		source.x += (shown->x - box->x) * scale_x;
+		source.y += (shown->y - box->y) * scale_y;
+		source.width = shown->width * scale_x;
+		source.height = shown->height * scale_y;
+	}
+	wlr_scene_buffer_set_source_box(view->picture, &source);
+}
+
+static enum gp_scaling get_scaling(const struct gp_scanout_view *view) {
+	return gp_settings_get_scaling(
+		view->placement->settings, view->scanout->guest->name, view->output->wlr_output);
+}
+
 void gp_scanout_view_arrange(struct gp_scanout_view *view) {
 	const struct gp_guest_scanout *scanout = view->scanout;
-	if (view->output == NULL || scanout->width <= 0 || scanout->height <= 0) {
+	struct wlr_box outer = {0}, shown;
+	if (view->output == NULL || scanout->guest == NULL || scanout->width <= 0 ||
+		scanout->height <= 0) {
 		return;
 	}
-	int width, height;
-	wlr_output_transformed_resolution(view->output->wlr_output, &width, &height);
-	if (width <= 0 || height <= 0) {
+	wlr_output_transformed_resolution(view->output->wlr_output, &outer.width, &outer.height);
+	if (wlr_box_empty(&outer)) {
 		return;
 	}
-	view->box = fit(scanout->width, scanout->height, width, height);
+	struct gp_place place = gp_scaling_place(
+		get_scaling(view), scanout->width, scanout->height, outer.width, outer.height);
+	view->box = (struct wlr_box){place.x, place.y, place.width, place.height};
+	wlr_box_intersection(&shown, &view->box, &outer);
 
-	struct wlr_fbox source;
-	gp_guest_scanout_get_source_box(scanout, &source);
-	wlr_scene_buffer_set_source_box(view->picture, &source);
-	wlr_scene_buffer_set_dest_size(view->picture, view->box.width, view->box.height);
-	wlr_scene_node_set_position(&view->picture->node, view->box.x, view->box.y);
-	set_opaque(view);
-	gp_cursor_update(&view->cursor, &view->box, NULL);
+	bool is_whole = place.width % scanout->width == 0 && place.height % scanout->height == 0;
+	wlr_scene_buffer_set_filter_mode(
+		view->picture, is_whole ? WLR_SCALE_FILTER_NEAREST : WLR_SCALE_FILTER_BILINEAR);
+	view->shape_width = scanout->width;
+	view->shape_height = scanout->height;
+	gp_guest_scanout_get_source_box(scanout, &view->shape_source);
+	set_source(view, &shown);
+	set_seen(view, &shown);
+	wlr_scene_buffer_set_dest_size(view->picture, shown.width, shown.height);
+	wlr_scene_node_set_position(&view->picture->node, shown.x, shown.y);
+	set_opaque(view, shown.width, shown.height);
+	gp_cursor_update(&view->cursor, &view->box, &view->seen, NULL);
 }
 
 static void schedule_frame(struct gp_scanout_view *view) {
@@ -64,6 +93,14 @@ static void schedule_frame(struct gp_scanout_view *view) {
 	}
 }
 
+/* Whether the guest that stays in front is on its output, and this is another one. */
+static bool is_behind_first(const struct gp_scanout_view *view) {
+	const struct gp_settings *settings = view->placement->settings;
+	const struct gp_scanout_view *front = view->output != NULL ? view->output->view : NULL;
+	return front != NULL && gp_settings_is_first(settings, front->scanout->guest->name) &&
+		!gp_settings_is_first(settings, view->scanout->guest->name);
+}
+
 /* A view that has no picture has news in each commit: why, for instance. */
 static bool update_picture_stamp(struct gp_scanout_view *view) {
 	bool has_picture = gp_guest_scanout_has_picture(view->scanout);
@@ -72,7 +109,8 @@ static bool update_picture_stamp(struct gp_scanout_view *view) {
 	}
 	view->has_picture = has_picture;
 	if (has_picture) {
-		view->picture_stamp = gp_placement_stamp(view->placement);
+		uint64_t stamp = gp_placement_stamp(view->placement);
+		view->picture_stamp = is_behind_first(view) ? 0 : stamp;
 	} else {
 		view->change_stamp = gp_placement_stamp(view->placement);
 	}
@@ -82,7 +120,7 @@ static bool update_picture_stamp(struct gp_scanout_view *view) {
 static bool same_shape(const struct gp_scanout_view *view) {
 	struct wlr_fbox source;
 	gp_guest_scanout_get_source_box(view->scanout, &source);
-	return view->picture->buffer != NULL && wlr_fbox_equal(&view->picture->src_box, &source) &&
+	return view->picture->buffer != NULL && wlr_fbox_equal(&view->shape_source, &source) &&
 		view->shape_width == view->scanout->width &&
 		view->shape_height == view->scanout->height;
 }
@@ -100,8 +138,6 @@ static void set_picture(struct gp_scanout_view *view, const pixman_region32_t *d
 		return;
 	}
 	if (!same_shape(view)) {
-		view->shape_width = view->scanout->width;
-		view->shape_height = view->scanout->height;
 		gp_scanout_view_arrange(view);
 		damage = NULL;
 	}
@@ -129,13 +165,20 @@ static void handle_scanout_guest(struct wl_listener *listener, void *data) {
 
 static void handle_scanout_cursor(struct wl_listener *listener, void *data) {
 	struct gp_scanout_view *view = wl_container_of(listener, view, scanout_cursor);
-	gp_cursor_update(&view->cursor, &view->box, data);
+	gp_cursor_update(&view->cursor, &view->box, &view->seen, data);
 	schedule_frame(view);
+}
+
+static bool is_on(const struct gp_scanout_view *view, const struct wlr_scene_output *output) {
+	return view->output != NULL && view->output->scene_output == output;
 }
 
 static void handle_output_sample(struct wl_listener *listener, void *data) {
 	struct gp_scanout_view *view = wl_container_of(listener, view, output_sample);
 	const struct wlr_scene_output_sample_event *event = data;
+	if (!is_on(view, event->output)) {
+		return; // outputs that overlap show each other's pictures
+	}
 	view->is_sampled = true;
 	view->is_direct = event->direct_scanout;
 	if (view->scanout->surface == NULL) {
@@ -153,7 +196,8 @@ static void handle_output_sample(struct wl_listener *listener, void *data) {
 static void handle_frame_done(struct wl_listener *listener, void *data) {
 	struct gp_scanout_view *view = wl_container_of(listener, view, frame_done);
 	const struct wlr_scene_frame_done_event *event = data;
-	if (view->scanout->surface != NULL) {
+	/* The scene tells of the frames of all outputs. */
+	if (view->scanout->surface != NULL && is_on(view, event->output)) {
 		wlr_surface_send_frame_done(view->scanout->surface, &event->when);
 	}
 }

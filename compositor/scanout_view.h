@@ -32,11 +32,13 @@ struct gp_scanout_view {
 	struct wlr_scene_tree *tree; // in the output's, or in the placement's hidden one
 	struct wlr_scene_buffer *picture;
 	struct gp_cursor cursor;
-	struct wlr_box box; // of the picture in the output, in pixels
-	int32_t shape_width, shape_height; // of the scanout, as arranged last
+	struct wlr_box box; // of the picture in the output, in pixels; may reach beyond it
+	struct wlr_box seen; // the part of the scanout that is inside the output, in its pixels
+	struct wlr_fbox shape_source; // of the scanout, as arranged last
+	int32_t shape_width, shape_height;
 
 	bool has_picture, is_shown;
-	uint64_t picture_stamp; // when it last got a picture after it had none
+	uint64_t picture_stamp; // when it last came to the front
 	uint64_t change_stamp; // when it last had news for the status screen
 
 	/* Of the frame that is being made. */

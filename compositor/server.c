@@ -24,6 +24,7 @@
 #include <wlr/types/wlr_xdg_output_v1.h>
 
 #include "common/control.h"
+#include "common/fd.h"
 #include "common/log.h"
 #include "compositor/bridge_socket.h"
 #include "compositor/command.h"
@@ -38,9 +39,26 @@ void gp_server_terminate(struct gp_server *server, int exit_status) {
 	wl_display_terminate(server->display);
 }
 
+static void reload(struct gp_server *server) {
+	struct gp_settings *settings = &server->settings;
+	if (!gp_settings_reload(settings)) {
+		gp_error("%s", settings->error);
+		gp_error("the old configuration stays");
+		return;
+	}
+	gp_info("%s: loaded", settings->path);
+	struct gp_output *output;
+	wl_list_for_each (output, &server->placement.outputs, link) {
+		gp_output_apply_settings(output);
+	}
+	gp_placement_update(&server->placement);
+}
+
 static int handle_signal(int number, void *data) {
 	struct gp_server *server = data;
-	if (number != SIGCHLD) {
+	if (number == SIGHUP && server->settings.path[0] != '\0') {
+		reload(server);
+	} else if (number != SIGCHLD) {
 		gp_info("ended by signal %d", number);
 		gp_server_terminate(server, GP_EXIT_OK);
 	} else if (server->command != NULL && gp_command_reap(server->command)) {
@@ -71,7 +89,11 @@ static bool init_signals(struct gp_server *server) {
 	return true;
 }
 
-/* What a bridge needs. It is not trusted with the pictures of other guests, or with the outputs. */
+/*
+ * What a bridge needs. It is not trusted with the pictures of other guests, or with the outputs.
+ * Buffers come from blobs alone: others know no quota, and a wl_shm file that shrinks while it is
+ * handed through to a parent compositor would cost us the connection there, and all guests.
+ */
 static bool is_for_bridges(const char *interface) {
 	static const char *const names[] = {
 		"guest_scanout_manager_v1",
@@ -79,15 +101,11 @@ static bool is_for_bridges(const char *interface) {
 		"wl_fixes",
 		"wl_output",
 		"wl_seat",
-		"wl_shm",
-		"wl_subcompositor",
 		"wp_linux_drm_syncobj_manager_v1",
 		"wp_presentation",
-		"wp_single_pixel_buffer_manager_v1",
 		"wp_viewporter",
 		"zwp_pointer_constraints_v1",
 		"zwp_relative_pointer_manager_v1",
-		"zwp_linux_dmabuf_v1",
 	};
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		if (strcmp(interface, names[i]) == 0) {
@@ -236,6 +254,7 @@ static bool init_scene(struct gp_server *server) {
 
 static bool init_objects(struct gp_server *server) {
 	struct gp_placement *placement = &server->placement;
+	placement->settings = &server->settings;
 	placement->default_width = server->options->width;
 	placement->default_height = server->options->height;
 	if (!init_scene(server) || !init_globals(server) ||
@@ -252,7 +271,8 @@ static bool init_objects(struct gp_server *server) {
 
 static bool init_sockets(struct gp_server *server) {
 	const struct gp_options *options = server->options;
-	server->bridge_socket = gp_bridge_socket_create(server->display, options->bridge_socket);
+	server->bridge_socket = gp_bridge_socket_create(
+		server->display, options->bridge_socket, gp_fd_take(&server->service.listen_fd));
 	if (server->bridge_socket == NULL) {
 		return false;
 	}
@@ -286,7 +306,7 @@ static void raise_file_limit(struct gp_server *server) {
 static bool start_command(struct gp_server *server) {
 	const struct gp_options *options = server->options;
 	setenv("WAYLAND_DISPLAY", server->display_name, true);
-	setenv("GUESTPANE_BRIDGE_SOCKET", options->bridge_socket, true);
+	setenv("GUESTPANE_BRIDGE_SOCKET", gp_bridge_socket_get_path(server->bridge_socket), true);
 	if (options->command == NULL) {
 		return true;
 	}
@@ -301,6 +321,11 @@ static bool start_command(struct gp_server *server) {
 
 enum gp_exit gp_server_init(struct gp_server *server, const struct gp_options *options) {
 	server->options = options;
+	gp_service_init(&server->service);
+	if (!gp_settings_init(&server->settings, options)) {
+		gp_error("%s", server->settings.error);
+		return GP_EXIT_USAGE;
+	}
 	raise_file_limit(server);
 	server->display = wl_display_create();
 	if (server->display == NULL) {
@@ -322,8 +347,12 @@ enum gp_exit gp_server_init(struct gp_server *server, const struct gp_options *o
 	}
 	gp_info("backend %s, renderer %s, bridges at %s, clients at %s",
 		gp_status_backend_name(server), gp_status_renderer_name(server),
-		options->bridge_socket, server->display_name);
-	return start_command(server) ? GP_EXIT_OK : GP_EXIT_RUNTIME;
+		gp_bridge_socket_get_path(server->bridge_socket), server->display_name);
+	if (!start_command(server) || !gp_service_start_watchdog(&server->service, server->loop)) {
+		return GP_EXIT_RUNTIME;
+	}
+	gp_service_notify(&server->service, "READY=1");
+	return GP_EXIT_OK;
 }
 
 int gp_server_run(struct gp_server *server) {
@@ -351,15 +380,13 @@ static void finish_scene(struct gp_server *server) {
 	}
 }
 
-void gp_server_finish(struct gp_server *server) {
-	if (server->display == NULL) {
-		return;
-	}
+/* With all that lives on its event loop. */
+static void finish_display(struct gp_server *server) {
 	gp_command_destroy(server->command);
 	gp_control_destroy(server->control);
-	gp_bridge_socket_destroy(server->bridge_socket);
 	wl_display_destroy_clients(server->display);
 	finish_scene(server);
+	gp_bridge_socket_destroy(server->bridge_socket);
 
 	struct wlr_backend *backend = server->backend;
 	if (backend != NULL) {
@@ -373,5 +400,16 @@ void gp_server_finish(struct gp_server *server) {
 			wl_event_source_remove(server->signals[i]);
 		}
 	}
+	gp_service_finish(&server->service);
 	wl_display_destroy(server->display);
+}
+
+void gp_server_finish(struct gp_server *server) {
+	gp_service_notify(&server->service, "STOPPING=1");
+	if (server->display != NULL) {
+		finish_display(server);
+	} else {
+		gp_service_finish(&server->service);
+	}
+	gp_settings_finish(&server->settings);
 }

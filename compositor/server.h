@@ -11,6 +11,8 @@
 #include "compositor/output_config.h"
 #include "compositor/placement.h"
 #include "compositor/seat.h"
+#include "compositor/service.h"
+#include "compositor/settings.h"
 
 #define GP_STARTING_OUTPUTS_MAX 32
 
@@ -21,6 +23,8 @@ struct wlr_output;
  */
 struct gp_server {
 	const struct gp_options *options;
+	struct gp_settings settings;
+	struct gp_service service;
 
 	struct wl_display *display;
 	struct wl_event_loop *loop;

@@ -212,6 +212,9 @@ static struct json_object *describe_server(const struct gp_server *server) {
 	add_string(object, "wayland_display", server->display_name);
 
 	json_object_object_add(object, "seat", describe_seat(server));
+	const struct gp_settings *settings = &server->settings;
+	add_string(object, "config", settings->path[0] != '\0' ? settings->path : NULL);
+	add_string(object, "config_error", settings->error[0] != '\0' ? settings->error : NULL);
 
 	struct json_object *outputs = json_object_new_array();
 	struct gp_output *output;
@@ -229,6 +232,22 @@ static struct json_object *describe_server(const struct gp_server *server) {
 	return object;
 }
 
+static struct json_object *show_next(struct gp_server *server, const char *name) {
+	struct gp_output *output;
+	wl_list_for_each (output, &server->placement.outputs, link) {
+		if (strcmp(output->wlr_output->name, name) == 0) {
+			gp_placement_next_guest(&server->placement, output);
+			return describe_output(output);
+		}
+	}
+	struct json_object *object = json_object_new_object();
+	add_string(object, "error", "there is no such output");
+	return object;
+}
+
 struct json_object *gp_status_handle_request(void *data, const char *request) {
+	if (strncmp(request, "next ", 5) == 0) {
+		return show_next(data, request + 5);
+	}
 	return strcmp(request, "status") == 0 ? describe_server(data) : NULL;
 }

@@ -38,7 +38,7 @@ struct section {
 struct view {
 	const char *program; // of the document
 	const char *lines[4];
-	const struct section *sections[3];
+	const struct section *sections[4];
 };
 
 static const struct section compositor_outputs = {
@@ -120,6 +120,18 @@ static const struct section bridge_inputs = {
 		},
 };
 
+static const struct section bridge_devices = {
+	.member = "devices",
+	.columns =
+		(const struct column[]){
+			{"DEVICE", "{pci}"},
+			{"ID", "{ids}"},
+			{"EXPORTS", "{exports}"},
+			{"REASON", "{reason}"},
+			{0},
+		},
+};
+
 static const struct view views[] = {
 	{
 		.program = "guestpane",
@@ -148,7 +160,7 @@ static const struct view views[] = {
 				"{counters.guest_errors} guest"
 				" errors",
 			},
-		.sections = {&bridge_scanouts, &bridge_inputs},
+		.sections = {&bridge_scanouts, &bridge_inputs, &bridge_devices},
 	},
 	{.lines = {"{program} {version}"}}, // whatever else answers
 };
@@ -366,8 +378,7 @@ static char *read_answer(int fd) {
 }
 
 /* Returns the document, owned by the caller, or NULL after a line on stderr. */
-static struct json_object *ask(const char *path) {
-	static const char request[] = "status\n";
+static struct json_object *ask(const char *path, const char *request) {
 	struct json_object *document = NULL;
 	int fd = gp_socket_connect(path);
 	char *answer = NULL;
@@ -392,7 +403,7 @@ static struct json_object *ask(const char *path) {
 }
 
 static void ask_into(struct json_object *documents, const char *path) {
-	struct json_object *document = ask(path);
+	struct json_object *document = ask(path, "status\n");
 	if (document != NULL) {
 		json_object_array_add(documents, document);
 	}
@@ -449,11 +460,35 @@ static int status(const char *socket_path, bool json) {
 	return n > 0 ? EXIT_OK : EXIT_RUNTIME;
 }
 
+/* Shows the next guest on an output. */
+static int next(const char *socket_path, const char *output) {
+	char path[PATH_MAX], request[128];
+	if (socket_path == NULL && !gp_runtime_path(path, sizeof(path), "compositor.ctl")) {
+		fprintf(stderr, "guestpanectl: no runtime directory: %s\n", strerror(errno));
+		return EXIT_RUNTIME;
+	}
+	int length = snprintf(request, sizeof(request), "next %s\n", output);
+	if (length >= (int)sizeof(request) || strchr(output, '\n') != NULL) {
+		fprintf(stderr, "guestpanectl: that is not an output's name\n");
+		return EXIT_USAGE;
+	}
+	struct json_object *answer = ask(socket_path != NULL ? socket_path : path, request);
+	struct json_object *error = json_object_object_get(answer, "error");
+	if (error != NULL) {
+		fprintf(stderr, "guestpanectl: %s: %s\n", output, json_object_get_string(error));
+	}
+	bool ok = answer != NULL && error == NULL;
+	json_object_put(answer);
+	return ok ? EXIT_OK : EXIT_RUNTIME;
+}
+
 static void print_usage(FILE *out) {
 	fprintf(out,
 		"usage: guestpanectl [--socket PATH] status [--json]\n"
+		"       guestpanectl [--socket PATH] next OUTPUT\n"
 		"\n"
-		"Shows what guestpane and its bridges are doing.\n"
+		"Shows what guestpane and its bridges are doing, or shows the next guest on an\n"
+		"output of guestpane.\n"
 		"\n"
 		"  --socket PATH  ask this control socket; without it every one in\n"
 		"                 $XDG_RUNTIME_DIR/guestpane/ is asked\n"
@@ -492,6 +527,9 @@ int main(int argc, char **argv) {
 			print_usage(stderr);
 			return EXIT_USAGE;
 		}
+	}
+	if (argc - optind == 2 && strcmp(argv[optind], "next") == 0) {
+		return next(socket_path, argv[optind + 1]);
 	}
 	if (argc - optind != 1 || strcmp(argv[optind], "status") != 0) {
 		print_usage(stderr);

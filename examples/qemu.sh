@@ -12,6 +12,7 @@ MEMORY=${MEMORY:-2G}
 CPUS=${CPUS:-2}
 ACCEL=${ACCEL:-}                              # kvm or tcg; empty: kvm if it works
 FORMAT=${FORMAT:-}                            # of the disk: raw, qcow2…; empty: guessed
+DEVICE=${DEVICE:-}                            # PCI address of a GPU at vfio-pci, for the guest
 MODE=${MODE:-}                                # WxH[@HZ]; empty: that of the output
 BRIDGE=${BRIDGE:-guestpane-bridge}
 QEMU=${QEMU:-qemu-system-x86_64}
@@ -92,8 +93,6 @@ set -- -name "$NAME" \
 	-cpu max -smp "$CPUS" -m "$MEMORY" \
 	-object "memory-backend-memfd,id=mem,size=$MEMORY,share=on" \
 	-nodefaults -display none -serial mon:stdio \
-	-chardev "socket,id=gpu,path=$socket" \
-	-device vhost-user-test-device-pci,chardev=gpu,virtio-id=16,num_vqs=2,vq_size=256,config_size=24 \
 	-chardev "socket,id=keyboard,path=$dir/keyboard.sock" \
 	-device vhost-user-input-pci,chardev=keyboard \
 	-chardev "socket,id=tablet,path=$dir/tablet.sock" \
@@ -103,6 +102,26 @@ set -- -name "$NAME" \
 	-drive "file=$disk,if=virtio${FORMAT:+,format=$FORMAT}" \
 	-nic user,model=virtio-net-pci \
 	"$@"
+
+# A GPU of the guest's own (a virtual function), whose pictures the bridge shows from its memory. It
+# finds the device in QEMU, which takes the same user, and kernel.yama.ptrace_scope 0 or
+# CAP_SYS_PTRACE; guestpane-bridge --doctor --vmm-pid PID says what is missing.
+#
+# -device pcie-root-port, x3130-upstream, xio3130-downstream
+#     Linux in the guest lets one device use the other's memory if both are below one switch.
+# -device vfio-pci,host=…
+#     The legacy VFIO group. With iommufd see docs/hardware.md.
+bus=pcie.0
+if [ -n "$DEVICE" ]; then
+	bus=d1
+	set -- -device pcie-root-port,id=rp,slot=1 -device x3130-upstream,id=up,bus=rp \
+		-device xio3130-downstream,id=d1,bus=up,chassis=1 \
+		-device xio3130-downstream,id=d2,bus=up,chassis=2 \
+		-device "vfio-pci,host=$DEVICE,bus=d2" "$@"
+fi
+gpu=vhost-user-test-device-pci,chardev=gpu,virtio-id=16,num_vqs=2,vq_size=256,config_size=24
+set -- "$@" -chardev "socket,id=gpu,path=$socket" -device "$gpu,bus=$bus"
+
 if [ -n "$ACCEL" ]; then
 	set -- -accel "$ACCEL" "$@"
 else

@@ -9,6 +9,7 @@
 
 #include "common/control.h"
 #include "common/fd.h"
+#include "vmm-bridge/vfio/vfio.h"
 
 #define QUEUES 2
 
@@ -33,6 +34,7 @@ static bool handle_scanout_flush(void *data, uint32_t scanout, const struct gp_r
 static bool handle_resource_revoke(
 	void *data, struct gp_resource *resource, uint64_t token, bool wait) {
 	struct gp_bridge *bridge = data;
+	gp_device_memory_detached(&bridge->devices, &resource->backing);
 	return gp_presenter_revoke(&bridge->presenter, resource, token, wait);
 }
 
@@ -93,8 +95,14 @@ static int handle_timer(int fd, uint32_t mask, void *data) {
 
 static void handle_queue_kick(void *data, unsigned queue) {
 	struct gp_bridge *bridge = data;
-	while (gp_vhost_device_pop(bridge->vhost, queue, &bridge->chain) > 0) {
-		gp_gpu_handle(bridge->gpu, queue, &bridge->chain, gp_now_ns());
+	/*
+	 * Linux queues the creation of an imported blob without a kick. For a cursor, the next thing
+	 * that comes is a kick of the cursor queue.
+	 */
+	for (unsigned i = 0; i <= queue; i++) {
+		while (gp_vhost_device_pop(bridge->vhost, i, &bridge->chain) > 0) {
+			gp_gpu_handle(bridge->gpu, i, &bridge->chain, gp_now_ns());
+		}
 	}
 }
 
@@ -131,6 +139,9 @@ static void handle_state(void *data, enum gp_vhost_state state) {
 	};
 	struct gp_bridge *bridge = data;
 	bridge->ran = bridge->ran || state == GP_VHOST_RUNNING;
+	if (state == GP_VHOST_CONNECTED || state == GP_VHOST_WAITING) {
+		gp_device_memory_connect(&bridge->devices, gp_vhost_device_socket(bridge->vhost));
+	}
 	gp_client_set_state(bridge->client, guest_states[state]);
 }
 
@@ -140,6 +151,10 @@ static void handle_memory_removed(void *data, struct gp_memory_object *object) {
 	gp_gpu_memory_removed(bridge->gpu, object);
 	gp_presenter_wait_revoked(&bridge->presenter);
 }
+
+static const struct gp_vfio_events vfio_events = {
+	.object_removed = handle_memory_removed,
+};
 
 static void handle_get_config(void *data, uint32_t offset, uint32_t size, uint8_t *out) {
 	struct gp_bridge *bridge = data;
@@ -235,6 +250,7 @@ static const struct gp_client_ops client_ops = {
 static void settle(struct gp_bridge *bridge) {
 	uint64_t now_ns = gp_now_ns(), token;
 	uint32_t scanout, resource_id;
+	gp_device_memory_settle(&bridge->devices);
 	gp_presenter_settle(&bridge->presenter);
 	gp_client_settle_seat(bridge->client);
 	for (uint32_t i = 0; i < bridge->options->n_scanouts; i++) {
@@ -328,6 +344,15 @@ static bool create_device(struct gp_bridge *bridge, struct gp_options *options) 
 	return bridge->gpu != NULL;
 }
 
+static bool create_devices(struct gp_bridge *bridge, struct gp_options *options) {
+	if (!gp_device_memory_init(&bridge->devices, bridge->loop, options, &vfio_events, bridge)) {
+		return false;
+	}
+	gp_device_memory_serve(&bridge->devices, gp_vhost_device_memory(bridge->vhost));
+	gp_device_memory_connect(&bridge->devices, gp_vhost_device_socket(bridge->vhost));
+	return true;
+}
+
 /* A picture is worth more than its state: a default path that cannot be used is only told. */
 static bool create_control(struct gp_bridge *bridge) {
 	const struct gp_options *options = bridge->options;
@@ -353,7 +378,8 @@ struct gp_bridge *gp_bridge_create(struct wl_event_loop *loop, struct gp_options
 		snprintf(bridge->scanouts[i].way, sizeof(bridge->scanouts[i].way), "none");
 	}
 	if (create_timer(bridge) && create_inputs(bridge) && create_client(bridge) &&
-		create_device(bridge, options) && create_control(bridge)) {
+		create_device(bridge, options) && create_devices(bridge, options) &&
+		create_control(bridge)) {
 		return bridge;
 	}
 	gp_fd_close(&options->fd);
@@ -368,6 +394,7 @@ void gp_bridge_destroy(struct gp_bridge *bridge) {
 	gp_control_destroy(bridge->control);
 	if (bridge->gpu != NULL) {
 		gp_vhost_device_disconnect(bridge->vhost);
+		gp_device_memory_finish(&bridge->devices);
 		gp_gpu_destroy(bridge->gpu);
 		bridge->gpu = NULL;
 	}

@@ -2,6 +2,7 @@
 #define GP_BRIDGE_INTERNAL_H
 
 #include "vmm-bridge/bridge.h"
+#include "vmm-bridge/device_memory.h"
 #include "vmm-bridge/gpu/device.h"
 #include "vmm-bridge/inputs.h"
 #include "vmm-bridge/presenter.h"
@@ -24,6 +25,7 @@ struct gp_bridge {
 	struct wl_event_loop *loop;
 	struct gp_control *control; // may be NULL
 	struct gp_exporter exporter;
+	struct gp_device_memory devices;
 	struct gp_client *client;
 	struct gp_presenter presenter;
 	struct gp_vhost_device *vhost;

@@ -1,9 +1,11 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <wayland-server-core.h>
 
 #include "vmm-bridge/bridge.h"
+#include "vmm-bridge/doctor.h"
 #include "vmm-bridge/virtio/guest_memory.h"
 
 #define EXIT_USAGE 2
@@ -36,6 +38,19 @@ static int run(struct wl_event_loop *loop, struct gp_options *options) {
 	return ok ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
+/* A guest may have thousands of 2D resources, each a descriptor; memory comes as one, too. */
+static void raise_file_limit(void) {
+	struct rlimit limit;
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0) {
+		gp_warn("getrlimit: %m");
+		return;
+	}
+	limit.rlim_cur = limit.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &limit) != 0) {
+		gp_warn("cannot raise the limit of open files: %m");
+	}
+}
+
 int main(int argc, char *argv[]) {
 	struct gp_options options;
 	switch (gp_options_parse(&options, argc, argv)) {
@@ -43,6 +58,8 @@ int main(int argc, char *argv[]) {
 		return EXIT_SUCCESS;
 	case GP_OPTIONS_USAGE:
 		return EXIT_USAGE;
+	case GP_OPTIONS_DOCTOR:
+		return gp_doctor_run(stdout, "", options.vmm_pid);
 	case GP_OPTIONS_RUN:
 		break;
 	}
@@ -52,6 +69,7 @@ int main(int argc, char *argv[]) {
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
 		gp_warn("cannot give up new privileges: %m");
 	}
+	raise_file_limit();
 	if (!gp_guest_memory_guard()) {
 		return EXIT_FAILURE;
 	}

@@ -9,6 +9,7 @@
 #include "common/fd.h"
 #include "vmm-bridge/gpu/device.h"
 #include "vmm-bridge/gpu/resource.h"
+#include "vmm-bridge/vfio/bar.h"
 
 #define REFRESH_MIN_MHZ 1000
 #define REFRESH_MAX_MHZ 1000000
@@ -33,9 +34,17 @@ static const char usage[] =
 	"  --input KIND=PATH      an input device of the machine, for which the VMM connects to\n"
 	"                         PATH: keyboard, tablet or mouse; tablet:N for one on\n"
 	"                         monitor N alone. Can be given several times\n"
+	"  --vfio auto|none|ADDRESS\n"
+	"                         where pictures in the memory of an assigned device are looked\n"
+	"                         for: in all devices of the VMM, in none, or in one, by its PCI\n"
+	"                         address (default: auto)\n"
+	"  --vmm-pid PID          the VMM, if it is not what connects to the socket\n"
+	"  --vfio-fd N            a VFIO device is open as descriptor N; may be repeated\n"
 	"  --control-socket PATH  where guestpanectl asks for the state (default:\n"
 	"                         $XDG_RUNTIME_DIR/guestpane/bridge-NAME.ctl)\n"
 	"  --log-level LEVEL      error, warn, info (default) or debug\n"
+	"  --doctor               check whether this host can do without copies, and with\n"
+	"                         --vmm-pid whether that running VM can; print cures and exit\n"
 	"  --print-capabilities   for management software: print JSON and exit\n"
 	"  --version, --help      print and exit\n";
 
@@ -186,6 +195,10 @@ enum option_id {
 	OPTION_SCANOUTS,
 	OPTION_EXPORT,
 	OPTION_INPUT,
+	OPTION_VFIO,
+	OPTION_VFIO_FD,
+	OPTION_VMM_PID,
+	OPTION_DOCTOR,
 	OPTION_CONTROL_SOCKET,
 	OPTION_PRINT_CAPABILITIES,
 	OPTION_LOG_LEVEL,
@@ -203,6 +216,10 @@ static const struct option long_options[] = {
 	{"scanouts", required_argument, NULL, OPTION_SCANOUTS},
 	{"export", required_argument, NULL, OPTION_EXPORT},
 	{"input", required_argument, NULL, OPTION_INPUT},
+	{"vfio", required_argument, NULL, OPTION_VFIO},
+	{"vfio-fd", required_argument, NULL, OPTION_VFIO_FD},
+	{"vmm-pid", required_argument, NULL, OPTION_VMM_PID},
+	{"doctor", no_argument, NULL, OPTION_DOCTOR},
 	{"control-socket", required_argument, NULL, OPTION_CONTROL_SOCKET},
 	{"print-capabilities", no_argument, NULL, OPTION_PRINT_CAPABILITIES},
 	{"log-level", required_argument, NULL, OPTION_LOG_LEVEL},
@@ -250,6 +267,24 @@ static bool store(struct gp_options *options, int option, const char *value) {
 			fail("input", value,
 				"keyboard=PATH, tablet=PATH, tablet:N=PATH or mouse=PATH, each "
 				"once");
+	case OPTION_VFIO:
+		options->vfio = strcmp(value, "none") == 0 ? GP_VFIO_NONE : GP_VFIO_AUTO;
+		return options->vfio == GP_VFIO_NONE || strcmp(value, "auto") == 0 ||
+			gp_pci_address_parse(value, options->vfio_address) ||
+			fail("vfio", value, "auto, none or a PCI address like 0000:03:00.1");
+	case OPTION_VFIO_FD:
+		if (options->n_vfio_fds == GP_VFIO_FDS_MAX ||
+			!parse_number(value, 0, INT_MAX, &number)) {
+			return fail("vfio-fd", value, "at most 16 numbers of file descriptors");
+		}
+		options->vfio_fds[options->n_vfio_fds++] = (int)number;
+		return true;
+	case OPTION_VMM_PID:
+		if (!parse_number(value, 1, INT_MAX, &number)) {
+			return fail("vmm-pid", value, "the number of a process");
+		}
+		options->vmm_pid = (int32_t)number;
+		return true;
 	case OPTION_CONTROL_SOCKET:
 		options->control_path = value;
 		options->control_set = true;
@@ -316,6 +351,7 @@ enum gp_options_result gp_options_parse(struct gp_options *options, int argc, ch
 		.log_level = GP_LOG_INFO,
 	};
 	int option;
+	bool doctor = false;
 	while ((option = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
 		switch (option) {
 		case OPTION_HELP:
@@ -324,6 +360,9 @@ enum gp_options_result gp_options_parse(struct gp_options *options, int argc, ch
 			return print("guestpane-bridge " GP_VERSION "\n");
 		case OPTION_PRINT_CAPABILITIES:
 			return print("{\"type\": \"gpu\", \"features\": []}\n");
+		case OPTION_DOCTOR:
+			doctor = true;
+			break;
 		case '?':
 			return GP_OPTIONS_USAGE; // getopt has said what is wrong
 		default:
@@ -335,6 +374,9 @@ enum gp_options_result gp_options_parse(struct gp_options *options, int argc, ch
 	if (optind < argc) {
 		fprintf(stderr, "guestpane-bridge: unexpected argument \"%s\"\n", argv[optind]);
 		return GP_OPTIONS_USAGE;
+	}
+	if (doctor) {
+		return GP_OPTIONS_DOCTOR;
 	}
 	if ((options->socket_path != NULL) == (options->fd >= 0)) {
 		fprintf(stderr,

@@ -3,11 +3,20 @@
 
 #include <limits.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "common/edid.h"
 #include "common/log.h"
 #include "vmm-bridge/inputs.h"
+
+#define GP_VFIO_FDS_MAX 16
+
+/* Where memory that is not the VM's RAM is looked for. */
+enum gp_vfio_choice {
+	GP_VFIO_AUTO, // in the passed descriptors, else in the VMM's
+	GP_VFIO_NONE, // nowhere
+};
 
 /* The command line of guestpane-bridge. Strings point into argv, the environment or path buffers. */
 struct gp_options {
@@ -22,6 +31,11 @@ struct gp_options {
 	bool force_copy;
 	struct gp_input_spec inputs[GP_INPUTS_MAX]; // first n_inputs
 	size_t n_inputs;
+	enum gp_vfio_choice vfio;
+	char vfio_address[16]; // only this PCI device; empty: any
+	int vfio_fds[GP_VFIO_FDS_MAX]; // device descriptors that were passed
+	size_t n_vfio_fds;
+	int32_t vmm_pid; // 0: the process at the other end of the socket
 	const char *control_path; // NULL: none
 	bool control_set; // on the command line
 	enum gp_log_level log_level;
@@ -31,6 +45,7 @@ struct gp_options {
 
 enum gp_options_result {
 	GP_OPTIONS_RUN,
+	GP_OPTIONS_DOCTOR, // --doctor: check this host, and the VMM of vmm_pid if it is not 0
 	GP_OPTIONS_DONE, // --help and the like: exit 0
 	GP_OPTIONS_USAGE, // exit 2; the message is out
 };

@@ -30,7 +30,8 @@ struct gp_picture {
 	struct gp_export export; // fd is -1 once the picture ends
 	struct gp_blob *blob;
 	bool ending; // revoke was sent; freed when the answer comes
-	bool given_up; // refused, and there is no other kind of memory to try
+	/* Was refused, and there is no other kind of memory to try; NULL: none. */
+	const struct gp_format *given_up;
 
 	/* A refused import that has not been dealt with. */
 	const struct gp_format *refused; // NULL: none

@@ -110,7 +110,10 @@ static struct gp_buffer *show(struct gp_presenter *presenter, uint32_t index,
 		scanout->missed = true;
 		return NULL;
 	}
-	scanout->missed = false;
+	if (scanout->missed) {
+		damage = NULL; // what is on screen is older than the frame before
+		scanout->missed = false;
+	}
 	/* The guest's damage is what differs from the frame before, not from an older copy. */
 	struct gp_rect changed = scanout->fb.rect;
 	if (damage != NULL && scanout->copied == picture) {
@@ -146,11 +149,8 @@ static bool same_framebuffer(const struct gp_framebuffer *a, const struct gp_fra
 void gp_presenter_set(struct gp_presenter *presenter, uint32_t scanout,
 	struct gp_resource *resource, const struct gp_framebuffer *fb) {
 	struct gp_presenter_scanout *set = &presenter->scanouts[scanout];
-	bool same_fb = same_framebuffer(&set->fb, fb);
-	if (!same_fb) {
+	if (!same_framebuffer(&set->fb, fb) || set->resource != resource) {
 		set->copied = NULL;
-	}
-	if (!same_fb || set->resource != resource) {
 		set->flushed = false;
 	}
 	set->resource = resource;
@@ -348,7 +348,7 @@ static void handle_refusal(struct gp_presenter *presenter, struct gp_picture *pi
 		gp_presenter_remember_refusal(presenter, kind, format, text);
 	}
 	if (kind == GP_EXPORT_COPY) {
-		picture->given_up = true;
+		picture->given_up = format;
 		for (size_t i = 0; i < picture->n_buffers; i++) {
 			gp_presenter_forget_buffer(presenter, picture->buffers[i].buffer);
 		}

@@ -122,7 +122,9 @@ struct gp_picture *gp_presenter_make_picture(struct gp_presenter *presenter,
 		return NULL;
 	}
 	/* Where a kind failed here, the next may be one that was refused. */
-	picture->given_up = find_refusal(presenter, gp_picture_kind(picture), format) != NULL;
+	if (find_refusal(presenter, gp_picture_kind(picture), format) != NULL) {
+		picture->given_up = format;
+	}
 	wl_list_insert(&presenter->pictures, &picture->link);
 	resource->outside = picture;
 	log_picture(presenter, picture);
@@ -133,7 +135,7 @@ struct gp_picture *gp_presenter_ensure_picture(struct gp_presenter *presenter,
 	struct gp_resource *resource, const struct gp_format *format) {
 	struct gp_picture *picture = resource->outside;
 	if (picture != NULL && !picture->ending) {
-		if (picture->given_up) {
+		if (picture->given_up == format) {
 			return NULL;
 		}
 		if (find_refusal(presenter, gp_picture_kind(picture), format) == NULL) {

@@ -5,6 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "vmm-bridge/vfio/device.h"
+#include "vmm-bridge/vfio/vfio.h"
+
 /* json-c returns NULL without memory and takes NULL as null: nothing here needs a check. */
 
 static void add(struct json_object *object, const char *key, struct json_object *value) {
@@ -99,6 +102,25 @@ static struct json_object *counters_status(
 	return object;
 }
 
+/* The VM's assigned devices that are known: none before the guest has shown memory of one. */
+static struct json_object *devices_status(struct gp_bridge *bridge) {
+	struct json_object *devices = json_object_new_array();
+	const struct gp_vfio *vfio = bridge->devices.vfio;
+	for (size_t i = 0; vfio != NULL && i < gp_vfio_count(vfio); i++) {
+		const struct gp_vfio_device *device = gp_vfio_at(vfio, i);
+		char ids[16];
+		snprintf(ids, sizeof(ids), "%04x:%04x", device->vendor, device->product);
+		struct json_object *object = json_object_new_object();
+		add_string(object, "pci", device->pci);
+		add_string(object, "ids", ids);
+		add(object, "exports", json_object_new_boolean(device->export_error == 0));
+		add_string(object, "reason",
+			device->export_error == 0 ? "" : strerror(device->export_error));
+		json_object_array_add(devices, object);
+	}
+	return devices;
+}
+
 struct json_object *gp_bridge_status(void *data, const char *request) {
 	struct gp_bridge *bridge = data;
 	if (strcmp(request, "status") != 0) {
@@ -120,6 +142,7 @@ struct json_object *gp_bridge_status(void *data, const char *request) {
 	add(object, "scanouts", scanouts);
 	add(object, "focused", json_object_new_boolean(gp_client_focused(bridge->client)));
 	add(object, "inputs", gp_inputs_status(bridge->inputs));
+	add(object, "devices", devices_status(bridge));
 	add_number(object, "resources", info.n_resources);
 	add(object, "counters", counters_status(bridge, &info));
 	return object;

@@ -3,12 +3,14 @@
  */
 
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -143,6 +145,49 @@ static void test_compositor_killed(struct host *host) {
 		vm_assert_color(&vm, OUTPUT, flips % 2 ? BLUE : RED);
 	}
 	assert_true(vm_counter(&vm, "display_connections") >= 4);
+	vm_finish(&vm);
+}
+
+/* Is the compositor not waited for, and nothing kept for it without bound? */
+static void test_compositor_stopped(struct host *host) {
+	struct vm vm;
+	struct gg_blob red, other;
+	vm_start(&vm, host, 0, NULL);
+	vm_show_new(&vm, &red, 1, RED);
+	vm_blob(&vm, &other, 2, BLUE);
+	kill(host->compositor.pid, SIGSTOP);
+	/* Each round has memory revoked: not one of them may put the limit of the others off. */
+	for (unsigned round = 0; round < 8; round++) {
+		assert_int_equal(gg_create_blob_pages(&vm.fe, 3, 4096 * 4,
+					 (uint64_t[]){other.gpa, other.gpa + 4096, other.gpa + 8192,
+						 other.gpa + 12288},
+					 4),
+			OK);
+		assert_int_equal(gg_set_scanout_blob(&vm.fe, 0, 3, 64, 64), OK);
+		vm_flush(&vm, 3, 0, 0, 64, 64);
+		assert_int_equal(gg_unref(&vm.fe, 3), OK);
+		host_sleep_ms(250);
+	}
+	assert_true(host_wait_string(vm.bridge, "display", "waiting", 100));
+	kill(host->compositor.pid, SIGCONT);
+	assert_true(host_wait_string(vm.bridge, "display", "connected", WAIT_MS));
+	vm_show(&vm, 0, 1);
+	vm_assert_color(&vm, OUTPUT, RED);
+
+	/* A cursor that goes on moving must not fill the bridge's memory. */
+	kill(host->compositor.pid, SIGSTOP);
+	struct virtio_gpu_update_cursor move = {.hdr.type = VIRTIO_GPU_CMD_MOVE_CURSOR};
+	for (unsigned i = 0; i < 2000; i++) {
+		for (unsigned j = 0; j < 100; j++) {
+			assert_true(fe_submit(&vm.fe, 1, &move, sizeof(move), 0) >= 0);
+		}
+		for (unsigned j = 0; j < 100; j++) {
+			assert_true(fe_wait_used(&vm.fe, 1, NULL, 0, NULL, WAIT_MS) >= 0);
+		}
+	}
+	assert_true(host_wait_string(vm.bridge, "display", "waiting", 100));
+	kill(host->compositor.pid, SIGCONT);
+	vm_assert_color(&vm, OUTPUT, RED);
 	vm_finish(&vm);
 }
 
@@ -345,6 +390,28 @@ static void test_fds(struct host *host) {
 	vm_finish(&vm);
 }
 
+/* A descriptor for each 2D resource: the guest must not use up those that memory comes with. */
+static void test_many_resources(struct host *host) {
+	struct vm vm;
+	struct gg_blob shown;
+	struct rlimit limit, low;
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	low = limit;
+	low.rlim_cur = 1024; // where a login starts
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+	vm_start(&vm, host, 0, NULL);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	for (uint32_t id = 2; id < 1200; id++) {
+		assert_int_equal(
+			gg_create_2d(&vm.fe, id, VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM, 1, 1), OK);
+	}
+	int memory = gp_memfd_create_sealed("test", 4096);
+	assert_true(fe_add_region(&vm.fe, memory, 1ull << 32, 4096, 0x6e0000000000, 0));
+	gp_fd_close(&memory);
+	vm_show_new(&vm, &shown, 1, RED);
+	vm_finish(&vm);
+}
+
 /* D5: nothing is done for a guest that does nothing. */
 static void test_idle(struct host *host) {
 	struct vm vm;
@@ -419,12 +486,14 @@ static const struct host_case cases[] = {
 	{"VMM gone", test_vmm_gone, 1},
 	{"bridge killed", test_bridge_killed, 1},
 	{"compositor killed", test_compositor_killed, 1},
+	{"compositor stopped", test_compositor_stopped, 1},
 	{"compositor comes late", test_compositor_late, 0},
 	{"region removed", test_region_removed, 1},
 	{"two regions", test_two_regions, 1},
 	{"monitor", test_monitor, 0},
 	{"option --mode", test_mode_option, 1},
 	{"heads", test_heads, 2},
+	{"many resources", test_many_resources, 1},
 	{"descriptors", test_fds, 1},
 	{"idle", test_idle, 1},
 	{"guestpanectl", test_ctl, 1},

@@ -13,7 +13,7 @@ import statistics
 import sys
 import time
 
-from machine import HERE, INPUTS, PATIENCE, Failure, Hands, Machine
+from machine import HERE, PATIENCE, Failure, Hands, Machine
 
 WIDTH, HEIGHT = 1280, 800
 DEMO = HERE.parents[1] / "tools/guest/demo"
@@ -184,7 +184,7 @@ def guest_gone(machine):
 
 def second_guest(machine):
     """Another VMM connects to the same bridge and is shown."""
-    machine.boot()
+    machine.boot(*machine.qemu_input_options())
     machine.await_agent()
     paint_console(machine)
     machine.await_picture("second-guest", is_red_bar)
@@ -329,13 +329,12 @@ def main():
     cases = [case for case in CASES if not names or case.__name__ in ("boot_console", *names)]
     with Machine(build, logs) as machine:
         machine.start_compositor(f"{WIDTH}x{HEIGHT}", options=["--allow-virtual-input"])
-        machine.start_bridge("guest", *(word for kind in INPUTS for word in (
-            "--input", f"{kind}={machine.input_socket(kind)}")))
+        machine.start_bridge("guest", *machine.bridge_input_options())
         machine.hands = Hands(pathlib.Path(build) / "tests/harness/fake-seat", machine.display())
         time.sleep(1)
         machine.fds_before = {program: program.fds()
                               for program in (machine.compositor, machine.bridge)}
-        machine.boot()
+        machine.boot(*machine.qemu_input_options())
         good = run_cases(machine, cases)
         machine.hands.end()
         return 0 if good else 1

@@ -88,18 +88,24 @@ class Machine(Stack):
     def input_socket(self, kind):
         return self.directory / f"{kind}.sock"
 
-    def boot(self, *qemu):
-        """Starts a guest; it goes on booting."""
-        for kind in INPUTS:
-            qemu += ("-chardev", f"socket,id={kind},path={self.input_socket(kind)}",
-                     "-device", f"vhost-user-input-pci,chardev={kind}")
+    def bridge_input_options(self):
+        return [word for kind in INPUTS
+                for word in ("--input", f"{kind}={self.input_socket(kind)}")]
+
+    def qemu_input_options(self):
+        return [word for kind in INPUTS for word in (
+            "-chardev", f"socket,id={kind},path={self.input_socket(kind)}",
+            "-device", f"vhost-user-input-pci,chardev={kind}")]
+
+    def boot(self, *qemu, **options):
+        """Starts a guest; it goes on booting. Options are those of Stack.start_guest."""
         for name in ("agent.sock", "qmp.sock"):
             (self.directory / name).unlink(missing_ok=True)
         self.start_guest(
             HERE / "agent",
             "-chardev", f"socket,id=agent,path={self.directory}/agent.sock,server=on,wait=off",
             "-serial", "chardev:agent",
-            "-qmp", f"unix:{self.directory}/qmp.sock,server=on,wait=off", *qemu)
+            "-qmp", f"unix:{self.directory}/qmp.sock,server=on,wait=off", *qemu, **options)
         self.wait("QEMU's sockets", lambda: (self.directory / "qmp.sock").exists(), 60)
         self.agent = Lines(self.directory / "agent.sock")
         self.monitor = Lines(self.directory / "qmp.sock")

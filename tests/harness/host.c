@@ -76,6 +76,8 @@ static void become(const struct host *host, const char *const *argv, int output,
 	unsetenv("DISPLAY");
 	if (host->wayland_display[0]) {
 		setenv("WAYLAND_DISPLAY", host->wayland_display, 1);
+	} else if (host->parent_display) {
+		setenv("WAYLAND_DISPLAY", host->parent_display, 1);
 	} else {
 		unsetenv("WAYLAND_DISPLAY");
 	}
@@ -379,13 +381,19 @@ bool host_start_compositor(struct host *host, unsigned outputs, unsigned width, 
 	size_t argc = 7;
 	snprintf(size, sizeof(size), "%ux%u", width, height);
 	snprintf(count, sizeof(count), "%u", outputs);
-	setenv("WLR_BACKENDS", "headless", 1);
+	setenv("WLR_BACKENDS", host->backend ? host->backend : "headless", 1);
 	setenv("WLR_RENDERER", "pixman", 1);
 	setenv("WLR_LIBINPUT_NO_DEVICES", "1", 1);
 	setenv("WLR_HEADLESS_OUTPUTS", count, 1);
 	host->wayland_display[0] = '\0';
-	if (!append_args(argv, &argc, args) || !spawn(host, &host->compositor, argv) ||
-		!wait_started(&host->compositor)) {
+	if (host->preload) {
+		setenv("LD_PRELOAD", host->preload, 1);
+	}
+	bool ok = append_args(argv, &argc, args) && spawn(host, &host->compositor, argv);
+	if (host->preload) {
+		unsetenv("LD_PRELOAD");
+	}
+	if (!ok || !wait_started(&host->compositor)) {
 		return false;
 	}
 	if (!find_display(host)) {
@@ -547,6 +555,20 @@ static bool read_ppm(FILE *file, struct picture *picture) {
 	return ok;
 }
 
+bool picture_read(struct picture *picture, const char *path) {
+	picture_finish(picture);
+	FILE *file = fopen(path, "re");
+	bool ok = file && read_ppm(file, picture);
+	if (file) {
+		fclose(file);
+	}
+	if (!ok) {
+		complain("%s: not a picture", path);
+		picture_finish(picture);
+	}
+	return ok;
+}
+
 bool host_grab(struct host *host, const char *output, struct picture *picture) {
 	char path[96];
 	char *text;
@@ -560,16 +582,7 @@ bool host_grab(struct host *host, const char *output, struct picture *picture) {
 		return false;
 	}
 	free(text);
-	FILE *file = fopen(path, "re");
-	bool ok = file && read_ppm(file, picture);
-	if (file) {
-		fclose(file);
-	}
-	if (!ok) {
-		complain("%s: not a picture", path);
-		picture_finish(picture);
-	}
-	return ok;
+	return picture_read(picture, path);
 }
 
 static bool wait_pixel(struct host *host, const char *output, uint32_t x, uint32_t y,

@@ -32,6 +32,9 @@ struct host {
 	char wayland_display[32]; // of the compositor, read when it is up
 	struct program compositor, bridges[HOST_BRIDGES];
 	char vhost_sockets[HOST_BRIDGES][96];
+	const char *backend; // WLR_BACKENDS of the compositor, NULL: headless
+	const char *parent_display; // WAYLAND_DISPLAY of the compositor, may be NULL
+	const char *preload; // LD_PRELOAD of the compositor, may be NULL
 	bool cursor_in_grabs; // grim -c: also what the compositor shows on a cursor plane
 };
 
@@ -50,7 +53,7 @@ bool host_finish(struct host *host);
 /* The end of each program's log, as TAP diagnostics. */
 void host_print_logs(struct host *host);
 
-/* Headless, pixman, outputs of width × height; extra args, NULL-terminated, may be NULL. */
+/* With pixman, outputs of width × height if headless; extra args, NULL-terminated, may be NULL. */
 bool host_start_compositor(struct host *host, unsigned outputs, unsigned width, unsigned height,
 	const char *const *args);
 /* The bridge of one VM at vhost_sockets[index]; its name is "vm<index>". */
@@ -97,6 +100,8 @@ bool host_wait_pixel(struct host *host, const char *output, uint32_t x, uint32_t
 /* The same until it has another color. */
 bool host_wait_not_pixel(struct host *host, const char *output, uint32_t x, uint32_t y,
 	uint32_t color, int timeout_ms, struct picture *picture);
+/* Reads a PPM of 8 bits. */
+bool picture_read(struct picture *picture, const char *path);
 void picture_finish(struct picture *picture);
 uint32_t picture_at(const struct picture *picture, uint32_t x, uint32_t y);
 /* Whether all pixels of a rectangle have the color; the first that has not is told. */

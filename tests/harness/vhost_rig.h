@@ -37,6 +37,7 @@ struct vhost_rig {
 	atomic_uint kicks, chains;
 	atomic_bool hold; // keep chains until they are drained
 	atomic_int refill; // chains that the "guest" offers again as soon as one was taken
+	atomic_uint work_us; // what a chain takes
 	struct gp_chain chain;
 	struct gp_chain held[8];
 	unsigned held_queue[8], n_held;

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "common/log.h"
+#include "vmm-bridge/export/device_read.h"
 #include "vmm-bridge/export/exporter.h"
 
 #define PAGE 4096u
@@ -511,6 +512,25 @@ static void test_kind_names(void **state) {
 	assert_string_equal(gp_export_kind_name(GP_EXPORT_COPY), "copy");
 }
 
+/* Every alignment of source and destination, and every size around a line. */
+static void test_device_read(void **state) {
+	uint8_t in[512], out[512];
+	for (size_t i = 0; i < sizeof(in); i++) {
+		in[i] = (uint8_t)(i * 7 + 1);
+	}
+	for (size_t at = 0; at < 66; at++) {
+		for (size_t to = 0; to < 20; to++) {
+			for (size_t size = 0; size < 300; size++) {
+				memset(out, 0xee, sizeof(out));
+				gp_device_read(out + to, in + at, size);
+				assert_memory_equal(out + to, in + at, size);
+				assert_int_equal(out[to + size], 0xee);
+				assert_true(to == 0 || out[to - 1] == 0xee);
+			}
+		}
+	}
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void) {
@@ -537,6 +557,7 @@ int main(void) {
 		TEST(test_copy_without_memory),
 		TEST(test_udmabuf),
 		TEST(test_kind_names),
+		cmocka_unit_test(test_device_read),
 	};
 	return cmocka_run_group_tests_name("export", tests, NULL, NULL);
 }

@@ -150,7 +150,7 @@ static void test_create_blob(void **state) {
 /* An entry in the middle that cannot be mapped, and more entries than allowed. */
 static void test_many_entries(void **state) {
 	struct rig *rig = *state;
-	enum { N = 16385 };
+	enum { N = GP_BACKING_ENTRIES_MAX + 1 };
 	size_t size = sizeof(struct virtio_gpu_resource_create_blob) +
 		N * sizeof(struct virtio_gpu_mem_entry);
 	uint8_t *bytes = calloc(1, size);
@@ -160,16 +160,16 @@ static void test_many_entries(void **state) {
 	for (uint32_t i = 0; i < N; i++) {
 		entries[i] = wire_entry(GPA + (i * 7 % 4096) * PAGE, PAGE);
 	}
-	*fixed = wire_create_blob(1, 16384ull * PAGE, N);
+	*fixed = wire_create_blob(1, (N - 1ull) * PAGE, N);
 	assert_int_equal(rig_command(rig, bytes, size), UNSPEC);
-	*fixed = wire_create_blob(1, 16384ull * PAGE, N - 1);
+	*fixed = wire_create_blob(1, (N - 1ull) * PAGE, N - 1);
 	entries[9000].addr = htole64(GPA_END);
 	assert_int_equal(rig_command(rig, bytes, size), UNSPEC);
 	assert_int_equal(n_resources(rig), 0);
 	entries[9000].addr = htole64(GPA);
 	assert_int_equal(rig_command(rig, bytes, size), OK);
-	assert_int_equal(gp_gpu_find_resource(rig->gpu, 1)->backing.length, 16384ull * PAGE);
-	*fixed = wire_create_blob(2, 16384ull * PAGE + 1, N - 1);
+	assert_int_equal(gp_gpu_find_resource(rig->gpu, 1)->backing.length, (N - 1ull) * PAGE);
+	*fixed = wire_create_blob(2, (N - 1ull) * PAGE + 1, N - 1);
 	assert_int_equal(rig_command(rig, bytes, size), BAD_PARAMETER);
 	free(bytes);
 }
@@ -804,6 +804,31 @@ static void test_resource_limit(void **state) {
 	assert_int_equal(rig_create_2d(rig, GP_RESOURCES_MAX + 1, 1, 1), NO_MEMORY);
 }
 
+/* What is kept of the guest's lists has a limit; what goes gives it back. */
+static void test_extents_limit(void **state) {
+	struct rig *rig = *state;
+	enum { N = GP_BACKING_ENTRIES_MAX, FULL = GP_BACKING_EXTENTS_MAX / N };
+	size_t size = sizeof(struct virtio_gpu_resource_create_blob) +
+		N * sizeof(struct virtio_gpu_mem_entry);
+	struct virtio_gpu_resource_create_blob *fixed = calloc(1, size);
+	assert_non_null(fixed);
+	struct virtio_gpu_mem_entry *entries = (void *)(fixed + 1);
+	for (uint32_t i = 0; i < N; i++) {
+		entries[i] = wire_entry(GPA + (i * 7 % 4096) * PAGE, PAGE);
+	}
+	for (uint32_t id = 1; id <= FULL + 1; id++) {
+		*fixed = wire_create_blob(id, (uint64_t)N * PAGE, N);
+		assert_int_equal(rig_command(rig, fixed, size), id <= FULL ? OK : NO_MEMORY);
+	}
+	assert_null(gp_gpu_find_resource(rig->gpu, FULL + 1));
+	assert_int_equal(rig_create_blob(rig, FULL + 1, PAGE, GPA), NO_MEMORY);
+	assert_int_equal(rig_create_blob(rig, FULL + 1, PAGE, 0), OK);
+	assert_int_equal(rig_attach(rig, FULL + 1, GPA, PAGE), NO_MEMORY);
+	assert_int_equal(rig_unref(rig, 1), OK);
+	assert_int_equal(rig_attach(rig, FULL + 1, GPA, PAGE), OK);
+	free(fixed);
+}
+
 static void test_cause_names(void **state) {
 	assert_string_equal(gp_reply_cause_name(GP_REPLY_RELEASE), "release");
 	assert_string_equal(gp_reply_cause_name(GP_REPLY_CAUSES), "unknown");
@@ -841,6 +866,7 @@ int main(void) {
 		TEST(test_memory_removed_then_off),
 		TEST(test_reset),
 		TEST(test_resource_limit),
+		TEST(test_extents_limit),
 		cmocka_unit_test(test_cause_names),
 		cmocka_unit_test(test_destroy_null),
 	};

@@ -249,7 +249,7 @@ static void test_transfer_unmapped(void **state) {
 	struct gp_extents extents = {0};
 	assert_true(gp_extents_append(&extents, &object, 0, PAGE));
 	gp_resource_attach(resource, &extents);
-	assert_false(gp_resource_is_mapped(resource));
+	assert_false(gp_extents_map(&resource->backing));
 	assert_false(gp_resource_transfer(resource, &(struct gp_rect){0, 0, 8, 8}, 0));
 	gp_resource_detach(resource);
 	assert_int_equal(object.refs, 1);

@@ -162,6 +162,23 @@ static void test_endless_queue(void **state) {
 	assert_true(vr.kicks >= 5);
 }
 
+/* Nor does one whose chains take long: the front end waits for answers with its lock held. */
+static void test_slow_chains(void **state) {
+	vr_connect_and_start();
+	vr.work_us = 2000;
+	vr.refill = 1000;
+	fe_submit(&fe, 0, "abc", 3, 4);
+	while (vr.chains < 1) {
+		usleep(1000);
+	}
+	vr_sync();
+	vr.work_us = 0;
+	assert_true(vr.chains < 500); // of 2 s of work
+	while (vr.chains < 1001) {
+		usleep(1000);
+	}
+}
+
 /* Vectors of interrupts change while the queue runs: what the old one got may be lost. */
 static void test_new_call_descriptor(void **state) {
 	const uint64_t index = 0, none = 0x100;
@@ -371,6 +388,7 @@ int main(void) {
 		TEST(test_disabled_queue_rests),
 		TEST(test_late_answer),
 		TEST(test_endless_queue),
+		TEST(test_slow_chains),
 		TEST(test_new_call_descriptor),
 		TEST(test_resume),
 		TEST(test_reset),

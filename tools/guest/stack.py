@@ -188,11 +188,12 @@ class Stack:
                                  "--display", self.bridge_socket, "--name", name, *options])
         self.wait("the bridge's socket", self.gpu_socket.exists, 30)
 
-    def start_guest(self, script, *qemu, append=""):
+    def start_guest(self, script, *qemu, append="", gpu_bus="pcie.0", memory="1G"):
         """Boots a guest that runs `script`, a file; others may be put into self.work before."""
         (self.work / "run").write_text(pathlib.Path(script).read_text())
         self.guest = self.start(
-            "guest", [TOOLS / "boot", "--gpu", self.gpu_socket, "--work", self.work,
+            "guest", [TOOLS / "boot", "--gpu", self.gpu_socket, "--gpu-bus", gpu_bus,
+                      "--memory", memory, "--work", self.work,
                       "--console", self.logs / "guest-console.log", "--append", append,
                       "--", *qemu])
 

@@ -7,6 +7,7 @@
 #include "common/fd.h"
 #include "common/log.h"
 #include "vmm-bridge/export/export_internal.h"
+#include "vmm-bridge/export/export_vfio.h"
 
 static const struct {
 	const char *name;
@@ -15,16 +16,17 @@ static const struct {
 	enum gp_memory_kind memory;
 } kinds[GP_EXPORT_KINDS] = {
 	[GP_EXPORT_UDMABUF] = {"udmabuf", gp_export_udmabuf_create, .memory = GP_MEMORY_FILE},
-	[GP_EXPORT_VFIO] = {"vfio", NULL, .memory = GP_MEMORY_VFIO},
+	[GP_EXPORT_VFIO] = {"vfio", gp_export_vfio_create, .memory = GP_MEMORY_VFIO},
 	[GP_EXPORT_COPY] = {"copy", gp_export_copy_create, .any_memory = true},
 };
 
 bool gp_export_fits(enum gp_export_kind kind, const struct gp_extents *extents) {
-	if (kinds[kind].create == NULL) {
-		return false;
+	// What lies partly in a device is the device's: only VFIO can say why that is no dma-buf.
+	enum gp_memory_kind memory = GP_MEMORY_FILE;
+	for (size_t i = 0; i < extents->count && memory == GP_MEMORY_FILE; i++) {
+		memory = extents->items[i].object->kind;
 	}
-	return kinds[kind].any_memory ||
-		(extents->count > 0 && extents->items[0].object->kind == kinds[kind].memory);
+	return kinds[kind].any_memory || memory == kinds[kind].memory;
 }
 
 const char *gp_export_kind_name(enum gp_export_kind kind) {

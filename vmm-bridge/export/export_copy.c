@@ -7,6 +7,7 @@
 
 #include "common/checked.h"
 #include "common/fd.h"
+#include "vmm-bridge/export/device_read.h"
 
 bool gp_export_copy_create(struct gp_exporter *exporter, const struct gp_extents *extents,
 	uint64_t size, struct gp_export *out, char *reason, size_t reason_size) {
@@ -34,8 +35,12 @@ struct reader {
 	uint64_t start; // of the extent at index, in the concatenation
 };
 
-/* The bytes at offset in this process and how many follow; NULL for memory that is not mapped. */
-static const uint8_t *reader_seek(struct reader *reader, uint64_t offset, uint64_t *available) {
+/**
+ * The bytes at offset in this process, how many follow, and whether they are a device's; NULL for
+ * memory that is not mapped.
+ */
+static const uint8_t *reader_seek(
+	struct reader *reader, uint64_t offset, uint64_t *available, bool *device) {
 	const struct gp_extents *extents = reader->extents;
 	while (reader->index < extents->count &&
 		offset - reader->start >= extents->items[reader->index].length) {
@@ -50,6 +55,7 @@ static const uint8_t *reader_seek(struct reader *reader, uint64_t offset, uint64
 	const struct gp_memory_object *object = extent->object;
 	uint64_t inside = offset - reader->start;
 	*available = extent->length - inside;
+	*device = object->kind == GP_MEMORY_VFIO;
 	if (object->map == NULL || !gp_range_inside(extent->offset, extent->length, object->size)) {
 		return NULL;
 	}
@@ -62,15 +68,18 @@ static uint64_t copy_range(
 	uint64_t copied = 0;
 	while (start < end) {
 		uint64_t available;
-		const uint8_t *bytes = reader_seek(reader, start, &available);
+		bool device;
+		const uint8_t *bytes = reader_seek(reader, start, &available, &device);
 		if (available == 0) {
 			break;
 		}
 		uint64_t length = end - start < available ? end - start : available;
-		if (bytes != NULL) {
+		if (bytes != NULL && device) {
+			gp_device_read(export->map + start, bytes, length);
+		} else if (bytes != NULL) {
 			memcpy(export->map + start, bytes, length);
-			copied += length;
 		}
+		copied += bytes != NULL ? length : 0;
 		start += length;
 	}
 	return copied;
@@ -85,6 +94,7 @@ uint64_t gp_export_copy_rows(struct gp_exporter *exporter, struct gp_export *exp
 	if (width_bytes > stride) {
 		width_bytes = stride; // rows do not overlap: the reader moves forward only
 	}
+	gp_extents_map(extents); // what cannot be mapped is left out
 	uint64_t limit = export->size < extents->length ? export->size : extents->length;
 	struct reader reader = {.extents = extents};
 	uint64_t copied = 0;

@@ -183,7 +183,7 @@ static bool check_limits(const struct gp_exporter *exporter, uint32_t count, uin
 	if (count > exporter->udmabuf_list_limit) {
 		snprintf(reason, reason_size,
 			"%" PRIu32 " entries exceed udmabuf's limit of %" PRIu32
-			": write 16384 to " PARAMETERS "list_limit",
+			": write 32768 to " PARAMETERS "list_limit",
 			count, exporter->udmabuf_list_limit);
 		return false;
 	}

@@ -43,7 +43,8 @@ uint32_t gp_gpu_create_2d(struct gp_gpu_call *call) {
 static uint32_t refuse_entry(struct gp_gpu_call *call, uint32_t index, int error) {
 	const struct gp_gpu_entry *entry = &call->command.entries[index];
 	if (error == -ENOMEM) {
-		return gp_gpu_call_refuse(call, VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY, "no memory");
+		return gp_gpu_call_refuse(
+			call, VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY, "too many pieces of memory");
 	}
 	if (error == -EINVAL) {
 		return gp_gpu_call_refuse(call, VIRTIO_GPU_RESP_ERR_UNSPEC,
@@ -59,14 +60,18 @@ static uint32_t refuse_entry(struct gp_gpu_call *call, uint32_t index, int error
 
 /**
  * Turns the command's entries into extents. On failure *extents is empty. Ranges of one address
- * space cannot overflow their sum: at most 16384 entries of 32 bits.
+ * space cannot overflow their sum: at most 32768 entries of 32 bits.
  */
 static uint32_t map_entries(
 	struct gp_gpu_call *call, uint32_t n_entries, uint64_t size, struct gp_extents *extents) {
+	size_t room = GP_BACKING_EXTENTS_MAX - gp_resources_extents(&call->gpu->resources);
 	for (uint32_t i = 0; i < n_entries; i++) {
 		const struct gp_gpu_entry *entry = &call->command.entries[i];
 		int error = gp_guest_memory_extents(
 			call->gpu->memory, entry->gpa, entry->length, extents);
+		if (error == 0 && extents->count > room) {
+			error = -ENOMEM;
+		}
 		if (error != 0) {
 			gp_extents_finish(extents);
 			*extents = (struct gp_extents){0};
@@ -226,9 +231,9 @@ uint32_t gp_gpu_transfer(struct gp_gpu_call *call) {
 		return gp_gpu_call_refuse(call, VIRTIO_GPU_RESP_ERR_UNSPEC,
 			"resource %u has no backing", resource->id);
 	}
-	if (!gp_resource_is_mapped(resource)) {
+	if (!gp_extents_map(&resource->backing)) {
 		return gp_gpu_call_refuse(call, VIRTIO_GPU_RESP_ERR_UNSPEC,
-			"resource %u is in device memory that is not mapped", resource->id);
+			"resource %u is in device memory that cannot be read", resource->id);
 	}
 	if (!gp_resource_transfer(resource, rect, offset)) {
 		return gp_gpu_call_refuse(call, VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER,

@@ -77,9 +77,9 @@ static uint32_t set_picture(struct gp_gpu_call *call, uint32_t id) {
 		return gp_gpu_call_refuse(call, VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID,
 			"resource %u is without memory", id);
 	}
-	if (!gp_resource_is_mapped(resource)) {
+	if (!gp_extents_map(&resource->backing)) {
 		return gp_gpu_call_refuse(call, VIRTIO_GPU_RESP_ERR_UNSPEC,
-			"resource %u is in device memory that is not mapped", id);
+			"resource %u is in device memory that cannot be read", id);
 	}
 	uint32_t pixels[GP_CURSOR_SIZE * GP_CURSOR_SIZE];
 	if (!read_pixels(resource, pixels)) {

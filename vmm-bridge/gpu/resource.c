@@ -83,16 +83,25 @@ static void insert(struct gp_resources *resources, struct gp_resource *resource)
 	resources->count++;
 }
 
+/* The guest can ask again and again. */
+static void log_host_error(const char *what) {
+	static struct gp_log_limit limit = {.burst = 5, .interval_ns = 10000000000};
+	uint64_t suppressed;
+	if (gp_log_limit_pass(&limit, &suppressed)) {
+		gp_error_errno("%s", what);
+	}
+}
+
 static bool make_host_copy(struct gp_resource *resource) {
 	resource->shm_fd = gp_memfd_create_sealed("guestpane-2d", resource->size);
 	if (resource->shm_fd == -1) {
-		gp_error_errno("memory file for a 2D resource");
+		log_host_error("memory file for a 2D resource");
 		return false;
 	}
 	void *map =
 		mmap(NULL, resource->size, PROT_READ | PROT_WRITE, MAP_SHARED, resource->shm_fd, 0);
 	if (map == MAP_FAILED) {
-		gp_error_errno("mmap of a 2D resource");
+		log_host_error("mmap of a 2D resource");
 		return false;
 	}
 	resource->shm_map = map;
@@ -137,6 +146,14 @@ struct gp_resource *gp_resources_add_blob(
 	resource->blob = true;
 	insert(resources, resource);
 	return resource;
+}
+
+size_t gp_resources_extents(const struct gp_resources *resources) {
+	size_t sum = 0;
+	for (size_t i = 0; i < resources->count; i++) {
+		sum += resources->items[i]->backing.count;
+	}
+	return sum;
 }
 
 void gp_resources_remove(struct gp_resources *resources, struct gp_resource *resource) {
@@ -193,15 +210,6 @@ static void walk_read(struct walk *walk, uint64_t offset, uint8_t *out, uint64_t
 	}
 }
 
-bool gp_resource_is_mapped(const struct gp_resource *resource) {
-	for (size_t i = 0; i < resource->backing.count; i++) {
-		if (resource->backing.items[i].object->map == NULL) {
-			return false;
-		}
-	}
-	return true;
-}
-
 bool gp_resource_transfer(
 	struct gp_resource *resource, const struct gp_rect *rect, uint64_t offset) {
 	assert(!resource->blob);
@@ -217,7 +225,7 @@ bool gp_resource_transfer(
 	/* At most 1 GiB: the rectangle is inside the resource. */
 	uint64_t length = (rows - 1) * resource->stride + row_bytes;
 	if (!gp_range_inside(offset, length, resource->backing.length) ||
-		!gp_resource_is_mapped(resource)) {
+		!gp_extents_map(&resource->backing)) {
 		return false;
 	}
 	struct walk walk = {.extents = &resource->backing};

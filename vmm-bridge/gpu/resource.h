@@ -19,7 +19,10 @@
 #define GP_RESOURCE_DIMENSION_MAX 16384 // pixels
 #define GP_RESOURCE_BYTES_MAX (1ull << 30) // of one host copy or blob
 #define GP_RESOURCE_HOST_BYTES_MAX (1ull << 30) // of all host copies of a guest
-#define GP_BACKING_ENTRIES_MAX 16384
+/* An 8K picture, scattered over single pages, has 32400. QEMU's own device ends at 16384. */
+#define GP_BACKING_ENTRIES_MAX 32768
+/* Of all resources of a guest; 48 MiB of this process, enough for 8 GiB of scattered pages. */
+#define GP_BACKING_EXTENTS_MAX (1u << 21)
 
 struct gp_resource {
 	uint32_t id; // not 0
@@ -65,6 +68,8 @@ struct gp_resource *gp_resources_add_2d(struct gp_resources *resources, uint32_t
 	const struct gp_format *format, uint32_t width, uint32_t height);
 struct gp_resource *gp_resources_add_blob(
 	struct gp_resources *resources, uint32_t id, uint64_t size);
+/* Extents of the backing of all resources. */
+size_t gp_resources_extents(const struct gp_resources *resources);
 /* Frees it; the memory must have been revoked before (outside is NULL). */
 void gp_resources_remove(struct gp_resources *resources, struct gp_resource *resource);
 
@@ -73,12 +78,10 @@ void gp_resource_attach(struct gp_resource *resource, struct gp_extents *extents
 /* Drops the extents. The memory must have been revoked before if it is a blob's. */
 void gp_resource_detach(struct gp_resource *resource);
 
-/* Whether the backing can be read in this process; device memory may not be mapped (yet). */
-bool gp_resource_is_mapped(const struct gp_resource *resource);
 /**
  * TRANSFER_TO_HOST_2D (virtio 1.3, 5.7.6.8): copies rows of the rectangle from the backing, at
  * offset for its top left pixel and with the resource's own stride, into the host copy. False if
- * the rectangle or the range of the backing is outside, or the backing is not mapped in this process;
+ * the rectangle or the range of the backing is outside, or the backing cannot be read here;
  * nothing is copied then. Only for 2D resources.
  */
 bool gp_resource_transfer(

@@ -11,7 +11,9 @@
 #include "vmm-bridge/vhost/device_internal.h"
 #include "vmm-bridge/vhost/requests.h"
 
+/* Then it is the turn of others: chains may take long, and a front end waits with its lock held. */
 #define CHAINS_PER_KICK 1024
+#define KICK_NS 5000000
 #define FRAMES_PER_DISPATCH 64
 
 const char *gp_vhost_state_name(enum gp_vhost_state state) {
@@ -140,6 +142,7 @@ static void serve_due(struct gp_vhost_device *device) {
 		if (vring->due && gp_vring_active(vring)) {
 			vring->due = false;
 			vring->popped = 0;
+			vring->kicked_ns = gp_now_ns();
 			device->ops->queue_kick(device->data, i);
 		}
 	}
@@ -350,7 +353,8 @@ int gp_vhost_device_pop(struct gp_vhost_device *device, unsigned queue, struct g
 	if (vring->queue.broken != NULL) {
 		return -EPROTO;
 	}
-	if (vring->popped == CHAINS_PER_KICK) {
+	if (vring->popped == CHAINS_PER_KICK ||
+		(vring->popped > 0 && gp_now_ns() - vring->kicked_ns > KICK_NS)) {
 		gp_vring_kick_self(vring);
 		return 0;
 	}

@@ -101,7 +101,8 @@ struct gp_guest_memory *gp_vhost_device_memory(struct gp_vhost_device *device);
 
 /**
  * Like gp_virtqueue_pop; 0 also while the queue is stopped or disabled, and, with a new kick to
- * come, after 1024 chains of one kick: others must have their turn. A broken queue is logged.
+ * come, after 1024 chains or 5 ms of one kick: others must have their turn. A broken queue is
+ * logged.
  */
 int gp_vhost_device_pop(struct gp_vhost_device *device, unsigned queue, struct gp_chain *chain);
 /**

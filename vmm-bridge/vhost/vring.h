@@ -31,6 +31,7 @@ struct gp_vring {
 	bool worked; // a chain was taken since the guest's last reset
 	bool due; // has to be looked at without a kick
 	unsigned popped; // chains taken since the last kick
+	uint64_t kicked_ns; // when that was
 
 	int kick_fd, call_fd, err_fd; // owned, or -1
 	struct wl_event_source *kick_source;

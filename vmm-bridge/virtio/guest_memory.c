@@ -91,6 +91,10 @@ bool gp_guest_memory_guard(void) {
 	return true;
 }
 
+bool gp_memory_object_guard(const struct gp_memory_object *object) {
+	return guarded_add(object->mapping, object->mapping_size, (size_t)getpagesize());
+}
+
 unsigned gp_guest_memory_faults(void) {
 	return atomic_load(&faults);
 }
@@ -110,6 +114,13 @@ void gp_memory_object_unref(struct gp_memory_object *object) {
 	}
 	gp_fd_close(&object->fd);
 	free(object);
+}
+
+int gp_memory_object_map(struct gp_memory_object *object) {
+	if (object->map_func != NULL) {
+		return object->map_func(object, object->map_data);
+	}
+	return object->map != NULL ? 0 : -ENODEV;
 }
 
 bool gp_extents_append(struct gp_extents *extents, struct gp_memory_object *object, uint64_t offset,
@@ -162,6 +173,17 @@ bool gp_extents_use(const struct gp_extents *extents, const struct gp_memory_obj
 	return false;
 }
 
+bool gp_extents_map(const struct gp_extents *extents) {
+	const struct gp_memory_object *last = NULL;
+	bool mapped = true;
+	for (size_t i = 0; i < extents->count; i++) {
+		struct gp_memory_object *object = extents->items[i].object;
+		mapped = (object == last || gp_memory_object_map(object) == 0) && mapped;
+		last = object;
+	}
+	return mapped;
+}
+
 bool gp_extents_read(
 	const struct gp_extents *extents, uint64_t offset, void *out, uint64_t length) {
 	if (!gp_range_inside(offset, length, extents->length)) {
@@ -178,7 +200,11 @@ bool gp_extents_read(
 		if (n > length) {
 			n = length;
 		}
-		memcpy(bytes, extent->object->map + extent->offset + offset, n);
+		if (extent->object->map != NULL) {
+			memcpy(bytes, extent->object->map + extent->offset + offset, n);
+		} else {
+			memset(bytes, 0, n);
+		}
 		bytes += n;
 		length -= n;
 		offset = 0;
@@ -188,6 +214,8 @@ bool gp_extents_read(
 
 void gp_guest_memory_init(struct gp_guest_memory *memory) {
 	memory->count = 0;
+	memory->resolve = NULL;
+	memory->resolve_data = NULL;
 }
 
 void gp_guest_memory_finish(struct gp_guest_memory *memory) {
@@ -379,6 +407,20 @@ int gp_guest_memory_map(const struct gp_guest_memory *memory, uint64_t gpa, uint
 	return (int)n;
 }
 
+/* A range that is in no region: memory of a device. */
+static int resolve_extent(const struct gp_guest_memory *memory, uint64_t gpa, uint64_t length,
+	struct gp_extents *extents) {
+	struct gp_memory_object *object;
+	uint64_t offset;
+	if (memory->resolve == NULL ||
+		memory->resolve(memory->resolve_data, gpa, length, &object, &offset) != 0) {
+		return -EFAULT;
+	}
+	bool ok = gp_extents_append(extents, object, offset, length);
+	gp_memory_object_unref(object);
+	return ok ? 0 : -ENOMEM;
+}
+
 int gp_guest_memory_extents(const struct gp_guest_memory *memory, uint64_t gpa, uint64_t length,
 	struct gp_extents *extents) {
 	if (!range_valid(gpa, length)) {
@@ -388,7 +430,7 @@ int gp_guest_memory_extents(const struct gp_guest_memory *memory, uint64_t gpa, 
 	while (length > 0) {
 		struct gp_extent piece;
 		if (!next_piece(memory, &at, &gpa, &length, &piece)) {
-			return -EFAULT;
+			return resolve_extent(memory, gpa, length, extents);
 		}
 		if (!gp_extents_append(extents, piece.object, piece.offset, piece.length)) {
 			return -ENOMEM;

@@ -33,11 +33,21 @@ struct gp_memory_object {
 	bool removed; // no longer in the table: must not be used for new work
 	void *mapping; // what munmap gets; starts at the file's page or huge page
 	size_t mapping_size;
+
+	/* GP_MEMORY_VFIO only: fd is then a device fd, -1 once removed; map is NULL until it is wanted. */
+	uint32_t vfio_region; // index of the BAR's region
+	char pci[16]; // the device's address, empty if not known
+	unsigned faults; // gp_guest_memory_faults when it was mapped
+	/* Of gp_memory_object_map; to be called each time before reading: a fault may have come. */
+	int (*map_func)(struct gp_memory_object *object, const void *map_data);
+	const void *map_data;
 };
 
 struct gp_memory_object *gp_memory_object_ref(struct gp_memory_object *object);
 /* NULL is fine. */
 void gp_memory_object_unref(struct gp_memory_object *object);
+/* Makes the object's map readable, if it is not; 0 or -errno. Guest RAM always is. */
+int gp_memory_object_map(struct gp_memory_object *object);
 
 /* A piece of one object. Whoever holds an extent holds a reference to its object. */
 struct gp_extent {
@@ -53,6 +63,8 @@ struct gp_extents {
 	uint64_t length; // sum, bytes
 };
 
+/* gp_memory_object_map for all objects. False if not all can be read. */
+bool gp_extents_map(const struct gp_extents *extents);
 /* Appends, taking a new reference; merges with the last entry where they touch. False: no memory. */
 bool gp_extents_append(struct gp_extents *extents, struct gp_memory_object *object, uint64_t offset,
 	uint64_t length);
@@ -67,6 +79,14 @@ bool gp_extents_read(const struct gp_extents *extents, uint64_t offset, void *ou
 struct gp_guest_memory {
 	struct gp_memory_object *regions[GP_MEMORY_REGIONS_MAX]; // sorted by gpa, no overlap
 	size_t count;
+
+	/**
+	 * Asked for ranges that are in no region (behaviour A2); NULL: there is nobody to ask. 0 with
+	 * a new reference and the offset of gpa in it, or -EFAULT. Set after init, by the owner.
+	 */
+	int (*resolve)(void *data, uint64_t gpa, uint64_t length, struct gp_memory_object **object,
+		uint64_t *offset);
+	void *resolve_data;
 };
 
 void gp_guest_memory_init(struct gp_guest_memory *memory);
@@ -116,5 +136,7 @@ void *gp_guest_memory_from_uva(const struct gp_guest_memory *memory, uint64_t uv
  */
 bool gp_guest_memory_guard(void);
 unsigned gp_guest_memory_faults(void);
+/* Guards a mapping that was made elsewhere until the object goes. False: there are too many. */
+bool gp_memory_object_guard(const struct gp_memory_object *object);
 
 #endif

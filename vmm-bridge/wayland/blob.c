@@ -168,8 +168,10 @@ struct gp_blob *gp_blob_create_for_cursor(
 void gp_blob_revoke(struct gp_blob *blob) {
 	if (!blob->revoking) {
 		blob->revoking = true;
-		blob->client->n_revoking++;
-		gp_client_watch_revokes(blob->client);
+		/* The clock of one that waits already goes on. */
+		if (blob->client->n_revoking++ == 0) {
+			gp_client_watch_revokes(blob->client);
+		}
 		guest_blob_v1_revoke(blob->proxy);
 	}
 }

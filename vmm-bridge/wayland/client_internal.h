@@ -144,7 +144,10 @@ void gp_client_connect(struct gp_client *client);
 void gp_client_disconnect(struct gp_client *client);
 /* Ends the connection from the loop. Objects stay valid until then. */
 void gp_client_fail(struct gp_client *client);
-/* Starts or stops the clock for answers to revoke; called when their number has changed. */
+/**
+ * Starts the clock for answers to revoke anew, or stops it; called for the first that waits, and
+ * when an answer has come.
+ */
 void gp_client_watch_revokes(struct gp_client *client);
 int gp_client_handle_revoke_limit(void *data);
 

@@ -16,6 +16,12 @@
 /* The guest may wait for an answer to a revoke, and does so without a limit of its own. */
 #define REVOKE_LIMIT_MS 1000
 
+/**
+ * Requests that a compositor which does not read is kept for: thousands of frames. libwayland's own
+ * limit is none, and the guest decides how much is requested.
+ */
+#define REQUESTS_MAX_BYTES (1 << 20)
+
 /* damage_buffer */
 #define COMPOSITOR_VERSION 4
 
@@ -168,10 +174,20 @@ static const struct wl_callback_listener globals_listener = {
 	.done = handle_globals_done,
 };
 
+/* What libwayland makes of more requests than fit; it drops all further ones then. */
+static bool is_overflow(int error) {
+	return error != 0 && error != EPROTO && error != EPIPE && error != ECONNRESET;
+}
+
 /* Sends what can be sent; the loop tells when the rest can. False: the connection is lost. */
 static bool flush(struct gp_client *client) {
-	bool blocked = wl_display_flush(client->display) < 0 && errno == EAGAIN;
+	bool failed = wl_display_flush(client->display) < 0;
+	bool blocked = failed && errno == EAGAIN;
 	/* Other errors are left to the reading side, which may find a protocol error's text. */
+	if (failed && !client->broken && is_overflow(wl_display_get_error(client->display))) {
+		gp_warn("the compositor does not read its socket");
+		gp_client_fail(client);
+	}
 	if (blocked && client->blocked_ns == 0) {
 		client->blocked_ns = gp_now_ns();
 	} else if (!blocked) {
@@ -240,6 +256,7 @@ static bool start_connection(struct gp_client *client) {
 		log_connect_error(client, errno);
 		return false;
 	}
+	wl_display_set_max_buffer_size(client->display, REQUESTS_MAX_BYTES);
 	client->registry = wl_display_get_registry(client->display);
 	client->globals_sync = wl_display_sync(client->display);
 	client->source =

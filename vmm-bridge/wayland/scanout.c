@@ -150,8 +150,10 @@ void gp_client_show(struct gp_client *client, uint32_t scanout, struct gp_buffer
 		return;
 	}
 	if (client->blocked_ns != 0 && gp_now_ns() - client->blocked_ns > BLOCKED_MAX_NS) {
-		gp_warn("the compositor does not read its socket");
-		gp_client_fail(client);
+		if (!client->broken) {
+			gp_warn("the compositor does not read its socket");
+			gp_client_fail(client);
+		}
 		return;
 	}
 	struct gp_client_scanout *shown = &client->scanouts[scanout];

@@ -1,0 +1,38 @@
+#ifndef GP_COMPOSITOR_REFUSALS_H
+#define GP_COMPOSITOR_REFUSALS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define GP_REFUSALS_MAX 8
+#define GP_REFUSAL_REASON_MAX 112
+
+/**
+ * What a plane's answer is taken to depend on.
+ */
+struct gp_buffer_class {
+	uint32_t kind; // enum guest_blob_v1_kind
+	uint32_t format; // DRM fourcc
+	uint64_t modifier;
+};
+
+/**
+ * The classes of buffers that an output refused to scan out, so that it is not asked for each
+ * frame: wlroots would import and test again and again. All zeros is empty.
+ */
+struct gp_refusals {
+	struct gp_refusal {
+		struct gp_buffer_class class;
+		char reason[GP_REFUSAL_REASON_MAX];
+	} items[GP_REFUSALS_MAX];
+	size_t count;
+};
+
+/* Copies the reason. A class that is known keeps its old one; without room the oldest goes. */
+void gp_refusals_add(
+	struct gp_refusals *refusals, const struct gp_buffer_class *class, const char *reason);
+/* Why the class was refused, NULL if it was not. Valid until the next change. */
+const char *gp_refusals_find(
+	const struct gp_refusals *refusals, const struct gp_buffer_class *class);
+
+#endif

@@ -1,0 +1,322 @@
+/*
+ * D6–D8: which guest is where, and how large.
+ */
+
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "tests/e2e/vm.h"
+
+#define OTHER_OUTPUT "HEADLESS-2"
+#define SMALL_W 300u
+#define SMALL_H 200u
+
+static char config_path[96];
+
+static void write_config(struct host *host, const char *text) {
+	snprintf(config_path, sizeof(config_path), "%s/test.conf", host->dir);
+	FILE *file = fopen(config_path, "we");
+	assert_non_null(file);
+	fputs(text, file);
+	assert_int_equal(fclose(file), 0);
+}
+
+static void start(struct host *host, unsigned outputs, const char *text, const char *option,
+	const char *value) {
+	write_config(host, text);
+	assert_true(host_start_compositor(host, outputs, W, H,
+		(const char *[]){"--config", config_path, option, value, NULL}));
+}
+
+static void reload(struct host *host, const char *text) {
+	write_config(host, text);
+	assert_int_equal(kill(host->compositor.pid, SIGHUP), 0);
+}
+
+static void next(struct host *host, const char *output) {
+	char *text;
+	const char *argv[] = {
+		getenv("GUESTPANECTL"), "--socket", host->compositor.control, "next", output, NULL};
+	int status = host_run(host, argv, &text);
+	if (status != 0) {
+		printf("# %s\n", text);
+	}
+	free(text);
+	assert_int_equal(status, 0);
+}
+
+/* A guest of one color. */
+static void start_guest(struct vm *vm, struct host *host, unsigned index, uint32_t color) {
+	struct gg_blob blob;
+	vm_start(vm, host, index, NULL);
+	vm_blob(vm, &blob, 1, color);
+	vm_show(vm, 0, 1);
+}
+
+static void test_pins(struct host *host) {
+	struct vm red, blue;
+	start(host, 2, "guest vm0 {\n head 0 HEADLESS-2\n}\nguest vm1 {\n head 0 HEADLESS-1\n}\n",
+		NULL, NULL);
+	start_guest(&red, host, 0, RED);
+	vm_assert_color(&red, OTHER_OUTPUT, RED);
+	vm_assert_status_screen(&red, OUTPUT, RED);
+	start_guest(&blue, host, 1, BLUE);
+	vm_assert_color(&blue, OUTPUT, BLUE);
+	vm_assert_color(&red, OTHER_OUTPUT, RED);
+
+	/* One of them goes without a word: the other does not notice, and nothing of it stays. */
+	int64_t imports = vm_counter(&blue, "imports");
+	host_kill(red.bridge);
+	vm_assert_status_screen(&red, OTHER_OUTPUT, RED);
+	assert_false(picture_has(&red.picture, BLUE));
+	vm_assert_color(&blue, OUTPUT, BLUE);
+	vm_show(&blue, 0, 1);
+	assert_int_equal(vm_counter(&blue, "imports"), imports);
+	vm_finish(&red);
+	vm_finish(&blue);
+}
+
+/* A head whose output is not there is disconnected. */
+static void test_pin_to_nothing(struct host *host) {
+	struct vm vm;
+	uint32_t width, height;
+	start(host, 1, "guest vm0 {\n head 0 \"Some Monitor 1\"\n}\n", NULL, NULL);
+	vm_start(&vm, host, 0, NULL);
+	assert_false(vm_display_info(&vm, 0, &width, &height));
+	vm_finish(&vm);
+}
+
+static void test_switch(struct host *host) {
+	struct vm red, blue;
+	start_guest(&red, host, 0, RED);
+	vm_assert_color(&red, OUTPUT, RED);
+	start_guest(&blue, host, 1, BLUE);
+	vm_assert_color(&blue, OUTPUT, BLUE);
+
+	/* The next picture is the other guest's, and all of it. */
+	next(host, OUTPUT);
+	assert_true(host_grab(host, OUTPUT, &red.picture));
+	assert_true(picture_is(&red.picture, 0, 0, W, H, RED));
+	next(host, OUTPUT);
+	assert_true(host_grab(host, OUTPUT, &red.picture));
+	assert_true(picture_is(&red.picture, 0, 0, W, H, BLUE));
+
+	/* A guest without a picture is passed over. */
+	assert_int_equal(gg_set_scanout(&red.fe, 0, 0, &(struct gp_rect){0}), OK);
+	next(host, OUTPUT);
+	assert_true(host_grab(host, OUTPUT, &red.picture));
+	assert_true(picture_is(&red.picture, 0, 0, W, H, BLUE));
+	vm_finish(&red);
+	vm_finish(&blue);
+}
+
+/* A guest that is smaller than the one before it leaves nothing of that. */
+static void test_switch_sizes(struct host *host) {
+	struct vm red, blue;
+	struct gg_blob blob;
+	start(host, 1, "output * {\n scaling none\n}\n", NULL, NULL);
+	start_guest(&red, host, 0, RED);
+	vm_assert_color(&red, OUTPUT, RED);
+	vm_start(&blue, host, 1, NULL);
+	assert_int_equal(gg_create_blob(&blue.fe, 1, SMALL_W * SMALL_H * 4, &blob), OK);
+	gg_fill(blob.pixels, SMALL_W, &(struct gp_rect){0, 0, SMALL_W, SMALL_H}, BLUE);
+	assert_int_equal(gg_set_scanout_blob(&blue.fe, 0, 1, SMALL_W, SMALL_H), OK);
+	vm_flush(&blue, 1, 0, 0, SMALL_W, SMALL_H);
+	assert_true(host_wait_pixel(host, OUTPUT, W / 2, H / 2, BLUE, WAIT_MS, &blue.picture));
+	assert_false(picture_has(&blue.picture, RED));
+	next(host, OUTPUT);
+	next(host, OUTPUT);
+	assert_true(host_grab(host, OUTPUT, &blue.picture));
+	assert_int_equal(picture_at(&blue.picture, W / 2, H / 2), BLUE);
+	assert_false(picture_has(&blue.picture, RED));
+	vm_finish(&red);
+	vm_finish(&blue);
+}
+
+static void test_first(struct host *host) {
+	struct vm red, blue;
+	start(host, 1, "first vm1\n", "--first", "vm0");
+	start_guest(&red, host, 0, RED);
+	vm_assert_color(&red, OUTPUT, RED);
+	start_guest(&blue, host, 1, BLUE);
+	assert_true(host_wait_number(&host->compositor, "guests.1.scanouts.0.commits", 1, WAIT_MS));
+	vm_assert_color(&red, OUTPUT, RED);
+	next(host, OUTPUT);
+	vm_assert_color(&blue, OUTPUT, BLUE);
+	vm_finish(&red);
+	vm_finish(&blue);
+}
+
+static void test_reload(struct host *host) {
+	struct vm vm;
+	start(host, 2, "guest vm0 {\n head 0 HEADLESS-1\n}\n", NULL, NULL);
+	start_guest(&vm, host, 0, RED);
+	vm_assert_color(&vm, OUTPUT, RED);
+
+	/* A mistake changes nothing, and is shown. */
+	reload(host, "guest vm0 {\n head 0 HEADLESS-2\n heed 1 HEADLESS-1\n}\n");
+	char error[128];
+	snprintf(error, sizeof(error), "%s:3: a guest has no setting heed", config_path);
+	assert_true(host_wait_string(&host->compositor, "config_error", error, WAIT_MS));
+	vm_assert_color(&vm, OUTPUT, RED);
+
+	reload(host, "guest vm0 {\n head 0 HEADLESS-2\n}\noutput HEADLESS-2 {\n mode 800x600\n}\n");
+	assert_true(host_wait_number(&host->compositor, "outputs.1.width", 800, WAIT_MS));
+	assert_string_equal(host_status_string(&host->compositor, "config_error"), "");
+	vm_assert_status_screen(&vm, OUTPUT, RED);
+	uint64_t end = host_now_ms() + WAIT_MS;
+	uint32_t width = 0, height = 0;
+	while (width != 800 && host_now_ms() < end) {
+		vm_edid_size(&vm, 0, &width, &height);
+	}
+	assert_int_equal(width, 800);
+	assert_int_equal(height, 600);
+	vm_finish(&vm);
+}
+
+/* What the small picture of one color covers. */
+static void assert_covers(struct vm *vm, uint32_t x, uint32_t y, uint32_t w, uint32_t h) {
+	struct picture *picture = &vm->picture;
+	assert_true(host_wait_pixel(vm->host, OUTPUT, x, y, RED, WAIT_MS, picture));
+	assert_true(picture_is(picture, x, y, w, h, RED));
+	size_t count = 0;
+	for (size_t i = 0; i < (size_t)W * H; i++) {
+		count += picture->pixels[i] == RED;
+	}
+	assert_int_equal(count, (size_t)w * h);
+}
+
+static void test_scaling(struct host *host) {
+	struct vm vm;
+	struct gg_blob blob;
+	start(host, 2, "output HEADLESS-1 {\n scaling integer\n}\n", NULL, NULL);
+	vm_start(&vm, host, 0, NULL);
+	assert_int_equal(gg_create_blob(&vm.fe, 1, SMALL_W * SMALL_H * 4, &blob), OK);
+	gg_fill(blob.pixels, SMALL_W, &(struct gp_rect){0, 0, SMALL_W, SMALL_H}, RED);
+	assert_int_equal(gg_set_scanout_blob(&vm.fe, 0, 1, SMALL_W, SMALL_H), OK);
+	vm_flush(&vm, 1, 0, 0, SMALL_W, SMALL_H);
+	assert_covers(&vm, 20, 40, 600, 400);
+
+	/* A guest's own policy comes before its output's. */
+	reload(host, "output * {\n scaling fill\n}\nguest vm0 {\n scaling none\n}\n");
+	assert_covers(&vm, 170, 140, SMALL_W, SMALL_H);
+	reload(host, "output * {\n scaling fill\n}\n");
+	assert_covers(&vm, 0, 0, W, H);
+	/* What is cut off is not seen on the neighbouring output. */
+	assert_true(host_grab(host, OTHER_OUTPUT, &vm.picture));
+	assert_false(picture_has(&vm.picture, RED));
+	reload(host, "");
+	assert_true(host_wait_not_pixel(host, OUTPUT, W / 2, 26, RED, WAIT_MS, &vm.picture));
+	assert_true(picture_is(&vm.picture, 0, 28, W, 424, RED));
+	vm_finish(&vm);
+}
+
+/* Cut off is what overlaps, and not something else. */
+static void test_fill_pattern(struct host *host) {
+	struct vm vm;
+	struct gg_blob blob;
+	const uint32_t wide = W + 200;
+	start(host, 1, "", "--scaling", "fill");
+	vm_start(&vm, host, 0, NULL);
+	assert_int_equal(gg_create_blob(&vm.fe, 1, wide * H * 4, &blob), OK);
+	for (uint32_t y = 0; y < H; y++) {
+		for (uint32_t x = 0; x < wide; x++) {
+			blob.pixels[y * wide + x] = vm_pattern(x, y);
+		}
+	}
+	assert_int_equal(gg_set_scanout_blob(&vm.fe, 0, 1, wide, H), OK);
+	vm_flush(&vm, 1, 0, 0, wide, H);
+	vm_assert_pattern(&vm, OUTPUT, 100, 0);
+	vm_finish(&vm);
+}
+
+/* wlr-randr changes the mode: the guest is told, and its old picture is scaled meanwhile. */
+static void test_randr(struct host *host) {
+	struct vm vm;
+	char *text;
+	start_guest(&vm, host, 0, RED);
+	vm_assert_color(&vm, OUTPUT, RED);
+	const char *argv[] = {"wlr-randr", "--output", OUTPUT, "--custom-mode", "1024x768@50",
+		"--scale", "1.5", NULL};
+	int status = host_run(host, argv, &text);
+	printf("# %s\n", text != NULL ? text : "");
+	free(text);
+	assert_int_equal(status, 0);
+	assert_int_equal(host_status_number(&host->compositor, "outputs.0.width"), 1024);
+	uint64_t end = host_now_ms() + WAIT_MS;
+	uint32_t width = 0, height = 0;
+	while (width != 1024 && host_now_ms() < end) {
+		vm_edid_size(&vm, 0, &width, &height);
+	}
+	assert_int_equal(width, 1024);
+	assert_int_equal(height, 768);
+	assert_true(host_wait_pixel(host, OUTPUT, 1023, 767, RED, WAIT_MS, &vm.picture));
+	assert_int_equal(vm.picture.width, 1024);
+
+	/* Off and on again: the guest sees its monitor go and come. */
+	const char *off[] = {"wlr-randr", "--output", OUTPUT, "--off", NULL};
+	const char *on[] = {"wlr-randr", "--output", OUTPUT, "--on", NULL};
+	assert_int_equal(host_run(host, off, &text), 0);
+	free(text);
+	end = host_now_ms() + WAIT_MS;
+	while (vm_display_info(&vm, 0, &width, &height) && host_now_ms() < end) {
+	}
+	assert_false(vm_display_info(&vm, 0, &width, &height));
+	assert_true(host_alive(&host->compositor));
+	assert_int_equal(host_run(host, on, &text), 0);
+	free(text);
+	end = host_now_ms() + WAIT_MS;
+	while (!vm_display_info(&vm, 0, &width, &height) && host_now_ms() < end) {
+	}
+	assert_true(vm_display_info(&vm, 0, &width, &height));
+	assert_true(host_wait_pixel(host, OUTPUT, 512, 384, RED, WAIT_MS, &vm.picture));
+	vm_finish(&vm);
+}
+
+static void check(struct host *host, const char *text, int wanted, const char *words) {
+	char *said;
+	write_config(host, text);
+	const char *argv[] = {getenv("GUESTPANE"), "--check-config", "--config", config_path, NULL};
+	int status = host_run(host, argv, &said);
+	if (status != wanted || said == NULL || strstr(said, words) == NULL) {
+		fail_msg("%s: status %d, \"%s\"", text, status, said);
+	}
+	free(said);
+}
+
+static void test_check(struct host *host) {
+	char *said;
+	const char *argv[] = {
+		getenv("GUESTPANE"), "--check-config", "--config", getenv("GUESTPANE_CONF"), NULL};
+	int status = host_run(host, argv, &said);
+	if (status != 0) {
+		fail_msg("the example: %s", said);
+	}
+	free(said);
+	check(host, "first vm0\n", 0, "good");
+	check(host, "\n\nfrist vm0\n", 2, "test.conf:3: there is no setting frist");
+	check(host, "output {", 2, "test.conf: not in scfg's syntax");
+}
+
+static const struct host_case cases[] = {
+	{"pinned heads", test_pins, 0},
+	{"pinned to an output that is not there", test_pin_to_nothing, 0},
+	{"switch", test_switch, 1},
+	{"switch between sizes", test_switch_sizes, 0},
+	{"first guest", test_first, 0},
+	{"reload", test_reload, 0},
+	{"scaling", test_scaling, 0},
+	{"fill", test_fill_pattern, 0},
+	{"wlr-randr", test_randr, 1},
+	{"check-config", test_check, 0},
+};
+
+int main(int argc, char **argv) {
+	return vm_main("heads", cases, sizeof(cases) / sizeof(cases[0]), argc, argv);
+}

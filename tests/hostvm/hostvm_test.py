@@ -1,0 +1,170 @@
+#!/usr/bin/python3
+"""Runs test programs in a VM that plays the host: udmabuf, VFIO with two devices, a KMS card.
+
+    hostvm_test.py [--file FILE]… PROGRAM…
+
+All share one boot, in a directory that has the FILEs, too. Their cases come out as one TAP stream;
+what a program says on stderr follows it as comments when it failed.
+
+A program sees what is on the VM's monitor: it makes the file NAME.want, gets NAME.ppm, and
+removes both.
+"""
+
+import argparse
+import json
+import pathlib
+import re
+import shutil
+import socket
+import sys
+import tempfile
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+TOOLS = HERE.parents[1] / "tools/guest"
+sys.path.insert(0, str(TOOLS))
+
+from stack import Failure, Program, tail  # noqa: E402 (the path must be set first)
+
+PATIENCE = 600  # seconds for the VM with all programs; 40 when nothing is wrong
+
+KERNEL = "intel_iommu=on iommu=pt"
+MACHINE = [
+    # EPYC: the kernel allows peer-to-peer between any two devices below a Zen host bridge, and
+    # TCG emulates the SVM that a VM inside this one needs.
+    "-cpu", "EPYC",
+    "-device", "intel-iommu,intremap=on,caching-mode=on",
+    "-device", "bochs-display,xres=640,yres=480",
+    "-object", "memory-backend-memfd,id=vram0,size=64M,share=on",
+    "-device", "ivshmem-plain,memdev=vram0",
+    "-object", "memory-backend-memfd,id=vram1,size=16M,share=on",
+    "-device", "ivshmem-plain,memdev=vram1",
+]
+
+CASE = re.compile(r"^(not )?ok\s+\d*\s*-?\s*(.*)$")
+PLAN = re.compile(r"^1\.\.(\d+)(.*)$")
+
+
+class Monitor:
+    """QEMU's monitor: takes pictures of what the graphics card sends to the screen."""
+
+    def __init__(self, work):
+        self.work = work
+        self.path = work / "qmp.sock"
+        self.file = None
+        self.seen = set()
+
+    def connect(self):
+        connection = socket.socket(socket.AF_UNIX)
+        connection.settimeout(30)
+        connection.connect(str(self.path))
+        self.file = connection.makefile("rwb")
+        self.call("qmp_capabilities")
+
+    def call(self, command, **arguments):
+        self.file.write(json.dumps({"execute": command, "arguments": arguments}).encode() + b"\n")
+        self.file.flush()
+        for line in self.file:
+            answer = json.loads(line)
+            if "error" in answer:
+                raise Failure(f"QMP {command}: {answer['error']['desc']}")
+            if "return" in answer:
+                return
+        raise Failure(f"QMP {command}: QEMU has closed its socket")
+
+    def poll(self):
+        for want in self.work.glob("*.want"):
+            if want.name in self.seen:
+                continue
+            if self.file is None:
+                self.connect()
+            self.seen.add(want.name)
+            picture = self.work / "picture"
+            self.call("screendump", filename=str(picture))
+            picture.rename(want.with_suffix(".ppm"))
+
+
+def boot(work, programs, files):
+    for program in programs + files:
+        shutil.copy(program, work)
+    shutil.copy(HERE / "inside", work / "run")
+    (work / "programs").write_text(" ".join(program.name for program in programs))
+    console = work / "console"
+    monitor = Monitor(work)
+    vm = Program("the host VM", [TOOLS / "boot", "--work", work, "--console", console,
+                                 "--append", KERNEL, "--", *MACHINE,
+                                 "-qmp", f"unix:{monitor.path},server=on,wait=off"],
+                 work / "qemu.log")
+    try:
+        end = time.monotonic() + PATIENCE
+        while vm.alive():
+            if time.monotonic() > end:
+                raise Failure(f"the VM did not end in {PATIENCE} s; its console:\n"
+                              f"{tail(console)}")
+            monitor.poll()
+            time.sleep(0.02)
+    finally:
+        vm.stop()
+    if not (work / f"{programs[-1].name}.status").exists():
+        raise Failure(f"the VM ended too early; its console:\n{tail(console)}\n"
+                      f"and QEMU's words:\n{tail(work / 'qemu.log')}")
+
+
+def cases_of(work, name):
+    """Yields (good, line) of the program's cases, with comments in between (good is None)."""
+    status = int((work / f"{name}.status").read_text())
+    planned, seen, failed = None, 0, False
+    for line in (work / f"{name}.tap").read_text(errors="replace").splitlines():
+        plan, case = PLAN.match(line), CASE.match(line)
+        if plan:
+            planned = int(plan.group(1))
+            if planned == 0:
+                yield True, f"{name}{plan.group(2) or ' # SKIP'}"
+        elif case:
+            seen += 1
+            failed = failed or bool(case.group(1))
+            yield not case.group(1), f"{name}: {case.group(2)}"
+        elif not line.startswith("TAP version"):
+            yield None, line
+    if seen != planned or (status != 0 and not failed):
+        failed = True
+        yield False, f"{name}: {seen} of {planned} cases ran, exit status {status}"
+    if failed:
+        for line in tail(work / f"{name}.err", 60).splitlines():
+            yield None, line
+
+
+def report(work, programs):
+    number, good = 0, True
+    for program in programs:
+        for result, line in cases_of(work, program.name):
+            if result is None:
+                print(f"# {line.lstrip('# ')}")
+                continue
+            number += 1
+            good = good and result
+            print(f"{'ok' if result else 'not ok'} {number} - {line}")
+    print(f"1..{number}")
+    return good
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--file", type=pathlib.Path, action="append", default=[])
+    parser.add_argument("programs", type=pathlib.Path, nargs="+")
+    arguments = parser.parse_args()
+    programs = arguments.programs
+    with tempfile.TemporaryDirectory(prefix="guestpane-hostvm-", dir="/tmp") as directory:
+        work = pathlib.Path(directory)
+        try:
+            boot(work, programs, arguments.file)
+        except Failure as failure:
+            for line in str(failure).splitlines():
+                print(f"# {line}")
+            print("not ok 1 - the host VM\n1..1")
+            return 1
+        return 0 if report(work, programs) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,162 @@
+/* The configuration file: what is read, and that each mistake is told with its line. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "compositor/config.h"
+
+static char path[64];
+static char error[GP_CONFIG_ERROR_MAX];
+
+static struct gp_config *load(const char *text) {
+	strcpy(path, "/tmp/guestpane-config-XXXXXX");
+	int fd = mkstemp(path);
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+	close(fd);
+	error[0] = '\0';
+	struct gp_config *config = gp_config_load(path, error);
+	unlink(path);
+	return config;
+}
+
+static const struct gp_config_identity dp = {"DP-1", "Dell Inc.", "U2720Q", "ABC"};
+static const struct gp_config_identity headless = {"HEADLESS-1", NULL, NULL, NULL};
+
+static void test_all(void **state) {
+	struct gp_config *config = load("# a comment\n"
+					"first one\n"
+					"output DP-1 {\n"
+					"	mode 1920x1080@59.94\n"
+					"	scale 1.25\n"
+					"	transform flipped-90\n"
+					"	position -1920 0\n"
+					"	adaptive-sync on\n"
+					"	scaling integer\n"
+					"}\n"
+					"output * {\n"
+					"	scaling fill\n"
+					"}\n"
+					"guest one {\n"
+					"	head 0 \"Dell Inc. U2720Q ABC\"\n"
+					"	head 3 HEADLESS-1\n"
+					"	scaling none\n"
+					"}\n"
+					"guest two\n");
+	if (config == NULL) {
+		fail_msg("%s", error);
+	}
+	assert_string_equal(config->first, "one");
+	const struct gp_config_output *output = gp_config_find_output(config, &dp);
+	assert_ptr_equal(output, &config->outputs[0]);
+	assert_int_equal(output->width, 1920);
+	assert_int_equal(output->height, 1080);
+	assert_int_equal(output->refresh_mhz, 59940);
+	assert_int_equal(output->scale_120, 150);
+	assert_int_equal(output->transform, 5);
+	assert_true(output->has_position);
+	assert_int_equal(output->x, -1920);
+	assert_true(output->has_adaptive_sync && output->adaptive_sync);
+	assert_true(output->has_scaling);
+	assert_int_equal(output->scaling, GP_SCALING_INTEGER);
+
+	output = gp_config_find_output(config, &headless);
+	assert_ptr_equal(output, &config->outputs[1]);
+	assert_int_equal(output->width, 0);
+	assert_int_equal(output->transform, -1);
+	assert_false(output->has_position || output->has_adaptive_sync);
+
+	const struct gp_config_guest *guest = gp_config_find_guest(config, "one");
+	assert_true(gp_config_matches(guest->heads[0], &dp));
+	assert_false(gp_config_matches(guest->heads[0], &headless));
+	assert_string_equal(guest->heads[1], "");
+	assert_true(gp_config_matches(guest->heads[3], &headless));
+	assert_int_equal(guest->scaling, GP_SCALING_NONE);
+	assert_false(gp_config_find_guest(config, "two")->has_scaling);
+	assert_null(gp_config_find_guest(config, "three"));
+	free(config);
+}
+
+static void test_empty(void **state) {
+	struct gp_config *config = load("");
+	assert_non_null(config);
+	assert_null(gp_config_find_output(config, &dp));
+	free(config);
+}
+
+static const struct {
+	const char *text;
+	int line;
+	const char *cause;
+} mistakes[] = {
+	{"\nfrist one\n", 2, "no setting frist"},
+	{"first\n", 1, "first needs 1 parameter"},
+	{"first a b\n", 1, "first needs 1 parameter"},
+	{"first a {\n b c\n}\n", 1, "no block"},
+	{"first \"\"\n", 1, "a name has"},
+	{"output DP-1 {\n mode 1920\n}\n", 2, "not a mode"},
+	{"output DP-1 {\n mode 1920x1080@\n}\n", 2, "not a mode"},
+	{"output DP-1 {\n mode 19.5x1080\n}\n", 2, "not a mode"},
+	{"output DP-1 {\n mode 0x1080\n}\n", 2, "not a mode"},
+	{"output DP-1 {\n mode 1920x1080@nan\n}\n", 2, "not a mode"},
+	{"output DP-1 {\n\n scale 0\n}\n", 3, "a scale is"},
+	{"output DP-1 {\n transform 45\n}\n", 2, "not a transform"},
+	{"output DP-1 {\n position 1\n}\n", 2, "position needs 2 parameters"},
+	{"output DP-1 {\n position 1 x\n}\n", 2, "a position is"},
+	{"output DP-1 {\n adaptive-sync yes\n}\n", 2, "on or off"},
+	{"output DP-1 {\n scaling big\n}\n", 2, "scaling is"},
+	{"output DP-1 {\n color red\n}\n", 2, "no setting color"},
+	{"output DP-1\noutput DP-1\n", 2, "there twice"},
+	{"guest a {\n head 16 DP-1\n}\n", 2, "a head is a number"},
+	{"guest a {\n head -0 DP-1\n}\n", 2, "a head is a number"},
+	{"guest a {\n head 1 DP-1\n head 1 DP-2\n}\n", 3, "there twice"},
+	{"guest a {\n output DP-1\n}\n", 2, "no setting output"},
+	{"guest a\nguest a\n", 2, "there twice"},
+};
+
+static void test_mistakes(void **state) {
+	for (size_t i = 0; i < sizeof(mistakes) / sizeof(mistakes[0]); i++) {
+		char start[80];
+		assert_null(load(mistakes[i].text));
+		snprintf(start, sizeof(start), "%s:%d: ", path, mistakes[i].line);
+		if (strncmp(error, start, strlen(start)) != 0 ||
+			strstr(error, mistakes[i].cause) == NULL) {
+			fail_msg("case %zu: %s", i, error);
+		}
+	}
+}
+
+static void test_unreadable(void **state) {
+	assert_null(gp_config_load("/nonexistent/guestpane.conf", error));
+	assert_non_null(strstr(error, "/nonexistent/guestpane.conf: No such file"));
+	assert_null(load("output DP-1 {\n"));
+	assert_non_null(strstr(error, "not in scfg's syntax"));
+}
+
+static void test_too_many(void **state) {
+	char text[4096] = "", line[32];
+	for (int i = 0; i <= GP_CONFIG_GUESTS_MAX; i++) {
+		snprintf(line, sizeof(line), "guest g%d\n", i);
+		strcat(text, line);
+	}
+	assert_null(load(text));
+	assert_non_null(strstr(error, "more than"));
+}
+
+int main(void) {
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_all),
+		cmocka_unit_test(test_empty),
+		cmocka_unit_test(test_mistakes),
+		cmocka_unit_test(test_unreadable),
+		cmocka_unit_test(test_too_many),
+	};
+	return cmocka_run_group_tests_name("config", tests, NULL, NULL);
+}

@@ -1,0 +1,274 @@
+#include "vmm-bridge/vfio/vmm.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/capability.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "common/fd.h"
+#include "common/log.h"
+#include "vmm-bridge/vfio/bar.h"
+
+#ifndef SO_PEERPIDFD // Linux 6.5
+#define SO_PEERPIDFD 77
+#endif
+
+/* Reads a small file whole, as text. */
+static bool read_text(int dir, const char *path, char *out, size_t size) {
+	int fd = openat(dir, path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0) {
+		return false;
+	}
+	size_t used = 0;
+	for (ssize_t n; used < size - 1 && (n = read(fd, out + used, size - 1 - used)) > 0;) {
+		used += n;
+	}
+	out[used] = '\0';
+	close(fd);
+	return true;
+}
+
+static bool have_capability(int capability) {
+	char text[4096];
+	if (!read_text(AT_FDCWD, "/proc/self/status", text, sizeof(text))) {
+		return false;
+	}
+	const char *line = strstr(text, "\nCapEff:");
+	return line != NULL &&
+		(strtoull(line + strlen("\nCapEff:"), NULL, 16) >> capability & 1) != 0;
+}
+
+void gp_vmm_read_facts(pid_t pid, struct gp_vmm_facts *facts) {
+	char path[32], text[16];
+	struct stat stat_buf;
+
+	*facts = (struct gp_vmm_facts){.pid = pid, .own_uid = geteuid(), .yama_scope = -1};
+	snprintf(path, sizeof(path), "/proc/%d", (int)pid);
+	// A process that is not dumpable looks like root's here, which is what it takes, too.
+	facts->vmm_uid = stat(path, &stat_buf) == 0 ? stat_buf.st_uid : facts->own_uid;
+	if (read_text(AT_FDCWD, "/proc/sys/kernel/yama/ptrace_scope", text, sizeof(text))) {
+		facts->yama_scope = atoi(text);
+	}
+	facts->may_trace = have_capability(CAP_SYS_PTRACE);
+}
+
+static void explain_refusal(const struct gp_vmm_facts *facts, char *out, size_t size) {
+	const char *other = "or pass the device with --vfio-fd";
+	if (facts->yama_scope == 3) {
+		snprintf(out, size,
+			"kernel.yama.ptrace_scope is 3, which forbids copying descriptors from any "
+			"process until the next boot: set it to 1 in /etc/sysctl.d, %s",
+			other);
+	} else if (facts->may_trace) {
+		snprintf(out, size,
+			"refused in spite of CAP_SYS_PTRACE (a security module, or the VMM is in "
+			"another user namespace): allow it there, %s",
+			other);
+	} else if (facts->own_uid != facts->vmm_uid) {
+		snprintf(out, size,
+			"the VMM's files belong to uid %u and the bridge runs as uid %u: run both "
+			"as "
+			"one user, give the bridge CAP_SYS_PTRACE, %s",
+			(unsigned)facts->vmm_uid, (unsigned)facts->own_uid, other);
+	} else if (facts->yama_scope >= 1) {
+		snprintf(out, size,
+			"kernel.yama.ptrace_scope is %d, which lets only %s copy descriptors: "
+			"%sset it "
+			"to 0, give the bridge CAP_SYS_PTRACE, %s",
+			facts->yama_scope,
+			facts->yama_scope == 1 ? "a parent process" : "CAP_SYS_PTRACE",
+			facts->yama_scope == 1 ? "start the VMM from the bridge, " : "", other);
+	} else {
+		snprintf(out, size,
+			"the VMM has capabilities that the bridge has not, or is not dumpable: "
+			"start "
+			"it without them, give the bridge CAP_SYS_PTRACE, %s",
+			other);
+	}
+}
+
+void gp_vmm_explain(int error, const struct gp_vmm_facts *facts, char *out, size_t size) {
+	switch (error) {
+	case EPERM:
+	case EACCES:
+		explain_refusal(facts, out, size);
+		break;
+	case ESRCH:
+	case ENOENT:
+	case EINVAL:
+		snprintf(out, size, "there is no process %d", (int)facts->pid);
+		break;
+	case ENOSYS:
+		snprintf(out, size,
+			"this kernel has no pidfd_getfd (Linux 5.6), or a sandbox hides it: pass "
+			"the "
+			"device with --vfio-fd");
+		break;
+	default:
+		snprintf(out, size, "%s", strerror(error));
+		break;
+	}
+}
+
+static int refuse(struct gp_vmm *vmm, pid_t pid, int error) {
+	struct gp_vmm_facts facts;
+	char text[320];
+
+	if (!vmm->told) {
+		gp_vmm_read_facts(pid, &facts);
+		gp_vmm_explain(error, &facts, text, sizeof(text));
+		gp_error("VMM %d: its VFIO devices cannot be had: %s", (int)pid, text);
+		vmm->told = true;
+	}
+	return -error;
+}
+
+void gp_vmm_init(struct gp_vmm *vmm) {
+	*vmm = (struct gp_vmm){.pidfd = -1, .proc = -1};
+}
+
+void gp_vmm_finish(struct gp_vmm *vmm) {
+	if (vmm->fds != NULL) {
+		closedir(vmm->fds);
+	}
+	gp_fd_close(&vmm->proc);
+	gp_fd_close(&vmm->pidfd);
+	gp_vmm_init(vmm);
+}
+
+static DIR *open_fd_dir(int proc) {
+	int fd = openat(proc, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+	if (dir == NULL) {
+		gp_fd_close(&fd);
+	}
+	return dir;
+}
+
+/* Takes pidfd. */
+static int open_process(struct gp_vmm *vmm, pid_t pid, int pidfd) {
+	char path[32];
+
+	gp_vmm_init(vmm);
+	vmm->pid = pid;
+	vmm->pidfd = pidfd;
+	snprintf(path, sizeof(path), "/proc/%d", (int)pid);
+	vmm->proc = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (vmm->proc >= 0) {
+		vmm->fds = open_fd_dir(vmm->proc);
+	}
+	int error = vmm->fds == NULL ? errno : 0;
+	if (error == ENOENT) {
+		error = ESRCH;
+	}
+	// The directory is this process's only if the process still has the pid.
+	if (error == 0 && gp_vmm_ended(vmm)) {
+		error = ESRCH;
+	}
+	if (error != 0) {
+		refuse(vmm, pid, error);
+		gp_vmm_finish(vmm);
+	}
+	return -error;
+}
+
+int gp_vmm_open(struct gp_vmm *vmm, pid_t pid) {
+	gp_vmm_init(vmm);
+	int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	if (pidfd < 0) {
+		int result = refuse(vmm, pid, errno);
+		gp_vmm_init(vmm);
+		return result;
+	}
+	return open_process(vmm, pid, pidfd);
+}
+
+int gp_vmm_open_peer(struct gp_vmm *vmm, int socket) {
+	struct ucred peer = {0};
+	socklen_t size = sizeof(peer);
+
+	gp_vmm_init(vmm);
+	if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0) {
+		int error = errno;
+		gp_error_errno("vhost-user socket: whose it is");
+		return -error;
+	}
+	if (peer.pid <= 0) {
+		gp_error(
+			"vhost-user socket: the VMM is in another pid namespace: give its pid with "
+			"--vmm-pid, or pass the device with --vfio-fd");
+		return -ESRCH;
+	}
+	int pidfd = -1;
+	size = sizeof(pidfd);
+	if (getsockopt(socket, SOL_SOCKET, SO_PEERPIDFD, &pidfd, &size) < 0) {
+		return gp_vmm_open(vmm, peer.pid);
+	}
+	return open_process(vmm, peer.pid, pidfd);
+}
+
+bool gp_vmm_ended(const struct gp_vmm *vmm) {
+	struct pollfd poll_fd = {.fd = vmm->pidfd, .events = POLLIN};
+	return vmm->pidfd < 0 || poll(&poll_fd, 1, 0) != 0;
+}
+
+bool gp_vmm_link_is_vfio(const char *link) {
+	static const char cdev[] = "/dev/vfio/devices/vfio";
+	return strcmp(link, "anon_inode:[vfio-device]") == 0 ||
+		strncmp(link, cdev, strlen(cdev)) == 0;
+}
+
+/* The number of a descriptor that is a VFIO device, else -1. */
+static int vfio_fd_of_entry(int dir, const char *name) {
+	char link[64], *end;
+	long number = strtol(name, &end, 10);
+	if (end == name || *end != '\0' || number < 0 || number > INT_MAX) {
+		return -1;
+	}
+	ssize_t n = readlinkat(dir, name, link, sizeof(link) - 1);
+	link[n > 0 ? n : 0] = '\0';
+	return gp_vmm_link_is_vfio(link) ? (int)number : -1;
+}
+
+static void read_address(const struct gp_vmm *vmm, int vmm_fd, char pci[GP_PCI_ADDRESS_SIZE]) {
+	char path[32], text[4096];
+	snprintf(path, sizeof(path), "fdinfo/%d", vmm_fd);
+	pci[0] = '\0';
+	if (read_text(vmm->proc, path, text, sizeof(text))) {
+		gp_pci_address_from_fdinfo(text, pci);
+	}
+}
+
+int gp_vmm_each_vfio(struct gp_vmm *vmm,
+	void (*found)(void *data, int vmm_fd, int copy, const char *pci), void *data) {
+	int count = 0;
+
+	rewinddir(vmm->fds);
+	for (struct dirent *entry; (entry = readdir(vmm->fds)) != NULL;) {
+		char pci[GP_PCI_ADDRESS_SIZE];
+		int vmm_fd = vfio_fd_of_entry(dirfd(vmm->fds), entry->d_name);
+		if (vmm_fd < 0) {
+			continue;
+		}
+		read_address(vmm, vmm_fd, pci);
+		int copy = (int)syscall(SYS_pidfd_getfd, vmm->pidfd, vmm_fd, 0);
+		if (copy < 0 && errno == EBADF) {
+			continue; // closed since
+		}
+		if (copy < 0) {
+			return refuse(vmm, vmm->pid, errno);
+		}
+		found(data, vmm_fd, copy, pci);
+		count++;
+	}
+	return count;
+}
