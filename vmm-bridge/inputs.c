@@ -49,7 +49,7 @@ static size_t handle_room_max(void *data) {
 static bool handle_put(void *data, const struct virtio_input_event *event) {
 	struct port *port = data;
 	struct gp_chain *chain = &port->inputs->chain;
-	if (gp_vhost_device_pop(port->vhost, GP_INPUT_QUEUE_EVENTS, chain) <= 0) {
+	if (gp_vhost_device_take(port->vhost, GP_INPUT_QUEUE_EVENTS, chain) <= 0) {
 		return false;
 	}
 	size_t written = gp_chain_write(chain, 0, event, sizeof(*event));

@@ -345,27 +345,40 @@ struct gp_guest_memory *gp_vhost_device_memory(struct gp_vhost_device *device) {
 	return &device->memory;
 }
 
+/* The queue is active. */
+static int take_chain(
+	struct gp_vhost_device *device, struct gp_vring *vring, struct gp_chain *chain) {
+	if (vring->queue.broken != NULL) {
+		return -EPROTO;
+	}
+	int r = gp_virtqueue_pop(&vring->queue, &device->memory, chain);
+	if (r > 0) {
+		vring->worked = true;
+	} else if (r < 0) {
+		gp_vhost_report_broken(device, vring, vring->queue.broken);
+	}
+	return r;
+}
+
 int gp_vhost_device_pop(struct gp_vhost_device *device, unsigned queue, struct gp_chain *chain) {
 	struct gp_vring *vring = &device->vrings[queue];
 	if (!gp_vring_active(vring)) {
 		return 0;
 	}
-	if (vring->queue.broken != NULL) {
-		return -EPROTO;
-	}
-	if (vring->popped == CHAINS_PER_KICK ||
-		(vring->popped > 0 && gp_now_ns() - vring->kicked_ns > KICK_NS)) {
+	if (vring->queue.broken == NULL &&
+		(vring->popped == CHAINS_PER_KICK ||
+			(vring->popped > 0 && gp_now_ns() - vring->kicked_ns > KICK_NS))) {
 		gp_vring_kick_self(vring);
 		return 0;
 	}
-	int r = gp_virtqueue_pop(&vring->queue, &device->memory, chain);
-	if (r > 0) {
-		vring->worked = true;
-		vring->popped++;
-	} else if (r < 0) {
-		gp_vhost_report_broken(device, vring, vring->queue.broken);
-	}
+	int r = take_chain(device, vring, chain);
+	vring->popped += r > 0;
 	return r;
+}
+
+int gp_vhost_device_take(struct gp_vhost_device *device, unsigned queue, struct gp_chain *chain) {
+	struct gp_vring *vring = &device->vrings[queue];
+	return gp_vring_active(vring) ? take_chain(device, vring, chain) : 0;
 }
 
 uint16_t gp_vhost_device_offered(struct gp_vhost_device *device, unsigned queue, uint16_t wanted) {
@@ -375,7 +388,6 @@ uint16_t gp_vhost_device_offered(struct gp_vhost_device *device, unsigned queue,
 	}
 	bool was_broken = vring->queue.broken != NULL;
 	uint16_t n = gp_virtqueue_offered(&vring->queue, wanted);
-	vring->popped = 0;
 	if (vring->queue.broken != NULL && !was_broken) {
 		gp_vhost_report_broken(device, vring, vring->queue.broken);
 	}

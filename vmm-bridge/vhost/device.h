@@ -106,10 +106,12 @@ struct gp_guest_memory *gp_vhost_device_memory(struct gp_vhost_device *device);
  */
 int gp_vhost_device_pop(struct gp_vhost_device *device, unsigned queue, struct gp_chain *chain);
 /**
- * Like gp_virtqueue_offered; 0 while the queue is stopped or disabled. For queues that the guest
- * fills with buffers for what comes from here: taking them is not limited by kicks.
+ * For queues that the guest fills with buffers for what comes from here. offered is like
+ * gp_virtqueue_offered, 0 while the queue is stopped or disabled. take is like pop, but gives all
+ * that was offered: it is not the guest that decides when and how often it is called.
  */
 uint16_t gp_vhost_device_offered(struct gp_vhost_device *device, unsigned queue, uint16_t wanted);
+int gp_vhost_device_take(struct gp_vhost_device *device, unsigned queue, struct gp_chain *chain);
 /* Descriptors of the queue; 0 while it is stopped or disabled. */
 uint16_t gp_vhost_device_queue_size(const struct gp_vhost_device *device, unsigned queue);
 /* Returns a chain. The interrupt is sent after the op that is running, if any, or on flush. */
