@@ -21,3 +21,11 @@ bool gp_rect_intersect(const struct gp_rect *a, const struct gp_rect *b, struct 
 	*out = (struct gp_rect){left, top, right - left, bottom - top};
 	return true;
 }
+
+struct gp_rect gp_rect_union(const struct gp_rect *a, const struct gp_rect *b) {
+	uint64_t left = min_u64(a->x, b->x);
+	uint64_t top = min_u64(a->y, b->y);
+	uint64_t right = max_u64((uint64_t)a->x + a->width, (uint64_t)b->x + b->width);
+	uint64_t bottom = max_u64((uint64_t)a->y + a->height, (uint64_t)b->y + b->height);
+	return (struct gp_rect){left, top, right - left, bottom - top};
+}

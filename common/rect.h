@@ -17,4 +17,7 @@ static inline bool gp_rect_inside(const struct gp_rect *rect, uint32_t width, ui
 /* The intersection; false if it is empty, *out is then all zero. */
 bool gp_rect_intersect(const struct gp_rect *a, const struct gp_rect *b, struct gp_rect *out);
 
+/* The smallest rectangle that has both; neither may reach beyond 2^32 - 1. */
+struct gp_rect gp_rect_union(const struct gp_rect *a, const struct gp_rect *b);
+
 #endif

@@ -55,6 +55,8 @@ struct gp_output {
 	struct gp_refusals refusals;
 	bool is_locked; // composition is: what is shown is of a class that was refused
 
+	/* The picture has an alpha channel, and composition is locked: what scans it out may blend. */
+
 	struct wl_event_source *info_timer;
 
 	struct wl_listener frame;

@@ -246,12 +246,12 @@ static const struct gp_client_ops client_ops = {
 	.revoked = handle_revoked,
 };
 
-/* Tells the device what the compositor has said meanwhile. */
-static void settle(struct gp_bridge *bridge) {
+/* Tells the device what the compositor has said meanwhile. False: more is to do in a millisecond. */
+static bool settle(struct gp_bridge *bridge) {
 	uint64_t now_ns = gp_now_ns(), token;
 	uint32_t scanout, resource_id;
 	gp_device_memory_settle(&bridge->devices);
-	gp_presenter_settle(&bridge->presenter);
+	bool done = gp_presenter_settle(&bridge->presenter);
 	gp_client_settle_seat(bridge->client);
 	for (uint32_t i = 0; i < bridge->options->n_scanouts; i++) {
 		struct gp_bridge_scanout *changed = &bridge->scanouts[i];
@@ -267,14 +267,15 @@ static void settle(struct gp_bridge *bridge) {
 	while (gp_presenter_take_revoked(&bridge->presenter, &resource_id, &token)) {
 		gp_gpu_resource_revoked(bridge->gpu, resource_id, token, now_ns);
 	}
+	return done;
 }
 
 bool gp_bridge_dispatch(struct gp_bridge *bridge) {
-	settle(bridge);
+	bool done = settle(bridge);
 	gp_vhost_device_flush(bridge->vhost);
 	gp_inputs_flush(bridge->inputs);
 	gp_client_flush(bridge->client);
-	if (wl_event_loop_dispatch(bridge->loop, -1) < 0 && errno != EINTR) {
+	if (wl_event_loop_dispatch(bridge->loop, done ? -1 : 1) < 0 && errno != EINTR) {
 		gp_error_errno("cannot wait for events");
 		return false;
 	}

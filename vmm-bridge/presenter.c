@@ -4,8 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/fd.h"
+
 /* Longer than a frame of a busy compositor takes; the VMM stands still meanwhile. */
 #define REVOKE_WAIT_MS 250
+
+/* Frames of a scanout, without end and at once: a guest need not wait for the answer to a flush. */
+#define FRAME_INTERVAL_NS 1000000ull
+#define FRAME_BURST 32
 
 #define LOG_BURST 20
 #define LOG_INTERVAL_NS 1000000000ull
@@ -130,11 +136,13 @@ static struct gp_buffer *show(struct gp_presenter *presenter, uint32_t index,
 	return buffer;
 }
 
-/* Shows the frame again that was lost, if there was one. */
-static void show_again(struct gp_presenter *presenter, uint32_t index) {
+/* Shows a frame that was lost, or is late, if there was one. damage is that of show. */
+static void show_again(
+	struct gp_presenter *presenter, uint32_t index, const struct gp_rect *damage) {
 	struct gp_buffer *previous;
+	presenter->scanouts[index].late = false;
 	if (presenter->scanouts[index].flushed) {
-		show(presenter, index, NULL, &previous);
+		show(presenter, index, damage, &previous);
 		end_orphans(presenter);
 	}
 }
@@ -146,12 +154,19 @@ static bool same_framebuffer(const struct gp_framebuffer *a, const struct gp_fra
 		a->rect.height == b->rect.height;
 }
 
+/* A frame that waits is not shown any more: what it has changed must come with the next one. */
+static void drop_late(struct gp_presenter_scanout *scanout) {
+	scanout->missed |= scanout->late;
+	scanout->late = false;
+}
+
 void gp_presenter_set(struct gp_presenter *presenter, uint32_t scanout,
 	struct gp_resource *resource, const struct gp_framebuffer *fb) {
 	struct gp_presenter_scanout *set = &presenter->scanouts[scanout];
 	if (!same_framebuffer(&set->fb, fb) || set->resource != resource) {
 		set->copied = NULL;
 		set->flushed = false;
+		drop_late(set);
 	}
 	set->resource = resource;
 	set->fb = *fb;
@@ -162,6 +177,7 @@ void gp_presenter_disable(struct gp_presenter *presenter, uint32_t scanout) {
 	disabled->resource = NULL;
 	disabled->copied = NULL;
 	disabled->flushed = false;
+	disabled->late = false;
 	disabled->n_waits = 0; // the device does not want to know any more
 	disabled->shown = NULL;
 	if (disabled->committed) {
@@ -181,11 +197,32 @@ static bool shown_elsewhere(
 	return false;
 }
 
+/* Whether there may be a frame now; it is counted then. */
+static bool take_budget(struct gp_presenter_scanout *scanout) {
+	uint64_t now_ns = gp_now_ns();
+	if (scanout->budget_ns > now_ns + FRAME_BURST * FRAME_INTERVAL_NS) {
+		return false;
+	}
+	uint64_t from_ns = scanout->budget_ns > now_ns ? scanout->budget_ns : now_ns;
+	scanout->budget_ns = from_ns + FRAME_INTERVAL_NS;
+	return true;
+}
+
+static void add_late_damage(struct gp_presenter_scanout *scanout, const struct gp_rect *damage) {
+	scanout->late_damage =
+		scanout->late ? gp_rect_union(&scanout->late_damage, damage) : *damage;
+	scanout->late = true;
+}
+
 bool gp_presenter_flush(
 	struct gp_presenter *presenter, uint32_t scanout, const struct gp_rect *damage) {
 	struct gp_presenter_scanout *flushed = &presenter->scanouts[scanout];
 	struct gp_buffer *previous;
 	flushed->flushed = flushed->resource != NULL;
+	if (flushed->late || !take_budget(flushed)) {
+		add_late_damage(flushed, damage);
+		return false;
+	}
 	struct gp_buffer *buffer = show(presenter, scanout, damage, &previous);
 	/* A blob's copy has just been made: its own memory is free already. */
 	bool copied = buffer != NULL && flushed->copied->export.map != NULL;
@@ -247,6 +284,7 @@ bool gp_presenter_revoke(
 		if (presenter->scanouts[i].resource == resource) {
 			presenter->scanouts[i].resource = NULL;
 			presenter->scanouts[i].flushed = false;
+			drop_late(&presenter->scanouts[i]);
 		}
 	}
 	/* Nor need anybody wait until the compositor ends its use of a copy. */
@@ -285,7 +323,7 @@ void gp_presenter_wait_revoked(struct gp_presenter *presenter) {
 void gp_presenter_connected(struct gp_presenter *presenter) {
 	presenter->n_refusals = 0; // of another compositor, or another GPU
 	for (uint32_t i = 0; i < presenter->n_scanouts; i++) {
-		show_again(presenter, i);
+		show_again(presenter, i, NULL);
 	}
 }
 
@@ -358,17 +396,31 @@ static void handle_refusal(struct gp_presenter *presenter, struct gp_picture *pi
 	gp_presenter_make_picture(presenter, resource, format, kind + 1, text);
 	for (uint32_t i = 0; i < presenter->n_scanouts; i++) {
 		if (presenter->scanouts[i].resource == resource) {
-			show_again(presenter, i);
+			show_again(presenter, i, NULL);
 		}
 	}
 }
 
-void gp_presenter_settle(struct gp_presenter *presenter) {
+/* False: one has to wait longer. */
+static bool show_late(struct gp_presenter *presenter) {
+	bool done = true;
+	for (uint32_t i = 0; i < presenter->n_scanouts; i++) {
+		struct gp_presenter_scanout *scanout = &presenter->scanouts[i];
+		if (scanout->late && take_budget(scanout)) {
+			struct gp_rect damage = scanout->late_damage;
+			show_again(presenter, i, &damage);
+		}
+		done = done && !scanout->late;
+	}
+	return done;
+}
+
+bool gp_presenter_settle(struct gp_presenter *presenter) {
 	if (presenter->any_freed) {
 		presenter->any_freed = false;
 		for (uint32_t i = 0; i < presenter->n_scanouts; i++) {
 			if (presenter->scanouts[i].missed) {
-				show_again(presenter, i);
+				show_again(presenter, i, NULL);
 			}
 		}
 	}
@@ -383,6 +435,7 @@ void gp_presenter_settle(struct gp_presenter *presenter) {
 			}
 		}
 	}
+	return show_late(presenter);
 }
 
 bool gp_presenter_take_ready(struct gp_presenter *presenter, uint32_t *scanout) {

@@ -26,6 +26,10 @@ struct gp_presenter_scanout {
 	bool visible; // says the compositor
 	bool committed; // the surface has content
 	bool missed; // the last frame could not be shown, for want of room perhaps
+	/* Frames that come too fast are put together. */
+	bool late; // one waits for its time; gp_presenter_settle shows it
+	struct gp_rect late_damage; // what has changed meanwhile
+	uint64_t budget_ns; // time up to which frames are used up
 	struct gp_buffer *shown; // committed last; NULL: none, or it is gone
 	const struct gp_picture *copied; // whose copy has the previous frame; NULL: none has
 
@@ -96,8 +100,11 @@ void gp_presenter_failed(struct gp_presenter *presenter, struct gp_picture *pict
 	const struct gp_buffer *buffer, bool lasting, const char *message);
 void gp_presenter_revoked(struct gp_presenter *presenter, struct gp_picture *picture);
 
-/* From the loop: replaces pictures that were refused, and shows frames again that were lost. */
-void gp_presenter_settle(struct gp_presenter *presenter);
+/**
+ * From the loop: replaces pictures that were refused, and shows frames again that were lost. False
+ * if a frame waits for its time: to be called again in a millisecond.
+ */
+bool gp_presenter_settle(struct gp_presenter *presenter);
 /* Whether the device is to be told that a scanout is ready; one for each flush that said true. */
 bool gp_presenter_take_ready(struct gp_presenter *presenter, uint32_t *scanout);
 bool gp_presenter_take_revoked(

@@ -157,6 +157,63 @@ static void test_immediate(struct host *host) {
 	vm_finish(&vm);
 }
 
+/* Frames without a fence are not paced; nobody else may suffer for that. */
+static void test_flood(struct host *host) {
+	struct vm vm;
+	struct gg_blob red;
+	vm_start(&vm, host, 0, NULL);
+	vm_show_new(&vm, &red, 1, RED);
+	struct virtio_gpu_resource_flush flush = {
+		.hdr.type = VIRTIO_GPU_CMD_RESOURCE_FLUSH,
+		.r = {.width = 16, .height = 16},
+		.resource_id = 1,
+	};
+	int64_t before = vm_counter(&vm, "commits");
+	unsigned flushes = 0;
+	for (uint64_t end = host_now_ms() + MEASURE_MS; host_now_ms() < end; flushes += 50) {
+		for (unsigned i = 0; i < 50; i++) {
+			assert_true(gg_send(&vm.fe, &flush, sizeof(flush)) >= 0);
+		}
+		for (unsigned i = 0; i < 50; i++) {
+			assert_true(fe_wait_used(&vm.fe, 0, NULL, 0, NULL, 10000) >= 0);
+		}
+	}
+	int64_t commits = vm_counter(&vm, "commits") - before;
+	printf("# %u flushes, %jd frames\n", flushes, (intmax_t)commits);
+	assert_true(commits <= 2 * MEASURE_MS);
+	/* The last one counts. */
+	gg_fill(red.pixels, W, &(struct gp_rect){0, 0, W, H}, BLUE);
+	flush.r.width = W;
+	flush.r.height = H;
+	assert_int_equal(
+		gg_command(&vm.fe, &flush, sizeof(flush), &flush.hdr, sizeof(flush.hdr)), OK);
+	vm_assert_color(&vm, OUTPUT, BLUE);
+	vm_finish(&vm);
+}
+
+/* The same of a cursor; the compositor keeps up with it, and is not lost. */
+static void test_cursor_flood(struct host *host) {
+	struct vm vm;
+	struct gg_blob red;
+	vm_start(&vm, host, 0, NULL);
+	vm_show_new(&vm, &red, 1, RED);
+	struct virtio_gpu_update_cursor move = {.hdr.type = VIRTIO_GPU_CMD_MOVE_CURSOR};
+	unsigned moves = 0;
+	for (uint64_t end = host_now_ms() + MEASURE_MS; host_now_ms() < end; moves += 100) {
+		for (unsigned i = 0; i < 100; i++) {
+			move.pos.x = (moves + i) % W;
+			assert_true(fe_submit(&vm.fe, 1, &move, sizeof(move), 0) >= 0);
+		}
+		for (unsigned i = 0; i < 100; i++) {
+			assert_true(fe_wait_used(&vm.fe, 1, NULL, 0, NULL, 10000) >= 0);
+		}
+	}
+	printf("# %u moves\n", moves);
+	assert_int_equal(vm_counter(&vm, "display_connections"), 1);
+	vm_assert_color(&vm, OUTPUT, RED);
+	vm_finish(&vm);
+}
+
 static const struct host_case cases[] = {
 	{"visible", test_visible, 1},
 	{"one buffer", test_one_buffer, 1},
@@ -165,6 +222,8 @@ static const struct host_case cases[] = {
 	{"hidden guest", test_hidden, 1},
 	{"no compositor", test_no_compositor, 0},
 	{"immediate", test_immediate, 1},
+	{"flood", test_flood, 1},
+	{"cursor flood", test_cursor_flood, 1},
 };
 
 int main(int argc, char **argv) {

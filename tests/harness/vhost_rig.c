@@ -51,7 +51,9 @@ static void handle_kick(void *data, unsigned queue) {
 			vr.held[vr.n_held++] = vr.chain;
 			continue;
 		}
-		usleep(vr.work_us);
+		if (vr.work_us > 0) {
+			usleep(vr.work_us);
+		}
 		answer(queue, &vr.chain);
 		if (queue == 0 && vr.refill > 0) {
 			vr.refill--;

@@ -137,6 +137,15 @@ static void test_rect_intersect(void **state) {
 	}
 }
 
+static void test_rect_union(void **state) {
+	const struct gp_rect a = {5, 6, 10, 10}, b = {0, 10, 20, 1},
+			     far = {UINT32_MAX - 1, 0, 1, 1};
+	struct gp_rect out = gp_rect_union(&a, &b);
+	assert_memory_equal(&out, &((struct gp_rect){0, 6, 20, 10}), sizeof(out));
+	out = gp_rect_union(&far, &a);
+	assert_memory_equal(&out, &((struct gp_rect){5, 0, UINT32_MAX - 5, 16}), sizeof(out));
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_byte_order),
@@ -146,6 +155,7 @@ int main(void) {
 		cmocka_unit_test(test_checked),
 		cmocka_unit_test(test_rect_inside),
 		cmocka_unit_test(test_rect_intersect),
+		cmocka_unit_test(test_rect_union),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

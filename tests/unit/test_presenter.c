@@ -6,6 +6,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #include "common/fd.h"
@@ -210,6 +211,52 @@ static void test_refused_format(void **state) {
 	assert_int_equal(t.client.shown, 2);
 }
 
+static const struct gp_rect other_part = {40, 20, 8, 8};
+
+/* Flushes until a frame has to wait for its time. */
+static void flood(struct gp_resource *resource) {
+	show(resource, &whole);
+	for (unsigned i = 0; i < 1000 && !t.presenter.scanouts[0].late; i++) {
+		gp_presenter_flush(&t.presenter, 0, &part);
+	}
+	assert_true(t.presenter.scanouts[0].late);
+}
+
+/* A guest that does not wait: frames are put together, and the last one counts. */
+static void test_flood(void **state) {
+	struct gp_resource *first = add_blob(1);
+	flood(first);
+	unsigned shown = t.client.shown;
+	fill(first, 9);
+	assert_false(gp_presenter_flush(&t.presenter, 0, &other_part));
+	assert_int_equal(t.client.shown, shown);
+	while (!gp_presenter_settle(&t.presenter)) {
+		usleep(1000);
+	}
+	assert_int_equal(t.client.shown, shown + 1);
+	const struct gp_rect both = {8, 4, 40, 24};
+	assert_memory_equal(&t.client.damage, &both, sizeof(both));
+	const struct gp_picture *picture = first->outside;
+	assert_int_equal(picture->export.map[(both.y * W + both.x) * 4], 9);
+	assert_int_equal(picture->export.map[0], 0);
+}
+
+/* The frame that waited is gone, with its damage. */
+static void test_flood_set_away(void **state) {
+	struct gp_resource *first = add_blob(1), *second = add_blob(2);
+	flood(first);
+	unsigned shown = t.client.shown;
+	gp_presenter_set(&t.presenter, 0, second, &t.fb);
+	while (!gp_presenter_settle(&t.presenter)) {
+		usleep(1000);
+	}
+	assert_int_equal(t.client.shown, shown);
+	usleep(5000);
+	show(second, &part);
+	assert_int_equal(t.client.shown, shown + 1);
+	assert_memory_equal(&t.client.damage, &whole, sizeof(whole));
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
 
 int main(void) {
@@ -219,6 +266,8 @@ int main(void) {
 		TEST(test_missed_frame),
 		TEST(test_shared),
 		TEST(test_refused_format),
+		TEST(test_flood),
+		TEST(test_flood_set_away),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

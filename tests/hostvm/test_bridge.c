@@ -1,0 +1,158 @@
+/*
+ * The bridge with a device's memory: this process has the device and is the VMM, so the bridge has
+ * to find the device in it (A2). The compositor composes with the CPU and refuses such memory (B6).
+ */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "tests/e2e/vm.h"
+#include "tests/hostvm/vfio_host.h"
+
+#define PAGE 4096u
+#define PAGES ((uint32_t)(SIZE / PAGE))
+#define CYCLES 1000
+
+struct machine {
+	struct vm vm;
+	struct vfio_host device;
+	uint64_t gpas[PAGES]; // of the picture's pages: in the BAR, from the last to the first
+};
+
+static void start(struct machine *machine, struct host *host) {
+	assert_true(vfio_host_find(&machine->device, 0));
+	assert_true(vfio_host_open(&machine->device));
+	assert_true(host_start_compositor(host, 1, W, H, NULL));
+	vm_start(&machine->vm, host, 0, NULL);
+	for (uint32_t i = 0; i < PAGES; i++) {
+		machine->gpas[i] = machine->device.bar_gpa + (uint64_t)(PAGES - 1 - i) * PAGE;
+	}
+}
+
+static void paint(const struct machine *machine, uint32_t color) {
+	uint32_t *pixels = (uint32_t *)machine->device.bar;
+	for (uint64_t i = 0; i < SIZE / 4; i++) {
+		pixels[i] = color;
+	}
+}
+
+static void create(struct machine *machine, uint32_t id) {
+	assert_int_equal(gg_create_blob_pages(&machine->vm.fe, id, SIZE, machine->gpas, PAGES), OK);
+}
+
+static void finish(struct machine *machine) {
+	vm_finish(&machine->vm);
+	vfio_host_close(&machine->device);
+}
+
+static void test_pages(struct host *host) {
+	struct machine machine;
+	struct vm *vm = &machine.vm;
+	start(&machine, host);
+	assert_string_equal(host_status_string(vm->bridge, "devices.0.pci"), "");
+	for (uint32_t i = 0; i < SIZE / 4; i++) {
+		uint32_t color = vm_pattern(i % W, i / W), page = PAGES - 1 - i * 4 / PAGE;
+		memcpy(machine.device.bar + page * PAGE + i * 4 % PAGE, &color, sizeof(color));
+	}
+	create(&machine, 1);
+	vm_show(vm, 0, 1);
+	vm_assert_pattern(vm, OUTPUT, 0, 0);
+
+	assert_string_equal(host_status_string(vm->bridge, "devices.0.pci"), machine.device.pci);
+	assert_string_equal(host_status_string(vm->bridge, "scanouts.0.exporter"), "copy");
+	assert_non_null(strstr(host_status_string(vm->bridge, "scanouts.0.reason"),
+		"the compositor refused vfio"));
+	assert_int_equal(vm_counter(vm, "imports_failed"), 1);
+	paint(&machine, GREEN);
+	vm_flush(vm, 1, 0, 0, W, H);
+	vm_assert_color(vm, OUTPUT, GREEN);
+	/* It is known by now that it is no use. */
+	create(&machine, 2);
+	vm_show(vm, 0, 2);
+	assert_int_equal(vm_counter(vm, "imports_failed"), 1);
+	finish(&machine);
+}
+
+/* B5, B8: reading it faults, then the BAR is gone; new backing is shown without a new SET_SCANOUT. */
+static void test_decode(struct host *host) {
+	struct machine machine;
+	struct vm *vm = &machine.vm;
+	start(&machine, host);
+	paint(&machine, RED);
+	create(&machine, 1);
+	vm_show(vm, 0, 1);
+	vm_assert_color(vm, OUTPUT, RED);
+	vfio_host_set_decode(&machine.device, false);
+	vm_flush(vm, 1, 0, 0, W, H);
+	vm_flush(vm, 1, 0, 0, W, H);
+	assert_true(vm_counter(vm, "memory_faults") > 0);
+	vfio_host_set_decode(&machine.device, true);
+	paint(&machine, BLUE);
+	assert_int_equal(gg_detach(&vm->fe, 1), OK);
+	assert_int_equal(gg_attach_pages(&vm->fe, 1, machine.gpas, PAGES), OK);
+	vm_flush(vm, 1, 0, 0, W, H);
+	vm_assert_color(vm, OUTPUT, BLUE);
+	finish(&machine);
+}
+
+/* The VMM lets go of the device, and the bridge with it: it can be opened again. */
+static void test_ends(struct host *host) {
+	struct machine machine;
+	start(&machine, host);
+	paint(&machine, RED);
+	create(&machine, 1);
+	vm_show(&machine.vm, 0, 1);
+	vm_assert_color(&machine.vm, OUTPUT, RED);
+	vm_disconnect(&machine.vm);
+	assert_true(host_wait_string(machine.vm.bridge, "vmm", "waiting", WAIT_MS));
+	assert_string_equal(host_status_string(machine.vm.bridge, "devices.0.pci"), "");
+	vfio_host_close(&machine.device);
+	assert_true(vfio_host_open(&machine.device));
+	finish(&machine);
+}
+
+/* B12. */
+static void test_cycles(struct host *host) {
+	struct machine machine;
+	struct vm *vm = &machine.vm;
+	unsigned fds = 0;
+	start(&machine, host);
+	paint(&machine, RED);
+	create(&machine, 1);
+	vm_show(vm, 0, 1);
+	for (int i = 0; i < CYCLES; i++) {
+		if (i == 20) {
+			fds = host_count_fds(vm->bridge);
+		}
+		create(&machine, 2);
+		if (i % 10 == 0) {
+			vm_show(vm, 0, 2);
+		}
+		assert_int_equal(gg_detach(&vm->fe, 2), OK);
+		assert_int_equal(gg_attach_pages(&vm->fe, 2, machine.gpas, PAGES), OK);
+		if (i % 10 == 0) {
+			vm_flush(vm, 2, 0, 0, W, H);
+			vm_show(vm, 0, 1);
+		}
+		assert_int_equal(gg_unref(&vm->fe, 2), OK);
+	}
+	assert_true(host_wait_fds(vm->bridge, fds, WAIT_MS));
+	assert_int_equal(host_status_number(vm->bridge, "resources"), 1);
+	finish(&machine);
+}
+
+static const struct host_case cases[] = {
+	{"pages of a BAR", test_pages, 0},
+	{"memory decode off and on", test_decode, 0},
+	{"the VMM ends", test_ends, 0},
+	{"1000 cycles", test_cycles, 0},
+};
+
+int main(int argc, char **argv) {
+	vm_export = "auto";
+	return cases_run(
+		"bridge", cases, sizeof(cases) / sizeof(cases[0]), argc > 1 ? argv[1] : NULL);
+}
