@@ -18,9 +18,8 @@ static const struct range keyboard_keys[] = {
 	{BTN_DPAD_RIGHT + 1, BTN_TRIGGER_HAPPY - 1},
 	{0},
 };
-static const struct range mouse_buttons[] = {{BTN_LEFT, BTN_TASK}, {0}};
-/* With any other one Linux' joydev takes the device for a joystick as well. */
-static const struct range tablet_buttons[] = {{BTN_LEFT, BTN_EXTRA}, {0}};
+/* More than three make Linux' joydev take the tablet for a joystick as well; so are QEMU's. */
+static const struct range pointer_buttons[] = {{BTN_LEFT, BTN_TASK}, {0}};
 static const struct range none[] = {{0}};
 static const struct range wheels[] = {
 	{REL_HWHEEL, REL_HWHEEL},
@@ -60,7 +59,7 @@ static const struct kind kinds[GP_INPUT_KINDS] = {
 		{
 			.name = "tablet",
 			.title = "Guestpane Tablet",
-			.keys = tablet_buttons,
+			.keys = pointer_buttons,
 			.rel = wheels,
 			.abs = tablet_axes,
 			.leds = none,
@@ -70,7 +69,7 @@ static const struct kind kinds[GP_INPUT_KINDS] = {
 		{
 			.name = "mouse",
 			.title = "Guestpane Mouse",
-			.keys = mouse_buttons,
+			.keys = pointer_buttons,
 			.rel = mouse_axes,
 			.abs = none,
 			.leds = none,
