@@ -53,6 +53,9 @@ static const char *why_composited(const struct gp_frame_facts *facts) {
 	if (facts->is_overlaid) {
 		return "a cursor or a label lies over the picture";
 	}
+	if (facts->is_translucent) {
+		return "the picture has an alpha channel, which must not be shown";
+	}
 	if (facts->refusal != NULL) {
 		return facts->refusal;
 	}

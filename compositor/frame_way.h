@@ -25,6 +25,7 @@ struct gp_frame_facts {
 	bool is_scaled; // the picture has not the output's size
 	bool is_overlaid; // a cursor or a label is drawn above it
 	const char *refusal; // why the output does not scan out such buffers, or NULL
+	bool is_translucent; // it has an alpha channel that an output might not ignore
 };
 
 /* Returns enum guest_scanout_v1_way, and why it is not a better one in reason. */
@@ -40,6 +41,7 @@ struct gp_frame_queue {
 	struct gp_frame {
 		uint32_t commit_seq; // of the output
 		struct gp_scanout_view *view; // NULL if it has gone meanwhile
+		bool is_new; // false: it was counted before
 		uint32_t way;
 		char reason[GP_WAY_REASON_MAX];
 	} frames[GP_FRAME_QUEUE_SIZE];

@@ -124,6 +124,21 @@ static void guest_handle_set_state(
 	}
 }
 
+static void guest_handle_set_leds(
+	struct wl_client *client, struct wl_resource *resource, uint32_t leds) {
+	struct gp_guest *guest = guest_from_resource(resource);
+	guest->leds =
+		leds & (GUEST_V1_LED_NUM_LOCK | GUEST_V1_LED_CAPS_LOCK | GUEST_V1_LED_SCROLL_LOCK);
+	wl_signal_emit_mutable(&guest->manager->events.leds, guest);
+}
+
+void gp_guest_send_focus(struct gp_guest *guest, bool focused) {
+	if (guest->focused != focused) {
+		guest->focused = focused;
+		guest_v1_send_focus(guest->resource, focused);
+	}
+}
+
 static void guest_handle_next_generation(struct wl_client *client, struct wl_resource *resource) {
 	struct gp_guest *guest = guest_from_resource(resource);
 	guest->generation++;
@@ -190,6 +205,7 @@ static void guest_handle_get_scanout(struct wl_client *client, struct wl_resourc
 static const struct guest_v1_interface guest_impl = {
 	.destroy = guest_handle_destroy,
 	.set_title = guest_handle_set_title,
+	.set_leds = guest_handle_set_leds,
 	.set_state = guest_handle_set_state,
 	.next_generation = guest_handle_next_generation,
 	.create_blob = guest_handle_create_blob,

@@ -31,6 +31,8 @@ struct gp_guest {
 	uint8_t uuid[GP_GUEST_UUID_SIZE];
 	uint32_t generation;
 	uint32_t state; // enum guest_v1_state
+	uint32_t leds; // enum guest_v1_led, which are wlroots' numbers too
+	bool focused; // as it was told
 
 	struct gp_guest_scanout *scanouts[GP_GUEST_SCANOUTS_MAX];
 	struct wl_list blobs; // gp_guest_blob.link
@@ -46,6 +48,8 @@ void gp_guest_create(struct gp_guest_manager *manager, struct wl_resource *manag
 
 /* Whether content of the guest may be shown in its present state. */
 bool gp_guest_may_show(const struct gp_guest *guest);
+/* Tells whether the guest has the keyboard, if that has changed. */
+void gp_guest_send_focus(struct gp_guest *guest, bool focused);
 const char *gp_guest_state_name(uint32_t state);
 /* wl_buffers of the guest's blobs. */
 size_t gp_guest_count_buffers(const struct gp_guest *guest);

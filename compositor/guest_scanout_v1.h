@@ -23,6 +23,7 @@ struct gp_guest_manager {
 	struct {
 		/* Before the scanout's first monitor batch, which the listener has to send. */
 		struct wl_signal new_scanout; // struct gp_guest_scanout
+		struct wl_signal leds; // struct gp_guest
 	} events;
 };
 

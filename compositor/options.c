@@ -10,6 +10,7 @@
 #include "compositor/server.h"
 
 #define SIZE_MAX_PIXELS 16384
+#define DEFAULT_CHORD "LeftCtrl+LeftMeta"
 
 static const char usage[] =
 	"Usage: guestpane [options] [-- command [argument…]]\n"
@@ -23,6 +24,11 @@ static const char usage[] =
 	"  --control-socket PATH  where status is asked for\n"
 	"                         (default: $XDG_RUNTIME_DIR/guestpane/compositor.ctl)\n"
 	"  --size WIDTHxHEIGHT    size of windows and headless outputs (default: 1280x800)\n"
+	"  --chord KEY[+KEY…]     keys to hold for the compositor's own keys, or none\n"
+	"                         (default: " DEFAULT_CHORD "): Tab shows the next\n"
+	"                         machine, L locks the pointer to one that has a mouse\n"
+	"  --vt-switch            Ctrl+Alt+F1 to F12 switch the virtual terminal\n"
+	"  --allow-virtual-input  ordinary clients may type and point in the machines\n"
 	"  --config FILE          configuration (default: guestpane/guestpane.conf in\n"
 	"                         $XDG_CONFIG_HOME, ~/.config or /etc, if it exists)\n"
 	"  --check-config         say what is wrong with it, and end\n"
@@ -46,6 +52,9 @@ enum option_id {
 	OPTION_BRIDGE_SOCKET = 256,
 	OPTION_CONTROL_SOCKET,
 	OPTION_SIZE,
+	OPTION_CHORD,
+	OPTION_VT_SWITCH,
+	OPTION_ALLOW_VIRTUAL_INPUT,
 	OPTION_CONFIG,
 	OPTION_CHECK_CONFIG,
 	OPTION_FIRST,
@@ -59,6 +68,9 @@ static const struct option long_options[] = {
 	{"bridge-socket", required_argument, NULL, OPTION_BRIDGE_SOCKET},
 	{"control-socket", required_argument, NULL, OPTION_CONTROL_SOCKET},
 	{"size", required_argument, NULL, OPTION_SIZE},
+	{"chord", required_argument, NULL, OPTION_CHORD},
+	{"vt-switch", no_argument, NULL, OPTION_VT_SWITCH},
+	{"allow-virtual-input", no_argument, NULL, OPTION_ALLOW_VIRTUAL_INPUT},
 	{"config", required_argument, NULL, OPTION_CONFIG},
 	{"check-config", no_argument, NULL, OPTION_CHECK_CONFIG},
 	{"first", required_argument, NULL, OPTION_FIRST},
@@ -102,6 +114,17 @@ static bool parse_size(struct gp_options *options, const char *text) {
 	return true;
 }
 
+static bool parse_chord(struct gp_options *options, const char *text) {
+	if (gp_chord_parse(&options->chord, text)) {
+		return true;
+	}
+	fprintf(stderr,
+		"guestpane: --chord: %s is neither none nor one to %d of Left and Right Ctrl, "
+		"Shift, Alt and Meta, Menu, ScrollLock and Pause, like " DEFAULT_CHORD "\n",
+		text, GP_CHORD_KEYS_MAX);
+	return false;
+}
+
 static bool parse_log_level(struct gp_options *options, const char *text) {
 	static const char *const names[] = {
 		[GP_LOG_SILENT] = "silent",
@@ -139,6 +162,14 @@ static bool parse_option(struct gp_options *options, int id, int *exit_status) {
 		return parse_path(options->control_socket, "--control-socket", optarg);
 	case OPTION_SIZE:
 		return parse_size(options, optarg);
+	case OPTION_CHORD:
+		return parse_chord(options, optarg);
+	case OPTION_VT_SWITCH:
+		options->vt_switch = true;
+		return true;
+	case OPTION_ALLOW_VIRTUAL_INPUT:
+		options->allow_virtual_input = true;
+		return true;
 	case OPTION_CONFIG:
 		options->config_path = optarg;
 		return true;
@@ -181,6 +212,8 @@ bool gp_options_parse(struct gp_options *options, int argc, char *argv[], int *e
 		.height = 800,
 		.log_level = GP_LOG_INFO,
 	};
+
+	gp_chord_parse(&options->chord, DEFAULT_CHORD);
 
 	int id;
 	*exit_status = GP_EXIT_USAGE;

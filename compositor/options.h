@@ -4,6 +4,7 @@
 #include <stdbool.h>
 
 #include "common/log.h"
+#include "compositor/chord.h"
 #include "compositor/scaling.h"
 
 #define GP_PATH_MAX 108 // of a socket
@@ -14,6 +15,8 @@
 struct gp_options {
 	char bridge_socket[GP_PATH_MAX], control_socket[GP_PATH_MAX];
 	int width, height; // of outputs that have no size of their own
+	struct gp_chord chord;
+	bool vt_switch, allow_virtual_input;
 	const char *config_path; // NULL for the default one; points into argv
 	bool check_config; // and do nothing else
 	const char *first; // NULL if not given; points into argv

@@ -53,7 +53,7 @@ struct gp_output {
 	struct gp_frame_queue frames;
 	uint64_t n_frames[GP_WAYS];
 	struct gp_refusals refusals;
-	bool is_locked; // composition is: what is shown is of a class that was refused
+	bool is_locked; // composition is: the picture was refused, or has an alpha channel
 
 	struct wl_event_source *info_timer;
 

@@ -49,6 +49,7 @@ static void get_facts(const struct gp_output *output, struct gp_frame_facts *fac
 	struct gp_buffer_class class;
 	if (get_class(output, &class)) {
 		facts->refusal = gp_refusals_find(&output->refusals, &class);
+		facts->is_translucent = gp_format_from_drm(class.format)->has_alpha;
 	}
 }
 
@@ -110,7 +111,10 @@ void gp_output_frame_handle_commit(struct gp_output *output, bool may_be_direct)
 		refuse(output, &class, why_test_refused(output, &class));
 	}
 	view->is_sampled = false;
-	if (view->n_counted == view->scanout->n_commits || view->scanout->content.buffer == NULL) {
+	/* One that was hidden is seen again without a new frame, and takes a way all the same. */
+	bool is_new = view->n_counted != view->scanout->n_commits;
+	bool is_told = view->scanout->way != GUEST_SCANOUT_V1_WAY_NONE;
+	if ((!is_new && is_told) || view->scanout->content.buffer == NULL) {
 		return;
 	}
 	view->n_counted = view->scanout->n_commits;
@@ -120,6 +124,7 @@ void gp_output_frame_handle_commit(struct gp_output *output, bool may_be_direct)
 	struct gp_frame *frame =
 		gp_frame_queue_push(&output->frames, output->wlr_output->commit_seq);
 	frame->view = view;
+	frame->is_new = is_new;
 	frame->way = gp_frame_way(&facts, frame->reason);
 }
 
@@ -130,8 +135,8 @@ void gp_output_frame_handle_present(
 		frame.view == NULL) {
 		return;
 	}
-	output->n_frames[frame.way]++;
-	frame.view->frames[frame.way]++;
+	output->n_frames[frame.way] += frame.is_new;
+	frame.view->frames[frame.way] += frame.is_new;
 	if (frame.view->is_shown) {
 		gp_guest_scanout_send_way(frame.view->scanout, frame.way, frame.reason);
 	}
@@ -139,12 +144,17 @@ void gp_output_frame_handle_present(
 
 /*
  * A buffer that the output does not take is composited, and so is one that passed the test and is
- * refused when it counts: that in the same frame. Those that follow are not tried again.
+ * refused when it counts: that in the same frame. Those that follow are not tried again. Nor is one
+ * with an alpha channel: a guest may leave anything in it. The scene ignores it, but a plane or a
+ * parent compositor would show what is behind.
  */
 static void commit_frame(struct gp_output *output) {
 	struct gp_buffer_class class;
 	bool has_class = get_class(output, &class);
-	set_locked(output, has_class && gp_refusals_find(&output->refusals, &class) != NULL);
+	set_locked(output,
+		has_class &&
+			(gp_format_from_drm(class.format)->has_alpha ||
+				gp_refusals_find(&output->refusals, &class) != NULL));
 	if (output->view != NULL) {
 		output->view->is_sampled = false;
 	}

@@ -152,6 +152,7 @@ void gp_output_refresh(struct gp_output *output) {
 	if (output->splash.is_dirty) {
 		wlr_output_schedule_frame(output->wlr_output);
 	}
+	gp_seat_schedule_refresh(&output->server->seat);
 }
 
 void gp_output_lose_guest(struct gp_output *output, const struct gp_guest *guest) {
@@ -162,5 +163,6 @@ void gp_output_forget_view(struct gp_output *output, struct gp_scanout_view *vie
 	gp_frame_queue_forget_view(&output->frames, view);
 	if (output->view == view) {
 		switch_view(output, NULL);
+		gp_seat_schedule_refresh(&output->server->seat);
 	}
 }

@@ -1,109 +1,218 @@
 #include "compositor/seat.h"
 
 #include <stdlib.h>
+#include <time.h>
 #include <wlr/backend.h>
-#include <wlr/backend/session.h>
-#include <wlr/types/wlr_keyboard.h>
+#include <wlr/types/wlr_cursor.h>
+#include <wlr/types/wlr_input_device.h>
+#include <wlr/types/wlr_output.h>
+#include <wlr/types/wlr_output_layout.h>
 #include <wlr/types/wlr_seat.h>
-#include <xkbcommon/xkbcommon.h>
+#include <wlr/types/wlr_virtual_keyboard_v1.h>
+#include <wlr/types/wlr_virtual_pointer_v1.h>
 
+#include "common/fd.h"
 #include "common/log.h"
+#include "compositor/guest.h"
+#include "compositor/guest_scanout.h"
+#include "compositor/output.h"
+#include "compositor/scanout_view.h"
 #include "compositor/server.h"
 
-/* xkbcommon numbers keys 8 higher than evdev, as X does. */
-#define XKB_KEYCODE_OFFSET 8
+/* The smallest step that a client is told. */
+#define FIXED_STEP (1.0 / 256)
 
-struct keyboard {
-	struct wl_list link; // gp_seat.keyboards
-	struct gp_seat *seat;
-	struct wlr_keyboard *wlr_keyboard;
-
-	struct wl_listener key;
-	struct wl_listener destroy;
-};
-
-static void keyboard_destroy(struct keyboard *keyboard) {
-	wl_list_remove(&keyboard->key.link);
-	wl_list_remove(&keyboard->destroy.link);
-	wl_list_remove(&keyboard->link);
-	free(keyboard);
-}
-
-static void handle_destroy(struct wl_listener *listener, void *data) {
-	struct keyboard *keyboard = wl_container_of(listener, keyboard, destroy);
-	keyboard_destroy(keyboard);
-}
-
-static void switch_vt(struct gp_seat *seat, xkb_keysym_t sym) {
-	bool is_switch = sym >= XKB_KEY_XF86Switch_VT_1 && sym <= XKB_KEY_XF86Switch_VT_12;
-	if (is_switch && seat->server->session != NULL) {
-		wlr_session_change_vt(seat->server->session, sym - XKB_KEY_XF86Switch_VT_1 + 1);
+static struct gp_scanout_view *find_view(
+	const struct gp_seat *seat, const struct wlr_surface *surface) {
+	struct gp_scanout_view *view;
+	if (surface == NULL) {
+		return NULL;
 	}
+	wl_list_for_each (view, &seat->server->placement.views, link) {
+		if (view->scanout->surface == surface) {
+			return view;
+		}
+	}
+	return NULL;
 }
 
-static void handle_key(struct wl_listener *listener, void *data) {
-	struct keyboard *keyboard = wl_container_of(listener, keyboard, key);
-	const struct wlr_keyboard_key_event *event = data;
-	if (event->state != WL_KEYBOARD_KEY_STATE_PRESSED) {
-		return;
-	}
-	const xkb_keysym_t *syms;
-	int n = xkb_state_key_get_syms(
-		keyboard->wlr_keyboard->xkb_state, event->keycode + XKB_KEYCODE_OFFSET, &syms);
-	for (int i = 0; i < n; i++) {
-		switch_vt(keyboard->seat, syms[i]);
-	}
+struct gp_scanout_view *gp_seat_get_focus(const struct gp_seat *seat) {
+	return find_view(seat, seat->wlr_seat->keyboard_state.focused_surface);
 }
 
-static void set_keymap(struct wlr_keyboard *wlr_keyboard) {
-	struct xkb_context *context = xkb_context_new(XKB_CONTEXT_NO_FLAGS);
-	struct xkb_keymap *keymap = context != NULL
-		? xkb_keymap_new_from_names(context, NULL, XKB_KEYMAP_COMPILE_NO_FLAGS)
-		: NULL;
-	if (keymap != NULL) {
-		wlr_keyboard_set_keymap(wlr_keyboard, keymap);
+static bool has_place(const struct gp_scanout_view *view) {
+	return view != NULL && view->is_shown && view->scanout->surface != NULL &&
+		view->scanout->guest != NULL && view->box.width > 0 && view->box.height > 0;
+}
+
+static bool same_guest(const struct gp_scanout_view *a, const struct gp_scanout_view *b) {
+	return a->scanout->guest == b->scanout->guest;
+}
+
+/* What is shown where the pointer is, or NULL. */
+static struct gp_scanout_view *view_under_cursor(const struct gp_seat *seat) {
+	struct wlr_output *wlr_output = wlr_output_layout_output_at(
+		seat->server->output_layout, seat->cursor->x, seat->cursor->y);
+	const struct gp_output *output = wlr_output != NULL ? wlr_output->data : NULL;
+	return output != NULL && has_place(output->view) ? output->view : NULL;
+}
+
+/* A guest keeps the pointer while a button is held, though not all of its heads. */
+static struct gp_scanout_view *pick_view(const struct gp_seat *seat) {
+	struct gp_scanout_view *under = view_under_cursor(seat);
+	struct gp_scanout_view *old =
+		find_view(seat, seat->wlr_seat->pointer_state.focused_surface);
+	bool held = seat->wlr_seat->pointer_state.button_count > 0 || seat->lock != NULL;
+	if (held && has_place(old) && (under == NULL || !same_guest(under, old))) {
+		return old;
+	}
+	return under;
+}
+
+static double scale(double at, int from, int to) {
+	double scaled = at * to / from;
+	return scaled < 0 ? 0 : scaled > to - FIXED_STEP ? to - FIXED_STEP : scaled;
+}
+
+/* Of the cursor, on the view's surface: its nearest point. */
+static void find_point(
+	const struct gp_seat *seat, const struct gp_scanout_view *view, double *x, double *y) {
+	struct wlr_box output;
+	wlr_output_layout_get_box(seat->server->output_layout, view->output->wlr_output, &output);
+	*x = scale(seat->cursor->x - output.x - view->box.x, view->box.width, view->scanout->width);
+	*y = scale(
+		seat->cursor->y - output.y - view->box.y, view->box.height, view->scanout->height);
+}
+
+/* Tells guests who has the keyboard, and shows the LEDs of that one. */
+static void tell_focus(struct gp_seat *seat) {
+	const struct gp_scanout_view *view = gp_seat_get_focus(seat);
+	struct gp_guest *focused = view != NULL ? view->scanout->guest : NULL;
+	struct gp_guest *guest;
+	wl_list_for_each (guest, &seat->server->guest_manager.guests, link) {
+		gp_guest_send_focus(guest, guest == focused);
+	}
+	gp_keyboard_set_leds(seat, focused != NULL ? focused->leds : 0);
+}
+
+static void focus_keyboard(struct gp_seat *seat, struct gp_scanout_view *view) {
+	const struct gp_scanout_view *old = gp_seat_get_focus(seat);
+	if (view != NULL && has_place(old) && same_guest(old, view)) {
+		return; // whichever of its heads it is
+	}
+	if (view == NULL) {
+		wlr_seat_keyboard_notify_clear_focus(seat->wlr_seat);
 	} else {
-		gp_warn("no keymap: keys to switch the virtual terminal do not work");
+		wlr_seat_keyboard_notify_enter(seat->wlr_seat, view->scanout->surface,
+			seat->keyboard.keycodes, seat->keyboard.num_keycodes, NULL);
 	}
-	xkb_keymap_unref(keymap);
-	xkb_context_unref(context);
+	tell_focus(seat);
+}
+
+void gp_seat_update_focus(struct gp_seat *seat, uint32_t time_ms) {
+	struct gp_scanout_view *view = pick_view(seat);
+	struct wlr_surface *surface = view != NULL ? view->scanout->surface : NULL;
+	if (surface != seat->wlr_seat->pointer_state.focused_surface) {
+		gp_pointer_unlock(seat);
+	}
+	if (view == NULL) {
+		wlr_seat_pointer_notify_clear_focus(seat->wlr_seat);
+	} else {
+		double x, y;
+		find_point(seat, view, &x, &y);
+		/* Not by its notify_enter, which forgets the buttons: one may be held across. */
+		wlr_seat_pointer_enter(seat->wlr_seat, surface, x, y);
+		wlr_seat_pointer_notify_motion(seat->wlr_seat, time_ms, x, y);
+	}
+	focus_keyboard(seat, view);
+}
+
+static void handle_refresh(void *data) {
+	struct gp_seat *seat = data;
+	seat->refresh = NULL;
+	/* The output under it may have gone. */
+	wlr_cursor_warp_closest(seat->cursor, NULL, seat->cursor->x, seat->cursor->y);
+	gp_seat_update_focus(seat, (uint32_t)(gp_now_ns() / 1000000));
+	wlr_seat_pointer_notify_frame(seat->wlr_seat);
+}
+
+void gp_seat_schedule_refresh(struct gp_seat *seat) {
+	if (seat->wlr_seat != NULL && seat->cursor != NULL && seat->refresh == NULL) {
+		seat->refresh = wl_event_loop_add_idle(seat->server->loop, handle_refresh, seat);
+	}
+}
+
+static void handle_guest_leds(struct wl_listener *listener, void *data) {
+	struct gp_seat *seat = wl_container_of(listener, seat, guest_leds);
+	const struct gp_guest *guest = data;
+	const struct gp_scanout_view *view = gp_seat_get_focus(seat);
+	if (view != NULL && view->scanout->guest == guest) {
+		gp_keyboard_set_leds(seat, guest->leds);
+	}
 }
 
 static void handle_new_input(struct wl_listener *listener, void *data) {
 	struct gp_seat *seat = wl_container_of(listener, seat, new_input);
 	struct wlr_input_device *device = data;
-	if (device->type != WLR_INPUT_DEVICE_KEYBOARD) {
-		return;
+	switch (device->type) {
+	case WLR_INPUT_DEVICE_KEYBOARD:
+		gp_keyboard_add(seat, wlr_keyboard_from_input_device(device));
+		break;
+	case WLR_INPUT_DEVICE_POINTER:
+		gp_pointer_add(seat, device, NULL);
+		break;
+	default:
+		gp_info("input device %s: its kind is not supported", device->name);
 	}
-	struct keyboard *keyboard = calloc(1, sizeof(*keyboard));
-	if (keyboard == NULL) {
-		gp_error("keyboard: no memory");
-		return;
+}
+
+static void handle_new_virtual_keyboard(struct wl_listener *listener, void *data) {
+	struct gp_seat *seat = wl_container_of(listener, seat, new_virtual_keyboard);
+	struct wlr_virtual_keyboard_v1 *keyboard = data;
+	gp_keyboard_add(seat, &keyboard->keyboard);
+}
+
+static void handle_new_virtual_pointer(struct wl_listener *listener, void *data) {
+	struct gp_seat *seat = wl_container_of(listener, seat, new_virtual_pointer);
+	struct wlr_virtual_pointer_v1_new_pointer_event *event = data;
+	gp_pointer_add(seat, &event->new_pointer->pointer.base, event->suggested_output);
+}
+
+/* For remote control and tests: who may connect may type. */
+static bool init_virtual_input(struct gp_seat *seat) {
+	struct wl_display *display = seat->server->display;
+	struct wlr_virtual_keyboard_manager_v1 *keyboards =
+		wlr_virtual_keyboard_manager_v1_create(display);
+	struct wlr_virtual_pointer_manager_v1 *pointers =
+		wlr_virtual_pointer_manager_v1_create(display);
+	if (keyboards == NULL || pointers == NULL) {
+		return false;
 	}
-	keyboard->seat = seat;
-	keyboard->wlr_keyboard = wlr_keyboard_from_input_device(device);
-	set_keymap(keyboard->wlr_keyboard);
-	if (keyboard->wlr_keyboard->xkb_state == NULL) {
-		free(keyboard);
-		return;
-	}
-	keyboard->key.notify = handle_key;
-	wl_signal_add(&keyboard->wlr_keyboard->events.key, &keyboard->key);
-	keyboard->destroy.notify = handle_destroy;
-	wl_signal_add(&device->events.destroy, &keyboard->destroy);
-	wl_list_insert(&seat->keyboards, &keyboard->link);
+	seat->new_virtual_keyboard.notify = handle_new_virtual_keyboard;
+	wl_signal_add(&keyboards->events.new_virtual_keyboard, &seat->new_virtual_keyboard);
+	seat->new_virtual_pointer.notify = handle_new_virtual_pointer;
+	wl_signal_add(&pointers->events.new_virtual_pointer, &seat->new_virtual_pointer);
+	return true;
 }
 
 bool gp_seat_init(struct gp_seat *seat, struct gp_server *server) {
 	seat->server = server;
-	wl_list_init(&seat->keyboards);
+	wl_list_init(&seat->new_virtual_keyboard.link);
+	wl_list_init(&seat->new_virtual_pointer.link);
 	seat->wlr_seat = wlr_seat_create(server->display, "seat0");
 	if (seat->wlr_seat == NULL) {
 		return false;
 	}
+	/* Devices come and go; that is nothing to tell. */
+	wlr_seat_set_capabilities(
+		seat->wlr_seat, WL_SEAT_CAPABILITY_KEYBOARD | WL_SEAT_CAPABILITY_POINTER);
+	gp_keyboard_init(seat);
 	seat->new_input.notify = handle_new_input;
 	wl_signal_add(&server->backend->events.new_input, &seat->new_input);
-	return true;
+	seat->guest_leds.notify = handle_guest_leds;
+	wl_signal_add(&server->guest_manager.events.leds, &seat->guest_leds);
+	return gp_pointer_init(seat) &&
+		(!server->options->allow_virtual_input || init_virtual_input(seat));
 }
 
 void gp_seat_finish(struct gp_seat *seat) {
@@ -111,9 +220,14 @@ void gp_seat_finish(struct gp_seat *seat) {
 		return;
 	}
 	wl_list_remove(&seat->new_input.link);
-	struct keyboard *keyboard, *tmp;
-	wl_list_for_each_safe (keyboard, tmp, &seat->keyboards, link) {
-		keyboard_destroy(keyboard);
+	wl_list_remove(&seat->new_virtual_keyboard.link);
+	wl_list_remove(&seat->new_virtual_pointer.link);
+	wl_list_remove(&seat->guest_leds.link);
+	if (seat->refresh != NULL) {
+		wl_event_source_remove(seat->refresh);
+		seat->refresh = NULL;
 	}
+	gp_keyboard_finish(seat);
+	gp_pointer_finish(seat);
 	seat->wlr_seat = NULL; // goes with the display
 }

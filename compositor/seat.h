@@ -1,27 +1,93 @@
 #ifndef GP_COMPOSITOR_SEAT_H
 #define GP_COMPOSITOR_SEAT_H
 
+#include <linux/input-event-codes.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <wayland-server-core.h>
+#include <wlr/types/wlr_keyboard.h>
 
 struct gp_server;
+struct gp_scanout_view;
+struct wlr_cursor;
+struct wlr_input_device;
+struct wlr_output;
+struct wlr_pointer_constraint_v1;
+struct wlr_pointer_constraints_v1;
+struct wlr_relative_pointer_manager_v1;
 struct wlr_seat;
 
 /**
- * The seat. No input goes to guests yet; keyboards are listened to so that one can switch to
- * another virtual terminal.
+ * The seat: keyboards and pointers, and which guest has them. That is the one whose picture the
+ * pointer is on; its bridge gets wl_keyboard and wl_pointer, and nobody else gets anything.
+ *
+ * Keys travel as evdev codes and without a keymap: what they mean is the guest's affair. All
+ * keyboards are one to the guest: a key is down from its first press on any of them to its last
+ * release, and a keyboard that goes releases what it held. The scene is in device pixels, and so
+ * is the layout in which the pointer moves.
  */
 struct gp_seat {
 	struct gp_server *server;
 	struct wlr_seat *wlr_seat;
+
+	/* keyboard.c */
+	struct wlr_keyboard keyboard; // all of them; has no keymap
 	struct wl_list keyboards; // struct keyboard.link
+	uint8_t held[KEY_CNT]; // by how many keyboards the key is held
+	bool swallowed[KEY_CNT]; // the press was for the compositor
+	uint32_t leds; // enum wlr_keyboard_led
+
+	/* pointer.c */
+	struct wlr_cursor *cursor; // without an image: guests draw their own
+	struct wl_list pointers; // struct pointer.link
+	double absolute_x, absolute_y; // where an absolute pointer was last, in the layout
+	struct wlr_relative_pointer_manager_v1 *relative_manager;
+	struct wlr_pointer_constraints_v1 *constraints;
+	struct wlr_pointer_constraint_v1 *lock; // that is active; may be NULL
+
+	struct wl_event_source *refresh; // pending, or NULL
 
 	struct wl_listener new_input;
+	struct wl_listener new_virtual_keyboard;
+	struct wl_listener new_virtual_pointer;
+	struct wl_listener cursor_motion;
+	struct wl_listener cursor_motion_absolute;
+	struct wl_listener cursor_button;
+	struct wl_listener cursor_axis;
+	struct wl_listener cursor_frame;
+	struct wl_listener lock_destroy;
+	struct wl_listener guest_leds;
 };
 
-/* Returns false if memory is short. The backend must not have been started. */
+/**
+ * Returns false if memory is short. The backend must not have been started; the output layout, the
+ * placement and the guest manager must be there.
+ */
 bool gp_seat_init(struct gp_seat *seat, struct gp_server *server);
 /* A seat that is all zeros is fine. */
 void gp_seat_finish(struct gp_seat *seat);
+
+/* What is shown has changed: focus follows, from the event loop. Fine before the seat is made. */
+void gp_seat_schedule_refresh(struct gp_seat *seat);
+/* The pointer has moved, or what is under it has changed. */
+void gp_seat_update_focus(struct gp_seat *seat, uint32_t time_ms);
+/* The guest's view that has the keyboard, or NULL. */
+struct gp_scanout_view *gp_seat_get_focus(const struct gp_seat *seat);
+
+/* keyboard.c */
+void gp_keyboard_init(struct gp_seat *seat);
+void gp_keyboard_finish(struct gp_seat *seat);
+void gp_keyboard_add(struct gp_seat *seat, struct wlr_keyboard *wlr_keyboard);
+void gp_keyboard_set_leds(struct gp_seat *seat, uint32_t leds);
+
+/* pointer.c */
+bool gp_pointer_init(struct gp_seat *seat);
+void gp_pointer_finish(struct gp_seat *seat);
+/* Output is where an absolute device belongs, or NULL. */
+void gp_pointer_add(
+	struct gp_seat *seat, struct wlr_input_device *device, struct wlr_output *output);
+/* Locks the pointer to the scanout that it is on, if the guest has a mouse, or unlocks it. */
+void gp_pointer_toggle_lock(struct gp_seat *seat);
+void gp_pointer_unlock(struct gp_seat *seat);
 
 #endif

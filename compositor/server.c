@@ -104,6 +104,8 @@ static bool is_for_bridges(const char *interface) {
 		"wp_linux_drm_syncobj_manager_v1",
 		"wp_presentation",
 		"wp_viewporter",
+		"zwp_pointer_constraints_v1",
+		"zwp_relative_pointer_manager_v1",
 	};
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		if (strcmp(interface, names[i]) == 0) {

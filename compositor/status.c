@@ -189,6 +189,20 @@ static struct json_object *describe_guest(
 	return object;
 }
 
+static struct json_object *describe_seat(const struct gp_server *server) {
+	struct json_object *object = json_object_new_object();
+	if (server->seat.wlr_seat == NULL) {
+		return object; // it went with the backend
+	}
+	const struct gp_scanout_view *focus = gp_seat_get_focus(&server->seat);
+	const struct gp_guest *guest = focus != NULL ? focus->scanout->guest : NULL;
+	add_string(object, "focus", guest != NULL ? guest->name : NULL);
+	add_int(object, "leds", server->seat.leds);
+	json_object_object_add(
+		object, "pointer_locked", json_object_new_boolean(server->seat.lock != NULL));
+	return object;
+}
+
 static struct json_object *describe_server(const struct gp_server *server) {
 	struct json_object *object = json_object_new_object();
 	add_string(object, "program", "guestpane");
@@ -197,6 +211,7 @@ static struct json_object *describe_server(const struct gp_server *server) {
 	add_string(object, "backend", gp_status_backend_name(server));
 	add_string(object, "wayland_display", server->display_name);
 
+	json_object_object_add(object, "seat", describe_seat(server));
 	const struct gp_settings *settings = &server->settings;
 	add_string(object, "config", settings->path[0] != '\0' ? settings->path : NULL);
 	add_string(object, "config_error", settings->error[0] != '\0' ? settings->error : NULL);

@@ -38,7 +38,7 @@ struct section {
 struct view {
 	const char *program; // of the document
 	const char *lines[4];
-	const struct section *sections[3];
+	const struct section *sections[4];
 };
 
 static const struct section compositor_outputs = {
@@ -102,6 +102,24 @@ static const struct section bridge_scanouts = {
 		},
 };
 
+static const struct section bridge_inputs = {
+	.member = "inputs",
+	.columns =
+		(const struct column[]){
+			{"INPUT", "{kind}"},
+			{"HEAD", "{head}"},
+			{"VMM", "{vmm}"},
+			{"EVENTS", "{events}"},
+			{"WAITING", "{waiting}"},
+			{"COALESCED", "{coalesced}"},
+			{"DROPPED", "{dropped}"},
+			{"RELEASED", "{released}"},
+			{"LATENCY MS", "{latency_ms}"},
+			{"MAX", "{latency_max_ms}"},
+			{0},
+		},
+};
+
 static const struct section bridge_devices = {
 	.member = "devices",
 	.columns =
@@ -142,7 +160,7 @@ static const struct view views[] = {
 				"{counters.guest_errors} guest"
 				" errors",
 			},
-		.sections = {&bridge_scanouts, &bridge_devices},
+		.sections = {&bridge_scanouts, &bridge_inputs, &bridge_devices},
 	},
 	{.lines = {"{program} {version}"}}, // whatever else answers
 };

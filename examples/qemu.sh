@@ -24,7 +24,7 @@ fi
 disk=$1
 shift
 
-# The socket between QEMU and the bridge, in a directory of its own.
+# The sockets between QEMU and the bridge, in a directory of their own.
 dir=$(mktemp -d "${XDG_RUNTIME_DIR:?}/guestpane-qemu.XXXXXX")
 socket=$dir/gpu.sock
 bridge_pid=
@@ -44,12 +44,14 @@ trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
 # The bridge finds guestpane by $GUESTPANE_BRIDGE_SOCKET, which guestpane has set.
-"$BRIDGE" --socket-path "$socket" --name "$NAME" ${MODE:+--mode "$MODE"} &
+"$BRIDGE" --socket-path "$socket" --name "$NAME" ${MODE:+--mode "$MODE"} \
+	--input "keyboard=$dir/keyboard.sock" --input "tablet=$dir/tablet.sock" \
+	--input "mouse=$dir/mouse.sock" &
 bridge_pid=$!
 
 # QEMU connects at its start and does not try again: the socket has to be there before.
 tries=50
-until [ -S "$socket" ]; do
+until [ -S "$socket" ] && [ -S "$dir/mouse.sock" ]; do
 	tries=$((tries - 1))
 	if [ $tries -eq 0 ] || ! kill -0 "$bridge_pid" 2>/dev/null; then
 		echo "$0: the bridge did not start" >&2
@@ -78,6 +80,9 @@ done
 #     num_vqs=2        control queue, cursor queue
 #     vq_size=256      the pieces of a scattered 4K framebuffer have to fit
 #     config_size=24   the whole of virtio_gpu_config
+# -device vhost-user-input-pci
+#     Keyboard, absolute pointer, and a mouse for games and the like, to which guestpane's
+#     chord locks the pointer. Each has a connection of its own.
 # -drive if=virtio
 #     The disk. QEMU guesses the format, but lets nobody write a boot sector to a disk that
 #     it takes for a raw one: say FORMAT=raw then.
@@ -88,6 +93,12 @@ set -- -name "$NAME" \
 	-cpu max -smp "$CPUS" -m "$MEMORY" \
 	-object "memory-backend-memfd,id=mem,size=$MEMORY,share=on" \
 	-nodefaults -display none -serial mon:stdio \
+	-chardev "socket,id=keyboard,path=$dir/keyboard.sock" \
+	-device vhost-user-input-pci,chardev=keyboard \
+	-chardev "socket,id=tablet,path=$dir/tablet.sock" \
+	-device vhost-user-input-pci,chardev=tablet \
+	-chardev "socket,id=mouse,path=$dir/mouse.sock" \
+	-device vhost-user-input-pci,chardev=mouse \
 	-drive "file=$disk,if=virtio${FORMAT:+,format=$FORMAT}" \
 	-nic user,model=virtio-net-pci \
 	"$@"

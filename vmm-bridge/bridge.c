@@ -246,6 +246,7 @@ static bool settle(struct gp_bridge *bridge) {
 	uint32_t scanout, resource_id;
 	gp_device_memory_settle(&bridge->devices);
 	bool done = gp_presenter_settle(&bridge->presenter);
+	gp_client_settle_seat(bridge->client);
 	for (uint32_t i = 0; i < bridge->options->n_scanouts; i++) {
 		struct gp_bridge_scanout *changed = &bridge->scanouts[i];
 		if (changed->monitor_changed) {
@@ -266,6 +267,7 @@ static bool settle(struct gp_bridge *bridge) {
 bool gp_bridge_dispatch(struct gp_bridge *bridge) {
 	bool done = settle(bridge);
 	gp_vhost_device_flush(bridge->vhost);
+	gp_inputs_flush(bridge->inputs);
 	gp_client_flush(bridge->client);
 	if (wl_event_loop_dispatch(bridge->loop, done ? -1 : 1) < 0 && errno != EINTR) {
 		gp_error_errno("cannot wait for events");
@@ -290,12 +292,28 @@ static bool create_timer(struct gp_bridge *bridge) {
 	return bridge->timer != NULL;
 }
 
+static void handle_leds(void *data, uint32_t leds) {
+	struct gp_bridge *bridge = data;
+	if (bridge->client != NULL) { // not any more
+		gp_client_set_leds(bridge->client, leds);
+	}
+}
+
+static bool create_inputs(struct gp_bridge *bridge) {
+	const struct gp_options *options = bridge->options;
+	bridge->inputs = gp_inputs_create(
+		bridge->loop, options->inputs, options->n_inputs, handle_leds, bridge);
+	return bridge->inputs != NULL;
+}
+
 static bool create_client(struct gp_bridge *bridge) {
 	const struct gp_options *options = bridge->options;
 	struct gp_client_options client_options = {
 		.socket = options->display,
 		.name = options->name,
 		.n_scanouts = options->n_scanouts,
+		.seat_ops = options->n_inputs > 0 ? &gp_bridge_seat_ops : NULL,
+		.wants_lock = gp_inputs_has_mouse(bridge->inputs),
 	};
 	for (size_t i = 0; i < sizeof(client_options.uuid); i++) {
 		client_options.uuid[i] = options->uuid[i];
@@ -354,8 +372,9 @@ struct gp_bridge *gp_bridge_create(struct wl_event_loop *loop, struct gp_options
 	for (uint32_t i = 0; i < GP_GPU_SCANOUTS_MAX; i++) {
 		snprintf(bridge->scanouts[i].way, sizeof(bridge->scanouts[i].way), "none");
 	}
-	if (create_timer(bridge) && create_client(bridge) && create_device(bridge, options) &&
-		create_devices(bridge, options) && create_control(bridge)) {
+	if (create_timer(bridge) && create_inputs(bridge) && create_client(bridge) &&
+		create_device(bridge, options) && create_devices(bridge, options) &&
+		create_control(bridge)) {
 		return bridge;
 	}
 	gp_fd_close(&options->fd);
@@ -377,8 +396,10 @@ void gp_bridge_destroy(struct gp_bridge *bridge) {
 	gp_vhost_device_destroy(bridge->vhost);
 	if (bridge->client != NULL) {
 		gp_client_destroy(bridge->client);
+		bridge->client = NULL;
 		gp_presenter_finish(&bridge->presenter);
 	}
+	gp_inputs_destroy(bridge->inputs);
 	gp_exporter_finish(&bridge->exporter);
 	if (bridge->timer != NULL) {
 		wl_event_source_remove(bridge->timer);

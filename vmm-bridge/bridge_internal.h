@@ -4,6 +4,7 @@
 #include "vmm-bridge/bridge.h"
 #include "vmm-bridge/device_memory.h"
 #include "vmm-bridge/gpu/device.h"
+#include "vmm-bridge/inputs.h"
 #include "vmm-bridge/presenter.h"
 #include "vmm-bridge/vhost/device.h"
 
@@ -29,6 +30,7 @@ struct gp_bridge {
 	struct gp_presenter presenter;
 	struct gp_vhost_device *vhost;
 	struct gp_gpu *gpu;
+	struct gp_inputs *inputs;
 	struct gp_bridge_scanout scanouts[GP_GPU_SCANOUTS_MAX];
 
 	int timer_fd; // wake_at
@@ -37,6 +39,9 @@ struct gp_bridge {
 	bool ran; // queues ran since the guest's last reset
 	struct gp_chain chain; // of the queue that is being handled
 };
+
+/* bridge_seat.c */
+extern const struct gp_seat_ops gp_bridge_seat_ops;
 
 /* status.c: the document for the control socket; NULL for an unknown request. */
 struct json_object *gp_bridge_status(void *data, const char *request);

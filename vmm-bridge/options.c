@@ -31,6 +31,9 @@ static const char usage[] =
 	"  --mode WxH[@HZ]        mode of all monitors, instead of the compositor's\n"
 	"  --scanouts N           number of monitors, 1 to 16 (default: 1)\n"
 	"  --export auto|copy     copy: share no memory of the machine with the compositor\n"
+	"  --input KIND=PATH      an input device of the machine, for which the VMM connects to\n"
+	"                         PATH: keyboard, tablet or mouse; tablet:N for one on\n"
+	"                         monitor N alone. Can be given several times\n"
 	"  --vfio auto|none|ADDRESS\n"
 	"                         where pictures in the memory of an assigned device are looked\n"
 	"                         for: in all devices of the VMM, in none, or in one, by its PCI\n"
@@ -146,6 +149,42 @@ static bool parse_log_level(const char *text, enum gp_log_level *level) {
 	return false;
 }
 
+static bool same_input(const struct gp_input_spec *a, const struct gp_input_spec *b) {
+	return a->kind == b->kind && a->head == b->head;
+}
+
+/* KIND[:HEAD]=PATH */
+static bool parse_input(struct gp_options *options, const char *text) {
+	struct gp_input_spec spec = {.head = GP_INPUT_ALL_HEADS};
+	size_t length = strcspn(text, ":=");
+	while (strlen(gp_input_kind_name(spec.kind)) != length ||
+		strncmp(gp_input_kind_name(spec.kind), text, length) != 0) {
+		if (++spec.kind == GP_INPUT_KINDS) {
+			return false;
+		}
+	}
+	text += length;
+	if (*text == ':') {
+		uint32_t head;
+		if (spec.kind != GP_INPUT_TABLET ||
+			!parse_digits(text + 1, GP_GPU_SCANOUTS_MAX - 1, &head, &text)) {
+			return false;
+		}
+		spec.head = (int)head;
+	}
+	if (text[0] != '=' || text[1] == '\0' || options->n_inputs == GP_INPUTS_MAX) {
+		return false;
+	}
+	spec.path = text + 1;
+	for (size_t i = 0; i < options->n_inputs; i++) {
+		if (same_input(&options->inputs[i], &spec)) {
+			return false;
+		}
+	}
+	options->inputs[options->n_inputs++] = spec;
+	return true;
+}
+
 enum option_id {
 	OPTION_SOCKET_PATH = 256,
 	OPTION_FD,
@@ -155,6 +194,7 @@ enum option_id {
 	OPTION_MODE,
 	OPTION_SCANOUTS,
 	OPTION_EXPORT,
+	OPTION_INPUT,
 	OPTION_VFIO,
 	OPTION_VFIO_FD,
 	OPTION_VMM_PID,
@@ -175,6 +215,7 @@ static const struct option long_options[] = {
 	{"mode", required_argument, NULL, OPTION_MODE},
 	{"scanouts", required_argument, NULL, OPTION_SCANOUTS},
 	{"export", required_argument, NULL, OPTION_EXPORT},
+	{"input", required_argument, NULL, OPTION_INPUT},
 	{"vfio", required_argument, NULL, OPTION_VFIO},
 	{"vfio-fd", required_argument, NULL, OPTION_VFIO_FD},
 	{"vmm-pid", required_argument, NULL, OPTION_VMM_PID},
@@ -221,6 +262,11 @@ static bool store(struct gp_options *options, int option, const char *value) {
 		options->force_copy = strcmp(value, "copy") == 0;
 		return options->force_copy || strcmp(value, "auto") == 0 ||
 			fail("export", value, "auto or copy");
+	case OPTION_INPUT:
+		return parse_input(options, value) ||
+			fail("input", value,
+				"keyboard=PATH, tablet=PATH, tablet:N=PATH or mouse=PATH, each "
+				"once");
 	case OPTION_VFIO:
 		options->vfio = strcmp(value, "none") == 0 ? GP_VFIO_NONE : GP_VFIO_AUTO;
 		return options->vfio == GP_VFIO_NONE || strcmp(value, "auto") == 0 ||
@@ -248,6 +294,21 @@ static bool store(struct gp_options *options, int option, const char *value) {
 			fail("log-level", value, "error, warn, info or debug");
 	}
 	return false;
+}
+
+/* The number of monitors may be given behind the devices. */
+static bool check_inputs(const struct gp_options *options) {
+	for (size_t i = 0; i < options->n_inputs; i++) {
+		int head = options->inputs[i].head;
+		if (head >= (int)options->n_scanouts) {
+			fprintf(stderr,
+				"guestpane-bridge: --input tablet:%d: there is no such monitor, "
+				"see --scanouts\n",
+				head);
+			return false;
+		}
+	}
+	return true;
 }
 
 /* Paths that were not given. */
@@ -323,5 +384,5 @@ enum gp_options_result gp_options_parse(struct gp_options *options, int argc, ch
 			"--help\n");
 		return GP_OPTIONS_USAGE;
 	}
-	return add_defaults(options) ? GP_OPTIONS_RUN : GP_OPTIONS_USAGE;
+	return check_inputs(options) && add_defaults(options) ? GP_OPTIONS_RUN : GP_OPTIONS_USAGE;
 }

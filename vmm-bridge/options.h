@@ -8,6 +8,7 @@
 
 #include "common/edid.h"
 #include "common/log.h"
+#include "vmm-bridge/inputs.h"
 
 #define GP_VFIO_FDS_MAX 16
 
@@ -28,6 +29,8 @@ struct gp_options {
 	struct gp_mode mode;
 	uint32_t n_scanouts;
 	bool force_copy;
+	struct gp_input_spec inputs[GP_INPUTS_MAX]; // first n_inputs
+	size_t n_inputs;
 	enum gp_vfio_choice vfio;
 	char vfio_address[16]; // only this PCI device; empty: any
 	int vfio_fds[GP_VFIO_FDS_MAX]; // device descriptors that were passed

@@ -22,19 +22,6 @@ static void add_number(struct json_object *object, const char *key, uint64_t val
 	add(object, key, json_object_new_uint64(value));
 }
 
-static const char *vmm_state(enum gp_vhost_state state) {
-	switch (state) {
-	case GP_VHOST_CONNECTED:
-		return "connected";
-	case GP_VHOST_RUNNING:
-		return "running";
-	case GP_VHOST_PAUSED:
-		return "paused";
-	default:
-		return "waiting";
-	}
-}
-
 static void add_picture(struct json_object *object, struct gp_bridge *bridge,
 	const struct gp_gpu_scanout_info *info) {
 	const struct gp_resource *resource = info->resource_id != 0
@@ -145,7 +132,7 @@ struct json_object *gp_bridge_status(void *data, const char *request) {
 	add_string(object, "program", "guestpane-bridge");
 	add_string(object, "version", GP_VERSION);
 	add_string(object, "name", bridge->options->name);
-	add_string(object, "vmm", vmm_state(gp_vhost_device_state(bridge->vhost)));
+	add_string(object, "vmm", gp_vhost_state_name(gp_vhost_device_state(bridge->vhost)));
 	add_string(
 		object, "display", gp_client_connected(bridge->client) ? "connected" : "waiting");
 	struct json_object *scanouts = json_object_new_array();
@@ -153,6 +140,8 @@ struct json_object *gp_bridge_status(void *data, const char *request) {
 		json_object_array_add(scanouts, scanout_status(bridge, i));
 	}
 	add(object, "scanouts", scanouts);
+	add(object, "focused", json_object_new_boolean(gp_client_focused(bridge->client)));
+	add(object, "inputs", gp_inputs_status(bridge->inputs));
 	add(object, "devices", devices_status(bridge));
 	add_number(object, "resources", info.n_resources);
 	add(object, "counters", counters_status(bridge, &info));

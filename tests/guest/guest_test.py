@@ -7,12 +7,13 @@ The cases share a guest and run in order (names given run only those, after the 
 case keeps its pictures in the log directory.
 """
 
+import pathlib
 import re
 import statistics
 import sys
 import time
 
-from machine import HERE, PATIENCE, Failure, Machine
+from machine import HERE, PATIENCE, Failure, Hands, Machine
 
 WIDTH, HEIGHT = 1280, 800
 DEMO = HERE.parents[1] / "tools/guest/demo"
@@ -183,7 +184,7 @@ def guest_gone(machine):
 
 def second_guest(machine):
     """Another VMM connects to the same bridge and is shown."""
-    machine.boot()
+    machine.boot(*machine.qemu_input_options())
     machine.await_agent()
     paint_console(machine)
     machine.await_picture("second-guest", is_red_bar)
@@ -205,7 +206,103 @@ def no_leaks(machine):
         note(f"{program.name}: {len(before)} descriptors")
 
 
-CASES = [boot_console, test_pattern, page_flips, desktop, other_mode, driver_again, reboot,
+# US layout, as far as it is typed here: evdev codes.
+KEYS = {**{letter: code for row, first in (("qwertyuiop", 16), ("asdfghjkl", 30), ("zxcvbnm", 44))
+           for code, letter in enumerate(row, first)},
+        **{digit: code for code, digit in enumerate("1234567890", 2)},
+        " ": 57, "-": 12, "\n": 28}
+LEFT_SHIFT, CAPS_LOCK, BTN_LEFT = 42, 58, 0x110
+
+
+def typing(machine):
+    """Keys typed at the compositor are text on the guest's console, and its LEDs come back."""
+    machine.call("modprobe -a virtio_input evdev")
+    machine.wait("the guest's input devices", lambda: all(
+        device["vmm"] == "running" for device in machine.bridge_inputs()), 30)
+    names = machine.call("cat /sys/class/input/input*/name")
+    expect("Guestpane Keyboard\n" in names and "Guestpane Tablet\n" in names, names)
+    expect("js0" not in machine.call("cat /proc/bus/input/devices"), "the tablet is a joystick")
+    paint_console(machine)
+    text = "Hello Guestpane-42\n"
+    job = machine.begin("head -n 1 </dev/tty1")
+    time.sleep(1)
+    for letter in text:
+        codes = (KEYS[letter.lower()],)
+        machine.hands.tap(*((LEFT_SHIFT, *codes) if letter.isupper() else codes))
+    _, output = machine.finish(job, 30)
+    expect(output == text, f"{output!r} arrived")
+    machine.hands.tap(CAPS_LOCK)
+    machine.wait("the LED", lambda: machine.seat().get("leds") == 2, 20)
+    machine.hands.tap(CAPS_LOCK)
+    machine.wait("the LED to go out", lambda: machine.seat().get("leds") == 0, 20)
+    for device in machine.bridge_inputs():
+        note(f"{device['kind']}: {device['events']} events, {device['coalesced']} coalesced, "
+             f"{device['dropped']} dropped, {device['latency_ms']} ms, at most "
+             f"{device['latency_max_ms']} ms")
+
+
+def pointing(machine):
+    """The tablet is where the pointer is, to the pixel; clicks and the wheel arrive in order."""
+    (machine.work / "read-tablet").write_text((HERE / "read-tablet").read_text())
+    job = machine.begin("python3 /guest/read-tablet 'Guestpane Tablet' /guest/tablet")
+    machine.wait("the reader", (machine.work / "tablet").exists, 60)
+    points = [(0, 0), (WIDTH - 1, HEIGHT - 1), (1, 1), (640, 400), (333, 77), (1279, 0)]
+    wanted = []
+    for x, y in points:
+        machine.hands.do("point", x, y, WIDTH, HEIGHT)
+        machine.hands.do("button", BTN_LEFT, 1)
+        machine.hands.do("button", BTN_LEFT, 0)
+        wanted += [f"press {x} {y}", f"release {x} {y}"]
+    machine.hands.do("scroll", 0, 15, 1)
+    machine.hands.do("scroll", 1, -30, -2)
+    wanted += ["wheel -1", "hwheel -2"]
+    found = []
+
+    def all_arrived():
+        found[:] = (machine.work / "tablet").read_text().splitlines()[1:]
+        return len(found) >= len(wanted)
+
+    try:
+        machine.wait("the events", all_arrived, 30)
+        machine.finish(job, 30)
+    finally:
+        note(f"{found} arrived")
+    expect(found == wanted, f"not {wanted}")
+
+
+def has_change(before, after, x, y):
+    """Whether pixels differ near the point."""
+    return any(before.at(i, j) != after.at(i, j)
+               for i in range(x, min(x + 12, WIDTH)) for j in range(y, min(y + 16, HEIGHT)))
+
+
+def desktop_hands(machine):
+    """In weston, a line that is typed reaches a terminal, and the pointer is drawn where it is."""
+    for name, source in (("weston.ini", DEMO), ("seat-desktop", HERE)):
+        (machine.work / name).write_bytes((source / name).read_bytes())
+    job = machine.begin("sh /guest/seat-desktop")
+    machine.wait("the terminal", (machine.work / "listening").exists, PATIENCE)
+    machine.hands.do("point", 640, 400, WIDTH, HEIGHT)
+    machine.hands.do("button", BTN_LEFT, 1)
+    machine.hands.do("button", BTN_LEFT, 0)
+    time.sleep(2)
+    text = "hands-on weston\n"
+    for letter in text:
+        machine.hands.tap(KEYS[letter])
+    machine.wait("the line", (machine.work / "line").exists, 30)
+    line = (machine.work / "line").read_text()
+    expect(line == text, f"{line!r} arrived")
+    machine.keep("typed", machine.picture())
+    for x, y in ((200, 600), (1000, 300)):
+        before = machine.picture()
+        machine.hands.do("point", x, y, WIDTH, HEIGHT)
+        machine.await_picture(f"pointer-{x}-{y}",
+                              lambda picture, b=before, at=(x, y): has_change(b, picture, *at), 20)
+    machine.call("pkill -x weston")
+    machine.finish(job)
+
+
+CASES = [boot_console, typing, pointing, desktop_hands, test_pattern, page_flips, desktop, other_mode, driver_again, reboot,
          guest_gone, second_guest, no_leaks]
 
 
@@ -231,13 +328,16 @@ def main():
     build, logs, *names = sys.argv[1:]
     cases = [case for case in CASES if not names or case.__name__ in ("boot_console", *names)]
     with Machine(build, logs) as machine:
-        machine.start_compositor(f"{WIDTH}x{HEIGHT}")
-        machine.start_bridge()
+        machine.start_compositor(f"{WIDTH}x{HEIGHT}", options=["--allow-virtual-input"])
+        machine.start_bridge("guest", *machine.bridge_input_options())
+        machine.hands = Hands(pathlib.Path(build) / "tests/harness/fake-seat", machine.display())
         time.sleep(1)
         machine.fds_before = {program: program.fds()
                               for program in (machine.compositor, machine.bridge)}
-        machine.boot()
-        return 0 if run_cases(machine, cases) else 1
+        machine.boot(*machine.qemu_input_options())
+        good = run_cases(machine, cases)
+        machine.hands.end()
+        return 0 if good else 1
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ import os
 import pathlib
 import select
 import socket
+import subprocess
 import sys
 import time
 
@@ -12,6 +13,9 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[1] / "tools/guest"))
 
 from stack import Failure, Stack  # noqa: E402 (the path must be set first)
+
+# What the guest has for hands; --input of the bridge.
+INPUTS = ("keyboard", "tablet")
 
 # Emulated guests on busy machines are slow; nothing waits that long unless it is broken.
 PATIENCE = 120
@@ -43,6 +47,31 @@ class Lines:
         return line.decode(errors="replace").strip()
 
 
+class Hands:
+    """What a person at the compositor's seat does, by tests/harness/fake_seat_main.c."""
+
+    def __init__(self, program, display):
+        self.process = subprocess.Popen(
+            [program, display], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def do(self, *words):
+        print(*words, file=self.process.stdin, flush=True)
+        answer = self.process.stdout.readline().strip()
+        if answer != "ok":
+            raise Failure(f"the fake seat: {' '.join(map(str, words))}: {answer or 'it ended'}")
+
+    def tap(self, *codes):
+        """Presses keys one after the other, and lets them go."""
+        for code in codes:
+            self.do("key", code, 1)
+        for code in reversed(codes):
+            self.do("key", code, 0)
+
+    def end(self):
+        self.process.stdin.close()
+        self.process.wait(10)
+
+
 class Machine(Stack):
     """guestpane headless, guestpane-bridge, and one guest after the other."""
 
@@ -55,6 +84,18 @@ class Machine(Stack):
         self.agent = self.monitor = None
         self.number = 0
         self.pictures = 0
+
+    def input_socket(self, kind):
+        return self.directory / f"{kind}.sock"
+
+    def bridge_input_options(self):
+        return [word for kind in INPUTS
+                for word in ("--input", f"{kind}={self.input_socket(kind)}")]
+
+    def qemu_input_options(self):
+        return [word for kind in INPUTS for word in (
+            "-chardev", f"socket,id={kind},path={self.input_socket(kind)}",
+            "-device", f"vhost-user-input-pci,chardev={kind}")]
 
     def boot(self, *qemu, **options):
         """Starts a guest; it goes on booting. Options are those of Stack.start_guest."""
@@ -139,6 +180,13 @@ class Machine(Stack):
             if picture:
                 self.keep(name, picture)
         return picture
+
+    def seat(self):
+        return self.status().get("guestpane", {}).get("seat", {})
+
+    def bridge_inputs(self):
+        """The bridge's record of the input devices."""
+        return self.status().get("guestpane-bridge", {}).get("inputs", [])
 
     def compositor_guest(self):
         """The compositor's record of the guest, {} if it knows none."""

@@ -101,6 +101,28 @@ static void test_flip(struct host *host) {
 }
 
 /*
+ * The upper bound always holds; the lower one can be asked for only if replies waited for nothing
+ * but page flips, and not for a processor that others use.
+ */
+static void assert_paced(struct vm *vm, uint32_t n_blobs, double refresh) {
+	for (unsigned i = 0; i < 4; i++) {
+		int64_t late = vm_counter(vm, "replies.timeout");
+		double rate = flip(vm, n_blobs, 60);
+		late = vm_counter(vm, "replies.timeout") - late;
+		printf("# %u buffers: %.2f flips in a second, %.1f %% of %.3f Hz; %jd too late\n",
+			n_blobs, rate, rate * 100 / refresh, refresh, (intmax_t)late);
+		assert_true(rate <= refresh * 1.02); // the first and the last are not whole
+		if (rate >= refresh * 0.95) {
+			return;
+		}
+		assert_true(late > 0);
+	}
+	struct host *host = vm->host;
+	vm_finish(vm);
+	case_skip(host, "this machine is too slow for 30 Hz");
+}
+
+/*
  * C3 with replies that wait for the page flip. The machine is emulated, so the monitor is a slow
  * one: its period is longer than the way of a frame takes here, and shorter than the 40 ms after
  * which a reply does not wait any more.
@@ -121,15 +143,7 @@ static void test_pace(struct host *host) {
 		show_direct(&vm, &blobs[i], i + 1, colors[i]);
 	}
 	for (uint32_t n_blobs = 2; n_blobs <= 3; n_blobs++) {
-		double best = 0;
-		for (unsigned i = 0; i < 4 && best < refresh * 0.95; i++) {
-			double rate = flip(&vm, n_blobs, 60);
-			printf("# %u buffers: %.2f flips in a second, %.1f %% of %.3f Hz\n",
-				n_blobs, rate, rate * 100 / refresh, refresh);
-			assert_true(rate <= refresh * 1.02); // the first and the last are not whole
-			best = rate > best ? rate : best;
-		}
-		assert_true(best >= refresh * 0.95);
+		assert_paced(&vm, n_blobs, refresh);
 	}
 	assert_way(&vm, "direct", "");
 	vm_finish(&vm);

@@ -228,6 +228,26 @@ static void test_way(struct host *host) {
 	finish(&scene);
 }
 
+/* A scanout that is seen again takes a way again, although its guest has not drawn anything. */
+static void test_way_again(struct host *host) {
+	struct scene scene, other;
+	show(&scene, host);
+	assert_true(client_wait(&scene.client, &scene.scanout.n_way, 1, WAIT_MS));
+	uint32_t way = scene.scanout.way;
+	assert_int_not_equal(way, GUEST_SCANOUT_V1_WAY_NONE);
+	int64_t frames = host_status_number(&host->compositor, "guests.0.scanouts.0.frames.copied");
+
+	show(&other, host);
+	assert_true(client_wait(&scene.client, &scene.scanout.n_way, 2, WAIT_MS));
+	assert_int_equal(scene.scanout.way, GUEST_SCANOUT_V1_WAY_NONE);
+	finish(&other);
+	assert_true(client_wait(&scene.client, &scene.scanout.n_way, 3, WAIT_MS));
+	assert_int_equal(scene.scanout.way, way);
+	assert_int_equal(
+		host_status_number(&host->compositor, "guests.0.scanouts.0.frames.copied"), frames);
+	finish(&scene);
+}
+
 static void test_presentation(struct host *host) {
 	struct scene scene;
 	struct feedback feedback;
@@ -664,6 +684,7 @@ static const struct host_case cases[] = {
 	{"scanout without output", test_no_output, 1},
 	{"visibility", test_visibility, 1},
 	{"way", test_way, 1},
+	{"way when seen again", test_way_again, 1},
 	{"presentation", test_presentation, 1},
 	{"exact pixels", test_exact_pixels, 1},
 	{"alpha ignored", test_alpha_ignored, 1},

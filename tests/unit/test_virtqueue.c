@@ -563,6 +563,28 @@ static void test_notification_armed(void **state) {
 	assert_int_equal(*avail_event(), 0x1234); // not without the feature
 }
 
+/* Buffers that the guest has put there for later are counted, and awaited where they are few. */
+static void test_offered(void **state) {
+	start(65534, true);
+	*avail_event() = 0x1234;
+	assert_int_equal(gp_virtqueue_offered(&queue, 1), 0);
+	assert_int_equal(*avail_event(), 65534);
+	offer(0);
+	offer(1);
+	offer(2);
+	*avail_event() = 0x1234;
+	assert_int_equal(gp_virtqueue_offered(&queue, 3), 3);
+	assert_int_equal(*avail_event(), 0x1234); // enough
+	assert_int_equal(gp_virtqueue_offered(&queue, 4), 3);
+	assert_int_equal(*avail_event(), 1); // the next one brings a kick
+	assert_int_equal(queue.last_avail, 65534); // nothing was taken
+	avail()->idx = (uint16_t)(65534 + SIZE + 1);
+	assert_int_equal(gp_virtqueue_offered(&queue, 1), 0);
+	assert_non_null(queue.broken);
+	gp_virtqueue_stop(&queue);
+	assert_int_equal(gp_virtqueue_offered(&queue, 1), 0);
+}
+
 /**
  * The chain is a copy: what the guest writes into its descriptors after the pop changes nothing.
  */
@@ -601,6 +623,7 @@ int main(void) {
 		TEST(test_interrupt_event),
 		TEST(test_interrupt_event_wraps),
 		TEST(test_notification_armed),
+		TEST(test_offered),
 		TEST(test_descriptors_are_read_once),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -168,10 +168,10 @@ class Stack:
 
     ## The programs
 
-    def start_compositor(self, size="1280x800", env=None):
+    def start_compositor(self, size="1280x800", env=None, options=()):
         self.env.update(env or {})
         self.compositor = self.start(
-            "guestpane", [self.build / "compositor/guestpane", "--size", size])
+            "guestpane", [self.build / "compositor/guestpane", "--size", size, *options])
         self.wait("the compositor's sockets",
                   lambda: self.bridge_socket.exists() and self.display(), 30)
 

@@ -16,6 +16,16 @@
 #define KICK_NS 5000000
 #define FRAMES_PER_DISPATCH 64
 
+const char *gp_vhost_state_name(enum gp_vhost_state state) {
+	static const char *const names[] = {
+		[GP_VHOST_WAITING] = "waiting",
+		[GP_VHOST_CONNECTED] = "connected",
+		[GP_VHOST_RUNNING] = "running",
+		[GP_VHOST_PAUSED] = "paused",
+	};
+	return names[state];
+}
+
 void gp_vhost_set_state(struct gp_vhost_device *device, enum gp_vhost_state state) {
 	if (device->state != state) {
 		device->state = state;
@@ -341,27 +351,58 @@ struct gp_guest_memory *gp_vhost_device_memory(struct gp_vhost_device *device) {
 	return &device->memory;
 }
 
+/* The queue is active. */
+static int take_chain(
+	struct gp_vhost_device *device, struct gp_vring *vring, struct gp_chain *chain) {
+	if (vring->queue.broken != NULL) {
+		return -EPROTO;
+	}
+	int r = gp_virtqueue_pop(&vring->queue, &device->memory, chain);
+	if (r > 0) {
+		vring->worked = true;
+	} else if (r < 0) {
+		gp_vhost_report_broken(device, vring, vring->queue.broken);
+	}
+	return r;
+}
+
 int gp_vhost_device_pop(struct gp_vhost_device *device, unsigned queue, struct gp_chain *chain) {
 	struct gp_vring *vring = &device->vrings[queue];
 	if (!gp_vring_active(vring)) {
 		return 0;
 	}
-	if (vring->queue.broken != NULL) {
-		return -EPROTO;
-	}
-	if (vring->popped == CHAINS_PER_KICK ||
-		(vring->popped > 0 && gp_now_ns() - vring->kicked_ns > KICK_NS)) {
+	if (vring->queue.broken == NULL &&
+		(vring->popped == CHAINS_PER_KICK ||
+			(vring->popped > 0 && gp_now_ns() - vring->kicked_ns > KICK_NS))) {
 		gp_vring_kick_self(vring);
 		return 0;
 	}
-	int r = gp_virtqueue_pop(&vring->queue, &device->memory, chain);
-	if (r > 0) {
-		vring->worked = true;
-		vring->popped++;
-	} else if (r < 0) {
+	int r = take_chain(device, vring, chain);
+	vring->popped += r > 0;
+	return r;
+}
+
+int gp_vhost_device_take(struct gp_vhost_device *device, unsigned queue, struct gp_chain *chain) {
+	struct gp_vring *vring = &device->vrings[queue];
+	return gp_vring_active(vring) ? take_chain(device, vring, chain) : 0;
+}
+
+uint16_t gp_vhost_device_offered(struct gp_vhost_device *device, unsigned queue, uint16_t wanted) {
+	struct gp_vring *vring = &device->vrings[queue];
+	if (!gp_vring_active(vring)) {
+		return 0;
+	}
+	bool was_broken = vring->queue.broken != NULL;
+	uint16_t n = gp_virtqueue_offered(&vring->queue, wanted);
+	if (vring->queue.broken != NULL && !was_broken) {
 		gp_vhost_report_broken(device, vring, vring->queue.broken);
 	}
-	return r;
+	return n;
+}
+
+uint16_t gp_vhost_device_queue_size(const struct gp_vhost_device *device, unsigned queue) {
+	const struct gp_vring *vring = &device->vrings[queue];
+	return gp_vring_active(vring) ? vring->queue.size : 0;
 }
 
 void gp_vhost_device_push(

@@ -41,6 +41,9 @@ enum gp_vhost_state {
 	GP_VHOST_PAUSED, // queues were stopped; resources are kept until the next start tells
 };
 
+/* "waiting", "connected", "running", "paused". */
+const char *gp_vhost_state_name(enum gp_vhost_state state);
+
 /**
  * None of these may destroy or disconnect the device. When the front end goes, queue_drain comes
  * first, then memory_removed for each region, reset, and state.
@@ -102,6 +105,15 @@ struct gp_guest_memory *gp_vhost_device_memory(struct gp_vhost_device *device);
  * logged.
  */
 int gp_vhost_device_pop(struct gp_vhost_device *device, unsigned queue, struct gp_chain *chain);
+/**
+ * For queues that the guest fills with buffers for what comes from here. offered is like
+ * gp_virtqueue_offered, 0 while the queue is stopped or disabled. take is like pop, but gives all
+ * that was offered: it is not the guest that decides when and how often it is called.
+ */
+uint16_t gp_vhost_device_offered(struct gp_vhost_device *device, unsigned queue, uint16_t wanted);
+int gp_vhost_device_take(struct gp_vhost_device *device, unsigned queue, struct gp_chain *chain);
+/* Descriptors of the queue; 0 while it is stopped or disabled. */
+uint16_t gp_vhost_device_queue_size(const struct gp_vhost_device *device, unsigned queue);
 /* Returns a chain. The interrupt is sent after the op that is running, if any, or on flush. */
 void gp_vhost_device_push(
 	struct gp_vhost_device *device, unsigned queue, uint16_t head, uint32_t written);

@@ -91,27 +91,38 @@ static int fail(struct gp_virtqueue *queue, const char *why) {
 }
 
 /**
- * Looks for new entries; on an empty ring asks for a notification and looks once more, as the
- * driver may have added one between the first look and the wish. 1, 0 or -EPROTO.
+ * Counts new entries. If they are fewer than wanted, asks for a notification of the next one and
+ * looks again, as the driver may have added one between the look and the wish. Each turn but the
+ * last sees more entries, unless the driver is up to mischief. The number, or -EPROTO.
  */
-static int check_available(struct gp_virtqueue *queue) {
-	for (int look = 0; look < 2; look++) {
+static int count_available(struct gp_virtqueue *queue, uint16_t wanted) {
+	uint16_t n = 0, asked = 0;
+	for (unsigned look = 0; look <= queue->size; look++) {
 		uint16_t idx = le16toh(__atomic_load_n(&avail_ring(queue)->idx, __ATOMIC_ACQUIRE));
-		uint16_t n = (uint16_t)(idx - queue->last_avail);
+		n = (uint16_t)(idx - queue->last_avail);
 		if (n > queue->size) {
 			return fail(
 				queue, "the available index jumps by more than the queue's size");
 		}
-		if (n > 0) {
-			return 1;
+		if (n >= wanted || (look > 0 && idx == asked)) {
+			return n;
 		}
 		if (!queue->event_idx) {
-			return 0; // notifications are never turned off then
+			return n; // notifications are never turned off then
 		}
-		__atomic_store_n(avail_event(queue), htole16(queue->last_avail), __ATOMIC_RELAXED);
+		__atomic_store_n(avail_event(queue), htole16(idx), __ATOMIC_RELAXED);
 		atomic_thread_fence(memory_order_seq_cst);
+		asked = idx;
 	}
-	return 0;
+	return n;
+}
+
+uint16_t gp_virtqueue_offered(struct gp_virtqueue *queue, uint16_t wanted) {
+	if (queue->broken != NULL || queue->size == 0) {
+		return 0;
+	}
+	int n = count_available(queue, wanted);
+	return n > 0 ? (uint16_t)n : 0;
 }
 
 /* Copies from guest memory that may cross regions. */
@@ -236,8 +247,8 @@ int gp_virtqueue_pop(
 	if (queue->size == 0) {
 		return 0;
 	}
-	int r = check_available(queue);
-	if (r != 1) {
+	int r = count_available(queue, 1);
+	if (r <= 0) {
 		return r;
 	}
 	// Each chain has a descriptor of its own, so the driver cannot have more out than that.

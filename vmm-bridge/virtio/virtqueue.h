@@ -69,6 +69,12 @@ size_t gp_virtqueue_used_bytes(uint16_t size);
 int gp_virtqueue_pop(
 	struct gp_virtqueue *queue, const struct gp_guest_memory *memory, struct gp_chain *chain);
 
+/**
+ * How many chains can be taken now; 0 for a queue that is not set up or broken. If they are fewer
+ * than wanted, notifications are armed, as by a pop that finds none: a change comes with a kick.
+ */
+uint16_t gp_virtqueue_offered(struct gp_virtqueue *queue, uint16_t wanted);
+
 /* Returns a chain to the guest with the number of bytes written. Nothing if none is in flight. */
 void gp_virtqueue_push(struct gp_virtqueue *queue, uint16_t head, uint32_t written);
 /* Whether the guest wants an interrupt for what was pushed since the last call. */

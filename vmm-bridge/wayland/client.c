@@ -38,11 +38,14 @@ static bool create_guest(struct gp_client *client) {
 		}
 	}
 	guest_v1_set_state(client->guest, client->state);
+	guest_v1_set_leds(client->guest, client->leds);
+	gp_client_seat_start(client);
 	return true;
 }
 
 static void handle_guest_focus(void *data, struct guest_v1 *guest, uint32_t focused) {
-	/* For input, which this program does not pass on yet. */
+	struct gp_client *client = data;
+	client->focused = focused != 0;
 }
 
 static const struct guest_v1_listener guest_listener = {
@@ -179,6 +182,18 @@ void gp_client_next_generation(struct gp_client *client) {
 	if (client->ready) {
 		guest_v1_next_generation(client->guest);
 	}
+}
+
+void gp_client_set_leds(struct gp_client *client, uint32_t leds) {
+	/* LED_NUML, LED_CAPSL and LED_SCROLLL are 0, 1 and 2: the bits are the same. */
+	client->leds = leds;
+	if (client->ready) {
+		guest_v1_set_leds(client->guest, leds);
+	}
+}
+
+bool gp_client_focused(const struct gp_client *client) {
+	return client->focused;
 }
 
 const struct gp_client_counters *gp_client_counters(const struct gp_client *client) {

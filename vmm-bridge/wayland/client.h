@@ -59,11 +59,35 @@ struct gp_client_ops {
 	void (*revoked)(void *data, void *user);
 };
 
+/**
+ * The seat of the compositor, as far as it is with this guest. Times are in milliseconds of
+ * CLOCK_MONOTONIC, of which the lower 32 bits are there; lengths in 1/256 pixel.
+ */
+struct gp_seat_ops {
+	/* Codes are evdev's. What is pressed when the keyboard comes is told as well. */
+	void (*key)(void *data, uint32_t time_ms, uint32_t code, bool pressed);
+	/* The keyboard has gone: nothing is pressed any more. */
+	void (*keyboard_leave)(void *data);
+	/* Within the scanout, or beyond its edge while a button is held. */
+	void (*pointer_motion)(
+		void *data, uint32_t time_ms, uint32_t scanout, int32_t x, int32_t y);
+	void (*pointer_button)(void *data, uint32_t time_ms, uint32_t code, bool pressed);
+	/* In 1/256 of a 120th of a step of a wheel; down and right are positive. */
+	void (*pointer_axis)(void *data, uint32_t time_ms, bool horizontal, int32_t amount);
+	/* The pointer has gone, to no other scanout of the guest. */
+	void (*pointer_leave)(void *data);
+	/* While the pointer is locked there is relative motion only. */
+	void (*pointer_locked)(void *data, bool locked);
+	void (*pointer_relative)(void *data, uint32_t time_ms, int32_t dx, int32_t dy);
+};
+
 struct gp_client_options {
 	const char *socket; // path; must stay valid
 	const char *name; // of the guest; must stay valid
 	uint8_t uuid[16];
 	uint32_t n_scanouts;
+	const struct gp_seat_ops *seat_ops; // data is that of the client
+	bool wants_lock; // there is a use for relative motion
 };
 
 /* Never fails for want of a compositor: it goes on trying. NULL: no memory. */
@@ -75,6 +99,13 @@ bool gp_client_connected(const struct gp_client *client);
 
 void gp_client_set_state(struct gp_client *client, enum gp_guest_state state);
 void gp_client_next_generation(struct gp_client *client);
+
+/* What the guest's keyboard shows: bits of (1 << LED_*) of evdev. */
+void gp_client_set_leds(struct gp_client *client, uint32_t leds);
+/* Whether the guest has the keyboard. */
+bool gp_client_focused(const struct gp_client *client);
+/* Tells pointer_leave if the pointer has left and not come back; before the loop sleeps. */
+void gp_client_settle_seat(struct gp_client *client);
 
 /**
  * A blob of the fd, which is duplicated: the caller keeps its own. device is NULL or a PCI address.

@@ -4,7 +4,9 @@
 #include <wayland-client.h>
 
 #include "guest-scanout-v1-client-protocol.h"
+#include "pointer-constraints-unstable-v1-client-protocol.h"
 #include "presentation-time-client-protocol.h"
+#include "relative-pointer-unstable-v1-client-protocol.h"
 #include "viewporter-client-protocol.h"
 #include "vmm-bridge/wayland/client.h"
 
@@ -61,6 +63,7 @@ struct gp_client_scanout {
 	struct wl_surface *surface;
 	struct wp_viewport *viewport; // NULL until a part of a buffer is shown
 	struct guest_scanout_v1 *role;
+	struct zwp_locked_pointer_v1 *lock; // asked for; may be NULL
 	bool cropped; // the viewport has a source
 	struct gp_monitor monitor;
 	bool monitor_connected;
@@ -74,12 +77,35 @@ struct gp_feedback {
 	struct wp_presentation_feedback *proxy;
 };
 
+/* The wheels of a pointer in one frame of events. */
+struct gp_client_axis {
+	bool has_steps, has_value;
+	int32_t steps; // 120ths
+	wl_fixed_t value;
+	uint32_t time_ms;
+};
+
+/* The seat, of one connection. */
+struct gp_client_seat {
+	struct wl_seat *proxy; // may be NULL: the compositor has none
+	struct wl_keyboard *keyboard;
+	struct wl_pointer *pointer;
+	struct zwp_relative_pointer_manager_v1 *relative_manager;
+	struct zwp_relative_pointer_v1 *relative;
+	struct zwp_pointer_constraints_v1 *constraints;
+	struct gp_client_scanout *over; // where the pointer is; NULL if it is not here
+	bool left; // the user has not been told
+	bool locked;
+	struct gp_client_axis axes[2]; // vertical, horizontal
+};
+
 struct gp_client {
 	struct wl_event_loop *loop;
 	struct gp_client_options options;
 	const struct gp_client_ops *ops;
 	void *data;
 	enum gp_guest_state state;
+	uint32_t leds;
 	struct gp_client_scanout *scanouts; // options.n_scanouts
 	struct gp_client_counters counters;
 
@@ -98,6 +124,8 @@ struct gp_client {
 	struct wp_presentation *presentation; // may be missing
 	struct guest_scanout_manager_v1 *manager;
 	struct guest_v1 *guest;
+	struct gp_client_seat seat;
+	bool focused;
 	struct wl_list blobs; // gp_blob.link
 	struct wl_list feedbacks; // gp_feedback.link
 	size_t n_revoking;
@@ -142,6 +170,17 @@ void gp_client_feedbacks_finish(struct gp_client *client);
 
 /* monitor.c */
 void gp_client_monitor_listen(struct gp_client_scanout *scanout);
+
+/* seat.c */
+/* A global of the registry; nothing happens if it is no use here. */
+void gp_client_seat_bind(struct gp_client *client, struct wl_registry *registry, uint32_t name,
+	const char *interface, uint32_t version);
+/* The scanouts exist. */
+void gp_client_seat_start(struct gp_client *client);
+/* The scanout goes. */
+void gp_client_seat_forget(struct gp_client *client, struct gp_client_scanout *scanout);
+/* Destroys the objects of the connection; what is pressed is told as released. */
+void gp_client_seat_stop(struct gp_client *client);
 
 /* cursor.c */
 void gp_client_cursor_init(struct gp_client_cursor *cursor, struct gp_client_scanout *scanout);

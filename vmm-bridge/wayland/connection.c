@@ -42,6 +42,7 @@ void gp_client_disconnect(struct gp_client *client) {
 		return;
 	}
 	gp_client_feedbacks_finish(client);
+	gp_client_seat_stop(client);
 	for (uint32_t i = 0; i < client->options.n_scanouts; i++) {
 		gp_client_scanout_stop(&client->scanouts[i]);
 	}
@@ -63,7 +64,7 @@ void gp_client_disconnect(struct gp_client *client) {
 	DESTROY(source, wl_event_source_remove);
 	DESTROY(display, wl_display_disconnect);
 #undef DESTROY
-	client->broken = client->ready = client->want_writable = false;
+	client->broken = client->ready = client->want_writable = client->focused = false;
 	client->blocked_ns = 0;
 }
 
@@ -138,6 +139,8 @@ static void handle_registry_global(void *data, struct wl_registry *registry, uin
 		if (client->manager != NULL) {
 			gp_client_manager_listen(client);
 		}
+	} else {
+		gp_client_seat_bind(client, registry, name, interface, version);
 	}
 }
 

@@ -82,6 +82,7 @@ bool gp_client_scanout_start(struct gp_client_scanout *scanout) {
 
 void gp_client_scanout_stop(struct gp_client_scanout *scanout) {
 	gp_client_cursor_stop(&scanout->cursor);
+	gp_client_seat_forget(scanout->client, scanout);
 	if (scanout->role != NULL) {
 		guest_scanout_v1_destroy(scanout->role);
 		scanout->role = NULL;

@@ -1,0 +1,62 @@
+#include "compositor/chord.h"
+
+#include <linux/input-event-codes.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+#include <cmocka.h>
+
+static void test_parse(void **state) {
+	static const struct {
+		const char *text;
+		bool good;
+		size_t n;
+		uint16_t last;
+	} rows[] = {
+		{"none", true, 0, 0},
+		{"LeftCtrl+LeftMeta", true, 2, KEY_LEFTMETA},
+		{"ScrollLock", true, 1, KEY_SCROLLLOCK},
+		{"LeftCtrl+LeftAlt+LeftShift+Pause", true, 4, KEY_PAUSE},
+		{"LeftCtrl+LeftAlt+LeftShift+Pause+Menu", false, 0, 0},
+		{"", false, 0, 0},
+		{"+", false, 0, 0},
+		{"LeftCtrl+", false, 0, 0},
+		{"+LeftCtrl", false, 0, 0},
+		{"leftctrl", false, 0, 0},
+		{"LeftCtr", false, 0, 0},
+		{"LeftCtrl LeftAlt", false, 0, 0},
+		{"none+Pause", false, 0, 0},
+	};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct gp_chord chord;
+		bool good = gp_chord_parse(&chord, rows[i].text);
+		if (good != rows[i].good || (good && chord.n != rows[i].n) ||
+			(good && chord.n > 0 && chord.keys[chord.n - 1] != rows[i].last)) {
+			fail_msg("row %zu", i);
+		}
+	}
+}
+
+static void test_find(void **state) {
+	struct gp_chord chord;
+	uint8_t held[KEY_CNT] = {0};
+	assert_true(gp_chord_parse(&chord, "LeftCtrl+LeftMeta"));
+	assert_int_equal(gp_chord_find(&chord, held, KEY_TAB), GP_CHORD_NONE);
+	held[KEY_LEFTCTRL] = 1;
+	assert_int_equal(gp_chord_find(&chord, held, KEY_TAB), GP_CHORD_NONE);
+	held[KEY_LEFTMETA] = 2; // on two keyboards
+	assert_int_equal(gp_chord_find(&chord, held, KEY_TAB), GP_CHORD_NEXT_GUEST);
+	assert_int_equal(gp_chord_find(&chord, held, KEY_L), GP_CHORD_LOCK_POINTER);
+	assert_int_equal(gp_chord_find(&chord, held, KEY_A), GP_CHORD_NONE);
+	assert_int_equal(gp_chord_find(&chord, held, KEY_LEFTMETA), GP_CHORD_NONE);
+	assert_true(gp_chord_parse(&chord, "none"));
+	assert_int_equal(gp_chord_find(&chord, held, KEY_TAB), GP_CHORD_NONE);
+}
+
+int main(void) {
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_parse),
+		cmocka_unit_test(test_find),
+	};
+	return cmocka_run_group_tests_name("chord", tests, NULL, NULL);
+}

@@ -1,0 +1,40 @@
+#ifndef GP_INPUT_CONFIG_H
+#define GP_INPUT_CONFIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <linux/virtio_input.h>
+
+/**
+ * What an input device says of itself: the configuration space of virtio-input (virtio 1.3,
+ * 5.8.4), in which the driver selects what it wants to read.
+ */
+
+enum gp_input_kind {
+	GP_INPUT_KEYBOARD,
+	GP_INPUT_TABLET, // absolute pointer with buttons and wheels
+	GP_INPUT_MOUSE, // the same with relative motion
+};
+#define GP_INPUT_KINDS 3
+
+#define GP_INPUT_ABS_MAX 32767 // of the tablet's axes, which begin at 0
+#define GP_INPUT_ALL_HEADS (-1)
+
+/* "keyboard", "tablet", "mouse". */
+const char *gp_input_kind_name(enum gp_input_kind kind);
+
+/**
+ * Whether a device of that kind has the key or button. Codes of buttons are no keys, and the other
+ * way round: a keyboard with a button would be taken for a mouse as well.
+ */
+bool gp_input_has_key(enum gp_input_kind kind, uint32_t code);
+
+/**
+ * Fills the structure as it is read after the selection. What there is not has size 0 and zeros
+ * behind it. head is the scanout that the device belongs to, or GP_INPUT_ALL_HEADS; it shows in
+ * the name.
+ */
+void gp_input_config_fill(enum gp_input_kind kind, int head, uint8_t select, uint8_t subsel,
+	struct virtio_input_config *config);
+
+#endif

@@ -1,0 +1,131 @@
+#include "vmm-bridge/input/device.h"
+
+#include <endian.h>
+#include <linux/input.h>
+#include <string.h>
+
+#include "common/fd.h"
+
+#define LEDS_ALL (1u << LED_NUML | 1u << LED_CAPSL | 1u << LED_SCROLLL)
+
+void gp_input_device_init(struct gp_input_device *device, enum gp_input_kind kind, int head,
+	const struct gp_input_ops *ops, void *data) {
+	*device = (struct gp_input_device){.kind = kind, .head = head, .ops = ops, .data = data};
+	gp_event_queue_init(&device->queue);
+}
+
+void gp_input_device_send(struct gp_input_device *device, const struct gp_input_event *events,
+	size_t n, uint64_t time_ns) {
+	struct gp_input_event known[GP_EVENT_GROUP_MAX];
+	size_t n_known = 0;
+	for (size_t i = 0; i < n && n_known < GP_EVENT_GROUP_MAX; i++) {
+		if (events[i].type != EV_KEY || gp_input_has_key(device->kind, events[i].code)) {
+			known[n_known++] = events[i];
+		}
+	}
+	gp_event_queue_add(&device->queue, known, n_known, time_ns);
+	gp_input_device_flush(device);
+}
+
+void gp_input_device_release_all(struct gp_input_device *device) {
+	gp_event_queue_release_all(&device->queue);
+	gp_input_device_flush(device);
+}
+
+static void note_latency(struct gp_input_device *device, const struct gp_event_group *group) {
+	if (group->time_ns == 0) {
+		return;
+	}
+	uint64_t now = gp_now_ns();
+	device->latency_ns = now > group->time_ns ? now - group->time_ns : 0;
+	if (device->latency_ns > device->latency_max_ns) {
+		device->latency_max_ns = device->latency_ns;
+	}
+}
+
+/* There is room. False: it did not work out. */
+static bool put_group(struct gp_input_device *device, const struct gp_event_group *group) {
+	for (size_t i = 0; i < group->n; i++) {
+		const struct gp_input_event *event = &group->events[i];
+		struct virtio_input_event wire = {
+			.type = htole16(event->type),
+			.code = htole16(event->code),
+			.value = htole32((uint32_t)event->value),
+		};
+		if (!device->ops->put(device->data, &wire)) {
+			return false;
+		}
+	}
+	return true;
+}
+
+void gp_input_device_flush(struct gp_input_device *device) {
+	size_t max = device->ops->room_max(device->data);
+	const struct gp_event_group *group;
+	if (max == 0) {
+		gp_event_queue_interrupt(&device->queue);
+		return;
+	}
+	while ((group = gp_event_queue_peek(&device->queue)) != NULL) {
+		if (group->n > max) {
+			gp_event_queue_skip(&device->queue);
+			continue;
+		}
+		if (device->ops->room(device->data, group->n) < group->n ||
+			!put_group(device, group)) {
+			return;
+		}
+		note_latency(device, group);
+		gp_event_queue_pop(&device->queue);
+	}
+}
+
+void gp_input_device_handle_status(
+	struct gp_input_device *device, const struct virtio_input_event *event) {
+	uint16_t code = le16toh(event->code);
+	if (device->kind != GP_INPUT_KEYBOARD || le16toh(event->type) != EV_LED ||
+		code > LED_SCROLLL) {
+		return;
+	}
+	uint32_t leds = device->leds & ~(1u << code);
+	leds |= event->value != 0 ? 1u << code : 0;
+	if (leds != device->leds) {
+		device->leds = leds & LEDS_ALL;
+		device->ops->leds(device->data, device->leds);
+	}
+}
+
+void gp_input_device_get_config(
+	const struct gp_input_device *device, uint32_t offset, uint32_t size, uint8_t *out) {
+	struct virtio_input_config config;
+	gp_input_config_fill(device->kind, device->head, device->select, device->subsel, &config);
+	memset(out, 0, size);
+	if (offset < sizeof(config)) {
+		size_t there = sizeof(config) - offset;
+		memcpy(out, (const uint8_t *)&config + offset, size < there ? size : there);
+	}
+}
+
+void gp_input_device_set_config(
+	struct gp_input_device *device, uint32_t offset, uint32_t size, const uint8_t *bytes) {
+	for (uint32_t i = 0; i < size; i++) {
+		if (offset + i == offsetof(struct virtio_input_config, select)) {
+			device->select = bytes[i];
+		} else if (offset + i == offsetof(struct virtio_input_config, subsel)) {
+			device->subsel = bytes[i];
+		}
+	}
+}
+
+void gp_input_device_pause(struct gp_input_device *device) {
+	gp_event_queue_interrupt(&device->queue);
+}
+
+void gp_input_device_reset(struct gp_input_device *device) {
+	gp_event_queue_reset(&device->queue);
+	device->select = device->subsel = 0;
+	if (device->leds != 0) {
+		device->leds = 0;
+		device->ops->leds(device->data, 0);
+	}
+}

@@ -1,0 +1,357 @@
+#include "vmm-bridge/inputs.h"
+
+#include <errno.h>
+#include <json-c/json.h>
+#include <linux/input.h>
+#include <stdlib.h>
+
+#include "common/fd.h"
+#include "common/log.h"
+#include "vmm-bridge/input/device.h"
+
+#define QUEUES 2
+/* An event that claims to be older has a time of some other clock. */
+#define AGE_MAX_MS 10000
+
+struct port {
+	struct gp_inputs *inputs;
+	struct gp_input_device device;
+	struct gp_vhost_device *vhost;
+	struct gp_wheel wheels[2]; // vertical, horizontal
+	int32_t rest_x, rest_y; // of relative motion
+	uint64_t n_status; // events from the guest
+};
+
+struct gp_inputs {
+	struct port ports[GP_INPUTS_MAX]; // first n
+	size_t n;
+	struct port *pointer; // has the buttons; may be NULL
+	struct gp_input_place place; // of the pointer at its last motion
+	unsigned n_buttons; // that are held on it
+	bool locked;
+	void (*leds)(void *data, uint32_t leds);
+	void *data;
+	struct gp_chain chain; // of the queue that is being handled
+};
+
+/* gp_input_ops: the device speaks. */
+
+static size_t handle_room(void *data, size_t wanted) {
+	struct port *port = data;
+	return gp_vhost_device_offered(port->vhost, GP_INPUT_QUEUE_EVENTS, (uint16_t)wanted);
+}
+
+static size_t handle_room_max(void *data) {
+	struct port *port = data;
+	return gp_vhost_device_queue_size(port->vhost, GP_INPUT_QUEUE_EVENTS);
+}
+
+static bool handle_put(void *data, const struct virtio_input_event *event) {
+	struct port *port = data;
+	struct gp_chain *chain = &port->inputs->chain;
+	if (gp_vhost_device_take(port->vhost, GP_INPUT_QUEUE_EVENTS, chain) <= 0) {
+		return false;
+	}
+	size_t written = gp_chain_write(chain, 0, event, sizeof(*event));
+	gp_vhost_device_push(port->vhost, GP_INPUT_QUEUE_EVENTS, chain->head, (uint32_t)written);
+	return true;
+}
+
+static void handle_leds(void *data, uint32_t leds) {
+	struct port *port = data;
+	port->inputs->leds(port->inputs->data, leds);
+}
+
+static const struct gp_input_ops device_ops = {
+	.room = handle_room,
+	.room_max = handle_room_max,
+	.put = handle_put,
+	.leds = handle_leds,
+};
+
+/* gp_vhost_ops: the VMM and the guest's driver speak. */
+
+static void handle_status_queue(struct port *port) {
+	struct gp_chain *chain = &port->inputs->chain;
+	while (gp_vhost_device_pop(port->vhost, GP_INPUT_QUEUE_STATUS, chain) > 0) {
+		struct virtio_input_event event;
+		if (gp_chain_read(chain, 0, &event, sizeof(event)) == sizeof(event)) {
+			port->n_status++;
+			gp_input_device_handle_status(&port->device, &event);
+		}
+		gp_vhost_device_push(port->vhost, GP_INPUT_QUEUE_STATUS, chain->head, 0);
+	}
+}
+
+static void handle_queue_kick(void *data, unsigned queue) {
+	struct port *port = data;
+	if (queue == GP_INPUT_QUEUE_STATUS) {
+		handle_status_queue(port);
+	} else {
+		gp_input_device_flush(&port->device);
+	}
+}
+
+static void handle_queue_drain(void *data, unsigned queue) {
+	/* No chain is kept. */
+}
+
+static void handle_reset(void *data) {
+	struct port *port = data;
+	gp_input_device_reset(&port->device);
+}
+
+static void handle_state(void *data, enum gp_vhost_state state) {
+	struct port *port = data;
+	if (state == GP_VHOST_RUNNING) {
+		gp_input_device_flush(&port->device);
+	} else {
+		gp_input_device_pause(&port->device);
+	}
+}
+
+static void handle_memory_removed(void *data, struct gp_memory_object *object) {
+	/* Nothing is derived from the guest's memory. */
+}
+
+static void handle_get_config(void *data, uint32_t offset, uint32_t size, uint8_t *out) {
+	struct port *port = data;
+	gp_input_device_get_config(&port->device, offset, size, out);
+}
+
+static void handle_set_config(void *data, uint32_t offset, uint32_t size, const uint8_t *bytes) {
+	struct port *port = data;
+	gp_input_device_set_config(&port->device, offset, size, bytes);
+}
+
+static const struct gp_vhost_ops vhost_ops = {
+	.queue_kick = handle_queue_kick,
+	.queue_drain = handle_queue_drain,
+	.reset = handle_reset,
+	.state = handle_state,
+	.memory_removed = handle_memory_removed,
+	.get_config = handle_get_config,
+	.set_config = handle_set_config,
+};
+
+struct gp_inputs *gp_inputs_create(struct wl_event_loop *loop, const struct gp_input_spec *specs,
+	size_t n, void (*leds)(void *data, uint32_t leds), void *data) {
+	struct gp_inputs *inputs = calloc(1, sizeof(*inputs));
+	if (inputs == NULL) {
+		gp_error_errno("cannot make input devices");
+		return NULL;
+	}
+	inputs->leds = leds;
+	inputs->data = data;
+	for (; inputs->n < n; inputs->n++) {
+		const struct gp_input_spec *spec = &specs[inputs->n];
+		const struct gp_vhost_info info = {.n_queues = QUEUES};
+		struct port *port = &inputs->ports[inputs->n];
+		port->inputs = inputs;
+		gp_input_device_init(&port->device, spec->kind, spec->head, &device_ops, port);
+		port->vhost = gp_vhost_device_create(loop, spec->path, -1, &info, &vhost_ops, port);
+		if (port->vhost == NULL) {
+			gp_inputs_destroy(inputs);
+			return NULL;
+		}
+	}
+	return inputs;
+}
+
+void gp_inputs_destroy(struct gp_inputs *inputs) {
+	if (inputs == NULL) {
+		return;
+	}
+	for (size_t i = 0; i < inputs->n; i++) {
+		gp_vhost_device_destroy(inputs->ports[i].vhost);
+	}
+	free(inputs);
+}
+
+void gp_inputs_flush(struct gp_inputs *inputs) {
+	for (size_t i = 0; i < inputs->n; i++) {
+		gp_vhost_device_flush(inputs->ports[i].vhost);
+	}
+}
+
+/* The device of that kind for a head, or NULL. */
+static struct port *find_port(struct gp_inputs *inputs, enum gp_input_kind kind, uint32_t head) {
+	struct port *found = NULL;
+	for (size_t i = 0; i < inputs->n; i++) {
+		struct port *port = &inputs->ports[i];
+		if (port->device.kind != kind) {
+			continue;
+		}
+		if (port->device.head == (int)head) {
+			return port;
+		}
+		if (port->device.head == GP_INPUT_ALL_HEADS && found == NULL) {
+			found = port;
+		}
+	}
+	return found;
+}
+
+bool gp_inputs_has_mouse(const struct gp_inputs *inputs) {
+	for (size_t i = 0; i < inputs->n; i++) {
+		if (inputs->ports[i].device.kind == GP_INPUT_MOUSE) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* The seat tells the lower 32 bits of milliseconds only; 0 if it is another clock's time. */
+static uint64_t full_time(uint32_t time_ms) {
+	uint64_t now = gp_now_ns();
+	uint32_t age_ms = (uint32_t)(now / 1000000) - time_ms;
+	return age_ms <= AGE_MAX_MS ? now - now % 1000000 - (uint64_t)age_ms * 1000000 : 0;
+}
+
+void gp_inputs_key(struct gp_inputs *inputs, uint32_t time_ms, uint32_t code, bool pressed) {
+	struct port *port = find_port(inputs, GP_INPUT_KEYBOARD, 0);
+	if (port != NULL && code < KEY_CNT) {
+		const struct gp_input_event event = {EV_KEY, (uint16_t)code, pressed};
+		gp_input_device_send(&port->device, &event, 1, full_time(time_ms));
+	}
+}
+
+void gp_inputs_release_keys(struct gp_inputs *inputs) {
+	struct port *port = find_port(inputs, GP_INPUT_KEYBOARD, 0);
+	if (port != NULL) {
+		gp_input_device_release_all(&port->device);
+	}
+}
+
+void gp_inputs_release_buttons(struct gp_inputs *inputs) {
+	if (inputs->pointer != NULL) {
+		gp_input_device_release_all(&inputs->pointer->device);
+	}
+	inputs->n_buttons = 0;
+}
+
+static void set_pointer(struct gp_inputs *inputs, struct port *port) {
+	if (port != inputs->pointer) {
+		gp_inputs_release_buttons(inputs);
+		inputs->pointer = port;
+	}
+}
+
+void gp_inputs_set_locked(struct gp_inputs *inputs, bool locked) {
+	inputs->locked = locked;
+	set_pointer(inputs,
+		find_port(inputs, locked ? GP_INPUT_MOUSE : GP_INPUT_TABLET, inputs->place.head));
+}
+
+/* The place in terms of the head that has the button, off its edge perhaps. */
+static struct gp_input_place relate_to(
+	const struct gp_input_place *place, const struct gp_input_place *held) {
+	struct gp_input_place related = *held;
+	int64_t x = place->x + ((int64_t)place->offset - held->offset) * 256;
+	related.x = (int32_t)(x > INT32_MAX ? INT32_MAX : x < INT32_MIN ? INT32_MIN : x);
+	related.y = place->y;
+	return related;
+}
+
+void gp_inputs_point(
+	struct gp_inputs *inputs, uint32_t time_ms, const struct gp_input_place *place) {
+	bool held = inputs->n_buttons > 0 && inputs->pointer != NULL &&
+		inputs->pointer->device.head != GP_INPUT_ALL_HEADS;
+	if (inputs->locked) {
+		return;
+	}
+	if (held) {
+		inputs->place = relate_to(place, &inputs->place);
+	} else {
+		inputs->place = *place;
+		set_pointer(inputs, find_port(inputs, GP_INPUT_TABLET, place->head));
+	}
+	if (inputs->pointer == NULL) {
+		return;
+	}
+	const struct gp_input_place *at = &inputs->place;
+	bool whole = inputs->pointer->device.head == GP_INPUT_ALL_HEADS;
+	const struct gp_input_event events[] = {
+		{EV_ABS, ABS_X,
+			gp_evdev_absolute(at->x, whole ? at->offset : 0,
+				whole ? at->desktop_width : at->width)},
+		{EV_ABS, ABS_Y,
+			gp_evdev_absolute(at->y, 0, whole ? at->desktop_height : at->height)},
+	};
+	gp_input_device_send(&inputs->pointer->device, events, 2, full_time(time_ms));
+}
+
+void gp_inputs_move(struct gp_inputs *inputs, uint32_t time_ms, int32_t dx, int32_t dy) {
+	struct port *port = inputs->pointer;
+	if (!inputs->locked || port == NULL) {
+		return;
+	}
+	struct gp_input_event events[2];
+	size_t n = 0;
+	int32_t x = gp_evdev_relative(&port->rest_x, dx);
+	int32_t y = gp_evdev_relative(&port->rest_y, dy);
+	if (x != 0) {
+		events[n++] = (struct gp_input_event){EV_REL, REL_X, x};
+	}
+	if (y != 0) {
+		events[n++] = (struct gp_input_event){EV_REL, REL_Y, y};
+	}
+	gp_input_device_send(&port->device, events, n, full_time(time_ms));
+}
+
+void gp_inputs_button(struct gp_inputs *inputs, uint32_t time_ms, uint32_t code, bool pressed) {
+	if (inputs->pointer == NULL || code >= KEY_CNT) {
+		return;
+	}
+	const struct gp_input_event event = {EV_KEY, (uint16_t)code, pressed};
+	gp_input_device_send(&inputs->pointer->device, &event, 1, full_time(time_ms));
+	if (pressed) {
+		inputs->n_buttons++;
+	} else if (inputs->n_buttons > 0) {
+		inputs->n_buttons--;
+	}
+}
+
+void gp_inputs_turn(struct gp_inputs *inputs, uint32_t time_ms, bool horizontal, int32_t amount) {
+	struct port *port = inputs->pointer;
+	struct gp_input_event events[2];
+	if (port != NULL) {
+		size_t n = gp_evdev_turn(&port->wheels[horizontal], horizontal, amount, events);
+		gp_input_device_send(&port->device, events, n, full_time(time_ms));
+	}
+}
+
+static void add_number(struct json_object *object, const char *key, uint64_t value) {
+	json_object_object_add(object, key, json_object_new_uint64(value));
+}
+
+static struct json_object *port_status(const struct port *port) {
+	const struct gp_input_device *device = &port->device;
+	const struct gp_event_counters *counters = &device->queue.counters;
+	struct json_object *object = json_object_new_object();
+	json_object_object_add(
+		object, "kind", json_object_new_string(gp_input_kind_name(device->kind)));
+	json_object_object_add(object, "head",
+		device->head != GP_INPUT_ALL_HEADS ? json_object_new_int(device->head) : NULL);
+	json_object_object_add(object, "vmm",
+		json_object_new_string(gp_vhost_state_name(gp_vhost_device_state(port->vhost))));
+	add_number(object, "events", counters->groups);
+	add_number(object, "waiting", device->queue.count);
+	add_number(object, "coalesced", counters->coalesced);
+	add_number(object, "dropped", counters->dropped);
+	add_number(object, "released", counters->released);
+	add_number(object, "status_events", port->n_status);
+	add_number(object, "leds", device->leds);
+	/* The seat's clock has no finer steps. */
+	add_number(object, "latency_ms", device->latency_ns / 1000000);
+	add_number(object, "latency_max_ms", device->latency_max_ns / 1000000);
+	return object;
+}
+
+struct json_object *gp_inputs_status(const struct gp_inputs *inputs) {
+	struct json_object *array = json_object_new_array();
+	for (size_t i = 0; i < inputs->n; i++) {
+		json_object_array_add(array, port_status(&inputs->ports[i]));
+	}
+	return array;
+}

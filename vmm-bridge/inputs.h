@@ -1,0 +1,69 @@
+#ifndef GP_INPUTS_H
+#define GP_INPUTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "vmm-bridge/input/config.h"
+#include "vmm-bridge/input/evdev.h"
+#include "vmm-bridge/vhost/device.h"
+
+/**
+ * The input devices of the VM: each is a virtio-input device with a vhost-user socket of its own.
+ * What the seat sends is given to the one that it is for; where there is none it is nobody's.
+ *
+ * The pointer is absolute on the tablet of its head, or on the one for all heads, and relative on
+ * the mouse while it is locked. A button that is held stays with the device that it was pressed on.
+ */
+
+#define GP_INPUTS_MAX 20
+
+struct gp_inputs;
+struct json_object;
+struct wl_event_loop;
+
+struct gp_input_spec {
+	enum gp_input_kind kind;
+	int head; // of a tablet, or GP_INPUT_ALL_HEADS
+	const char *path; // of the socket
+};
+
+/* Where the pointer is. Lengths are in pixels, and heads lie in a row from the left. */
+struct gp_input_place {
+	uint32_t head;
+	int32_t x, y; // in the head, in 1/256 pixel
+	uint32_t offset; // of the head
+	uint32_t width, height; // of the head; not 0
+	uint32_t desktop_width, desktop_height;
+};
+
+/* leds is called when the guest sets those of its keyboard. NULL after logging. */
+struct gp_inputs *gp_inputs_create(struct wl_event_loop *loop, const struct gp_input_spec *specs,
+	size_t n, void (*leds)(void *data, uint32_t leds), void *data);
+/* NULL is fine. */
+void gp_inputs_destroy(struct gp_inputs *inputs);
+/* Sends the interrupts that are due. */
+void gp_inputs_flush(struct gp_inputs *inputs);
+
+/* time_ms is that of the seat's event: CLOCK_MONOTONIC, lower 32 bits. */
+void gp_inputs_key(struct gp_inputs *inputs, uint32_t time_ms, uint32_t code, bool pressed);
+void gp_inputs_release_keys(struct gp_inputs *inputs);
+
+void gp_inputs_point(
+	struct gp_inputs *inputs, uint32_t time_ms, const struct gp_input_place *place);
+/* dx, dy are in 1/256 of a unit of the mouse. */
+void gp_inputs_move(struct gp_inputs *inputs, uint32_t time_ms, int32_t dx, int32_t dy);
+void gp_inputs_button(struct gp_inputs *inputs, uint32_t time_ms, uint32_t code, bool pressed);
+/* See gp_evdev_turn. */
+void gp_inputs_turn(struct gp_inputs *inputs, uint32_t time_ms, bool horizontal, int32_t amount);
+void gp_inputs_release_buttons(struct gp_inputs *inputs);
+/* Whether the pointer is locked. */
+void gp_inputs_set_locked(struct gp_inputs *inputs, bool locked);
+/* Whether there is a device for relative motion. */
+bool gp_inputs_has_mouse(const struct gp_inputs *inputs);
+
+/* An array with an object for each device. */
+struct json_object *gp_inputs_status(const struct gp_inputs *inputs);
+
+#endif
