@@ -95,14 +95,8 @@ static int handle_timer(int fd, uint32_t mask, void *data) {
 
 static void handle_queue_kick(void *data, unsigned queue) {
 	struct gp_bridge *bridge = data;
-	/*
-	 * Linux queues the creation of an imported blob without a kick. For a cursor, the next thing
-	 * that comes is a kick of the cursor queue.
-	 */
-	for (unsigned i = 0; i <= queue; i++) {
-		while (gp_vhost_device_pop(bridge->vhost, i, &bridge->chain) > 0) {
-			gp_gpu_handle(bridge->gpu, i, &bridge->chain, gp_now_ns());
-		}
+	while (gp_vhost_device_pop(bridge->vhost, queue, &bridge->chain) > 0) {
+		gp_gpu_handle(bridge->gpu, queue, &bridge->chain, gp_now_ns());
 	}
 }
 

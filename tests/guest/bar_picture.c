@@ -14,7 +14,7 @@
  *   decode on|off          the device's memory decode
  *   drop N                 let go of a picture
  *   cycles COUNT           export, import, show and drop as often
- *   cursor                 a cursor in device memory
+ *   cursor on|off          a cursor in device memory
  */
 
 #include <errno.h>
@@ -245,7 +245,7 @@ static bool cycles(struct guest *guest, unsigned count) {
 }
 
 /* A red square with a transparent rim of 16 pixels, its hotspot in the corner. */
-static bool cursor(struct guest *guest) {
+static bool show_cursor(struct guest *guest) {
 	uint64_t offset = PICTURES * guest->size;
 	uint32_t *pixels = (uint32_t *)(guest->device.bar + offset);
 	for (int i = 0; i < 64 * 64; i++) {
@@ -264,6 +264,11 @@ static bool cursor(struct guest *guest) {
 		return answer_error("drmModeSetCursor");
 	}
 	return true;
+}
+
+static bool hide_cursor(struct guest *guest) {
+	return drmModeSetCursor(guest->card, guest->crtc, 0, 0, 0) == 0 ||
+		answer_error("drmModeSetCursor");
 }
 
 /* Prints the answer only if it is an error. */
@@ -302,8 +307,8 @@ static bool obey(struct guest *guest, const char *line) {
 	if (sscanf(line, "cycles %u", &count) == 1) {
 		return cycles(guest, count);
 	}
-	if (strncmp(line, "cursor", 6) == 0) {
-		return cursor(guest);
+	if (sscanf(line, "cursor %15s", word) == 1) {
+		return strcmp(word, "on") == 0 ? show_cursor(guest) : hide_cursor(guest);
 	}
 	printf("error unknown command: %s", line);
 	return false;

@@ -118,9 +118,11 @@ def damage(machine):
 
 def cursor(machine):
     """A cursor in device memory is drawn over the picture."""
-    machine.device.do("cursor")
+    machine.device.do("cursor on")
     machine.await_picture("cursor", lambda picture: picture.at(232, 132) == (255, 0, 0)
                           and picture.at(206, 106) != (255, 0, 0))
+    machine.device.do("cursor off")
+    machine.await_picture("no-cursor", lambda picture: picture.at(232, 132) != (255, 0, 0))
 
 
 def decode(machine):

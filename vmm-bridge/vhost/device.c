@@ -149,9 +149,15 @@ static void serve_due(struct gp_vhost_device *device) {
 	gp_vhost_device_flush(device);
 }
 
+/**
+ * The queues before it are looked at, too. Linux creates an imported cursor's resource without a kick
+ * of the control queue; the next that comes is the kick of the cursor queue.
+ */
 static void handle_kicked(void *data, struct gp_vring *vring) {
 	struct gp_vhost_device *device = data;
-	vring->due = vring->started;
+	for (unsigned i = 0; i <= vring->index; i++) {
+		device->vrings[i].due = device->vrings[i].started;
+	}
 	serve_due(device);
 }
 
