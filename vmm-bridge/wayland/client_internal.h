@@ -43,6 +43,7 @@ struct gp_client_cursor {
 	uint8_t pixels[GP_CURSOR_BYTES];
 	uint32_t hot_x, hot_y;
 	int32_t x, y;
+	bool moved; // the compositor has not been told yet
 	int memfd; // owned; GP_CURSOR_BYTES for each buffer
 	uint8_t *map;
 
@@ -187,6 +188,8 @@ void gp_client_cursor_init(struct gp_client_cursor *cursor, struct gp_client_sca
 void gp_client_cursor_finish(struct gp_client_cursor *cursor);
 /* Tells the compositor what is wanted. */
 void gp_client_cursor_start(struct gp_client_cursor *cursor);
+/* Tells a new position. Only the last one counts: a guest may move faster than anyone reads. */
+void gp_client_cursor_flush(struct gp_client_cursor *cursor);
 void gp_client_cursor_stop(struct gp_client_cursor *cursor);
 void gp_client_cursor_handle_released(struct gp_client_cursor *cursor);
 void gp_client_cursor_handle_failed(struct gp_client_cursor *cursor, const char *message);

@@ -325,6 +325,9 @@ void gp_client_wait_revoked(struct gp_client *client, int timeout_ms) {
 }
 
 void gp_client_flush(struct gp_client *client) {
+	for (uint32_t i = 0; client->ready && i < client->options.n_scanouts; i++) {
+		gp_client_cursor_flush(&client->scanouts[i].cursor);
+	}
 	if (client->display != NULL) {
 		flush(client);
 	}

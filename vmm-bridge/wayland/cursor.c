@@ -162,7 +162,12 @@ void gp_client_move_cursor(struct gp_client *client, uint32_t scanout, int32_t x
 	struct gp_client_cursor *cursor = &client->scanouts[scanout].cursor;
 	cursor->x = x;
 	cursor->y = y;
-	if (client->ready) {
-		guest_scanout_v1_move_cursor(client->scanouts[scanout].role, x, y);
+	cursor->moved = true;
+}
+
+void gp_client_cursor_flush(struct gp_client_cursor *cursor) {
+	if (cursor->moved) {
+		cursor->moved = false;
+		guest_scanout_v1_move_cursor(cursor->scanout->role, cursor->x, cursor->y);
 	}
 }
