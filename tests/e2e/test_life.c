@@ -174,7 +174,7 @@ static void test_compositor_stopped(struct host *host) {
 	vm_show(&vm, 0, 1);
 	vm_assert_color(&vm, OUTPUT, RED);
 
-	/* A cursor that goes on moving must not fill the bridge's memory. */
+	/* A cursor that goes on moving must not fill the bridge's memory: one request per turn. */
 	kill(host->compositor.pid, SIGSTOP);
 	struct virtio_gpu_update_cursor move = {.hdr.type = VIRTIO_GPU_CMD_MOVE_CURSOR};
 	for (unsigned i = 0; i < 2000; i++) {
@@ -185,7 +185,6 @@ static void test_compositor_stopped(struct host *host) {
 			assert_true(fe_wait_used(&vm.fe, 1, NULL, 0, NULL, WAIT_MS) >= 0);
 		}
 	}
-	assert_true(host_wait_string(vm.bridge, "display", "waiting", 100));
 	kill(host->compositor.pid, SIGCONT);
 	vm_assert_color(&vm, OUTPUT, RED);
 	vm_finish(&vm);
