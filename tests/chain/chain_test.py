@@ -11,6 +11,7 @@ VFIO can find it: the bridge copies the device's descriptor out of QEMU.
 
 import json
 import pathlib
+import shutil
 import subprocess
 import sys
 
@@ -39,8 +40,10 @@ class Inner:
 
     def __init__(self, machine):
         self.machine = machine
-        self.build = machine.build
         self.jobs = {}
+        # The host VM has a /tmp and a /root of its own, in which a checkout there is not seen.
+        for program in ("compositor/guestpane", "vmm-bridge/guestpane-bridge", "ctl/guestpanectl"):
+            shutil.copy(machine.build / program, machine.work)
 
     def start(self, name, command):
         self.machine.call(f"rm -f /tmp/{name}.pid")
@@ -63,11 +66,11 @@ class Inner:
         self.start("compositor",
                    "env XDG_RUNTIME_DIR=/tmp LIBSEAT_BACKEND=builtin WLR_LIBINPUT_NO_DEVICES=1 "
                    f"WLR_DRM_DEVICES=$(readlink /tmp/card) WLR_BACKENDS=drm {renderer} "
-                   f"{self.build}/compositor/guestpane")
+                   "/guest/guestpane")
         self.await_file("/tmp/guestpane/bridge.sock")
 
     def start_bridge(self):
-        self.start("bridge", f"env XDG_RUNTIME_DIR=/tmp {self.build}/vmm-bridge/guestpane-bridge "
+        self.start("bridge", "env XDG_RUNTIME_DIR=/tmp /guest/guestpane-bridge "
                              "--socket-path /tmp/second.sock --name second")
         self.await_file("/tmp/second.sock")
 
@@ -76,7 +79,7 @@ class Inner:
 
     def status(self):
         text = self.machine.call(
-            f"XDG_RUNTIME_DIR=/tmp {self.build}/ctl/guestpanectl status --json 2>/dev/null || "
+            "XDG_RUNTIME_DIR=/tmp /guest/guestpanectl status --json 2>/dev/null || "
             "echo []")
         return {document["program"]: document for document in json.loads(text)}
 
@@ -209,7 +212,6 @@ def main():
         subprocess.run([HERE / "make-initrd", machine.work / "second-initrd", program], check=True)
         (machine.work / "second-guest").write_bytes((HERE / "second-guest").read_bytes())
         (machine.work / "second-guest").chmod(0o755)
-        machine.build = machine.build.resolve()
         machine.inner = Inner(machine)
         machine.device = Second(machine)
         machine.start_compositor(f"{WIDTH}x{HEIGHT}")
