@@ -394,10 +394,10 @@ static const char *handle_unknown(
 	struct gp_vhost_device *device, const struct gp_vhost_message *message) {
 	uint64_t suppressed;
 	if (message->need_reply) {
-		return "not implemented";
+		return "not offered";
 	}
 	if (gp_log_limit_pass(&device->front_end_errors, &suppressed)) {
-		gp_warn("vhost: request %" PRIu32 " is not implemented; ignored", message->request);
+		gp_warn("vhost: request %" PRIu32 " is not offered; ignored", message->request);
 	}
 	return NULL;
 }
