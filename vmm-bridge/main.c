@@ -1,10 +1,10 @@
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <wayland-server-core.h>
 
 #include "vmm-bridge/bridge.h"
+#include "vmm-bridge/confine.h"
 #include "vmm-bridge/doctor.h"
 #include "vmm-bridge/virtio/guest_memory.h"
 
@@ -15,6 +15,20 @@ static int handle_signal(int signal_number, void *data) {
 	gp_info("ended by signal %d", signal_number);
 	*running = false;
 	return 0;
+}
+
+/* All that is to be opened by name is open, but for what --vfio finds later. */
+static void confine(const struct gp_options *options) {
+	const char *sockets[2 + GP_INPUTS_MAX] = {options->socket_path, options->control_path};
+	for (size_t i = 0; i < options->n_inputs; i++) {
+		sockets[2 + i] = options->inputs[i].path;
+	}
+	gp_confine(&(struct gp_confine_rules){
+		.copies_fds = options->vfio != GP_VFIO_NONE &&
+			(options->vmm_pid != 0 || options->n_vfio_fds == 0),
+		.sockets = sockets,
+		.n_sockets = 2 + options->n_inputs,
+	});
 }
 
 static int run(struct wl_event_loop *loop, struct gp_options *options) {
@@ -29,6 +43,9 @@ static int run(struct wl_event_loop *loop, struct gp_options *options) {
 	}
 	struct gp_bridge *bridge = gp_bridge_create(loop, options);
 	bool ok = bridge != NULL;
+	if (ok) {
+		confine(options);
+	}
 	while (ok && running && !gp_bridge_finished(bridge)) {
 		ok = gp_bridge_dispatch(bridge);
 	}
@@ -65,10 +82,6 @@ int main(int argc, char *argv[]) {
 	}
 	gp_log_init("guestpane-bridge", options.log_level);
 	signal(SIGPIPE, SIG_IGN);
-	/* Nothing that a guest makes of this process gets rights that it does not have. */
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
-		gp_warn("cannot give up new privileges: %m");
-	}
 	raise_file_limit();
 	if (!gp_guest_memory_guard()) {
 		return EXIT_FAILURE;

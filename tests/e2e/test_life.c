@@ -148,6 +148,26 @@ static void test_compositor_killed(struct host *host) {
 	vm_finish(&vm);
 }
 
+/* With all given up that can be, the bridge finds another compositor and another VMM, and ends well. */
+static void test_confined(struct host *host) {
+	struct vm vm;
+	struct gg_blob red;
+	vm_start(&vm, host, 0, (const char *[]){"--vfio", "none", NULL});
+	vm_show_new(&vm, &red, 1, RED);
+	host_kill(&host->compositor);
+	assert_true(host_start_compositor(host, 1, W, H, NULL));
+	vm_assert_color(&vm, OUTPUT, RED);
+	vm_disconnect(&vm);
+	vm_connect(&vm);
+	vm_show_new(&vm, &red, 1, BLUE);
+	vm_disconnect(&vm);
+	assert_int_equal(access(host->vhost_sockets[0], F_OK), 0);
+	assert_int_equal(host_stop(vm.bridge), 0);
+	assert_int_not_equal(access(host->vhost_sockets[0], F_OK), 0);
+	assert_int_not_equal(access(vm.bridge->control, F_OK), 0);
+	vm_finish(&vm);
+}
+
 /* Is the compositor not waited for, and nothing kept for it without bound? */
 static void test_compositor_stopped(struct host *host) {
 	struct vm vm;
@@ -485,6 +505,7 @@ static const struct host_case cases[] = {
 	{"VMM gone", test_vmm_gone, 1},
 	{"bridge killed", test_bridge_killed, 1},
 	{"compositor killed", test_compositor_killed, 1},
+	{"confined", test_confined, 1},
 	{"compositor stopped", test_compositor_stopped, 1},
 	{"compositor comes late", test_compositor_late, 0},
 	{"region removed", test_region_removed, 1},
