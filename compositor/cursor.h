@@ -3,19 +3,34 @@
 
 #include <pixman.h>
 #include <stdbool.h>
+#include <time.h>
 #include <wayland-server-core.h>
 #include <wlr/util/box.h>
 
+struct gp_cursor_plane;
 struct gp_guest_scanout;
 struct wlr_scene_buffer;
 struct wlr_scene_tree;
 
 /**
- * A guest's cursor in the scene, above the picture of its scanout.
+ * Where the picture of a scanout is in its output, whose top left corner is 0, 0.
+ */
+struct gp_cursor_place {
+	struct wlr_box box; // of the picture, in pixels of the output; may reach beyond it
+	struct wlr_box seen; // the part of the scanout that may be drawn on, in its own pixels
+	int width, height; // of the output, as it is seen
+	bool is_nearest; // how the picture is scaled
+	struct gp_cursor_plane *plane; // NULL if the output has none for it
+};
+
+/**
+ * A guest's cursor: on the cursor plane where that takes it, else in the scene, above the picture
+ * of its scanout.
  */
 struct gp_cursor {
 	struct gp_guest_scanout *scanout;
 	struct wlr_scene_buffer *node;
+	bool is_on_plane;
 
 	struct wl_listener frame_done;
 };
@@ -26,15 +41,13 @@ bool gp_cursor_init(
 /* The node itself goes with its tree. */
 void gp_cursor_finish(struct gp_cursor *cursor);
 
-/**
- * Follows the guest. The box is the place of the scanout's picture in the tree, and
- * seen the part of the scanout that may be drawn on, in its own pixels; damage is that of
- * the cursor's buffer, NULL for all of it.
- */
-void gp_cursor_update(struct gp_cursor *cursor, const struct wlr_box *box,
-	const struct wlr_box *seen, const pixman_region32_t *damage);
-/* Whether something is drawn. */
-bool gp_cursor_is_shown(const struct gp_cursor *cursor);
+/* Follows the guest. The damage is that of the cursor's buffer, NULL for all of it. */
+void gp_cursor_update(struct gp_cursor *cursor, const struct gp_cursor_place *place,
+	const pixman_region32_t *damage);
+/* Whether it is drawn above the picture. */
+bool gp_cursor_is_composed(const struct gp_cursor *cursor);
+/* A frame was made of the output that has it on its plane. */
+void gp_cursor_send_frame_done(struct gp_cursor *cursor, const struct timespec *when);
 /* Whether the cursor's surface waits for a frame of the output. */
 bool gp_cursor_wants_frame(const struct gp_cursor *cursor);
 

@@ -13,7 +13,9 @@ static const struct wlr_surface_role cursor_role = {
 
 static void set_content(
 	struct gp_guest_cursor *cursor, struct wlr_buffer *buffer, pixman_region32_t *damage) {
+	static uint64_t last_stamp;
 	struct wlr_buffer *old = gp_content_swap(&cursor->content, buffer);
+	cursor->stamp = ++last_stamp;
 	wl_signal_emit_mutable(&cursor->events.commit, damage);
 	wlr_buffer_unlock(old);
 }

@@ -19,6 +19,7 @@ struct gp_guest_cursor {
 	struct wlr_addon addon; // of the surface
 	struct wl_list link; // gp_guest.cursors of the guest that it was set for last, or itself
 	struct gp_content content;
+	uint64_t stamp; // of the content; no other cursor has, or had, the same
 
 	struct {
 		struct wl_signal commit; // const pixman_region32_t, or NULL for all

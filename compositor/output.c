@@ -72,6 +72,7 @@ static void handle_commit(struct wl_listener *listener, void *data) {
 	}
 	if (is_monitor) {
 		forget_refusals(output->server);
+		gp_cursor_plane_reset(&output->cursor_plane);
 		arrange(output);
 		gp_output_refresh(output);
 		gp_output_handle_monitor(output);
@@ -93,6 +94,8 @@ bool gp_output_commit_state(struct gp_output *output, struct wlr_output_state *s
 	if ((state->committed & WLR_OUTPUT_STATE_ENABLED) != 0 && state->enabled) {
 		wlr_scene_node_set_enabled(&output->tree->node, true);
 	}
+	/* A kernel that has not flipped yet refuses all but a commit that waits: a modeset. */
+	state->allow_reconfiguration |= (state->committed & MONITOR_STATE) != 0;
 	gp_splash_draw(&output->splash);
 	bool ok = wlr_scene_output_build_state(output->scene_output, state, NULL) &&
 		wlr_output_commit_state(output->wlr_output, state);
@@ -225,6 +228,7 @@ struct gp_output *gp_output_create(struct gp_server *server, struct wlr_output *
 		return NULL;
 	}
 
+	gp_cursor_plane_init(&output->cursor_plane, wlr_output);
 	wlr_output->data = output;
 	if (wlr_output_is_headless(wlr_output)) {
 		/* It would take any buffer for scan-out and show it to nobody: be honest. */
@@ -253,6 +257,7 @@ void gp_output_destroy(struct gp_output *output) {
 	wl_list_remove(&output->present.link);
 	wl_list_remove(&output->request_state.link);
 	wl_list_remove(&output->destroy.link);
+	gp_cursor_plane_finish(&output->cursor_plane);
 	output->wlr_output->data = NULL;
 	if (output->info_timer != NULL) {
 		wl_event_source_remove(output->info_timer);

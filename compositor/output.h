@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <wayland-server-core.h>
 
+#include "compositor/cursor_plane.h"
 #include "compositor/frame_way.h"
 #include "compositor/guest.h"
 #include "compositor/refusals.h"
@@ -42,6 +43,7 @@ struct gp_output {
 	struct wlr_scene_output *scene_output;
 	struct wlr_scene_tree *tree; // the views and the status screen
 	struct gp_splash splash;
+	struct gp_cursor_plane cursor_plane;
 
 	struct gp_scanout_view *view; // that is shown; may be NULL
 	enum gp_showing showing;

@@ -175,10 +175,14 @@ static void commit_frame(struct gp_output *output) {
 
 void gp_output_frame_make(struct gp_output *output) {
 	gp_splash_draw(&output->splash);
+	gp_cursor_plane_restore(&output->cursor_plane);
 	if (wlr_scene_output_needs_frame(output->scene_output)) {
 		commit_frame(output);
 	}
 	struct timespec now;
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	wlr_scene_output_send_frame_done(output->scene_output, &now);
+	if (output->view != NULL) {
+		gp_cursor_send_frame_done(&output->view->cursor, &now);
+	}
 }

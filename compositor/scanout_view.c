@@ -55,6 +55,20 @@ static enum gp_scaling get_scaling(const struct gp_scanout_view *view) {
 		view->placement->settings, view->scanout->guest->name, view->output->wlr_output);
 }
 
+static void update_cursor(struct gp_scanout_view *view, const pixman_region32_t *damage) {
+	struct gp_cursor_place place = {
+		.box = view->box,
+		.seen = view->seen,
+		.is_nearest = view->is_nearest,
+	};
+	if (view->output != NULL) {
+		wlr_output_transformed_resolution(
+			view->output->wlr_output, &place.width, &place.height);
+		place.plane = view->is_shown ? &view->output->cursor_plane : NULL;
+	}
+	gp_cursor_update(&view->cursor, &place, damage);
+}
+
 void gp_scanout_view_arrange(struct gp_scanout_view *view) {
 	const struct gp_guest_scanout *scanout = view->scanout;
 	struct wlr_box outer = {0}, shown;
@@ -71,9 +85,9 @@ void gp_scanout_view_arrange(struct gp_scanout_view *view) {
 	view->box = (struct wlr_box){place.x, place.y, place.width, place.height};
 	wlr_box_intersection(&shown, &view->box, &outer);
 
-	bool is_whole = place.width % scanout->width == 0 && place.height % scanout->height == 0;
-	wlr_scene_buffer_set_filter_mode(
-		view->picture, is_whole ? WLR_SCALE_FILTER_NEAREST : WLR_SCALE_FILTER_BILINEAR);
+	view->is_nearest = place.width % scanout->width == 0 && place.height % scanout->height == 0;
+	wlr_scene_buffer_set_filter_mode(view->picture,
+		view->is_nearest ? WLR_SCALE_FILTER_NEAREST : WLR_SCALE_FILTER_BILINEAR);
 	view->shape_width = scanout->width;
 	view->shape_height = scanout->height;
 	gp_guest_scanout_get_source_box(scanout, &view->shape_source);
@@ -82,7 +96,7 @@ void gp_scanout_view_arrange(struct gp_scanout_view *view) {
 	wlr_scene_buffer_set_dest_size(view->picture, shown.width, shown.height);
 	wlr_scene_node_set_position(&view->picture->node, shown.x, shown.y);
 	set_opaque(view, shown.width, shown.height);
-	gp_cursor_update(&view->cursor, &view->box, &view->seen, NULL);
+	update_cursor(view, NULL);
 }
 
 static void schedule_frame(struct gp_scanout_view *view) {
@@ -165,7 +179,7 @@ static void handle_scanout_guest(struct wl_listener *listener, void *data) {
 
 static void handle_scanout_cursor(struct wl_listener *listener, void *data) {
 	struct gp_scanout_view *view = wl_container_of(listener, view, scanout_cursor);
-	gp_cursor_update(&view->cursor, &view->box, &view->seen, data);
+	update_cursor(view, data);
 	schedule_frame(view);
 }
 
@@ -206,8 +220,12 @@ void gp_scanout_view_set_shown(struct gp_scanout_view *view, bool shown) {
 	if (view->is_shown == shown) {
 		return;
 	}
+	if (!shown) {
+		gp_cursor_plane_hide(&view->output->cursor_plane);
+	}
 	view->is_shown = shown;
 	wlr_scene_node_set_enabled(&view->tree->node, shown);
+	update_cursor(view, NULL);
 
 	struct gp_guest_scanout *scanout = view->scanout;
 	gp_guest_scanout_send_visibility(scanout, shown);
@@ -251,7 +269,7 @@ void gp_scanout_view_describe_frame(
 	facts->buffer = scanout->content.buffer;
 	facts->is_direct = view->is_direct;
 	facts->is_scaled = scanout->width != view->box.width || scanout->height != view->box.height;
-	facts->is_overlaid = gp_cursor_is_shown(&view->cursor);
+	facts->is_overlaid = gp_cursor_is_composed(&view->cursor);
 }
 
 static void view_destroy(struct gp_scanout_view *view) {

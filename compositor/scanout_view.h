@@ -36,6 +36,7 @@ struct gp_scanout_view {
 	struct wlr_box seen; // the part of the scanout that is inside the output, in its pixels
 	struct wlr_fbox shape_source; // of the scanout, as arranged last
 	int32_t shape_width, shape_height;
+	bool is_nearest; // scaled by a whole number, or not at all
 
 	bool has_picture, is_shown;
 	uint64_t picture_stamp; // when it last came to the front

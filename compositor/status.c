@@ -115,6 +115,11 @@ static struct json_object *describe_output(const struct gp_output *output) {
 	add_string(object, "showing", gp_showing_name(output->showing));
 	add_string(object, "way", gp_way_name(is_shown ? scanout->way : 0));
 	add_string(object, "reason", is_shown ? scanout->reason : "");
+	add_string(object, "cursor",
+		!is_shown                                         ? "none"
+			: subject->cursor.is_on_plane             ? "plane"
+			: gp_cursor_is_composed(&subject->cursor) ? "composed"
+								  : "none");
 	add_frames(object, output->n_frames);
 	return object;
 }

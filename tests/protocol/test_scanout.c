@@ -652,6 +652,33 @@ static void test_cursor(struct host *host) {
 	finish(&scene);
 }
 
+/* A cursor over no picture is not seen, and moves; it is there with the next picture. */
+static void test_cursor_alone(struct host *host) {
+	struct scene scene;
+	struct blob blob;
+	struct buffer buffer;
+	show(&scene, host);
+	host->cursor_in_grabs = true;
+	assert_true(blob_create(&blob, scene.guest, 64 * 64 * 4));
+	fill(&blob, 0xff000000 | BLUE);
+	buffer_create_layout(
+		&buffer, &blob, 2, 64, 64, DRM_FORMAT_ARGB8888, DRM_FORMAT_MOD_LINEAR, 0, 64 * 4);
+	struct wl_surface *surface = wl_compositor_create_surface(scene.client.compositor);
+	guest_scanout_v1_set_cursor(scene.scanout.proxy, surface, 0, 0);
+	wl_surface_attach(surface, buffer.proxy, 0, 0);
+	wl_surface_commit(surface);
+	scanout_commit(&scene.scanout, NULL);
+	guest_scanout_v1_move_cursor(scene.scanout.proxy, 100, 120);
+	assert_true(client_sync(&scene.client));
+	scanout_commit(&scene.scanout, &scene.buffer);
+	assert_true(client_sync(&scene.client));
+	assert_true(host_wait_pixel(host, OUTPUT, 100, 120, BLUE, WAIT_MS, &scene.picture));
+	assert_true(picture_is(&scene.picture, 100, 120, 64, 64, BLUE));
+	wl_surface_destroy(surface);
+	blob_finish(&blob);
+	finish(&scene);
+}
+
 /* The cursor is from another life of the machine, too. */
 static void test_cursor_generation(struct host *host) {
 	struct scene scene;
@@ -704,6 +731,7 @@ static const struct host_case cases[] = {
 	{"state gone", test_state_gone, 1},
 	{"state paused", test_state_paused, 1},
 	{"cursor", test_cursor, 1},
+	{"cursor without a picture", test_cursor_alone, 1},
 	{"cursor and generation", test_cursor_generation, 1},
 };
 

@@ -1,0 +1,56 @@
+#ifndef GP_COMPOSITOR_CURSOR_PLANE_H
+#define GP_COMPOSITOR_CURSOR_PLANE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <wlr/util/box.h>
+
+struct wlr_buffer;
+struct wlr_output;
+struct wlr_output_cursor;
+
+/**
+ * A picture for the plane. The hotspot and the size are in the pixels of the output as it is seen.
+ */
+struct gp_cursor_picture {
+	struct wlr_buffer *buffer;
+	uint64_t stamp; // never 0; another one is another picture
+	struct wlr_fbox source; // of the buffer
+	int32_t width, height;
+	int32_t hotspot_x, hotspot_y;
+	bool is_nearest; // how it is scaled
+};
+
+/**
+ * The cursor plane of a KMS output. With the cursor there, the picture below may be scanned out,
+ * and a cursor that moves costs no new picture.
+ *
+ * What is on the plane is a copy, scaled as the guest's picture is: a plane does not scale. wlroots
+ * turns it, and draws it into the picture while somebody takes screenshots with the cursor.
+ */
+struct gp_cursor_plane {
+	struct wlr_output_cursor *wlr_cursor; // NULL where there is no plane
+	struct wlr_buffer *image; // the copy that is shown, locked; NULL: nothing is
+	struct gp_cursor_picture shown; // of which; the stamp is 0 for none, the buffer is not kept
+	int32_t refused_width, refused_height; // what did not fit; 0 if nothing was tried
+};
+
+/* For outputs of any kind. */
+void gp_cursor_plane_init(struct gp_cursor_plane *plane, struct wlr_output *wlr_output);
+void gp_cursor_plane_finish(struct gp_cursor_plane *plane);
+
+/**
+ * Shows the picture with its top left corner at x, y, in pixels of the output as it is seen.
+ * Returns false, showing nothing, if the plane does not take it or the CPU cannot read it.
+ */
+bool gp_cursor_plane_show(struct gp_cursor_plane *plane, const struct gp_cursor_picture *picture,
+	int32_t x, int32_t y);
+void gp_cursor_plane_hide(struct gp_cursor_plane *plane);
+bool gp_cursor_plane_is_shown(const struct gp_cursor_plane *plane);
+
+/* The mode or the transform is another one: what was said of the plane is not true any more. */
+void gp_cursor_plane_reset(struct gp_cursor_plane *plane);
+/* Puts a cursor back onto the plane that was drawn for a screenshot. To be called each frame. */
+void gp_cursor_plane_restore(struct gp_cursor_plane *plane);
+
+#endif
