@@ -1,21 +1,31 @@
 #!/usr/bin/python3
 """Runs test programs in a VM that plays the host: udmabuf, VFIO with two devices, a KMS card.
 
-    hostvm_test.py [--file FILE]… PROGRAM…
+    hostvm_test.py [--build DIRECTORY] [--file FILE]… PROGRAM…
 
 All share one boot, in a directory that has the FILEs, too. Their cases come out as one TAP stream;
 what a program says on stderr follows it as comments when it failed.
 
-A program sees what is on the VM's monitor: it makes the file NAME.want, gets NAME.ppm, and
-removes both.
+With the directory of a build there is a second card: a virtio-gpu with two monitors, which is that
+build's guestpane-bridge with its headless guestpane.
+
+A program asks for something outside of the VM: it makes the file NAME.want with one line, gets
+NAME.got, and removes both. The lines:
+
+    bochs           a picture (PPM) of the monitor of the bochs card
+    HEADLESS-N      a picture of a monitor of the virtio-gpu card, with its cursor
+    run WORD…       runs a command at the compositor of the virtio-gpu card
+    key CODE DOWN   presses (DOWN 1) or lets go (0) a key of the VM's keyboard: a QEMU key code
 """
 
 import argparse
+import contextlib
 import json
 import pathlib
 import re
 import shutil
 import socket
+import subprocess
 import sys
 import tempfile
 import time
@@ -24,7 +34,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 TOOLS = HERE.parents[1] / "tools/guest"
 sys.path.insert(0, str(TOOLS))
 
-from stack import Failure, Program, tail  # noqa: E402 (the path must be set first)
+from stack import Failure, Program, Stack, tail  # noqa: E402 (the path must be set first)
 
 PATIENCE = 600  # seconds for the VM with all programs; 40 when nothing is wrong
 
@@ -34,7 +44,7 @@ MACHINE = [
     # TCG emulates the SVM that a VM inside this one needs.
     "-cpu", "EPYC",
     "-device", "intel-iommu,intremap=on,caching-mode=on",
-    "-device", "bochs-display,xres=640,yres=480",
+    "-device", "bochs-display,id=bochs,xres=640,yres=480",
     "-object", "memory-backend-memfd,id=vram0,size=64M,share=on",
     "-device", "ivshmem-plain,memdev=vram0",
     "-object", "memory-backend-memfd,id=vram1,size=16M,share=on",
@@ -46,13 +56,11 @@ PLAN = re.compile(r"^1\.\.(\d+)(.*)$")
 
 
 class Monitor:
-    """QEMU's monitor: takes pictures of what the graphics card sends to the screen."""
+    """QEMU's monitor."""
 
-    def __init__(self, work):
-        self.work = work
-        self.path = work / "qmp.sock"
+    def __init__(self, path):
+        self.path = path
         self.file = None
-        self.seen = set()
 
     def connect(self):
         connection = socket.socket(socket.AF_UNIX)
@@ -62,6 +70,8 @@ class Monitor:
         self.call("qmp_capabilities")
 
     def call(self, command, **arguments):
+        if self.file is None:
+            self.connect()
         self.file.write(json.dumps({"execute": command, "arguments": arguments}).encode() + b"\n")
         self.file.flush()
         for line in self.file:
@@ -72,36 +82,82 @@ class Monitor:
                 return
         raise Failure(f"QMP {command}: QEMU has closed its socket")
 
+    def screendump(self, work):
+        picture = work / "picture"
+        self.call("screendump", filename=str(picture), device="bochs")
+        return picture.read_bytes()
+
+    def key(self, code, down):
+        self.call("input-send-event", events=[{"type": "key", "data": {
+            "down": down == "1", "key": {"type": "qcode", "data": code}}}])
+        return b""
+
+
+class Outside:
+    """Does what the programs in the VM ask for."""
+
+    def __init__(self, work, stack):
+        self.work = work
+        self.stack = stack
+        self.monitor = Monitor(work / "qmp.sock")
+        self.seen = set()
+
+    def run(self, *words):
+        env = {**self.stack.env, "WAYLAND_DISPLAY": str(self.stack.display())}
+        answer = subprocess.run(words, env=env, capture_output=True, timeout=30, check=False)
+        if answer.returncode:
+            raise Failure(f"{words}: {answer.stderr.decode(errors='replace')}")
+        return answer.stdout
+
+    def answer(self, words):
+        if words[0] == "bochs":
+            return self.monitor.screendump(self.work)
+        if words[0] == "key":
+            return self.monitor.key(*words[1:])
+        if words[0] == "run":
+            return self.run(*words[1:])
+        return self.stack.grim("-c", "-o", words[0], "-t", "ppm", "-")
+
     def poll(self):
         for want in self.work.glob("*.want"):
-            if want.name in self.seen:
-                continue
-            if self.file is None:
-                self.connect()
-            self.seen.add(want.name)
-            picture = self.work / "picture"
-            self.call("screendump", filename=str(picture))
-            picture.rename(want.with_suffix(".ppm"))
+            if want.name not in self.seen:
+                self.seen.add(want.name)
+                answer = self.work / "answer"
+                answer.write_bytes(self.answer(want.read_text().split()))
+                answer.rename(want.with_suffix(".got"))
 
 
-def boot(work, programs, files):
+def start_card(build):
+    """The stack whose bridge is the virtio-gpu card of the VM."""
+    stack = Stack(build)
+    for name in ("WAYLAND_DISPLAY", "DISPLAY"):
+        stack.env.pop(name, None)
+    stack.start_compositor("640x480", env={
+        "WLR_BACKENDS": "headless", "WLR_RENDERER": "pixman", "WLR_LIBINPUT_NO_DEVICES": "1",
+        "WLR_HEADLESS_OUTPUTS": "2"})
+    stack.start_bridge("host", "--scanouts", "2")
+    return stack
+
+
+def boot(work, programs, files, stack):
     for program in programs + files:
         shutil.copy(program, work)
     shutil.copy(HERE / "inside", work / "run")
     (work / "programs").write_text(" ".join(program.name for program in programs))
     console = work / "console"
-    monitor = Monitor(work)
-    vm = Program("the host VM", [TOOLS / "boot", "--work", work, "--console", console,
+    gpu = ["--gpu", stack.gpu_socket] if stack else []
+    vm = Program("the host VM", [TOOLS / "boot", "--work", work, "--console", console, *gpu,
                                  "--append", KERNEL, "--", *MACHINE,
-                                 "-qmp", f"unix:{monitor.path},server=on,wait=off"],
+                                 "-qmp", f"unix:{work}/qmp.sock,server=on,wait=off"],
                  work / "qemu.log")
+    outside = Outside(work, stack)
     try:
         end = time.monotonic() + PATIENCE
         while vm.alive():
             if time.monotonic() > end:
                 raise Failure(f"the VM did not end in {PATIENCE} s; its console:\n"
                               f"{tail(console)}")
-            monitor.poll()
+            outside.poll()
             time.sleep(0.02)
     finally:
         vm.stop()
@@ -151,13 +207,17 @@ def report(work, programs):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--file", type=pathlib.Path, action="append", default=[])
+    parser.add_argument("--build", type=pathlib.Path)
     parser.add_argument("programs", type=pathlib.Path, nargs="+")
     arguments = parser.parse_args()
     programs = arguments.programs
     with tempfile.TemporaryDirectory(prefix="guestpane-hostvm-", dir="/tmp") as directory:
         work = pathlib.Path(directory)
         try:
-            boot(work, programs, arguments.file)
+            with contextlib.ExitStack() as cleanup:
+                stack = cleanup.enter_context(start_card(arguments.build)) \
+                    if arguments.build else None
+                boot(work, programs, arguments.file, stack)
         except Failure as failure:
             for line in str(failure).splitlines():
                 print(f"# {line}")

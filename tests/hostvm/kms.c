@@ -2,80 +2,171 @@
 
 #include <glob.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #define SHARE "/guest" // with the machine that runs the VM
-#define DEBUGFS "/sys/kernel/debug/dri/*/"
 #define TIMEOUT_MS 15000
 #define SETTLE_MS 200
 
-bool kms_screendump(struct picture *picture) {
-	static unsigned number;
-	char want[64], dump[64];
-	uint64_t end = host_now_ms() + TIMEOUT_MS;
-	snprintf(want, sizeof(want), SHARE "/%d-%u.want", (int)getpid(), ++number);
-	snprintf(dump, sizeof(dump), SHARE "/%d-%u.ppm", (int)getpid(), number);
-	FILE *file = fopen(want, "we");
-	if (!file) {
-		printf("# %s cannot be made\n", want);
+static struct {
+	char name[16]; // "card1"
+	bool is_virtio;
+	char outputs[KMS_OUTPUTS_MAX][32];
+} card;
+
+static bool has_driver(const char *path, const char *driver) {
+	char link[96], target[256];
+	snprintf(link, sizeof(link), "%s/device/driver", path);
+	ssize_t length = readlink(link, target, sizeof(target) - 1);
+	if (length <= 0) {
 		return false;
 	}
+	target[length] = '\0';
+	const char *name = strrchr(target, '/');
+	return name && strcmp(name + 1, driver) == 0;
+}
+
+static void find_outputs(void) {
+	char pattern[64];
+	glob_t found;
+	memset(card.outputs, 0, sizeof(card.outputs));
+	snprintf(pattern, sizeof(pattern), "/sys/class/drm/%s-*", card.name);
+	if (glob(pattern, 0, NULL, &found) != 0) {
+		return;
+	}
+	for (size_t i = 0; i < found.gl_pathc && i < KMS_OUTPUTS_MAX; i++) {
+		const char *name = strrchr(found.gl_pathv[i], '/') + 1 + strlen(card.name) + 1;
+		snprintf(card.outputs[i], sizeof(card.outputs[i]), "%.31s", name);
+	}
+	globfree(&found);
+}
+
+bool kms_choose(const char *driver) {
+	glob_t found;
+	char device[32];
+	card.name[0] = '\0';
+	if (glob("/sys/class/drm/card?", 0, NULL, &found) != 0) {
+		return false;
+	}
+	for (size_t i = 0; i < found.gl_pathc; i++) {
+		if (has_driver(found.gl_pathv[i], driver)) {
+			snprintf(card.name, sizeof(card.name), "%.15s",
+				strrchr(found.gl_pathv[i], '/') + 1);
+		}
+	}
+	globfree(&found);
+	card.is_virtio = strcmp(driver, KMS_VIRTIO) == 0;
+	find_outputs();
+	snprintf(device, sizeof(device), "/dev/dri/%s", card.name);
+	setenv("WLR_DRM_DEVICES", device, 1);
+	return card.name[0] && card.outputs[0][0];
+}
+
+const char *kms_output(unsigned index) {
+	return card.outputs[index];
+}
+
+/* Sends a request; the answer is the file `got`, to be removed. */
+static bool request(const char *text, char got[64]) {
+	static unsigned number;
+	char temporary[64], want[64];
+	uint64_t end = host_now_ms() + TIMEOUT_MS;
+	++number;
+	snprintf(temporary, sizeof(temporary), SHARE "/%d-%u.new", (int)getpid(), number);
+	snprintf(want, sizeof(want), SHARE "/%d-%u.want", (int)getpid(), number);
+	snprintf(got, 64, SHARE "/%d-%u.got", (int)getpid(), number);
+	FILE *file = fopen(temporary, "we");
+	if (!file) {
+		printf("# %s cannot be made\n", temporary);
+		return false;
+	}
+	fprintf(file, "%s\n", text);
 	fclose(file);
-	while (access(dump, R_OK) != 0) {
+	rename(temporary, want);
+	while (access(got, R_OK) != 0) {
 		if (host_now_ms() >= end) {
-			printf("# no screendump\n");
+			printf("# no answer to: %s\n", text);
 			return false;
 		}
 		host_sleep_ms(10);
 	}
-	bool ok = picture_read(picture, dump);
 	unlink(want);
-	unlink(dump);
+	return true;
+}
+
+bool kms_ask(const char *text) {
+	char got[64];
+	bool ok = request(text, got);
+	unlink(got);
 	return ok;
 }
 
-bool kms_wait_pixel(struct picture *picture, uint32_t x, uint32_t y, uint32_t color) {
+bool kms_screendump(unsigned index, struct picture *picture) {
+	char got[64], text[32] = "bochs";
+	if (card.is_virtio) {
+		snprintf(text, sizeof(text), "HEADLESS-%u", index + 1);
+	}
+	bool ok = request(text, got) && picture_read(picture, got);
+	unlink(got);
+	return ok;
+}
+
+bool kms_wait_pixel(
+	unsigned index, struct picture *picture, uint32_t x, uint32_t y, uint32_t color) {
 	uint64_t end = host_now_ms() + TIMEOUT_MS;
 	do {
-		if (!kms_screendump(picture)) {
+		if (!kms_screendump(index, picture)) {
 			return false;
 		}
 		if (picture_at(picture, x, y) == color) {
 			/* The driver copies what is on its plane; that may have been amid it. */
 			host_sleep_ms(SETTLE_MS);
-			return kms_screendump(picture);
+			return kms_screendump(index, picture);
 		}
 	} while (host_now_ms() < end);
 	printf("# pixel %u, %u is %06x, not %06x\n", x, y, picture_at(picture, x, y), color);
 	return false;
 }
 
-/* Opens a file of the card; there is one card, but it has several names. */
+/* Opens a file of the card. */
 static FILE *open_debugfs(const char *name) {
-	char pattern[64];
-	glob_t found;
-	snprintf(pattern, sizeof(pattern), DEBUGFS "%s", name);
-	if (glob(pattern, 0, NULL, &found) != 0) {
-		printf("# no %s\n", pattern);
-		return NULL;
+	char path[256];
+	snprintf(path, sizeof(path), "/sys/kernel/debug/dri/%s/%s", card.name + strlen("card"),
+		name);
+	FILE *file = fopen(path, "re");
+	if (!file) {
+		printf("# no %s\n", path);
 	}
-	FILE *file = fopen(found.gl_pathv[0], "re");
-	globfree(&found);
 	return file;
 }
 
-int kms_plane_fb(void) {
+bool kms_plane(unsigned index, struct kms_plane *plane) {
 	FILE *file = open_debugfs("state");
 	char line[256];
-	int fb = 0;
-	while (file && fb == 0 && fgets(line, sizeof(line), file)) {
-		sscanf(line, " fb=%d", &fb);
+	int at = -1;
+	*plane = (struct kms_plane){0};
+	while (file && at <= (int)index && fgets(line, sizeof(line), file)) {
+		at += strncmp(line, "plane[", 6) == 0;
+		if (strncmp(line, "crtc[", 5) == 0) {
+			break;
+		}
+		if (at == (int)index) {
+			sscanf(line, " fb=%d", &plane->fb);
+			sscanf(line, " crtc-pos=%dx%d%d%d", &plane->width, &plane->height,
+				&plane->x, &plane->y);
+		}
 	}
 	if (file) {
 		fclose(file);
 	}
-	return fb;
+	return at >= (int)index;
+}
+
+int kms_plane_fb(void) {
+	struct kms_plane plane;
+	return kms_plane(0, &plane) ? plane.fb : 0;
 }
 
 /* Counts the imported framebuffers; of one number, or of all for 0. */
@@ -100,4 +191,24 @@ bool kms_fb_is_imported(int fb) {
 
 unsigned kms_count_imported(void) {
 	return count(0);
+}
+
+static bool write_file(const char *path, const char *text) {
+	FILE *file = fopen(path, "we");
+	if (!file) {
+		return false;
+	}
+	fputs(text, file);
+	return fclose(file) == 0;
+}
+
+/* The kernel does not tell of what it is told itself; a rule in `inside` makes it a hotplug. */
+bool kms_force(unsigned index, const char *status) {
+	char path[96];
+	snprintf(path, sizeof(path), "/sys/class/drm/%s-%s/status", card.name, card.outputs[index]);
+	if (!write_file(path, status)) {
+		return false;
+	}
+	snprintf(path, sizeof(path), "/sys/class/drm/%s/uevent", card.name);
+	return write_file(path, "change");
 }

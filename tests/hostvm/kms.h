@@ -7,23 +7,45 @@
 #include "tests/harness/host.h"
 
 /**
- * What the host VM's graphics card does, by the kernel's own word and by QEMU's: independent of
- * the programs under test. One card with one connector, Virtual-1.
+ * What the host VM's graphics cards do, by the kernel's own word and by that of what shows their
+ * monitors outside of the VM: independent of the programs under test.
  */
 
-#define KMS_OUTPUT "Virtual-1"
+#define KMS_OUTPUTS_MAX 4
 #define KMS_REFUSE "/tmp/kms-refuse" // see refuse.c
+#define KMS_BOCHS "bochs-drm"
+#define KMS_VIRTIO "virtio-pci"
 
-/* What is on the monitor; asks hostvm_test.py. */
-bool kms_screendump(struct picture *picture);
+/**
+ * Chooses the card of that driver for what follows, compositors that are started included. False
+ * if there is none.
+ */
+bool kms_choose(const char *driver);
+/* The name of a connector of the card, in the kernel's order. */
+const char *kms_output(unsigned index);
+
+/* Asks hostvm_test.py for something that gives no picture. */
+bool kms_ask(const char *request);
+/* What is on a monitor of the card. */
+bool kms_screendump(unsigned index, struct picture *picture);
 /* The same until the pixel at x, y has the color, or some seconds have passed. */
-bool kms_wait_pixel(struct picture *picture, uint32_t x, uint32_t y, uint32_t color);
+bool kms_wait_pixel(
+	unsigned index, struct picture *picture, uint32_t x, uint32_t y, uint32_t color);
 
-/* The framebuffer on the primary plane; 0 if there is none. */
+/* Planes in the kernel's order: for each CRTC a primary one, and a cursor if the card has one. */
+struct kms_plane {
+	int fb; // 0: off
+	int x, y, width, height; // on the CRTC
+};
+bool kms_plane(unsigned index, struct kms_plane *plane);
+/* The framebuffer on the first plane; 0 if there is none. */
 int kms_plane_fb(void);
 /* Whether its memory comes from elsewhere: it was imported as a dma-buf. */
 bool kms_fb_is_imported(int fb);
 /* How many framebuffers there are whose memory was imported. */
 unsigned kms_count_imported(void);
+
+/* Switches a connector: "on", "off", or "detect" for what is true; the compositor is told. */
+bool kms_force(unsigned index, const char *status);
 
 #endif

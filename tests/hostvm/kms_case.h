@@ -1,0 +1,27 @@
+#ifndef GP_TESTS_HOSTVM_KMS_CASE_H
+#define GP_TESTS_HOSTVM_KMS_CASE_H
+
+#include "tests/e2e/vm.h"
+#include "tests/hostvm/kms.h"
+
+/**
+ * Steps of the cases that run the programs on a card of the host VM. Assertions are cmocka's.
+ */
+
+/* Starts the compositor on the card; the configuration is a text, NULL for none. */
+void kms_start(struct host *host, const char *driver, const char *config, const char *const *args);
+
+/* Frames of an output that took that way. */
+int64_t kms_frames(struct host *host, unsigned output, const char *way);
+/* The output takes that way, now or soon, for a reason that contains the words. */
+void kms_assert_way(struct host *host, unsigned output, const char *way, const char *reason);
+/* Whether what is on the first plane was imported. */
+void kms_assert_on_plane(bool wanted);
+/* The monitor has the color everywhere, now or soon. */
+void kms_assert_monitor(struct vm *vm, unsigned index, uint32_t color);
+/* Makes a blob, shows it on head 0, and waits until it is scanned out. */
+void kms_show_direct(struct vm *vm, struct gg_blob *blob, uint32_t id, uint32_t color);
+/* Waits until the guest's head is told that its monitor is there, or not. */
+void kms_wait_connected(struct vm *vm, uint32_t scanout, bool wanted);
+
+#endif
