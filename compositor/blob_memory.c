@@ -206,10 +206,17 @@ void gp_blob_memory_revoke(struct gp_blob_memory *memory) {
 	gp_blob_memory_unref(memory);
 }
 
-void gp_blob_memory_handle_buffer_gone(struct gp_blob_memory *memory) {
-	if (!memory->revoked || !wl_list_empty(&memory->buffers)) {
+void gp_blob_memory_end_use(struct gp_blob_memory *memory) {
+	if (!memory->revoked || memory->is_unused) {
 		return;
 	}
+	memory->is_unused = true;
 	give_up(memory);
 	wl_signal_emit_mutable(&memory->events.unused, memory);
+}
+
+void gp_blob_memory_handle_buffer_gone(struct gp_blob_memory *memory) {
+	if (wl_list_empty(&memory->buffers)) {
+		gp_blob_memory_end_use(memory);
+	}
 }

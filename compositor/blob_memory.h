@@ -30,6 +30,7 @@ struct gp_blob_memory {
 	uint64_t size; // bytes that may be used, as the client said
 	uint32_t kind; // enum guest_blob_v1_kind
 	bool revoked;
+	bool is_unused; // events.unused was emitted
 
 	const uint8_t *data; // NULL if not mapped
 	size_t n_mapped;
@@ -62,6 +63,11 @@ void gp_blob_memory_end_read(struct gp_blob_memory *memory);
 
 /* Takes the memory away from its buffers; events.unused follows, perhaps before this returns. */
 void gp_blob_memory_revoke(struct gp_blob_memory *memory);
+/**
+ * Nobody reads the memory, although there may be locks on its buffers: it is unused if it was
+ * revoked.
+ */
+void gp_blob_memory_end_use(struct gp_blob_memory *memory);
 /* For a buffer that has left the list. */
 void gp_blob_memory_handle_buffer_gone(struct gp_blob_memory *memory);
 

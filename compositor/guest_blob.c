@@ -111,6 +111,9 @@ static void blob_handle_revoke(struct wl_client *client, struct wl_resource *res
 		return;
 	}
 	gp_blob_memory_revoke(blob->memory);
+	if (blob->manager->is_paused) {
+		gp_blob_memory_end_use(blob->memory);
+	}
 }
 
 static const struct guest_blob_v1_interface blob_impl = {

@@ -4,7 +4,9 @@
 
 #include "common/log.h"
 #include "compositor/check.h"
+#include "compositor/blob_memory.h"
 #include "compositor/guest.h"
+#include "compositor/guest_blob.h"
 #include "compositor/guest_buffer.h"
 #include "compositor/quota.h"
 #include "guest-scanout-v1-protocol.h"
@@ -101,6 +103,19 @@ bool gp_guest_manager_init(struct gp_guest_manager *manager, struct wl_display *
 		return false;
 	}
 	return true;
+}
+
+void gp_guest_manager_set_paused(struct gp_guest_manager *manager, bool paused) {
+	struct gp_guest *guest;
+	struct gp_guest_blob *blob;
+	manager->is_paused = paused;
+	wl_list_for_each (guest, &manager->guests, link) {
+		wl_list_for_each (blob, &guest->blobs, link) {
+			if (paused) {
+				gp_blob_memory_end_use(blob->memory);
+			}
+		}
+	}
 }
 
 void gp_guest_manager_finish(struct gp_guest_manager *manager) {

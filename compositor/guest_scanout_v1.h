@@ -19,6 +19,7 @@ struct gp_guest_manager {
 	struct gp_importer importer;
 
 	struct wl_list guests; // gp_guest.link, oldest first
+	bool is_paused;
 
 	struct {
 		/* Before the scanout's first monitor batch, which the listener has to send. */
@@ -30,6 +31,11 @@ struct gp_guest_manager {
 /* Returns false after logging if the global cannot be made. */
 bool gp_guest_manager_init(struct gp_guest_manager *manager, struct wl_display *display,
 	struct wlr_renderer *renderer);
+/**
+ * While paused nothing is shown and no output reads a buffer, though some may be locked: a plane
+ * that is not ours keeps its last one until it gets another. So nobody has to wait for that.
+ */
+void gp_guest_manager_set_paused(struct gp_guest_manager *manager, bool paused);
 /* After all clients have gone. A manager that is all zeros is fine. */
 void gp_guest_manager_finish(struct gp_guest_manager *manager);
 

@@ -29,6 +29,9 @@ static struct gp_output *find_output(const struct gp_scanout_view *view) {
 static void send_monitor(struct gp_scanout_view *view) {
 	struct gp_guest_scanout *scanout = view->scanout;
 	struct gp_monitor_info info;
+	if (view->output == NULL && view->placement->is_paused && scanout->has_monitor) {
+		return;
+	}
 	if (view->output != NULL) {
 		gp_output_info_get(view->output, &info);
 	} else if (scanout->has_monitor) {

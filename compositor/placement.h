@@ -25,6 +25,7 @@ struct gp_placement {
 	struct wl_list outputs; // gp_output.link, by slot
 	struct wl_list views; // gp_scanout_view.link, oldest first
 	uint64_t stamp;
+	bool is_paused; // outputs are away: guests keep the monitors that they were told of
 	int default_width, default_height; // of the monitor of a scanout that has no output
 
 	struct wl_listener new_scanout;

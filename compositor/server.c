@@ -175,6 +175,7 @@ static void forget_backend(struct gp_server *server) {
 	wl_list_remove(&server->new_output.link);
 	wl_list_remove(&server->backend_destroy.link);
 	gp_seat_finish(&server->seat);
+	gp_session_finish(&server->seat_session);
 	server->backend = NULL;
 }
 
@@ -265,6 +266,7 @@ static bool init_objects(struct gp_server *server) {
 		gp_error("the objects of the compositor cannot be made");
 		return false;
 	}
+	gp_session_init(&server->seat_session, server);
 	wl_display_set_global_filter(server->display, filter_global, server);
 	return true;
 }

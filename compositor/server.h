@@ -12,6 +12,7 @@
 #include "compositor/placement.h"
 #include "compositor/seat.h"
 #include "compositor/service.h"
+#include "compositor/session.h"
 #include "compositor/settings.h"
 
 #define GP_STARTING_OUTPUTS_MAX 32
@@ -30,6 +31,7 @@ struct gp_server {
 	struct wl_event_loop *loop;
 	struct wlr_backend *backend; // NULL again if it has destroyed itself
 	struct wlr_session *session; // NULL if nested or headless
+	struct gp_session seat_session;
 	struct wlr_renderer *renderer;
 	struct wlr_allocator *allocator;
 

@@ -214,6 +214,7 @@ static struct json_object *describe_server(const struct gp_server *server) {
 	add_string(object, "version", GP_VERSION);
 	add_string(object, "renderer", gp_status_renderer_name(server));
 	add_string(object, "backend", gp_status_backend_name(server));
+	add_string(object, "session", gp_session_state(&server->seat_session));
 	add_string(object, "wayland_display", server->display_name);
 
 	json_object_object_add(object, "seat", describe_seat(server));

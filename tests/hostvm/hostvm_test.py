@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Runs test programs in a VM that plays the host: udmabuf, VFIO with two devices, a KMS card.
 
-    hostvm_test.py [--build DIRECTORY] [--file FILE]… PROGRAM…
+    hostvm_test.py [--build DIRECTORY] [--file FILE]… [--case PATTERN] PROGRAM…
 
 All share one boot, in a directory that has the FILEs, too. Their cases come out as one TAP stream;
 what a program says on stderr follows it as comments when it failed.
@@ -139,11 +139,12 @@ def start_card(build):
     return stack
 
 
-def boot(work, programs, files, stack):
+def boot(work, programs, files, stack, case):
     for program in programs + files:
         shutil.copy(program, work)
     shutil.copy(HERE / "inside", work / "run")
     (work / "programs").write_text(" ".join(program.name for program in programs))
+    (work / "case").write_text(case)
     console = work / "console"
     gpu = ["--gpu", stack.gpu_socket] if stack else []
     vm = Program("the host VM", [TOOLS / "boot", "--work", work, "--console", console, *gpu,
@@ -208,6 +209,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--file", type=pathlib.Path, action="append", default=[])
     parser.add_argument("--build", type=pathlib.Path)
+    parser.add_argument("--case", default="*", help="those cases only")
     parser.add_argument("programs", type=pathlib.Path, nargs="+")
     arguments = parser.parse_args()
     programs = arguments.programs
@@ -217,7 +219,7 @@ def main():
             with contextlib.ExitStack() as cleanup:
                 stack = cleanup.enter_context(start_card(arguments.build)) \
                     if arguments.build else None
-                boot(work, programs, arguments.file, stack)
+                boot(work, programs, arguments.file, stack, arguments.case)
         except Failure as failure:
             for line in str(failure).splitlines():
                 print(f"# {line}")

@@ -1,9 +1,12 @@
 #include "tests/hostvm/kms.h"
 
+#include <fcntl.h>
 #include <glob.h>
+#include <linux/vt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #define SHARE "/guest" // with the machine that runs the VM
@@ -191,6 +194,19 @@ bool kms_fb_is_imported(int fb) {
 
 unsigned kms_count_imported(void) {
 	return count(0);
+}
+
+bool kms_switch_vt(int number) {
+	int fd = open("/dev/tty0", O_RDWR | O_NOCTTY | O_CLOEXEC);
+	bool ok = fd >= 0 && ioctl(fd, VT_ACTIVATE, number) == 0 &&
+		ioctl(fd, VT_WAITACTIVE, number) == 0;
+	if (!ok) {
+		perror("# VT_ACTIVATE");
+	}
+	if (fd >= 0) {
+		close(fd);
+	}
+	return ok;
 }
 
 static bool write_file(const char *path, const char *text) {

@@ -45,6 +45,9 @@ bool kms_fb_is_imported(int fb);
 /* How many framebuffers there are whose memory was imported. */
 unsigned kms_count_imported(void);
 
+/* Switches to a virtual terminal; there is seatd, which takes the card away from the compositor. */
+bool kms_switch_vt(int number);
+
 /* Switches a connector: "on", "off", or "detect" for what is true; the compositor is told. */
 bool kms_force(unsigned index, const char *status);
 

@@ -2,6 +2,7 @@
  * D1–D3 on a real KMS driver with real udmabufs: the guest's buffer is on the plane.
  */
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -124,6 +125,67 @@ static void test_unplug(struct host *host) {
 	kms_assert_monitor(&vm, 0, BLUE);
 	kms_assert_way(host, 0, "direct", "");
 	kms_assert_on_plane(true);
+	vm_finish(&vm);
+}
+
+static void switch_away(struct host *host) {
+	assert_true(kms_switch_vt(2));
+	assert_true(host_wait_string(&host->compositor, "session", "paused", WAIT_MS));
+	assert_int_equal(host_status_number(&host->compositor, "outputs.0.width"), -1);
+}
+
+static void switch_back(struct host *host) {
+	assert_true(kms_switch_vt(1));
+	assert_true(host_wait_string(&host->compositor, "session", "active", WAIT_MS));
+	assert_true(host_wait_number(&host->compositor, "outputs.0.width", W, WAIT_MS));
+}
+
+/* D12: the user is on another terminal; the guest goes on and keeps its monitor. */
+static void test_terminal(struct host *host) {
+	struct vm vm;
+	struct gg_blob red, green, blue;
+	start(&vm, host, NULL);
+	kms_show_direct(&vm, &red, 1, RED);
+	vm_blob(&vm, &green, 2, GREEN);
+	vm_blob(&vm, &blue, 3, BLUE);
+	int64_t connections = vm_counter(&vm, "display_connections");
+	while (fe_backend_message(&vm.fe, 200) >= 0) {
+	}
+	assert_int_equal(host_status_number(&host->compositor, "guests.0.imports"), 1);
+
+	switch_away(host);
+	double rate = flip(&vm, 3, 60);
+	printf("# on another terminal: %.2f flips in a second\n", rate);
+	assert_true(rate > 20);
+	/* What was on the plane is given back, though no commit takes it from there. */
+	vm_show(&vm, 0, 2);
+	assert_int_equal(gg_detach(&vm.fe, 1), OK);
+	assert_int_equal(gg_unref(&vm.fe, 1), OK);
+	assert_true(host_wait_number(&host->compositor, "guests.0.blobs", 2, WAIT_MS));
+
+	switch_back(host);
+	vm_flush(&vm, 2, 0, 0, W, H);
+	kms_assert_monitor(&vm, 0, GREEN);
+	kms_assert_way(host, 0, "direct", "");
+	kms_assert_on_plane(true);
+	vm_show(&vm, 0, 3);
+	kms_assert_monitor(&vm, 0, BLUE);
+	assert_int_equal(host_status_number(&host->compositor, "guests.0.imports"), 3);
+	assert_int_equal(vm_counter(&vm, "display_connections"), connections);
+	/* Nothing that the guest is told of its monitor has changed. */
+	assert_int_equal(fe_backend_message(&vm.fe, 200), -ETIMEDOUT);
+
+	/* A monitor that is pulled meanwhile. */
+	switch_away(host);
+	assert_true(kms_force(0, "off"));
+	kms_wait_connected(&vm, 0, true);
+	assert_true(kms_switch_vt(1));
+	kms_wait_connected(&vm, 0, false);
+	assert_true(kms_force(0, "detect"));
+	kms_wait_connected(&vm, 0, true);
+	vm_show(&vm, 0, 2);
+	kms_assert_monitor(&vm, 0, GREEN);
+	kms_assert_way(host, 0, "direct", "");
 	vm_finish(&vm);
 }
 
@@ -276,6 +338,7 @@ static const struct host_case cases[] = {
 	{"refused commit", test_refused, 0},
 	{"capture", test_capture, 0},
 	{"unplug", test_unplug, 0},
+	{"another terminal", test_terminal, 0},
 };
 
 int main(int argc, char **argv) {
