@@ -14,6 +14,7 @@
 struct gp_format {
 	uint32_t virtio; // VIRTIO_GPU_FORMAT_*
 	uint32_t drm; // DRM_FORMAT_*
+	uint32_t drm_opaque; // the same with the alpha bits ignored; itself if it has none
 	uint32_t bytes_per_pixel;
 	bool has_alpha;
 	const char *name; // of the fourcc, "XR24"
@@ -22,6 +23,8 @@ struct gp_format {
 /* Each returns NULL for a format that is not in the table. */
 const struct gp_format *gp_format_from_virtio(uint32_t virtio);
 const struct gp_format *gp_format_from_drm(uint32_t drm);
+/* The format of the same pixels with the alpha bits ignored. Never NULL. */
+const struct gp_format *gp_format_without_alpha(const struct gp_format *format);
 /* The whole table, for loops. */
 const struct gp_format *gp_formats(size_t *count);
 

@@ -38,6 +38,18 @@ static void test_byte_order(void **state) {
 		assert_int_equal(format->drm, rows[i].drm);
 		assert_int_equal(format->bytes_per_pixel, 4);
 		assert_int_equal(format->has_alpha, strchr(rows[i].memory, 'A') != NULL);
+		/* The same but for the letter of the alpha byte. */
+		char memory[8];
+		strcpy(memory, rows[i].memory);
+		char *alpha = strchr(memory, 'A');
+		if (alpha) {
+			*alpha = 'X';
+		}
+		size_t opaque = 0;
+		while (strcmp(rows[opaque].memory, memory) != 0) {
+			opaque++;
+		}
+		assert_int_equal(gp_format_without_alpha(format)->drm, rows[opaque].drm);
 	}
 }
 

@@ -231,7 +231,8 @@ static void test_set_scanout_blob(void **state) {
 			const struct gp_framebuffer *fb = &rig_event(rig, RIG_SET, 0)->fb;
 			assert_memory_equal(&fb->rect, &sets_blob[i].rect, sizeof(fb->rect));
 			assert_int_equal(fb->offset, sets_blob[i].offset);
-			assert_int_equal(fb->format->virtio, sets_blob[i].format);
+			assert_int_equal(fb->format->drm,
+				gp_format_from_virtio(sets_blob[i].format)->drm_opaque);
 		}
 	}
 	/* Room enough, but larger than anything may be. */

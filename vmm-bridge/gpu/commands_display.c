@@ -52,8 +52,9 @@ uint32_t gp_gpu_set_scanout(struct gp_gpu_call *call) {
 		return gp_gpu_call_refuse(call, VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID,
 			"resource %u is a blob, which has no format of its own", id);
 	}
+	/* A monitor shows no alpha, whatever the guest leaves there; a plane might. */
 	struct gp_framebuffer fb = {
-		.format = resource->format,
+		.format = gp_format_without_alpha(resource->format),
 		.width = resource->width,
 		.height = resource->height,
 		.stride = resource->stride,
@@ -83,6 +84,7 @@ static uint32_t set_blob(struct gp_gpu_call *call, struct gp_resource *resource)
 		return gp_gpu_call_refuse(call, VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER,
 			"unknown format %u", call->command.set_scanout_blob.format);
 	}
+	fb.format = gp_format_without_alpha(fb.format);
 	if (!layout_fits(&fb, resource->size)) {
 		return gp_gpu_call_refuse(call, VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER,
 			"%ux%u with stride %u at offset %u does not fit into %llu bytes", fb.width,
