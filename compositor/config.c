@@ -314,19 +314,23 @@ struct gp_config *gp_config_load(const char *path, char error[GP_CONFIG_ERROR_MA
 	return reader.config;
 }
 
-bool gp_config_matches(const char *name, const struct gp_config_identity *identity) {
-	char monitor[GP_CONFIG_NAME_MAX];
-	if (strcmp(name, identity->connector) == 0) {
-		return true;
-	}
+bool gp_config_name_monitor(
+	const struct gp_config_identity *identity, char name[GP_CONFIG_NAME_MAX]) {
+	name[0] = '\0';
 	if (identity->make == NULL && identity->model == NULL && identity->serial == NULL) {
 		return false;
 	}
-	snprintf(monitor, sizeof(monitor), "%s %s %s",
+	snprintf(name, GP_CONFIG_NAME_MAX, "%s %s %s",
 		identity->make != NULL ? identity->make : "Unknown",
 		identity->model != NULL ? identity->model : "Unknown",
 		identity->serial != NULL ? identity->serial : "Unknown");
-	return strcmp(name, monitor) == 0;
+	return true;
+}
+
+bool gp_config_matches(const char *name, const struct gp_config_identity *identity) {
+	char monitor[GP_CONFIG_NAME_MAX];
+	return strcmp(name, identity->connector) == 0 ||
+		(gp_config_name_monitor(identity, monitor) && strcmp(name, monitor) == 0);
 }
 
 const struct gp_config_output *gp_config_find_output(

@@ -62,6 +62,9 @@ struct gp_config_identity {
  */
 struct gp_config *gp_config_load(const char *path, char error[GP_CONFIG_ERROR_MAX]);
 
+/* "make model serial" of a monitor; false and empty if none of them is known. */
+bool gp_config_name_monitor(
+	const struct gp_config_identity *identity, char name[GP_CONFIG_NAME_MAX]);
 /* Whether a name of an output in the configuration is that of this one. */
 bool gp_config_matches(const char *name, const struct gp_config_identity *identity);
 /* The settings of an output: of its own name before those of all ("*"). NULL if there are none. */

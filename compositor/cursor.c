@@ -141,7 +141,7 @@ void gp_cursor_update(struct gp_cursor *cursor, const struct gp_cursor_place *pl
 	const struct gp_guest_scanout *scanout = cursor->scanout;
 	const struct gp_guest_cursor *source = scanout->cursor;
 	struct wlr_box visible;
-	/* What is outside of the scanout would be seen on a neighbouring output. */
+	/* What is outside of the picture is not on its monitor. */
 	bool is_seen = source != NULL && source->content.buffer != NULL && scanout->width > 0 &&
 		scanout->height > 0 && get_visible(scanout, &place->seen, &visible);
 	cursor->is_on_plane = is_seen && show_on_plane(scanout, place);

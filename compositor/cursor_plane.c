@@ -148,10 +148,6 @@ void gp_cursor_plane_hide(struct gp_cursor_plane *plane) {
 	plane->shown = (struct gp_cursor_picture){0};
 }
 
-bool gp_cursor_plane_is_shown(const struct gp_cursor_plane *plane) {
-	return plane->image != NULL;
-}
-
 void gp_cursor_plane_reset(struct gp_cursor_plane *plane) {
 	plane->shown.stamp = 0;
 	plane->refused_width = plane->refused_height = 0;

@@ -46,7 +46,6 @@ void gp_cursor_plane_finish(struct gp_cursor_plane *plane);
 bool gp_cursor_plane_show(struct gp_cursor_plane *plane, const struct gp_cursor_picture *picture,
 	int32_t x, int32_t y);
 void gp_cursor_plane_hide(struct gp_cursor_plane *plane);
-bool gp_cursor_plane_is_shown(const struct gp_cursor_plane *plane);
 
 /* The mode or the transform is another one: what was said of the plane is not true any more. */
 void gp_cursor_plane_reset(struct gp_cursor_plane *plane);

@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "common/log.h"
-#include "compositor/check.h"
 #include "compositor/blob_memory.h"
+#include "compositor/check.h"
 #include "compositor/guest.h"
 #include "compositor/guest_blob.h"
 #include "compositor/guest_buffer.h"
@@ -109,11 +109,12 @@ void gp_guest_manager_set_paused(struct gp_guest_manager *manager, bool paused) 
 	struct gp_guest *guest;
 	struct gp_guest_blob *blob;
 	manager->is_paused = paused;
+	if (!paused) {
+		return;
+	}
 	wl_list_for_each (guest, &manager->guests, link) {
 		wl_list_for_each (blob, &guest->blobs, link) {
-			if (paused) {
-				gp_blob_memory_end_use(blob->memory);
-			}
+			gp_blob_memory_end_use(blob->memory);
 		}
 	}
 }

@@ -18,6 +18,10 @@
 /* While a window is being resized its guest is not told each size. */
 #define INFO_DELAY_MS 100
 
+/* In the scene: wider than any output, as many as fit into its coordinates. */
+#define PLACE_WIDTH 131072
+#define PLACES 8192
+
 #define MONITOR_STATE                                                                              \
 	(WLR_OUTPUT_STATE_MODE | WLR_OUTPUT_STATE_TRANSFORM | WLR_OUTPUT_STATE_ENABLED)
 
@@ -42,7 +46,6 @@ static void handle_present(struct wl_listener *listener, void *data) {
 
 static void arrange(struct gp_output *output) {
 	int width, height;
-	/* What was shown must not come into view when another output is moved to the place. */
 	wlr_scene_node_set_enabled(&output->tree->node, output->wlr_output->enabled);
 	wlr_output_transformed_resolution(output->wlr_output, &width, &height);
 	gp_splash_set_size(&output->splash, width, height);
@@ -68,7 +71,7 @@ static void handle_commit(struct wl_listener *listener, void *data) {
 	const struct wlr_output_event_commit *event = data;
 	bool is_monitor = (event->state->committed & MONITOR_STATE) != 0;
 	if ((event->state->committed & WLR_OUTPUT_STATE_BUFFER) != 0) {
-		gp_output_frame_handle_commit(output, !is_monitor);
+		gp_output_frame_handle_commit(output);
 	}
 	if (is_monitor) {
 		forget_refusals(output->server);
@@ -97,8 +100,10 @@ bool gp_output_commit_state(struct gp_output *output, struct wlr_output_state *s
 	/* A kernel that has not flipped yet refuses all but a commit that waits: a modeset. */
 	state->allow_reconfiguration |= (state->committed & MONITOR_STATE) != 0;
 	gp_splash_draw(&output->splash);
+	output->is_configuring = true;
 	bool ok = wlr_scene_output_build_state(output->scene_output, state, NULL) &&
 		wlr_output_commit_state(output->wlr_output, state);
+	output->is_configuring = false;
 	if (!ok) {
 		wlr_scene_node_set_enabled(&output->tree->node, output->wlr_output->enabled);
 	}
@@ -137,21 +142,10 @@ void gp_output_update_layout(struct gp_output *output, const struct wlr_box *pos
 		return;
 	}
 
-	bool is_new = wlr_output_layout_get(server->output_layout, wlr_output) == NULL;
-	struct wlr_output_layout_output *layout_output = position != NULL
-		? wlr_output_layout_add(server->output_layout, wlr_output, position->x, position->y)
-		: wlr_output_layout_add_auto(server->output_layout, wlr_output);
-	if (layout_output != NULL && is_new) {
-		wlr_scene_output_layout_add_output(
-			server->scene_layout, layout_output, output->scene_output);
-	}
-}
-
-void gp_output_move(struct gp_output *output) {
-	struct wlr_box box;
-	wlr_output_layout_get_box(output->server->output_layout, output->wlr_output, &box);
-	if (!wlr_box_empty(&box)) {
-		wlr_scene_node_set_position(&output->tree->node, box.x, box.y);
+	if (position != NULL) {
+		wlr_output_layout_add(server->output_layout, wlr_output, position->x, position->y);
+	} else {
+		wlr_output_layout_add_auto(server->output_layout, wlr_output);
 	}
 }
 
@@ -205,6 +199,11 @@ static bool create_scene(struct gp_output *output) {
 	output->scene_output = wlr_scene_output_create(server->scene, output->wlr_output);
 	output->tree = wlr_scene_tree_create(&server->scene->tree);
 	output->info_timer = wl_event_loop_add_timer(server->loop, handle_info_timer, output);
+	if (output->scene_output != NULL && output->tree != NULL) {
+		int x = (int)(server->n_outputs_made++ % PLACES) * PLACE_WIDTH;
+		wlr_scene_output_set_position(output->scene_output, x, 0);
+		wlr_scene_node_set_position(&output->tree->node, x, 0);
+	}
 	return output->scene_output != NULL && output->tree != NULL && output->info_timer != NULL &&
 		gp_splash_init(&output->splash, output->tree);
 }
@@ -240,7 +239,6 @@ struct gp_output *gp_output_create(struct gp_server *server, struct wlr_output *
 	gp_output_update_layout(output, NULL);
 	gp_output_apply_settings(output);
 	gp_placement_add_output(&server->placement, output);
-	gp_output_move(output);
 	arrange(output);
 	gp_output_refresh(output);
 	gp_output_config_update(&server->output_config);

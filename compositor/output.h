@@ -31,7 +31,9 @@ enum gp_showing {
 
 /**
  * An output. It shows the picture of one guest, or a status screen, but never black without a
- * reason. The scene is in device pixels: the output's scale is only told to guests.
+ * reason. The scene is in device pixels: the output's scale is only told to guests. Each output has
+ * a place of its own in the scene, wherever it is in the layout: outputs that overlap there, or
+ * are turned on at one point, do not show each other's pictures.
  */
 struct gp_output {
 	struct wl_list link; // gp_placement.outputs
@@ -51,6 +53,7 @@ struct gp_output {
 
 	char title[GP_GUEST_TITLE_MAX + 32]; // of the window, if nested
 	bool is_leaving; // being destroyed
+	bool is_configuring; // a commit of settings is made: wlr_scene tries no scan-out
 
 	struct gp_frame_queue frames;
 	uint64_t n_frames[GP_WAYS];
@@ -75,8 +78,6 @@ void gp_output_destroy(struct gp_output *output);
 bool gp_output_commit_state(struct gp_output *output, struct wlr_output_state *state);
 /* Puts it into the layout, or moves it there; NULL for the next free place. */
 void gp_output_update_layout(struct gp_output *output, const struct wlr_box *position);
-/* Follows the layout. */
-void gp_output_move(struct gp_output *output);
 /* The monitor's description has changed. Guests are told after a moment. */
 void gp_output_handle_monitor(struct gp_output *output);
 
@@ -102,11 +103,8 @@ const char *gp_showing_name(enum gp_showing showing);
 
 /* Commits a frame if there is something new, and tells clients that it is time for the next. */
 void gp_output_frame_make(struct gp_output *output);
-/**
- * Notes a guest's frame that was committed, to be counted when it is on screen. wlr_scene does not
- * try to scan it out when the monitor's state changes with it.
- */
-void gp_output_frame_handle_commit(struct gp_output *output, bool may_be_direct);
+/* Notes a guest's frame that was committed, to be counted when it is on screen. */
+void gp_output_frame_handle_commit(struct gp_output *output);
 void gp_output_frame_handle_present(
 	struct gp_output *output, const struct wlr_output_event_present *event);
 /* Forgets what was refused: something has changed that it may have depended on. */

@@ -84,10 +84,6 @@ static void handle_apply(struct wl_listener *listener, void *data) {
 
 static void handle_layout_change(struct wl_listener *listener, void *data) {
 	struct gp_output_config *config = wl_container_of(listener, config, layout_change);
-	struct gp_output *output;
-	wl_list_for_each (output, &config->server->placement.outputs, link) {
-		gp_output_move(output);
-	}
 	gp_output_config_update(config);
 }
 

@@ -81,7 +81,8 @@ static bool was_test_refused(const struct gp_output *output) {
 	const struct wlr_session *session = output->server->session;
 	const struct gp_scanout_view *view = output->view;
 	struct gp_frame_facts facts;
-	if (view->is_direct || output->wlr_output->attach_render_locks > 0 ||
+	if (view->is_direct || output->is_configuring ||
+		output->wlr_output->attach_render_locks > 0 ||
 		(session != NULL && !session->active)) {
 		return false;
 	}
@@ -101,13 +102,13 @@ static const char *why_test_refused(
 }
 
 /* Notes a guest's frame that was committed, to be counted when it is on screen. */
-void gp_output_frame_handle_commit(struct gp_output *output, bool may_be_direct) {
+void gp_output_frame_handle_commit(struct gp_output *output) {
 	struct gp_scanout_view *view = output->view;
 	struct gp_buffer_class class;
 	if (view == NULL || !view->is_sampled) {
 		return;
 	}
-	if (may_be_direct && was_test_refused(output) && get_class(output, &class)) {
+	if (was_test_refused(output) && get_class(output, &class)) {
 		refuse(output, &class, why_test_refused(output, &class));
 	}
 	view->is_sampled = false;

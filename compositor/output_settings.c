@@ -48,7 +48,14 @@ static void set_state(const struct wlr_output *wlr_output, const struct gp_confi
 	}
 	if (settings->has_adaptive_sync && wlr_output->adaptive_sync_supported) {
 		wlr_output_state_set_adaptive_sync_enabled(state, settings->adaptive_sync);
+	} else if (settings->has_adaptive_sync && settings->adaptive_sync) {
+		gp_warn("output %s: it has no adaptive sync", wlr_output->name);
 	}
+}
+
+static bool commit(struct gp_output *output, struct wlr_output_state *state) {
+	return wlr_output_test_state(output->wlr_output, state) &&
+		gp_output_commit_state(output, state);
 }
 
 bool gp_output_apply_settings(struct gp_output *output) {
@@ -61,9 +68,12 @@ bool gp_output_apply_settings(struct gp_output *output) {
 	struct wlr_output_state state;
 	wlr_output_state_init(&state);
 	set_state(wlr_output, settings, &state);
-	bool ok = state.committed == 0 ||
-		(wlr_output_test_state(wlr_output, &state) &&
-			gp_output_commit_state(output, &state));
+	bool ok = state.committed == 0 || commit(output, &state);
+	if (!ok && (state.committed & WLR_OUTPUT_STATE_ADAPTIVE_SYNC_ENABLED) != 0) {
+		gp_warn("output %s: it refuses adaptive sync", wlr_output->name);
+		state.committed &= ~WLR_OUTPUT_STATE_ADAPTIVE_SYNC_ENABLED;
+		ok = state.committed == 0 || commit(output, &state);
+	}
 	wlr_output_state_finish(&state);
 	if (!ok) {
 		gp_warn("output %s: it does not take the configured mode", wlr_output->name);

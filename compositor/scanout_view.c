@@ -21,7 +21,7 @@ static void set_opaque(struct gp_scanout_view *view, int width, int height) {
 	pixman_region32_fini(&opaque);
 }
 
-/* What is outside of the output would be seen on a neighbouring one. */
+/* The part that is inside the output. */
 static void set_seen(struct gp_scanout_view *view, const struct wlr_box *shown) {
 	const struct wlr_box *box = &view->box;
 	int64_t width = view->scanout->width, height = view->scanout->height;
@@ -190,9 +190,6 @@ static bool is_on(const struct gp_scanout_view *view, const struct wlr_scene_out
 static void handle_output_sample(struct wl_listener *listener, void *data) {
 	struct gp_scanout_view *view = wl_container_of(listener, view, output_sample);
 	const struct wlr_scene_output_sample_event *event = data;
-	if (!is_on(view, event->output)) {
-		return; // outputs that overlap show each other's pictures
-	}
 	view->is_sampled = true;
 	view->is_direct = event->direct_scanout;
 	if (view->scanout->surface == NULL) {
@@ -268,7 +265,10 @@ void gp_scanout_view_describe_frame(
 	const struct gp_guest_scanout *scanout = view->scanout;
 	facts->buffer = scanout->content.buffer;
 	facts->is_direct = view->is_direct;
-	facts->is_scaled = scanout->width != view->box.width || scanout->height != view->box.height;
+	int width, height;
+	wlr_output_transformed_resolution(view->output->wlr_output, &width, &height);
+	facts->is_scaled = scanout->width != width || scanout->height != height ||
+		view->box.width != width || view->box.height != height;
 	facts->is_overlaid = gp_cursor_is_composed(&view->cursor);
 }
 

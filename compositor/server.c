@@ -246,11 +246,7 @@ static bool init_globals(struct gp_server *server) {
 static bool init_scene(struct gp_server *server) {
 	server->scene = wlr_scene_create();
 	server->output_layout = wlr_output_layout_create(server->display);
-	if (server->scene == NULL || server->output_layout == NULL) {
-		return false;
-	}
-	server->scene_layout = wlr_scene_attach_output_layout(server->scene, server->output_layout);
-	return server->scene_layout != NULL;
+	return server->scene != NULL && server->output_layout != NULL;
 }
 
 static bool init_objects(struct gp_server *server) {

@@ -37,7 +37,7 @@ struct gp_server {
 
 	struct wlr_scene *scene;
 	struct wlr_output_layout *output_layout;
-	struct wlr_scene_output_layout *scene_layout;
+	unsigned n_outputs_made;
 
 	struct gp_guest_manager guest_manager;
 	struct gp_placement placement;

@@ -36,6 +36,12 @@ static void handle_active(struct wl_listener *listener, void *data) {
 	gp_guest_manager_set_paused(&server->guest_manager, !is_active);
 }
 
+static void handle_destroy(struct wl_listener *listener, void *data) {
+	struct gp_session *session = wl_container_of(listener, session, destroy);
+	gp_session_finish(session);
+	session->server->session = NULL;
+}
+
 void gp_session_init(struct gp_session *session, struct gp_server *server) {
 	session->server = server;
 	if (server->session == NULL) {
@@ -44,6 +50,8 @@ void gp_session_init(struct gp_session *session, struct gp_server *server) {
 	session->active.notify = handle_active;
 	/* Before the backend, which takes the outputs away. */
 	wl_list_insert(&server->session->events.active.listener_list, &session->active.link);
+	session->destroy.notify = handle_destroy;
+	wl_signal_add(&server->session->events.destroy, &session->destroy);
 }
 
 void gp_session_finish(struct gp_session *session) {
@@ -52,6 +60,7 @@ void gp_session_finish(struct gp_session *session) {
 	}
 	cancel_resume(session);
 	wl_list_remove(&session->active.link);
+	wl_list_remove(&session->destroy.link);
 	session->active.notify = NULL;
 }
 

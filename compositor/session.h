@@ -19,11 +19,12 @@ struct gp_session {
 	struct wl_event_source *resume; // pending, or NULL
 
 	struct wl_listener active;
+	struct wl_listener destroy;
 };
 
 /* Does nothing if the server has no session. The placement and the guest manager must be there. */
 void gp_session_init(struct gp_session *session, struct gp_server *server);
-/* To be called before the backend goes. A session that is all zeros is fine. */
+/* To be called before the backend goes. One that is all zeros is fine. */
 void gp_session_finish(struct gp_session *session);
 
 /* "active", "paused", or NULL if there is no session. */

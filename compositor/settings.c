@@ -72,6 +72,11 @@ static struct gp_config_identity get_identity(const struct wlr_output *wlr_outpu
 	};
 }
 
+bool gp_settings_name_monitor(const struct wlr_output *wlr_output, char name[GP_CONFIG_NAME_MAX]) {
+	struct gp_config_identity identity = get_identity(wlr_output);
+	return gp_config_name_monitor(&identity, name);
+}
+
 const struct gp_config_output *gp_settings_find_output(
 	const struct gp_settings *settings, const struct wlr_output *wlr_output) {
 	struct gp_config_identity identity = get_identity(wlr_output);

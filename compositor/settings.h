@@ -30,6 +30,8 @@ bool gp_settings_reload(struct gp_settings *settings);
 /* Settings that are all zeros are fine. */
 void gp_settings_finish(struct gp_settings *settings);
 
+/* The name of the output's monitor in a configuration; false and empty if it tells none. */
+bool gp_settings_name_monitor(const struct wlr_output *wlr_output, char name[GP_CONFIG_NAME_MAX]);
 /* Of an output, NULL for none. */
 const struct gp_config_output *gp_settings_find_output(
 	const struct gp_settings *settings, const struct wlr_output *wlr_output);

@@ -104,8 +104,11 @@ static struct json_object *describe_output(const struct gp_output *output) {
 	const struct gp_scanout_view *subject = gp_output_get_subject(output);
 	const struct gp_guest_scanout *scanout = subject != NULL ? subject->scanout : NULL;
 	bool is_shown = subject != NULL && subject->is_shown;
+	char monitor[GP_CONFIG_NAME_MAX];
 
 	add_string(object, "name", output->wlr_output->name);
+	add_string(object, "monitor",
+		gp_settings_name_monitor(output->wlr_output, monitor) ? monitor : NULL);
 	add_int(object, "width", output->wlr_output->width);
 	add_int(object, "height", output->wlr_output->height);
 	add_int(object, "refresh_mhz", gp_output_refresh_mhz(output->wlr_output));
