@@ -1,18 +1,18 @@
 #!/usr/bin/python3
-"""Runs test programs in a VM that plays the host: udmabuf, VFIO with two devices, a KMS card.
+"""Runs test programs in a VM that plays the host: udmabuf, VFIO with two devices, two KMS cards.
 
     hostvm_test.py [--build DIRECTORY] [--file FILE]… [--case PATTERN] PROGRAM…
 
 All share one boot, in a directory that has the FILEs, too. Their cases come out as one TAP stream;
 what a program says on stderr follows it as comments when it failed.
 
-With the directory of a build there is a second card: a virtio-gpu with two monitors, which is that
+With the directory of a build there is a third card: a virtio-gpu with two monitors, which is that
 build's guestpane-bridge with its headless guestpane.
 
 A program asks for something outside of the VM: it makes the file NAME.want with one line, gets
 NAME.got, and removes both. The lines:
 
-    bochs           a picture (PPM) of the monitor of the bochs card
+    screen DEVICE   a picture (PPM) of the monitor of a card that QEMU plays: bochs, virtio
     HEADLESS-N      a picture of a monitor of the virtio-gpu card, with its cursor
     run WORD…       runs a command at the compositor of the virtio-gpu card
     key CODE DOWN   presses (DOWN 1) or lets go (0) a key of the VM's keyboard: a QEMU key code
@@ -36,7 +36,7 @@ sys.path.insert(0, str(TOOLS))
 
 from stack import Failure, Program, Stack, tail  # noqa: E402 (the path must be set first)
 
-PATIENCE = 600  # seconds for the VM with all programs; 40 when nothing is wrong
+PATIENCE = 1100  # seconds for the VM with all programs; a tenth of that when nothing is wrong
 
 KERNEL = "intel_iommu=on iommu=pt"
 MACHINE = [
@@ -45,6 +45,7 @@ MACHINE = [
     "-cpu", "EPYC",
     "-device", "intel-iommu,intremap=on,caching-mode=on",
     "-device", "bochs-display,id=bochs,xres=640,yres=480",
+    "-device", "virtio-gpu-pci,id=virtio,xres=640,yres=480",
     "-object", "memory-backend-memfd,id=vram0,size=64M,share=on",
     "-device", "ivshmem-plain,memdev=vram0",
     "-object", "memory-backend-memfd,id=vram1,size=16M,share=on",
@@ -82,9 +83,9 @@ class Monitor:
                 return
         raise Failure(f"QMP {command}: QEMU has closed its socket")
 
-    def screendump(self, work):
+    def screendump(self, work, device):
         picture = work / "picture"
-        self.call("screendump", filename=str(picture), device="bochs")
+        self.call("screendump", filename=str(picture), device=device)
         return picture.read_bytes()
 
     def key(self, code, down):
@@ -110,8 +111,8 @@ class Outside:
         return answer.stdout
 
     def answer(self, words):
-        if words[0] == "bochs":
-            return self.monitor.screendump(self.work)
+        if words[0] == "screen":
+            return self.monitor.screendump(self.work, words[1])
         if words[0] == "key":
             return self.monitor.key(*words[1:])
         if words[0] == "run":

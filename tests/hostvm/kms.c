@@ -15,20 +15,26 @@
 
 static struct {
 	char name[16]; // "card1"
-	bool is_virtio;
+	const char *kind;
 	char outputs[KMS_OUTPUTS_MAX][32];
 } card;
 
-static bool has_driver(const char *path, const char *driver) {
-	char link[96], target[256];
-	snprintf(link, sizeof(link), "%s/device/driver", path);
-	ssize_t length = readlink(link, target, sizeof(target) - 1);
-	if (length <= 0) {
-		return false;
+/* "driver class" of a card's device; empty if it cannot be told. */
+static void get_kind(const char *path, char kind[64]) {
+	char file[96], target[256], class[16] = "";
+	snprintf(file, sizeof(file), "%s/device/driver", path);
+	ssize_t length = readlink(file, target, sizeof(target) - 1);
+	target[length > 0 ? length : 0] = '\0';
+	const char *driver = strrchr(target, '/');
+	snprintf(file, sizeof(file), "%s/device/class", path);
+	FILE *stream = fopen(file, "re");
+	kind[0] = '\0';
+	if (driver && stream && fscanf(stream, "%15s", class) == 1) {
+		snprintf(kind, 64, "%.40s %s", driver + 1, class);
 	}
-	target[length] = '\0';
-	const char *name = strrchr(target, '/');
-	return name && strcmp(name + 1, driver) == 0;
+	if (stream) {
+		fclose(stream);
+	}
 }
 
 static void find_outputs(void) {
@@ -46,7 +52,7 @@ static void find_outputs(void) {
 	globfree(&found);
 }
 
-bool kms_choose(const char *driver) {
+bool kms_choose(const char *kind) {
 	glob_t found;
 	char device[32];
 	card.name[0] = '\0';
@@ -54,13 +60,15 @@ bool kms_choose(const char *driver) {
 		return false;
 	}
 	for (size_t i = 0; i < found.gl_pathc; i++) {
-		if (has_driver(found.gl_pathv[i], driver)) {
+		char found_kind[64];
+		get_kind(found.gl_pathv[i], found_kind);
+		if (strcmp(found_kind, kind) == 0) {
 			snprintf(card.name, sizeof(card.name), "%.15s",
 				strrchr(found.gl_pathv[i], '/') + 1);
 		}
 	}
 	globfree(&found);
-	card.is_virtio = strcmp(driver, KMS_VIRTIO) == 0;
+	card.kind = kind;
 	find_outputs();
 	snprintf(device, sizeof(device), "/dev/dri/%s", card.name);
 	setenv("WLR_DRM_DEVICES", device, 1);
@@ -107,9 +115,12 @@ bool kms_ask(const char *text) {
 }
 
 bool kms_screendump(unsigned index, struct picture *picture) {
-	char got[64], text[32] = "bochs";
-	if (card.is_virtio) {
+	char got[64], text[32];
+	if (strcmp(card.kind, KMS_VIRTIO) == 0) {
 		snprintf(text, sizeof(text), "HEADLESS-%u", index + 1);
+	} else {
+		snprintf(text, sizeof(text), "screen %s",
+			strcmp(card.kind, KMS_BOCHS) == 0 ? "bochs" : "virtio");
 	}
 	bool ok = request(text, got) && picture_read(picture, got);
 	unlink(got);

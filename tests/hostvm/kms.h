@@ -13,14 +13,18 @@
 
 #define KMS_OUTPUTS_MAX 4
 #define KMS_REFUSE "/tmp/kms-refuse" // see refuse.c
-#define KMS_BOCHS "bochs-drm"
-#define KMS_VIRTIO "virtio-pci"
+#define KMS_REFUSED "/tmp/kms-refused"
+
+/* Cards, by driver and PCI class. */
+#define KMS_BOCHS "bochs-drm 0x038000"
+#define KMS_VIRTIO "virtio-pci 0x078000" // our bridge; with cursor planes, imports udmabufs
+#define KMS_QEMU "virtio-pci 0x038000" // QEMU's own virtio-gpu; imports nothing
 
 /**
- * Chooses the card of that driver for what follows, compositors that are started included. False
+ * Chooses a card for what follows, compositors that are started included. False
  * if there is none.
  */
-bool kms_choose(const char *driver);
+bool kms_choose(const char *kind);
 /* The name of a connector of the card, in the kernel's order. */
 const char *kms_output(unsigned index);
 

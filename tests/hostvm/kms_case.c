@@ -3,6 +3,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
 
@@ -11,7 +12,9 @@ void kms_start(struct host *host, const char *driver, const char *config, const 
 	size_t argc = 0;
 	char path[96];
 	assert_true(kms_choose(driver));
-	host->backend = "drm";
+	if (host->backend == NULL) {
+		host->backend = "drm";
+	}
 	if (config) {
 		snprintf(path, sizeof(path), "%s/test.conf", host->dir);
 		FILE *file = fopen(path, "we");
@@ -73,4 +76,16 @@ void kms_wait_connected(struct vm *vm, uint32_t scanout, bool wanted) {
 		host_sleep_ms(10);
 	}
 	assert_int_equal(vm_display_info(vm, scanout, &width, &height), wanted);
+}
+
+void kms_randr(struct host *host, unsigned index, const char *option, const char *value) {
+	char *text;
+	const char *argv[] = {"wlr-randr", "--output", kms_output(index), option, value, NULL};
+	setenv("WAYLAND_DISPLAY", host->wayland_display, 1);
+	int status = host_run(host, argv, &text);
+	if (status != 0) {
+		printf("# wlr-randr: %s\n", text);
+	}
+	free(text);
+	assert_int_equal(status, 0);
 }

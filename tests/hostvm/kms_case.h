@@ -8,7 +8,10 @@
  * Steps of the cases that run the programs on a card of the host VM. Assertions are cmocka's.
  */
 
-/* Starts the compositor on the card; the configuration is a text, NULL for none. */
+/**
+ * Starts the compositor on the card; the configuration is a text, NULL for none. The backend is
+ * DRM if the host has none.
+ */
 void kms_start(struct host *host, const char *driver, const char *config, const char *const *args);
 
 /* Frames of an output that took that way. */
@@ -21,6 +24,8 @@ void kms_assert_on_plane(bool wanted);
 void kms_assert_monitor(struct vm *vm, unsigned index, uint32_t color);
 /* Makes a blob, shows it on head 0, and waits until it is scanned out. */
 void kms_show_direct(struct vm *vm, struct gg_blob *blob, uint32_t id, uint32_t color);
+/* wlr-randr for an output of the card, with an option and its value. */
+void kms_randr(struct host *host, unsigned index, const char *option, const char *value);
 /* Waits until the guest's head is told that its monitor is there, or not. */
 void kms_wait_connected(struct vm *vm, uint32_t scanout, bool wanted);
 

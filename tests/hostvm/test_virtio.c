@@ -1,12 +1,16 @@
 /*
  * KMS on virtio-gpu, which has cursor planes, two monitors that come and go, and imports udmabufs:
- * D1, D7, D8, D9. What is on the monitors is told by the Guestpane outside of the VM whose bridge
+ * D1, D4, D7–D10. What is on the monitors is told by the Guestpane outside of the VM whose bridge
  * is the card.
  */
 
+#include <endian.h>
+#include <linux/input.h>
+#include <linux/virtio_input.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
 
@@ -60,6 +64,20 @@ static void assert_box(
 		}
 	} while (host_now_ms() < end);
 	fail_msg("the box is %ux%u at %u, %u", found.width, found.height, found.x, found.y);
+}
+
+/* Whether the compositor's log has the words. */
+static bool has_said(struct host *host, const char *words) {
+	char line[512];
+	bool found = false;
+	FILE *file = fopen(host->compositor.log, "re");
+	while (file && !found && fgets(line, sizeof(line), file)) {
+		found = strstr(line, words) != NULL;
+	}
+	if (file) {
+		fclose(file);
+	}
+	return found;
 }
 
 static void assert_cursor(struct vm *vm, const char *where) {
@@ -225,6 +243,221 @@ static void test_cursor_turned(struct host *host) {
 	}
 }
 
+/* A monitor of the card goes, or comes back: the card tells its driver so. */
+static void plug(unsigned index, bool wanted) {
+	char request[96];
+	snprintf(request, sizeof(request), "run wlr-randr --output HEADLESS-%u --%s", index + 1,
+		!wanted              ? "off"
+			: index == 0 ? "on --pos 0,0"
+				     : "on --pos 640,0");
+	assert_true(kms_ask(request));
+}
+
+static void show_heads(struct vm *vm, struct gg_blob *red, struct gg_blob *blue) {
+	vm_blob(vm, red, 1, RED);
+	vm_blob(vm, blue, 2, BLUE);
+	vm_show(vm, 0, 1);
+	vm_show(vm, 1, 2);
+	kms_assert_monitor(vm, 0, RED);
+	kms_assert_monitor(vm, 1, BLUE);
+}
+
+/* D7: one of two monitors, and then the other, with the guest told of each. */
+static void test_hotplug(struct host *host) {
+	struct vm vm;
+	struct gg_blob red, blue;
+	start(&vm, host, NULL);
+	show_heads(&vm, &red, &blue);
+	plug(1, false);
+	kms_wait_connected(&vm, 1, false);
+	kms_wait_connected(&vm, 0, true);
+	vm_flush(&vm, 1, 0, 0, W, H);
+	kms_assert_monitor(&vm, 0, RED);
+	plug(0, false);
+	kms_wait_connected(&vm, 0, false);
+	vm_flush(&vm, 1, 0, 0, W, H);
+	assert_int_equal(host_status_number(&host->compositor, "outputs.0.width"), -1);
+	assert_true(host_alive(&host->compositor));
+
+	/* In the other order; each head is where it was all the same. */
+	plug(1, true);
+	assert_true(host_wait_string(&host->compositor, "outputs.0.name", kms_output(1), WAIT_MS));
+	plug(0, true);
+	kms_wait_connected(&vm, 0, true);
+	kms_wait_connected(&vm, 1, true);
+	assert_true(host_wait_number(&host->compositor, "outputs.1.width", W, WAIT_MS));
+	vm_finish(&vm);
+}
+
+/* Pinned by the names of connectors, the other way round; what is asked for comes about. */
+static void test_configured(struct host *host) {
+	struct vm red, blue;
+	struct gg_blob blob;
+	char config[512];
+	char *text;
+	assert_true(kms_choose(KMS_VIRTIO));
+	snprintf(config, sizeof(config),
+		"output %s {\n scale 1.5\n position 700 50\n adaptive-sync on\n}\n"
+		"guest vm0 {\n head 0 %s\n}\nguest vm1 {\n head 0 %s\n}\n",
+		kms_output(1), kms_output(1), kms_output(0));
+	kms_start(host, KMS_VIRTIO, config, NULL);
+	vm_start(&red, host, 0, NULL);
+	vm_start(&blue, host, 1, NULL);
+	kms_show_direct(&blue, &blob, 1, BLUE);
+	vm_blob(&red, &blob, 1, RED);
+	vm_show(&red, 0, 1);
+	kms_assert_monitor(&red, 1, RED);
+	kms_assert_way(host, 1, "direct", "");
+	kms_assert_monitor(&blue, 0, BLUE);
+
+	setenv("WAYLAND_DISPLAY", host->wayland_display, 1);
+	assert_int_equal(
+		host_run(host, (const char *[]){"wlr-randr", "--output", kms_output(1), NULL},
+			&text),
+		0);
+	assert_non_null(strstr(text, "Position: 700,50"));
+	assert_non_null(strstr(text, "Scale: 1.5"));
+	assert_non_null(strstr(text, "Adaptive Sync: disabled"));
+	free(text);
+	assert_true(has_said(host, "it has no adaptive sync"));
+
+	/* Each output by itself. */
+	host->cursor_in_grabs = false;
+	assert_true(host_grab(host, kms_output(0), &blue.picture));
+	assert_true(picture_is(&blue.picture, 0, 0, W, H, BLUE));
+	assert_true(host_grab(host, kms_output(1), &red.picture));
+	assert_true(picture_is(&red.picture, 0, 0, W, H, RED));
+
+	/* At one point of the layout they keep apart. */
+	kms_randr(host, 1, "--pos", "0,0");
+	vm_flush(&red, 1, 0, 0, W, H);
+	vm_flush(&blue, 1, 0, 0, W, H);
+	kms_assert_monitor(&red, 1, RED);
+	kms_assert_monitor(&blue, 0, BLUE);
+	kms_assert_way(host, 0, "direct", "");
+	kms_assert_way(host, 1, "direct", "");
+	vm_finish(&red);
+	vm_finish(&blue);
+}
+
+/* By make, model and serial number, as the monitor tells them. */
+static void test_identity(struct host *host) {
+	struct vm vm;
+	struct gg_blob blob;
+	char config[512], monitor[192];
+	kms_start(host, KMS_BOCHS, NULL, NULL);
+	snprintf(monitor, sizeof(monitor), "%s",
+		host_status_string(&host->compositor, "outputs.0.monitor"));
+	printf("# the monitor is \"%s\"\n", monitor);
+	assert_non_null(strstr(monitor, "QEMU Monitor"));
+	assert_int_equal(host_stop(&host->compositor), 0);
+
+	snprintf(config, sizeof(config),
+		"output \"%s\" {\n mode 800x600\n}\nguest vm0 {\n head 1 \"%s\"\n}\n", monitor,
+		monitor);
+	kms_start(host, KMS_BOCHS, config, NULL);
+	assert_int_equal(host_status_number(&host->compositor, "outputs.0.width"), 800);
+	vm_start(&vm, host, 0, (const char *[]){"--scanouts", "2", NULL});
+	kms_wait_connected(&vm, 1, true);
+	vm_blob(&vm, &blob, 1, GREEN);
+	vm_show(&vm, 1, 1);
+	assert_true(kms_wait_pixel(0, &vm.picture, 400, 300, GREEN));
+	assert_int_equal(vm.picture.width, 800);
+	vm_finish(&vm);
+}
+
+/* A key of the machine's keyboard, by libinput. */
+static void press(const char *key, bool down) {
+	char request[32];
+	snprintf(request, sizeof(request), "key %s %d", key, down);
+	assert_true(kms_ask(request));
+}
+
+static void press_chord(void) {
+	press("ctrl", true);
+	press("meta_l", true);
+	press("tab", true);
+	press("tab", false);
+	press("meta_l", false);
+	press("ctrl", false);
+}
+
+/* The driver's side of the guest's keyboard. */
+static void start_keyboard(struct fe *fe, const char *path) {
+	assert_true(fe_connect(fe, path, -1));
+	assert_true(fe_negotiate(fe, 0));
+	assert_true(fe_start(fe));
+	for (unsigned i = 0; i < 32; i++) {
+		assert_true(fe_submit(fe, 0, NULL, 0, sizeof(struct virtio_input_event)) >= 0);
+	}
+}
+
+static void expect_event(struct fe *fe, uint16_t type, uint16_t code, uint32_t value) {
+	struct virtio_input_event event = {0};
+	uint32_t written;
+	assert_true(fe_wait_used(fe, 0, &event, sizeof(event), &written, WAIT_MS) >= 0);
+	assert_int_equal(le16toh(event.type), type);
+	assert_int_equal(le16toh(event.code), code);
+	assert_int_equal(le32toh(event.value), value);
+}
+
+static void expect_key(struct fe *fe, uint16_t code, uint32_t value) {
+	expect_event(fe, EV_KEY, code, value);
+	expect_event(fe, EV_SYN, SYN_REPORT, 0);
+}
+
+/*
+ * Two guests on one monitor, and a real keyboard: the chord shows the other one, with its cursor
+ * and not that of the first, and its is the keyboard then.
+ */
+static void test_switch(struct host *host) {
+	struct vm red, green;
+	struct fe keyboard;
+	struct gg_blob blob;
+	char path[96], option[128];
+	host->backend = "drm,libinput";
+	kms_start(host, KMS_VIRTIO, NULL, NULL);
+	snprintf(path, sizeof(path), "%s/keyboard", host->dir);
+	snprintf(option, sizeof(option), "keyboard=%s", path);
+	vm_start(&red, host, 0, (const char *[]){"--input", option, NULL});
+	start_keyboard(&keyboard, path);
+	kms_show_direct(&red, &blob, 1, RED);
+	show_cursor(&red, 2, BLUE, 30, 40);
+	assert_box(&red, 0, BLUE, &(struct gp_rect){30, 40, DRAWN, DRAWN});
+	assert_true(host_wait_string(&host->compositor, "seat.focus", "vm0", WAIT_MS));
+	press("a", true);
+	expect_key(&keyboard, KEY_A, 1);
+	press("a", false);
+	expect_key(&keyboard, KEY_A, 0);
+
+	vm_start(&green, host, 1, NULL);
+	vm_blob(&green, &blob, 1, GREEN);
+	vm_show(&green, 0, 1);
+	kms_assert_monitor(&green, 0, GREEN); // and no cursor
+	show_cursor(&green, 2, BLUE, 300, 200);
+	assert_box(&green, 0, BLUE, &(struct gp_rect){300, 200, DRAWN, DRAWN});
+	assert_true(host_wait_string(&host->compositor, "seat.focus", "vm1", WAIT_MS));
+
+	press_chord();
+	assert_box(&red, 0, BLUE, &(struct gp_rect){30, 40, DRAWN, DRAWN});
+	assert_int_equal(picture_at(&red.picture, W - 1, H - 1), RED);
+	assert_false(picture_has(&red.picture, GREEN));
+	kms_assert_way(host, 0, "direct", "");
+	assert_true(host_wait_string(&host->compositor, "seat.focus", "vm0", WAIT_MS));
+	/* The one that is hidden moves its cursor, which is not seen. */
+	assert_true(gg_move_cursor(&green.fe, 0, 320, 210));
+	vm_flush(&green, 1, 0, 0, W, H);
+	vm_flush(&red, 1, 0, 0, W, H);
+	assert_box(&red, 0, BLUE, &(struct gp_rect){30, 40, DRAWN, DRAWN});
+
+	press_chord();
+	assert_box(&green, 0, BLUE, &(struct gp_rect){320, 210, DRAWN, DRAWN});
+	assert_int_equal(picture_at(&green.picture, 0, 0), GREEN);
+	fe_finish(&keyboard);
+	vm_finish(&red);
+	vm_finish(&green);
+}
+
 static const struct host_case cases[] = {
 	{"direct on both heads", test_direct, 0},
 	{"cursor plane", test_cursor, 0},
@@ -232,6 +465,10 @@ static const struct host_case cases[] = {
 	{"cursor scaled", test_cursor_scaled, 0},
 	{"cursor at an edge", test_cursor_edge, 0},
 	{"cursor turned", test_cursor_turned, 0},
+	{"hotplug", test_hotplug, 0},
+	{"configured", test_configured, 0},
+	{"identity", test_identity, 0},
+	{"two guests and a keyboard", test_switch, 0},
 };
 
 int main(int argc, char **argv) {
