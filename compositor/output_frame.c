@@ -45,7 +45,7 @@ static bool get_class(const struct gp_output *output, struct gp_buffer_class *cl
 static void get_facts(const struct gp_output *output, struct gp_frame_facts *facts) {
 	*facts = (struct gp_frame_facts){.output = output->wlr_output};
 	gp_scanout_view_describe_frame(output->view, facts);
-	facts->is_overlaid = facts->is_overlaid || output->showing == GP_SHOWING_PAUSED;
+	facts->is_overlaid = facts->is_overlaid || output->splash.label_text[0] != '\0';
 	struct gp_buffer_class class;
 	if (get_class(output, &class)) {
 		facts->refusal = gp_refusals_find(&output->refusals, &class);

@@ -9,6 +9,7 @@
 #include "compositor/guest_scanout_v1.h"
 #include "compositor/options.h"
 #include "compositor/output_config.h"
+#include "compositor/parent.h"
 #include "compositor/placement.h"
 #include "compositor/seat.h"
 #include "compositor/service.h"
@@ -30,6 +31,7 @@ struct gp_server {
 	struct wl_event_loop *loop;
 	struct wlr_backend *backend; // NULL again if it has destroyed itself
 	struct wlr_session *session; // NULL if nested or headless
+	struct gp_parent parent;
 	struct wlr_renderer *renderer;
 	struct wlr_allocator *allocator;
 

@@ -2,6 +2,7 @@
  * D8: guestpane in a window of another compositor.
  */
 
+#include <linux/input-event-codes.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -17,6 +18,10 @@
 #include "tests/e2e/vm.h"
 
 #define WINDOW "WL-1"
+#define CHORD "LeftCtrl+LeftMeta"
+#define HINT CHORD "+G releases the keyboard"
+
+static const char *const no_chord[] = {"--chord", "none", NULL};
 
 /* The desktop (parent.c). */
 struct desktop {
@@ -67,11 +72,12 @@ static void desktop_end(struct desktop *desktop) {
 	fclose(desktop->words);
 }
 
-static void start(struct desktop *desktop, struct host *host) {
+/* Without a chord nothing is grabbed, and no hint lies over the picture. */
+static void start(struct desktop *desktop, struct host *host, const char *const *args) {
 	desktop_start(desktop, host);
 	host->backend = "wayland";
 	host->parent_display = "parent-0";
-	assert_true(host_start_compositor(host, 1, W, H, NULL));
+	assert_true(host_start_compositor(host, 1, W, H, args));
 	assert_string_equal(host_status_string(&host->compositor, "backend"), "wayland");
 }
 
@@ -88,7 +94,7 @@ static void test_show(struct host *host) {
 	struct desktop desktop;
 	struct vm vm;
 	struct gg_blob blob;
-	start(&desktop, host);
+	start(&desktop, host, no_chord);
 	expect(&desktop, "shown 640 480");
 	vm_start(&vm, host, 0, NULL);
 	vm_blob(&vm, &blob, 1, RED);
@@ -118,7 +124,7 @@ static void test_resize(struct host *host) {
 	struct gg_blob blob;
 	uint32_t width, height;
 	char line[32];
-	start(&desktop, host);
+	start(&desktop, host, no_chord);
 	expect(&desktop, "shown 640 480");
 	vm_start(&vm, host, 0, NULL);
 	vm_blob(&vm, &blob, 1, RED);
@@ -153,7 +159,7 @@ static void test_close(struct host *host) {
 	struct desktop desktop;
 	struct vm vm;
 	struct gg_blob blob;
-	start(&desktop, host);
+	start(&desktop, host, no_chord);
 	vm_start(&vm, host, 0, NULL);
 	vm_blob(&vm, &blob, 1, RED);
 	vm_show(&vm, 0, 1);
@@ -168,15 +174,130 @@ static void test_close(struct host *host) {
 
 static void test_desktop_ends(struct host *host) {
 	struct desktop desktop;
-	start(&desktop, host);
+	start(&desktop, host, no_chord);
 	desktop_end(&desktop);
 	assert_ended(&host->compositor);
+}
+
+static void press(struct desktop *desktop, unsigned code, bool pressed) {
+	char line[32];
+	snprintf(line, sizeof(line), "key %u %d\n", code, pressed);
+	command(desktop, line);
+}
+
+static void press_chord(struct desktop *desktop, unsigned code) {
+	const unsigned codes[] = {KEY_LEFTCTRL, KEY_LEFTMETA, code};
+	for (size_t i = 0; i < 3; i++) {
+		press(desktop, codes[i], true);
+	}
+	for (size_t i = 3; i-- > 0;) {
+		press(desktop, codes[i], false);
+	}
+}
+
+/* D10: all keys are the guest's, it is said how to get out, and that works. */
+static void test_grab(struct host *host) {
+	struct desktop desktop;
+	struct vm vm;
+	struct gg_blob blob;
+	start(&desktop, host, NULL);
+	vm_start(&vm, host, 0, NULL);
+	vm_blob(&vm, &blob, 1, RED);
+	vm_show(&vm, 0, 1);
+	expect(&desktop, "inhibit 1");
+	expect(&desktop, "title vm0 – Guestpane – " HINT "\n");
+	/* Over the picture, too, and gone after some seconds. */
+	assert_true(host_wait_not_pixel(host, WINDOW, W - 30, 24, RED, WAIT_MS, &vm.picture));
+	assert_true(host_wait_pixel(host, WINDOW, W - 30, 24, RED, 2 * WAIT_MS, &vm.picture));
+	vm_assert_color(&vm, WINDOW, RED);
+
+	press_chord(&desktop, KEY_G);
+	expect(&desktop, "inhibit 0");
+	expect(&desktop, "title vm0 – Guestpane\n");
+	press_chord(&desktop, KEY_G);
+	expect(&desktop, "inhibit 1");
+
+	/* Nobody is left to have the keys. */
+	host_stop(vm.bridge);
+	expect(&desktop, "inhibit 0");
+	vm_finish(&vm);
+	assert_int_equal(host_stop(&host->compositor), 0);
+	desktop_end(&desktop);
+}
+
+static void test_fullscreen(struct host *host) {
+	static const char *const args[] = {"--fullscreen", NULL};
+	struct desktop desktop;
+	start(&desktop, host, args);
+	expect(&desktop, "fullscreen 1");
+	expect(&desktop, "shown 1600 1200");
+	press_chord(&desktop, KEY_F);
+	expect(&desktop, "fullscreen 0");
+	expect(&desktop, "shown 640 480");
+	press_chord(&desktop, KEY_F);
+	expect(&desktop, "fullscreen 1");
+	expect(&desktop, "shown 1600 1200");
+	assert_int_equal(host_stop(&host->compositor), 0);
+	desktop_end(&desktop);
+}
+
+/* The memory that we were given is what the desktop gets, if it fits. */
+static void test_no_copy(struct host *host) {
+	struct desktop desktop;
+	struct vm vm;
+	struct gg_blob red, blue;
+	start(&desktop, host, no_chord);
+	vm_start(&vm, host, 0, NULL);
+	vm_blob(&vm, &red, 1, RED);
+	vm_blob(&vm, &blue, 2, BLUE);
+	vm_show(&vm, 0, 1);
+	expect(&desktop, vm_copies() ? "memory /memfd:guestpane-copy" : "memory dma-buf");
+	for (int i = 0; i < 20; i++) {
+		vm_show(&vm, 0, i % 2 == 0 ? 2 : 1);
+		host_sleep_ms(10);
+	}
+	assert_string_equal(host_status_string(&host->compositor, "outputs.0.way"),
+		vm_copies() ? "copied" : "direct");
+	/* A window of another size: only the compositor can scale. */
+	command(&desktop, "size 800 600\n");
+	expect(&desktop, "memory /");
+	expect(&desktop, "shown 800 600");
+	vm_finish(&vm);
+	assert_int_equal(host_stop(&host->compositor), 0);
+	desktop_end(&desktop);
+}
+
+/* D6: nobody sees the window, so the desktop asks for no frame; the guest does not notice. */
+static void test_covered(struct host *host) {
+	struct desktop desktop;
+	struct vm vm;
+	struct gg_blob red, blue;
+	start(&desktop, host, no_chord);
+	vm_start(&vm, host, 0, NULL);
+	vm_blob(&vm, &red, 1, RED);
+	vm_blob(&vm, &blue, 2, BLUE);
+	vm_show(&vm, 0, 1);
+	expect(&desktop, "memory");
+	command(&desktop, "sleep\n");
+	for (int i = 0; i < 30; i++) {
+		vm_show(&vm, 0, i % 2 == 0 ? 2 : 1);
+	}
+	/* B9: what it takes away is free at once, though no frame replaces it. */
+	assert_int_equal(gg_detach(&vm.fe, 2), OK);
+	assert_int_equal(gg_detach(&vm.fe, 1), OK);
+	vm_finish(&vm);
+	assert_int_equal(host_stop(&host->compositor), 0);
+	desktop_end(&desktop);
 }
 
 static const struct host_case cases[] = {
 	{"show", test_show, 0},
 	{"resize", test_resize, 0},
 	{"close", test_close, 0},
+	{"grab", test_grab, 0},
+	{"fullscreen", test_fullscreen, 0},
+	{"no copy", test_no_copy, 0},
+	{"covered", test_covered, 0},
 	{"the desktop ends", test_desktop_ends, 0},
 };
 
