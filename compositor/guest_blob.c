@@ -111,6 +111,9 @@ static void blob_handle_revoke(struct wl_client *client, struct wl_resource *res
 		return;
 	}
 	gp_blob_memory_revoke(blob->memory);
+	if (!wl_list_empty(&blob->memory->buffers)) {
+		wl_signal_emit_mutable(&blob->manager->events.awaited, blob->memory);
+	}
 }
 
 static const struct guest_blob_v1_interface blob_impl = {

@@ -100,10 +100,11 @@ static int handle_hint_timer(void *data) {
 	return 0;
 }
 
-/* The window has got all keys, or does not have them any more. */
+/* The window has got all keys, or does not have them any more. It is said once each time that we
+ * ask for them. */
 static void handle_window_inhibit(struct wl_listener *listener, void *data) {
 	struct gp_output *output = wl_container_of(listener, output, window_inhibit);
-	output->has_hint = output->window->is_inhibiting;
+	output->has_hint = output->window->is_inhibiting && !output->window->was_inhibiting;
 	wl_event_source_timer_update(output->hint_timer, output->has_hint ? HINT_MS : 0);
 	gp_output_refresh(output);
 }

@@ -74,6 +74,7 @@ static const struct xdg_toplevel_listener toplevel_listener = {
 
 static void set_inhibiting(struct gp_window *window, bool inhibiting) {
 	if (window->is_inhibiting != inhibiting) {
+		window->was_inhibiting = window->was_inhibiting || window->is_inhibiting;
 		window->is_inhibiting = inhibiting;
 		wl_signal_emit_mutable(&window->events.inhibit, window);
 	}
@@ -101,6 +102,7 @@ void gp_window_inhibit(struct gp_window *window, bool inhibit) {
 		return;
 	}
 	if (inhibit) {
+		window->was_inhibiting = false;
 		window->inhibitor = zwp_keyboard_shortcuts_inhibit_manager_v1_inhibit_shortcuts(
 			parent->inhibitors, window->surface, parent->seat);
 		zwp_keyboard_shortcuts_inhibitor_v1_add_listener(

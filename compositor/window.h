@@ -27,6 +27,7 @@ struct gp_window {
 	struct zxdg_toplevel_decoration_v1 *decoration; // may be NULL
 	struct zwp_keyboard_shortcuts_inhibitor_v1 *inhibitor; // NULL: not asked for
 	bool is_inhibiting; // the parent grants it
+	bool was_inhibiting; // before, for the same inhibitor: some grant it with each focus anew
 
 	/* As the parent wants it. */
 	bool is_configured; // it has said so at least once

@@ -16,18 +16,22 @@
  *   memory NAME   what the picture is in, told when it changes: "dma-buf", or the name of a file
  */
 
+#include <drm_fourcc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <wayland-server-core.h>
 #include <wlr/backend/headless.h>
 #include <wlr/interfaces/wlr_keyboard.h>
 #include <wlr/render/allocator.h>
+#include <wlr/render/drm_format_set.h>
 #include <wlr/render/pixman.h>
 #include <wlr/types/wlr_compositor.h>
 #include <wlr/types/wlr_keyboard_shortcuts_inhibit_v1.h>
+#include <wlr/types/wlr_linux_dmabuf_v1.h>
 #include <wlr/types/wlr_output.h>
 #include <wlr/types/wlr_presentation_time.h>
 #include <wlr/types/wlr_scene.h>
@@ -46,6 +50,7 @@ struct parent {
 	struct wlr_scene *scene;
 	struct wlr_output *output;
 	struct wlr_scene_output *scene_output;
+	struct wlr_scene_buffer *picture; // of the window
 	struct wlr_xdg_toplevel *toplevel; // NULL: no window
 	int width, height; // that the window shall have
 	int shown_width, shown_height;
@@ -64,8 +69,12 @@ static void handle_frame(struct wl_listener *listener, void *data) {
 		return;
 	}
 	clock_gettime(CLOCK_MONOTONIC, &now);
+	if (parent->toplevel != NULL) {
+		struct wlr_surface *surface = parent->toplevel->base->surface;
+		wlr_presentation_surface_textured_on_output(surface, parent->output);
+		wlr_surface_send_frame_done(surface, &now);
+	}
 	wlr_scene_output_commit(parent->scene_output, NULL);
-	wlr_scene_output_send_frame_done(parent->scene_output, &now);
 }
 
 /* The window is fullscreen if it wants to be, and otherwise as large as was said. */
@@ -81,7 +90,7 @@ static void tell_memory(struct parent *parent, const struct wlr_surface *surface
 	struct wlr_shm_attributes shm;
 	struct wlr_dmabuf_attributes dmabuf;
 	char name[sizeof(parent->memory)] = "nothing", path[32];
-	struct wlr_buffer *buffer = surface->buffer != NULL ? surface->buffer->source : NULL;
+	struct wlr_buffer *buffer = surface->current.buffer;
 	if (buffer != NULL && wlr_buffer_get_dmabuf(buffer, &dmabuf)) {
 		strcpy(name, "dma-buf");
 	} else if (buffer != NULL && wlr_buffer_get_shm(buffer, &shm)) {
@@ -102,6 +111,7 @@ static void handle_commit(struct wl_listener *listener, void *data) {
 		configure(parent);
 	}
 	tell_memory(parent, surface);
+	wlr_scene_buffer_set_buffer(parent->picture, surface->current.buffer);
 	if (surface->mapped &&
 		(surface->current.width != parent->shown_width ||
 			surface->current.height != parent->shown_height)) {
@@ -155,6 +165,7 @@ static void handle_destroy(struct wl_listener *listener, void *data) {
 	wl_list_remove(&parent->destroy.link);
 	wl_list_remove(&parent->fullscreen.link);
 	parent->toplevel = NULL;
+	wlr_scene_buffer_set_buffer(parent->picture, NULL);
 	puts("gone");
 }
 
@@ -165,7 +176,6 @@ static void handle_new_toplevel(struct wl_listener *listener, void *data) {
 		return; // one is enough
 	}
 	parent->toplevel = toplevel;
-	wlr_scene_xdg_surface_create(&parent->scene->tree, toplevel->base);
 	parent->commit.notify = handle_commit;
 	wl_signal_add(&toplevel->base->surface->events.commit, &parent->commit);
 	parent->title.notify = handle_title;
@@ -240,6 +250,22 @@ static void init_seat(struct parent *parent) {
 	wlr_seat_set_capabilities(parent->seat, WL_SEAT_CAPABILITY_KEYBOARD);
 }
 
+/* With a card, of which only the number is used, dma-bufs are taken. */
+static void init_dmabuf(struct parent *parent) {
+	struct stat info;
+	struct wlr_linux_dmabuf_feedback_v1 feedback = {0};
+	if (stat("/dev/dri/card0", &info) != 0) {
+		return;
+	}
+	feedback.main_device = info.st_rdev;
+	struct wlr_linux_dmabuf_feedback_v1_tranche *tranche =
+		wlr_linux_dmabuf_feedback_add_tranche(&feedback);
+	tranche->target_device = info.st_rdev;
+	wlr_drm_format_set_add(&tranche->formats, DRM_FORMAT_XRGB8888, DRM_FORMAT_MOD_LINEAR);
+	wlr_linux_dmabuf_v1_create(parent->display, 4, &feedback);
+	wlr_linux_dmabuf_feedback_v1_finish(&feedback);
+}
+
 static bool init(struct parent *parent) {
 	parent->display = wl_display_create();
 	struct wl_event_loop *loop = wl_display_get_event_loop(parent->display);
@@ -247,11 +273,14 @@ static bool init(struct parent *parent) {
 	parent->renderer = wlr_pixman_renderer_create();
 	parent->allocator = wlr_allocator_autocreate(parent->backend, parent->renderer);
 	parent->scene = wlr_scene_create();
+	parent->picture = wlr_scene_buffer_create(&parent->scene->tree, NULL);
 	if (parent->allocator == NULL || parent->scene == NULL ||
 		!wlr_renderer_init_wl_shm(parent->renderer, parent->display)) {
 		return false;
 	}
-	wlr_compositor_create(parent->display, 6, parent->renderer);
+	init_dmabuf(parent);
+	/* Without a renderer: a dma-buf is no texture for this one, and taken all the same. */
+	wlr_compositor_create(parent->display, 6, NULL);
 	wlr_viewporter_create(parent->display);
 	wlr_presentation_create(parent->display, parent->backend, 2);
 	init_seat(parent);

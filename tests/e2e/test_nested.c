@@ -30,14 +30,22 @@ struct desktop {
 	FILE *words;
 };
 
-static void expect(struct desktop *desktop, const char *start) {
+/* Waits for a line that starts so; before it there must be none that starts with never. */
+static void expect_without(struct desktop *desktop, const char *start, const char *never) {
 	char line[256];
 	do {
 		struct pollfd fd = {.fd = fileno(desktop->words), .events = POLLIN};
 		if (poll(&fd, 1, WAIT_MS) != 1 || !fgets(line, sizeof(line), desktop->words)) {
 			fail_msg("the desktop does not say \"%s\"", start);
 		}
+		if (never != NULL && strncmp(line, never, strlen(never)) == 0) {
+			fail_msg("the desktop says \"%s\" before \"%s\"", never, start);
+		}
 	} while (strncmp(line, start, strlen(start)) != 0);
+}
+
+static void expect(struct desktop *desktop, const char *start) {
+	expect_without(desktop, start, NULL);
 }
 
 static void command(struct desktop *desktop, const char *line) {
@@ -211,6 +219,11 @@ static void test_grab(struct host *host) {
 	assert_true(host_wait_pixel(host, WINDOW, W - 30, 24, RED, 2 * WAIT_MS, &vm.picture));
 	vm_assert_color(&vm, WINDOW, RED);
 
+	press_chord(&desktop, KEY_F);
+	expect_without(&desktop, "shown 1600 1200", "inhibit");
+	press_chord(&desktop, KEY_F);
+	expect_without(&desktop, "shown 640 480", "inhibit");
+
 	press_chord(&desktop, KEY_G);
 	expect(&desktop, "inhibit 0");
 	expect(&desktop, "title vm0 – Guestpane\n");
@@ -283,8 +296,13 @@ static void test_covered(struct host *host) {
 		vm_show(&vm, 0, i % 2 == 0 ? 2 : 1);
 	}
 	/* B9: what it takes away is free at once, though no frame replaces it. */
+	uint64_t start_ms = host_now_ms();
 	assert_int_equal(gg_detach(&vm.fe, 2), OK);
 	assert_int_equal(gg_detach(&vm.fe, 1), OK);
+	printf("# given back after %u ms\n", (unsigned)(host_now_ms() - start_ms));
+	/* The bridge has not lost patience and hung up. */
+	assert_string_equal(host_status_string(vm.bridge, "display"), "connected");
+	assert_int_equal(vm_counter(&vm, "display_connections"), 1);
 	vm_finish(&vm);
 	assert_int_equal(host_stop(&host->compositor), 0);
 	desktop_end(&desktop);
