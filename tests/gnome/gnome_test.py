@@ -143,7 +143,8 @@ def close(desktop):
     compositor = desktop.compositor
     desktop.programs.remove(compositor)
     desktop.window("window.delete(global.get_current_time());")
-    status = compositor.process.wait(20)
+    desktop.wait("the end", lambda: not compositor.alive(), 20)
+    status = compositor.process.poll()
     expect(status == 0, f"it ended with status {status}")
     desktop.wait("the window to go", lambda: not desktop.frame(), 20)
     desktop.call("true")

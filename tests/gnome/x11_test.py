@@ -20,6 +20,8 @@ except ImportError:
     display = None
 
 NUMBER = ":87"
+# Names that a window manager would have brought; wlroots takes them only if they are there.
+ATOMS = ("WM_PROTOCOLS", "WM_DELETE_WINDOW", "UTF8_STRING", "_NET_WM_NAME")
 
 
 class Xvfb(Machine):
@@ -37,6 +39,8 @@ class Xvfb(Machine):
         self.wait("the X server", socket.exists, 30)
         self.env["DISPLAY"] = NUMBER
         self.connection = display.Display(NUMBER)
+        for name in ATOMS:
+            self.connection.intern_atom(name)
 
     def window(self):
         """The only window there is, or None."""
@@ -59,7 +63,8 @@ class Xvfb(Machine):
     def await_end(self):
         compositor = self.compositor
         self.programs.remove(compositor)
-        status = compositor.process.wait(20)
+        self.wait("the end", lambda: not compositor.alive(), 20)
+        status = compositor.process.poll()
         expect(status == 0, f"it ended with status {status}")
 
 
