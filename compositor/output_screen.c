@@ -94,18 +94,20 @@ static void show_empty_screen(struct gp_output *output) {
 	gp_splash_show_screen(&output->splash, "Waiting for a virtual machine", message);
 }
 
+#define HINT_MAX (GP_CHORD_TEXT_MAX + 32)
+
 /* How to get out, while the window has all keys; empty if it has not. */
-static void get_hint(const struct gp_output *output, char hint[GP_SPLASH_TEXT_MAX]) {
+static void get_hint(const struct gp_output *output, char hint[HINT_MAX]) {
 	char chord[GP_CHORD_TEXT_MAX];
 	hint[0] = '\0';
 	if (output->window != NULL && output->window->is_inhibiting) {
 		gp_chord_print(gp_settings_get_chord(&output->server->settings), chord);
-		snprintf(hint, GP_SPLASH_TEXT_MAX, "%s+G releases the keyboard", chord);
+		snprintf(hint, HINT_MAX, "%s+G releases the keyboard", chord);
 	}
 }
 
 static void set_window_title(struct gp_output *output, const struct gp_scanout_view *subject) {
-	char title[sizeof(output->title)], hint[GP_SPLASH_TEXT_MAX];
+	char title[sizeof(output->title)], hint[HINT_MAX];
 	get_hint(output, hint);
 	snprintf(title, sizeof(title), "%s%sGuestpane%s%s",
 		subject != NULL ? subject->scanout->guest->title : "", subject != NULL ? " – " : "",
@@ -139,7 +141,7 @@ static void switch_view(struct gp_output *output, struct gp_scanout_view *view) 
 }
 
 static void set_label(struct gp_output *output) {
-	char hint[GP_SPLASH_TEXT_MAX];
+	char hint[HINT_MAX];
 	get_hint(output, hint);
 	if (output->showing == GP_SHOWING_PAUSED) {
 		gp_splash_set_label(&output->splash, "Paused");
