@@ -256,23 +256,48 @@ static void test_fullscreen(struct host *host) {
 	desktop_end(&desktop);
 }
 
+/* A new blob of two pictures, one above the other, of which the upper one is shown. */
+static void show_half(struct vm *vm, uint32_t id) {
+	struct gg_blob blob;
+	assert_int_equal(gg_create_blob(&vm->fe, id, 2 * SIZE, &blob), OK);
+	struct virtio_gpu_set_scanout_blob command = {
+		.hdr.type = VIRTIO_GPU_CMD_SET_SCANOUT_BLOB,
+		.r = {.width = W, .height = H},
+		.resource_id = id,
+		.width = W,
+		.height = 2 * H,
+		.format = VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM,
+		.strides = {W * 4},
+	};
+	struct virtio_gpu_ctrl_hdr response;
+	assert_int_equal(
+		gg_command(&vm->fe, &command, sizeof(command), &response, sizeof(response)), OK);
+	vm_flush(vm, id, 0, 0, W, H);
+}
+
 /* The memory that we were given is what the desktop gets, if it fits. */
 static void test_no_copy(struct host *host) {
 	struct desktop desktop;
 	struct vm vm;
 	struct gg_blob red, blue;
+	const char *memory = vm_copies() ? "memory /memfd:guestpane-copy" : "memory dma-buf";
 	start(&desktop, host, no_chord);
 	vm_start(&vm, host, 0, NULL);
 	vm_blob(&vm, &red, 1, RED);
 	vm_blob(&vm, &blue, 2, BLUE);
 	vm_show(&vm, 0, 1);
-	expect(&desktop, vm_copies() ? "memory /memfd:guestpane-copy" : "memory dma-buf");
+	expect(&desktop, memory);
 	for (int i = 0; i < 20; i++) {
 		vm_show(&vm, 0, i % 2 == 0 ? 2 : 1);
 		host_sleep_ms(10);
 	}
 	assert_string_equal(host_status_string(&host->compositor, "outputs.0.way"),
 		vm_copies() ? "copied" : "direct");
+	/* A part of a buffer is not taken, but that is no reason against whole ones. */
+	show_half(&vm, 3);
+	expect(&desktop, "memory /dev/shm/");
+	vm_show(&vm, 0, 1);
+	expect(&desktop, memory);
 	/* A window of another size: only the compositor can scale. */
 	command(&desktop, "size 800 600\n");
 	expect(&desktop, "memory /");
