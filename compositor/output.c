@@ -100,8 +100,10 @@ static int handle_hint_timer(void *data) {
 	return 0;
 }
 
-/* The window has got all keys, or does not have them any more. It is said once each time that we
- * ask for them. */
+/*
+ * The window has got all keys, or does not have them any more. It is said once each time that we
+ * ask for them.
+ */
 static void handle_window_inhibit(struct wl_listener *listener, void *data) {
 	struct gp_output *output = wl_container_of(listener, output, window_inhibit);
 	output->has_hint = output->window->is_inhibiting && !output->window->was_inhibiting;

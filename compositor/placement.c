@@ -1,5 +1,6 @@
 #include "compositor/placement.h"
 
+#include <wlr/types/wlr_output.h>
 #include <wlr/types/wlr_scene.h>
 
 #include "compositor/guest.h"
@@ -65,7 +66,7 @@ static void handle_memory_awaited(struct wl_listener *listener, void *data) {
 	struct gp_placement *placement = wl_container_of(listener, placement, memory_awaited);
 	struct gp_output *output;
 	wl_list_for_each (output, &placement->outputs, link) {
-		if (output->window != NULL) {
+		if (output->window != NULL && output->wlr_output->enabled) {
 			gp_output_frame_make(output);
 		}
 	}
