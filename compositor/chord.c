@@ -1,6 +1,7 @@
 #include "compositor/chord.h"
 
 #include <linux/input-event-codes.h>
+#include <stdio.h>
 #include <string.h>
 
 static const struct {
@@ -48,6 +49,24 @@ bool gp_chord_parse(struct gp_chord *chord, const char *text) {
 	}
 }
 
+static const char *find_name(uint16_t code) {
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		if (keys[i].code == code) {
+			return keys[i].name;
+		}
+	}
+	return "";
+}
+
+void gp_chord_print(const struct gp_chord *chord, char text[GP_CHORD_TEXT_MAX]) {
+	size_t length = 0;
+	text[0] = '\0';
+	for (size_t i = 0; i < chord->n && length < GP_CHORD_TEXT_MAX; i++) {
+		length += snprintf(text + length, GP_CHORD_TEXT_MAX - length, "%s%s",
+			i > 0 ? "+" : "", find_name(chord->keys[i]));
+	}
+}
+
 enum gp_chord_action gp_chord_find(
 	const struct gp_chord *chord, const uint8_t *held, uint32_t code) {
 	for (size_t i = 0; i < chord->n; i++) {
@@ -63,6 +82,10 @@ enum gp_chord_action gp_chord_find(
 		return GP_CHORD_NEXT_GUEST;
 	case KEY_L:
 		return GP_CHORD_LOCK_POINTER;
+	case KEY_G:
+		return GP_CHORD_GRAB;
+	case KEY_F:
+		return GP_CHORD_FULLSCREEN;
 	default:
 		return GP_CHORD_NONE;
 	}

@@ -263,6 +263,15 @@ static bool read_guest(struct reader *reader, const struct scfg_directive *direc
 	return true;
 }
 
+static bool read_chord(struct reader *reader, const struct scfg_directive *directive) {
+	struct gp_config *config = reader->config;
+	config->has_chord = true;
+	if (!gp_chord_parse(&config->chord, directive->params[0])) {
+		return fail(reader, directive, "%.60s is not " GP_CHORD_RULE, directive->params[0]);
+	}
+	return true;
+}
+
 static bool read_directive(struct reader *reader, const struct scfg_directive *directive) {
 	if (strcmp(directive->name, "output") == 0) {
 		return read_output(reader, directive);
@@ -273,6 +282,9 @@ static bool read_directive(struct reader *reader, const struct scfg_directive *d
 	if (strcmp(directive->name, "first") == 0) {
 		return check_shape(reader, directive, 1, false) &&
 			read_name(reader, directive, directive->params[0], reader->config->first);
+	}
+	if (strcmp(directive->name, "chord") == 0) {
+		return check_shape(reader, directive, 1, false) && read_chord(reader, directive);
 	}
 	return fail(reader, directive, "there is no setting %.60s", directive->name);
 }

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "compositor/chord.h"
 #include "compositor/scaling.h"
 
 #define GP_CONFIG_OUTPUTS_MAX 32
@@ -44,6 +45,8 @@ struct gp_config {
 	size_t n_outputs;
 	struct gp_config_guest guests[GP_CONFIG_GUESTS_MAX];
 	size_t n_guests;
+	bool has_chord;
+	struct gp_chord chord;
 	char first
 		[GP_CONFIG_NAME_MAX]; // guest that stays in front when others appear; may be empty
 };

@@ -113,6 +113,8 @@ static void blob_handle_revoke(struct wl_client *client, struct wl_resource *res
 	gp_blob_memory_revoke(blob->memory);
 	if (blob->manager->is_paused) {
 		gp_blob_memory_end_use(blob->memory);
+	} else if (!wl_list_empty(&blob->memory->buffers)) {
+		wl_signal_emit_mutable(&blob->manager->events.awaited, blob->memory);
 	}
 }
 

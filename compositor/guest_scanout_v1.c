@@ -94,6 +94,7 @@ bool gp_guest_manager_init(struct gp_guest_manager *manager, struct wl_display *
 	wl_list_init(&manager->guests);
 	wl_signal_init(&manager->events.new_scanout);
 	wl_signal_init(&manager->events.leds);
+	wl_signal_init(&manager->events.awaited);
 	gp_importer_init(&manager->importer, renderer);
 	gp_guest_wl_buffer_register();
 	manager->global = wl_global_create(display, &guest_scanout_manager_v1_interface,

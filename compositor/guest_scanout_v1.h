@@ -25,6 +25,8 @@ struct gp_guest_manager {
 		/* Before the scanout's first monitor batch, which the listener has to send. */
 		struct wl_signal new_scanout; // struct gp_guest_scanout
 		struct wl_signal leds; // struct gp_guest
+		/* Memory that a client wants back is still used by an output. */
+		struct wl_signal awaited; // struct gp_blob_memory
 	} events;
 };
 

@@ -1,6 +1,9 @@
 #include <stdlib.h>
 #include <wlr/backend/session.h>
 #include <wlr/interfaces/wlr_keyboard.h>
+#include <wlr/types/wlr_cursor.h>
+#include <wlr/types/wlr_output.h>
+#include <wlr/types/wlr_output_layout.h>
 #include <wlr/types/wlr_seat.h>
 
 #include "common/log.h"
@@ -9,6 +12,7 @@
 #include "compositor/scanout_view.h"
 #include "compositor/seat.h"
 #include "compositor/server.h"
+#include "compositor/window.h"
 
 struct keyboard {
 	struct wl_list link; // gp_seat.keyboards
@@ -24,12 +28,39 @@ static const struct wlr_keyboard_impl seat_keyboard_impl = {
 	.name = "guestpane",
 };
 
+/* That the user works with. */
+static struct gp_output *find_output(const struct gp_seat *seat) {
+	const struct gp_scanout_view *view = gp_seat_get_focus(seat);
+	if (view != NULL) {
+		return view->output;
+	}
+	struct wlr_output *wlr_output = wlr_output_layout_output_at(
+		seat->server->output_layout, seat->cursor->x, seat->cursor->y);
+	return wlr_output != NULL ? wlr_output->data : NULL;
+}
+
 static void do_action(struct gp_seat *seat, enum gp_chord_action action) {
-	struct gp_scanout_view *view = gp_seat_get_focus(seat);
-	if (action == GP_CHORD_LOCK_POINTER) {
+	struct gp_output *output = find_output(seat);
+	switch (action) {
+	case GP_CHORD_LOCK_POINTER:
 		gp_pointer_toggle_lock(seat);
-	} else if (action == GP_CHORD_NEXT_GUEST && view != NULL && view->output != NULL) {
-		gp_placement_next_guest(&seat->server->placement, view->output);
+		break;
+	case GP_CHORD_NEXT_GUEST:
+		if (output != NULL) {
+			gp_placement_next_guest(&seat->server->placement, output);
+		}
+		break;
+	case GP_CHORD_GRAB:
+		seat->is_released = !seat->is_released;
+		gp_seat_update_grab(seat);
+		break;
+	case GP_CHORD_FULLSCREEN:
+		if (output != NULL && output->window != NULL) {
+			gp_window_set_fullscreen(output->window, !output->window->is_fullscreen);
+		}
+		break;
+	case GP_CHORD_NONE:
+		break;
 	}
 }
 
@@ -49,7 +80,7 @@ static unsigned find_vt(const struct gp_seat *seat, uint32_t code) {
 /* Whether the key that was pressed is for the compositor; does what it is for. */
 static bool handle_own_key(struct gp_seat *seat, uint32_t code) {
 	enum gp_chord_action action =
-		gp_chord_find(&seat->server->options->chord, seat->held, code);
+		gp_chord_find(gp_settings_get_chord(&seat->server->settings), seat->held, code);
 	unsigned vt = find_vt(seat, code);
 	if (action == GP_CHORD_NONE && vt == 0) {
 		return false;

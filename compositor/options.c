@@ -10,7 +10,6 @@
 #include "compositor/server.h"
 
 #define SIZE_MAX_PIXELS 16384
-#define DEFAULT_CHORD "LeftCtrl+LeftMeta"
 
 static const char usage[] =
 	"Usage: guestpane [options] [-- command [argument…]]\n"
@@ -25,8 +24,11 @@ static const char usage[] =
 	"                         (default: $XDG_RUNTIME_DIR/guestpane/compositor.ctl)\n"
 	"  --size WIDTHxHEIGHT    size of windows and headless outputs (default: 1280x800)\n"
 	"  --chord KEY[+KEY…]     keys to hold for the compositor's own keys, or none\n"
-	"                         (default: " DEFAULT_CHORD "): Tab shows the next\n"
-	"                         machine, L locks the pointer to one that has a mouse\n"
+	"                         (default: " GP_CHORD_DEFAULT "): Tab shows the next\n"
+	"                         machine, L locks the pointer to one that has a mouse; of a\n"
+	"                         window, G grabs the keyboard or releases it, F makes it\n"
+	"                         fullscreen\n"
+	"  --fullscreen           start with fullscreen windows\n"
 	"  --vt-switch            Ctrl+Alt+F1 to F12 switch the virtual terminal\n"
 	"  --allow-virtual-input  ordinary clients may type and point in the machines\n"
 	"  --config FILE          configuration (default: guestpane/guestpane.conf in\n"
@@ -53,6 +55,7 @@ enum option_id {
 	OPTION_CONTROL_SOCKET,
 	OPTION_SIZE,
 	OPTION_CHORD,
+	OPTION_FULLSCREEN,
 	OPTION_VT_SWITCH,
 	OPTION_ALLOW_VIRTUAL_INPUT,
 	OPTION_CONFIG,
@@ -69,6 +72,7 @@ static const struct option long_options[] = {
 	{"control-socket", required_argument, NULL, OPTION_CONTROL_SOCKET},
 	{"size", required_argument, NULL, OPTION_SIZE},
 	{"chord", required_argument, NULL, OPTION_CHORD},
+	{"fullscreen", no_argument, NULL, OPTION_FULLSCREEN},
 	{"vt-switch", no_argument, NULL, OPTION_VT_SWITCH},
 	{"allow-virtual-input", no_argument, NULL, OPTION_ALLOW_VIRTUAL_INPUT},
 	{"config", required_argument, NULL, OPTION_CONFIG},
@@ -115,13 +119,11 @@ static bool parse_size(struct gp_options *options, const char *text) {
 }
 
 static bool parse_chord(struct gp_options *options, const char *text) {
+	options->has_chord = true;
 	if (gp_chord_parse(&options->chord, text)) {
 		return true;
 	}
-	fprintf(stderr,
-		"guestpane: --chord: %s is neither none nor one to %d of Left and Right Ctrl, "
-		"Shift, Alt and Meta, Menu, ScrollLock and Pause, like " DEFAULT_CHORD "\n",
-		text, GP_CHORD_KEYS_MAX);
+	fprintf(stderr, "guestpane: --chord: %s is not " GP_CHORD_RULE "\n", text);
 	return false;
 }
 
@@ -164,6 +166,9 @@ static bool parse_option(struct gp_options *options, int id, int *exit_status) {
 		return parse_size(options, optarg);
 	case OPTION_CHORD:
 		return parse_chord(options, optarg);
+	case OPTION_FULLSCREEN:
+		options->fullscreen = true;
+		return true;
 	case OPTION_VT_SWITCH:
 		options->vt_switch = true;
 		return true;
@@ -212,8 +217,6 @@ bool gp_options_parse(struct gp_options *options, int argc, char *argv[], int *e
 		.height = 800,
 		.log_level = GP_LOG_INFO,
 	};
-
-	gp_chord_parse(&options->chord, DEFAULT_CHORD);
 
 	int id;
 	*exit_status = GP_EXIT_USAGE;

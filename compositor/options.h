@@ -15,7 +15,9 @@
 struct gp_options {
 	char bridge_socket[GP_PATH_MAX], control_socket[GP_PATH_MAX];
 	int width, height; // of outputs that have no size of their own
+	bool has_chord;
 	struct gp_chord chord;
+	bool fullscreen;
 	bool vt_switch, allow_virtual_input;
 	const char *config_path; // NULL for the default one; points into argv
 	bool check_config; // and do nothing else

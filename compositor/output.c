@@ -14,6 +14,7 @@
 #include "common/log.h"
 #include "compositor/scanout_view.h"
 #include "compositor/server.h"
+#include "compositor/window.h"
 
 /* While a window is being resized its guest is not told each size. */
 #define INFO_DELAY_MS 100
@@ -21,6 +22,9 @@
 /* In the scene: wider than any output, as many as fit into its coordinates. */
 #define PLACE_WIDTH 131072
 #define PLACES 8192
+
+/* How long it is told how the keyboard gets free again. */
+#define HINT_MS 5000
 
 #define MONITOR_STATE                                                                              \
 	(WLR_OUTPUT_STATE_MODE | WLR_OUTPUT_STATE_TRANSFORM | WLR_OUTPUT_STATE_ENABLED)
@@ -93,6 +97,24 @@ static int handle_info_timer(void *data) {
 	return 0;
 }
 
+static int handle_hint_timer(void *data) {
+	struct gp_output *output = data;
+	output->has_hint = false;
+	gp_output_refresh(output);
+	return 0;
+}
+
+/*
+ * The window has got all keys, or does not have them any more. It is said once each time that we
+ * ask for them.
+ */
+static void handle_window_inhibit(struct wl_listener *listener, void *data) {
+	struct gp_output *output = wl_container_of(listener, output, window_inhibit);
+	output->has_hint = output->window->is_inhibiting && !output->window->was_inhibiting;
+	wl_event_source_timer_update(output->hint_timer, output->has_hint ? HINT_MS : 0);
+	gp_output_refresh(output);
+}
+
 bool gp_output_commit_state(struct gp_output *output, struct wlr_output_state *state) {
 	if ((state->committed & WLR_OUTPUT_STATE_ENABLED) != 0 && state->enabled) {
 		wlr_scene_node_set_enabled(&output->tree->node, true);
@@ -156,6 +178,9 @@ static bool try_mode(struct gp_output *output, struct wlr_output_mode *mode) {
 	wlr_output_state_set_enabled(&state, true);
 	if (mode != NULL) {
 		wlr_output_state_set_mode(&state, mode);
+	} else if (output->window != NULL) {
+		wlr_output_state_set_custom_mode(
+			&state, output->window->width, output->window->height, 0);
 	} else {
 		wlr_output_state_set_custom_mode(&state, options->width, options->height, 0);
 	}
@@ -192,6 +217,11 @@ static void add_listeners(struct gp_output *output) {
 	wl_signal_add(&wlr_output->events.request_state, &output->request_state);
 	output->destroy.notify = handle_destroy;
 	wl_signal_add(&wlr_output->events.destroy, &output->destroy);
+	wl_list_init(&output->window_inhibit.link);
+	if (output->window != NULL) {
+		output->window_inhibit.notify = handle_window_inhibit;
+		wl_signal_add(&output->window->events.inhibit, &output->window_inhibit);
+	}
 }
 
 static bool create_scene(struct gp_output *output) {
@@ -199,13 +229,14 @@ static bool create_scene(struct gp_output *output) {
 	output->scene_output = wlr_scene_output_create(server->scene, output->wlr_output);
 	output->tree = wlr_scene_tree_create(&server->scene->tree);
 	output->info_timer = wl_event_loop_add_timer(server->loop, handle_info_timer, output);
+	output->hint_timer = wl_event_loop_add_timer(server->loop, handle_hint_timer, output);
 	if (output->scene_output != NULL && output->tree != NULL) {
 		int x = (int)(server->n_outputs_made++ % PLACES) * PLACE_WIDTH;
 		wlr_scene_output_set_position(output->scene_output, x, 0);
 		wlr_scene_node_set_position(&output->tree->node, x, 0);
 	}
 	return output->scene_output != NULL && output->tree != NULL && output->info_timer != NULL &&
-		gp_splash_init(&output->splash, output->tree);
+		output->hint_timer != NULL && gp_splash_init(&output->splash, output->tree);
 }
 
 struct gp_output *gp_output_create(struct gp_server *server, struct wlr_output *wlr_output) {
@@ -218,6 +249,7 @@ struct gp_output *gp_output_create(struct gp_server *server, struct wlr_output *
 	}
 	output->server = server;
 	output->wlr_output = wlr_output;
+	output->window = gp_window_from_output(&server->parent, wlr_output);
 	output->scale_120 = 120;
 	wl_list_init(&output->link);
 	add_listeners(output);
@@ -256,9 +288,13 @@ void gp_output_destroy(struct gp_output *output) {
 	wl_list_remove(&output->request_state.link);
 	wl_list_remove(&output->destroy.link);
 	gp_cursor_plane_finish(&output->cursor_plane);
+	wl_list_remove(&output->window_inhibit.link);
 	output->wlr_output->data = NULL;
 	if (output->info_timer != NULL) {
 		wl_event_source_remove(output->info_timer);
+	}
+	if (output->hint_timer != NULL) {
+		wl_event_source_remove(output->hint_timer);
 	}
 	wlr_scene_output_destroy(output->scene_output);
 	if (output->tree != NULL) {

@@ -13,6 +13,7 @@
 
 struct gp_scanout_view;
 struct gp_server;
+struct gp_window;
 struct wlr_output;
 struct wlr_scene_output;
 struct wlr_box;
@@ -51,7 +52,10 @@ struct gp_output {
 	enum gp_showing showing;
 	char lost_guest[GP_GUEST_NAME_MAX + 1]; // that went without a word; empty if none
 
-	char title[GP_GUEST_TITLE_MAX + 32]; // of the window, if nested
+	struct gp_window *window; // in a Wayland compositor, or NULL
+	char title[GP_GUEST_TITLE_MAX + 128]; // of the window, if nested
+	struct wl_event_source *hint_timer;
+	bool has_hint; // how to release the keyboard, over the picture
 	bool is_leaving; // being destroyed
 	bool is_configuring; // a commit of settings is made: wlr_scene tries no scan-out
 
@@ -67,6 +71,7 @@ struct gp_output {
 	struct wl_listener present;
 	struct wl_listener request_state;
 	struct wl_listener destroy;
+	struct wl_listener window_inhibit;
 };
 
 /* For the backend's new output. Returns NULL after logging if it cannot be used. */

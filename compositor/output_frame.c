@@ -34,10 +34,13 @@ static bool get_class(const struct gp_output *output, struct gp_buffer_class *cl
 	if (guest_buffer == NULL || gp_guest_buffer_is_inert(guest_buffer)) {
 		return false;
 	}
+	const struct wlr_fbox *source = &output->view->shape_source;
 	*class = (struct gp_buffer_class){
 		.kind = guest_buffer->memory->kind,
 		.format = guest_buffer->layout.format,
 		.modifier = guest_buffer->layout.modifier,
+		.is_cropped = !wlr_fbox_empty(source) &&
+			(source->width != buffer->width || source->height != buffer->height),
 	};
 	return true;
 }
@@ -45,7 +48,7 @@ static bool get_class(const struct gp_output *output, struct gp_buffer_class *cl
 static void get_facts(const struct gp_output *output, struct gp_frame_facts *facts) {
 	*facts = (struct gp_frame_facts){.output = output->wlr_output};
 	gp_scanout_view_describe_frame(output->view, facts);
-	facts->is_overlaid = facts->is_overlaid || output->showing == GP_SHOWING_PAUSED;
+	facts->is_overlaid = facts->is_overlaid || output->splash.label_text[0] != '\0';
 	struct gp_buffer_class class;
 	if (get_class(output, &class)) {
 		facts->refusal = gp_refusals_find(&output->refusals, &class);
@@ -70,7 +73,8 @@ static void refuse(
 	if (gp_refusals_find(&output->refusals, class) != NULL) {
 		return;
 	}
-	snprintf(reason, sizeof(reason), "%s %s in %s", words,
+	snprintf(reason, sizeof(reason), "%s %s%s in %s", words,
+		class->is_cropped ? "a part of a buffer of " : "",
 		gp_format_from_drm(class->format)->name, kind_name(class->kind));
 	gp_warn("output %s: %s", output->wlr_output->name, reason);
 	gp_refusals_add(&output->refusals, class, reason);
@@ -93,8 +97,9 @@ static bool was_test_refused(const struct gp_output *output) {
 
 static const char *why_test_refused(
 	const struct gp_output *output, const struct gp_buffer_class *class) {
-	const struct wlr_drm_format_set *formats =
-		wlr_output_get_primary_formats(output->wlr_output, WLR_BUFFER_CAP_DMABUF);
+	const struct wlr_drm_format_set *formats = wlr_output_get_primary_formats(
+		output->wlr_output,
+		class->kind == GUEST_BLOB_V1_KIND_SHM ? WLR_BUFFER_CAP_SHM : WLR_BUFFER_CAP_DMABUF);
 	if (formats != NULL && wlr_drm_format_set_get(formats, class->format) == NULL) {
 		return "the plane has no format";
 	}

@@ -1,6 +1,5 @@
 #include <stdio.h>
 #include <string.h>
-#include <wlr/backend/wayland.h>
 #include <wlr/config.h>
 #include <wlr/types/wlr_output.h>
 #if WLR_HAS_X11_BACKEND
@@ -12,6 +11,7 @@
 #include "compositor/output.h"
 #include "compositor/scanout_view.h"
 #include "compositor/server.h"
+#include "compositor/window.h"
 #include "guest-scanout-v1-protocol.h"
 
 const char *gp_showing_name(enum gp_showing showing) {
@@ -94,17 +94,30 @@ static void show_empty_screen(struct gp_output *output) {
 	gp_splash_show_screen(&output->splash, "Waiting for a virtual machine", message);
 }
 
+#define HINT_MAX (GP_CHORD_TEXT_MAX + 32)
+
+/* How to get out, while the window has all keys; empty if it has not. */
+static void get_hint(const struct gp_output *output, char hint[HINT_MAX]) {
+	char chord[GP_CHORD_TEXT_MAX];
+	hint[0] = '\0';
+	if (output->window != NULL && output->window->is_inhibiting) {
+		gp_chord_print(gp_settings_get_chord(&output->server->settings), chord);
+		snprintf(hint, HINT_MAX, "%s+G releases the keyboard", chord);
+	}
+}
+
 static void set_window_title(struct gp_output *output, const struct gp_scanout_view *subject) {
-	char title[GP_GUEST_TITLE_MAX + 32];
-	snprintf(title, sizeof(title), "%s%sGuestpane",
-		subject != NULL ? subject->scanout->guest->title : "",
-		subject != NULL ? " – " : "");
+	char title[sizeof(output->title)], hint[HINT_MAX];
+	get_hint(output, hint);
+	snprintf(title, sizeof(title), "%s%sGuestpane%s%s",
+		subject != NULL ? subject->scanout->guest->title : "", subject != NULL ? " – " : "",
+		hint[0] != '\0' ? " – " : "", hint);
 	if (strcmp(title, output->title) == 0) {
 		return;
 	}
 	strcpy(output->title, title);
-	if (wlr_output_is_wl(output->wlr_output)) {
-		wlr_wl_output_set_title(output->wlr_output, title);
+	if (output->window != NULL) {
+		gp_window_set_title(output->window, title);
 	}
 #if WLR_HAS_X11_BACKEND
 	if (wlr_output_is_x11(output->wlr_output)) {
@@ -127,6 +140,16 @@ static void switch_view(struct gp_output *output, struct gp_scanout_view *view) 
 	}
 }
 
+static void set_label(struct gp_output *output) {
+	char hint[HINT_MAX];
+	get_hint(output, hint);
+	if (output->showing == GP_SHOWING_PAUSED) {
+		gp_splash_set_label(&output->splash, "Paused");
+	} else {
+		gp_splash_set_label(&output->splash, output->has_hint ? hint : NULL);
+	}
+}
+
 void gp_output_refresh(struct gp_output *output) {
 	if (output->is_leaving) {
 		return;
@@ -146,8 +169,7 @@ void gp_output_refresh(struct gp_output *output) {
 	} else {
 		show_empty_screen(output);
 	}
-	gp_splash_set_label(
-		&output->splash, output->showing == GP_SHOWING_PAUSED ? "Paused" : NULL);
+	set_label(output);
 	set_window_title(output, subject);
 	if (output->splash.is_dirty) {
 		wlr_output_schedule_frame(output->wlr_output);

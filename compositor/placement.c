@@ -1,5 +1,6 @@
 #include "compositor/placement.h"
 
+#include <wlr/types/wlr_output.h>
 #include <wlr/types/wlr_scene.h>
 
 #include "compositor/guest.h"
@@ -60,6 +61,20 @@ static void handle_new_scanout(struct wl_listener *listener, void *data) {
 	place(view);
 }
 
+/*
+ * The next frame gives it back. A parent compositor may ask for none for a long time, as it does
+ * while the window is covered, but takes one at any time.
+ */
+static void handle_memory_awaited(struct wl_listener *listener, void *data) {
+	struct gp_placement *placement = wl_container_of(listener, placement, memory_awaited);
+	struct gp_output *output;
+	wl_list_for_each (output, &placement->outputs, link) {
+		if (output->window != NULL && output->wlr_output->enabled) {
+			gp_output_frame_make(output);
+		}
+	}
+}
+
 bool gp_placement_init(
 	struct gp_placement *placement, struct wlr_scene *scene, struct gp_guest_manager *manager) {
 	placement->scene = scene;
@@ -72,12 +87,15 @@ bool gp_placement_init(
 	wlr_scene_node_set_enabled(&placement->hidden->node, false);
 	placement->new_scanout.notify = handle_new_scanout;
 	wl_signal_add(&manager->events.new_scanout, &placement->new_scanout);
+	placement->memory_awaited.notify = handle_memory_awaited;
+	wl_signal_add(&manager->events.awaited, &placement->memory_awaited);
 	return true;
 }
 
 void gp_placement_finish(struct gp_placement *placement) {
 	if (placement->new_scanout.notify != NULL) {
 		wl_list_remove(&placement->new_scanout.link);
+		wl_list_remove(&placement->memory_awaited.link);
 		placement->new_scanout.notify = NULL;
 	}
 }

@@ -29,6 +29,7 @@ struct gp_placement {
 	int default_width, default_height; // of the monitor of a scanout that has no output
 
 	struct wl_listener new_scanout;
+	struct wl_listener memory_awaited;
 };
 
 /* The settings must be there. Returns false if memory is short. */

@@ -8,7 +8,8 @@ const char *gp_refusals_find(
 	for (size_t i = 0; i < refusals->count; i++) {
 		const struct gp_buffer_class *known = &refusals->items[i].class;
 		if (known->kind == class->kind && known->format == class->format &&
-			known->modifier == class->modifier) {
+			known->modifier == class->modifier &&
+			known->is_cropped == class->is_cropped) {
 			return refusals->items[i].reason;
 		}
 	}

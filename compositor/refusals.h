@@ -1,6 +1,7 @@
 #ifndef GP_COMPOSITOR_REFUSALS_H
 #define GP_COMPOSITOR_REFUSALS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -14,6 +15,7 @@ struct gp_buffer_class {
 	uint32_t kind; // enum guest_blob_v1_kind
 	uint32_t format; // DRM fourcc
 	uint64_t modifier;
+	bool is_cropped; // only a part of the buffer is shown
 };
 
 /**

@@ -18,6 +18,7 @@
 #include "compositor/output.h"
 #include "compositor/scanout_view.h"
 #include "compositor/server.h"
+#include "compositor/window.h"
 
 /* The smallest step that a client is told. */
 #define FIXED_STEP (1.0 / 256)
@@ -109,6 +110,21 @@ static void focus_keyboard(struct gp_seat *seat, struct gp_scanout_view *view) {
 	tell_focus(seat);
 }
 
+void gp_seat_update_grab(struct gp_seat *seat) {
+	const struct gp_server *server = seat->server;
+	const struct gp_scanout_view *focus = gp_seat_get_focus(seat);
+	/* Without a chord there would be no way out. */
+	bool may_grab = !seat->is_released && gp_settings_get_chord(&server->settings)->n > 0;
+	struct gp_output *output;
+	wl_list_for_each (output, &server->placement.outputs, link) {
+		if (output->window != NULL) {
+			gp_window_inhibit(output->window,
+				may_grab && has_place(focus) && has_place(output->view) &&
+					same_guest(focus, output->view));
+		}
+	}
+}
+
 void gp_seat_update_focus(struct gp_seat *seat, uint32_t time_ms) {
 	struct gp_scanout_view *view = pick_view(seat);
 	struct wlr_surface *surface = view != NULL ? view->scanout->surface : NULL;
@@ -125,6 +141,7 @@ void gp_seat_update_focus(struct gp_seat *seat, uint32_t time_ms) {
 		wlr_seat_pointer_notify_motion(seat->wlr_seat, time_ms, x, y);
 	}
 	focus_keyboard(seat, view);
+	gp_seat_update_grab(seat);
 }
 
 static void handle_refresh(void *data) {

@@ -35,6 +35,7 @@ struct gp_seat {
 	struct wl_list keyboards; // struct keyboard.link
 	uint8_t held[KEY_CNT]; // by how many keyboards the key is held
 	bool swallowed[KEY_CNT]; // the press was for the compositor
+	bool is_released; // the user does not want the parent's keys in the guest
 	uint32_t leds; // enum wlr_keyboard_led
 
 	/* pointer.c */
@@ -73,6 +74,9 @@ void gp_seat_schedule_refresh(struct gp_seat *seat);
 void gp_seat_update_focus(struct gp_seat *seat, uint32_t time_ms);
 /* The guest's view that has the keyboard, or NULL. */
 struct gp_scanout_view *gp_seat_get_focus(const struct gp_seat *seat);
+
+/* In windows whose guest has the focus, the parent compositor shall leave all keys to us. */
+void gp_seat_update_grab(struct gp_seat *seat);
 
 /* keyboard.c */
 void gp_keyboard_init(struct gp_seat *seat);

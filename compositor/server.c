@@ -50,6 +50,7 @@ static void reload(struct gp_server *server) {
 	struct gp_output *output;
 	wl_list_for_each (output, &server->placement.outputs, link) {
 		gp_output_apply_settings(output);
+		gp_output_refresh(output);
 	}
 	gp_placement_update(&server->placement);
 }
@@ -168,7 +169,12 @@ static bool start_backend(struct gp_server *server) {
 	for (size_t i = 0; i < server->n_starting; i++) {
 		gp_output_create(server, server->starting[i]);
 	}
-	return true;
+	const struct gp_options *options = server->options;
+	if (options->fullscreen && server->parent.backend == NULL) {
+		gp_warn("--fullscreen is for windows of a Wayland compositor only");
+	}
+	return gp_parent_open_windows(
+		&server->parent, options->width, options->height, options->fullscreen);
 }
 
 static void forget_backend(struct gp_server *server) {
@@ -187,7 +193,7 @@ static void handle_backend_destroy(struct wl_listener *listener, void *data) {
 }
 
 static bool init_backend(struct gp_server *server) {
-	server->backend = wlr_backend_autocreate(server->loop, &server->session);
+	server->backend = gp_parent_create_backend(server->loop, &server->session);
 	if (server->backend == NULL) {
 		gp_error("no backend: neither a seat with a GPU, nor a compositor to be a window "
 			 "of");
@@ -197,7 +203,7 @@ static bool init_backend(struct gp_server *server) {
 	wl_signal_add(&server->backend->events.new_output, &server->new_output);
 	server->backend_destroy.notify = handle_backend_destroy;
 	wl_signal_add(&server->backend->events.destroy, &server->backend_destroy);
-	return true;
+	return gp_parent_init(&server->parent, server->backend);
 }
 
 static bool init_renderer(struct gp_server *server) {

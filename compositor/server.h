@@ -9,6 +9,7 @@
 #include "compositor/guest_scanout_v1.h"
 #include "compositor/options.h"
 #include "compositor/output_config.h"
+#include "compositor/parent.h"
 #include "compositor/placement.h"
 #include "compositor/seat.h"
 #include "compositor/service.h"
@@ -32,6 +33,7 @@ struct gp_server {
 	struct wlr_backend *backend; // NULL again if it has destroyed itself
 	struct wlr_session *session; // NULL if nested or headless
 	struct gp_session seat_session;
+	struct gp_parent parent;
 	struct wlr_renderer *renderer;
 	struct wlr_allocator *allocator;
 

@@ -47,6 +47,7 @@ bool gp_settings_reload(struct gp_settings *settings) {
 
 bool gp_settings_init(struct gp_settings *settings, const struct gp_options *options) {
 	settings->options = options;
+	gp_chord_parse(&settings->default_chord, GP_CHORD_DEFAULT);
 	find_path(settings);
 	if (settings->path[0] != '\0') {
 		return gp_settings_reload(settings);
@@ -108,6 +109,13 @@ enum gp_scaling gp_settings_get_scaling(const struct gp_settings *settings, cons
 		return of_guest->scaling;
 	}
 	return of_output != NULL && of_output->has_scaling ? of_output->scaling : GP_SCALING_FIT;
+}
+
+const struct gp_chord *gp_settings_get_chord(const struct gp_settings *settings) {
+	if (settings->options->has_chord) {
+		return &settings->options->chord;
+	}
+	return settings->config->has_chord ? &settings->config->chord : &settings->default_chord;
 }
 
 bool gp_settings_is_first(const struct gp_settings *settings, const char *guest) {

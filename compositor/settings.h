@@ -17,6 +17,7 @@ struct gp_settings {
 	const struct gp_options *options;
 	struct gp_config *config; // never NULL after init
 	char path[PATH_MAX]; // of the file; empty if there is none
+	struct gp_chord default_chord;
 	char error[GP_CONFIG_ERROR_MAX]; // of the last load; empty if that was good
 };
 
@@ -42,6 +43,8 @@ bool gp_settings_pin_matches(const char *pin, const struct wlr_output *wlr_outpu
 /* How a guest is scaled on an output. */
 enum gp_scaling gp_settings_get_scaling(
 	const struct gp_settings *settings, const char *guest, const struct wlr_output *wlr_output);
+/* The keys that make the next one ours. */
+const struct gp_chord *gp_settings_get_chord(const struct gp_settings *settings);
 /* Whether it is the guest that stays in front. */
 bool gp_settings_is_first(const struct gp_settings *settings, const char *guest);
 

@@ -27,6 +27,7 @@
 #include "compositor/output_info.h"
 #include "compositor/scanout_view.h"
 #include "compositor/server.h"
+#include "compositor/window.h"
 #include "guest-scanout-v1-protocol.h"
 
 static const char *backend_name(struct wlr_backend *backend) {
@@ -124,6 +125,12 @@ static struct json_object *describe_output(const struct gp_output *output) {
 			: gp_cursor_is_composed(&subject->cursor) ? "composed"
 								  : "none");
 	add_frames(object, output->n_frames);
+	if (output->window != NULL) {
+		json_object_object_add(object, "fullscreen",
+			json_object_new_boolean(output->window->is_fullscreen));
+		json_object_object_add(object, "keyboard_grabbed",
+			json_object_new_boolean(output->window->is_inhibiting));
+	}
 	return object;
 }
 

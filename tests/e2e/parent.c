@@ -4,26 +4,38 @@
  *
  *   size W H      the window shall have this size; before there is a window: its first one
  *   close         the user closes the window
+ *   key CODE 0|1  the user presses or releases a key
+ *   sleep         the window is covered: no frame callbacks, no presentation
  *
  *   display NAME  it runs
  *   title TEXT    the window has a new title
  *   shown W H     the window has a picture of another size
  *   gone          the window was closed
+ *   inhibit 0|1   the window wants the desktop's own keys, or not
+ *   fullscreen 0|1
+ *   memory NAME   what the picture is in, told when it changes: "dma-buf", or the name of a file
  */
 
+#include <drm_fourcc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <wayland-server-core.h>
 #include <wlr/backend/headless.h>
+#include <wlr/interfaces/wlr_keyboard.h>
 #include <wlr/render/allocator.h>
+#include <wlr/render/drm_format_set.h>
 #include <wlr/render/pixman.h>
 #include <wlr/types/wlr_compositor.h>
+#include <wlr/types/wlr_keyboard_shortcuts_inhibit_v1.h>
+#include <wlr/types/wlr_linux_dmabuf_v1.h>
 #include <wlr/types/wlr_output.h>
 #include <wlr/types/wlr_presentation_time.h>
 #include <wlr/types/wlr_scene.h>
+#include <wlr/types/wlr_seat.h>
 #include <wlr/types/wlr_viewporter.h>
 #include <wlr/types/wlr_xdg_shell.h>
 
@@ -38,26 +50,68 @@ struct parent {
 	struct wlr_scene *scene;
 	struct wlr_output *output;
 	struct wlr_scene_output *scene_output;
+	struct wlr_scene_buffer *picture; // of the window
 	struct wlr_xdg_toplevel *toplevel; // NULL: no window
 	int width, height; // that the window shall have
 	int shown_width, shown_height;
-	struct wl_listener frame, new_toplevel, commit, title, destroy;
+	char memory[64]; // of the picture
+	bool is_covered;
+	struct wlr_seat *seat;
+	struct wlr_keyboard keyboard;
+	struct wl_listener frame, new_toplevel, commit, title, destroy, fullscreen;
+	struct wl_listener new_inhibitor, inhibitor_destroy;
 };
 
 static void handle_frame(struct wl_listener *listener, void *data) {
 	struct parent *parent = wl_container_of(listener, parent, frame);
 	struct timespec now;
+	if (parent->is_covered) {
+		return;
+	}
 	clock_gettime(CLOCK_MONOTONIC, &now);
+	if (parent->toplevel != NULL) {
+		struct wlr_surface *surface = parent->toplevel->base->surface;
+		wlr_presentation_surface_textured_on_output(surface, parent->output);
+		wlr_surface_send_frame_done(surface, &now);
+	}
 	wlr_scene_output_commit(parent->scene_output, NULL);
-	wlr_scene_output_send_frame_done(parent->scene_output, &now);
+}
+
+/* The window is fullscreen if it wants to be, and otherwise as large as was said. */
+static void configure(struct parent *parent) {
+	bool fullscreen = parent->toplevel->requested.fullscreen;
+	wlr_xdg_toplevel_set_fullscreen(parent->toplevel, fullscreen);
+	wlr_xdg_toplevel_set_size(parent->toplevel,
+		fullscreen ? parent->output->width : parent->width,
+		fullscreen ? parent->output->height : parent->height);
+}
+
+static void tell_memory(struct parent *parent, const struct wlr_surface *surface) {
+	struct wlr_shm_attributes shm;
+	struct wlr_dmabuf_attributes dmabuf;
+	char name[sizeof(parent->memory)] = "nothing", path[32];
+	struct wlr_buffer *buffer = surface->current.buffer;
+	if (buffer != NULL && wlr_buffer_get_dmabuf(buffer, &dmabuf)) {
+		strcpy(name, "dma-buf");
+	} else if (buffer != NULL && wlr_buffer_get_shm(buffer, &shm)) {
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", shm.fd);
+		ssize_t n = readlink(path, name, sizeof(name) - 1);
+		name[n > 0 ? n : 0] = '\0';
+	}
+	if (strcmp(name, parent->memory) != 0) {
+		strcpy(parent->memory, name);
+		printf("memory %s\n", name);
+	}
 }
 
 static void handle_commit(struct wl_listener *listener, void *data) {
 	struct parent *parent = wl_container_of(listener, parent, commit);
 	const struct wlr_surface *surface = parent->toplevel->base->surface;
 	if (parent->toplevel->base->initial_commit) {
-		wlr_xdg_toplevel_set_size(parent->toplevel, parent->width, parent->height);
+		configure(parent);
 	}
+	tell_memory(parent, surface);
+	wlr_scene_buffer_set_buffer(parent->picture, surface->current.buffer);
 	if (surface->mapped &&
 		(surface->current.width != parent->shown_width ||
 			surface->current.height != parent->shown_height)) {
@@ -72,12 +126,46 @@ static void handle_title(struct wl_listener *listener, void *data) {
 	printf("title %s\n", parent->toplevel->title);
 }
 
+static void handle_fullscreen(struct wl_listener *listener, void *data) {
+	struct parent *parent = wl_container_of(listener, parent, fullscreen);
+	printf("fullscreen %d\n", parent->toplevel->requested.fullscreen);
+	if (parent->toplevel->base->initialized) {
+		configure(parent);
+	}
+}
+
+static void handle_inhibitor_destroy(struct wl_listener *listener, void *data) {
+	struct parent *parent = wl_container_of(listener, parent, inhibitor_destroy);
+	wl_list_remove(&parent->inhibitor_destroy.link);
+	puts("inhibit 0");
+}
+
+static void handle_new_inhibitor(struct wl_listener *listener, void *data) {
+	struct parent *parent = wl_container_of(listener, parent, new_inhibitor);
+	struct wlr_keyboard_shortcuts_inhibitor_v1 *inhibitor = data;
+	parent->inhibitor_destroy.notify = handle_inhibitor_destroy;
+	wl_signal_add(&inhibitor->events.destroy, &parent->inhibitor_destroy);
+	wlr_keyboard_shortcuts_inhibitor_v1_activate(inhibitor);
+	puts("inhibit 1");
+}
+
+static void press(struct parent *parent, uint32_t code, bool pressed) {
+	struct wlr_surface *surface = parent->toplevel->base->surface;
+	if (parent->seat->keyboard_state.focused_surface != surface) {
+		wlr_seat_keyboard_notify_enter(parent->seat, surface, NULL, 0, NULL);
+	}
+	wlr_seat_keyboard_notify_key(parent->seat, 0, code,
+		pressed ? WL_KEYBOARD_KEY_STATE_PRESSED : WL_KEYBOARD_KEY_STATE_RELEASED);
+}
+
 static void handle_destroy(struct wl_listener *listener, void *data) {
 	struct parent *parent = wl_container_of(listener, parent, destroy);
 	wl_list_remove(&parent->commit.link);
 	wl_list_remove(&parent->title.link);
 	wl_list_remove(&parent->destroy.link);
+	wl_list_remove(&parent->fullscreen.link);
 	parent->toplevel = NULL;
+	wlr_scene_buffer_set_buffer(parent->picture, NULL);
 	puts("gone");
 }
 
@@ -88,17 +176,23 @@ static void handle_new_toplevel(struct wl_listener *listener, void *data) {
 		return; // one is enough
 	}
 	parent->toplevel = toplevel;
-	wlr_scene_xdg_surface_create(&parent->scene->tree, toplevel->base);
 	parent->commit.notify = handle_commit;
 	wl_signal_add(&toplevel->base->surface->events.commit, &parent->commit);
 	parent->title.notify = handle_title;
 	wl_signal_add(&toplevel->events.set_title, &parent->title);
 	parent->destroy.notify = handle_destroy;
 	wl_signal_add(&toplevel->events.destroy, &parent->destroy);
+	parent->fullscreen.notify = handle_fullscreen;
+	wl_signal_add(&toplevel->events.request_fullscreen, &parent->fullscreen);
 }
 
 static void obey(struct parent *parent, const char *line) {
-	if (sscanf(line, "size %d %d", &parent->width, &parent->height) == 2) {
+	unsigned code, pressed;
+	if (sscanf(line, "key %u %u", &code, &pressed) == 2 && parent->toplevel != NULL) {
+		press(parent, code, pressed != 0);
+	} else if (strncmp(line, "sleep", 5) == 0) {
+		parent->is_covered = true;
+	} else if (sscanf(line, "size %d %d", &parent->width, &parent->height) == 2) {
 		if (parent->toplevel != NULL) {
 			wlr_xdg_toplevel_set_size(parent->toplevel, parent->width, parent->height);
 		}
@@ -141,6 +235,37 @@ static bool init_output(struct parent *parent) {
 	return ok && parent->scene_output != NULL;
 }
 
+static const struct wlr_keyboard_impl keyboard_impl = {
+	.name = "parent",
+};
+
+static void init_seat(struct parent *parent) {
+	struct wlr_keyboard_shortcuts_inhibit_manager_v1 *inhibitors =
+		wlr_keyboard_shortcuts_inhibit_v1_create(parent->display);
+	parent->new_inhibitor.notify = handle_new_inhibitor;
+	wl_signal_add(&inhibitors->events.new_inhibitor, &parent->new_inhibitor);
+	parent->seat = wlr_seat_create(parent->display, "seat0");
+	wlr_keyboard_init(&parent->keyboard, &keyboard_impl, "parent");
+	wlr_seat_set_keyboard(parent->seat, &parent->keyboard);
+	wlr_seat_set_capabilities(parent->seat, WL_SEAT_CAPABILITY_KEYBOARD);
+}
+
+/* With a card, of which only the number is used, dma-bufs are taken. */
+static void init_dmabuf(struct parent *parent) {
+	struct stat info;
+	struct wlr_linux_dmabuf_feedback_v1 feedback = {0};
+	if (stat("/dev/dri/card0", &info) != 0) {
+		return;
+	}
+	feedback.main_device = info.st_rdev;
+	struct wlr_linux_dmabuf_feedback_v1_tranche *tranche =
+		wlr_linux_dmabuf_feedback_add_tranche(&feedback);
+	tranche->target_device = info.st_rdev;
+	wlr_drm_format_set_add(&tranche->formats, DRM_FORMAT_XRGB8888, DRM_FORMAT_MOD_LINEAR);
+	wlr_linux_dmabuf_v1_create(parent->display, 4, &feedback);
+	wlr_linux_dmabuf_feedback_v1_finish(&feedback);
+}
+
 static bool init(struct parent *parent) {
 	parent->display = wl_display_create();
 	struct wl_event_loop *loop = wl_display_get_event_loop(parent->display);
@@ -148,13 +273,17 @@ static bool init(struct parent *parent) {
 	parent->renderer = wlr_pixman_renderer_create();
 	parent->allocator = wlr_allocator_autocreate(parent->backend, parent->renderer);
 	parent->scene = wlr_scene_create();
+	parent->picture = wlr_scene_buffer_create(&parent->scene->tree, NULL);
 	if (parent->allocator == NULL || parent->scene == NULL ||
 		!wlr_renderer_init_wl_shm(parent->renderer, parent->display)) {
 		return false;
 	}
-	wlr_compositor_create(parent->display, 6, parent->renderer);
+	init_dmabuf(parent);
+	/* Without a renderer: a dma-buf is no texture for this one, and taken all the same. */
+	wlr_compositor_create(parent->display, 6, NULL);
 	wlr_viewporter_create(parent->display);
 	wlr_presentation_create(parent->display, parent->backend, 2);
+	init_seat(parent);
 	struct wlr_xdg_shell *shell = wlr_xdg_shell_create(parent->display, 3);
 	parent->new_toplevel.notify = handle_new_toplevel;
 	wl_signal_add(&shell->events.new_toplevel, &parent->new_toplevel);

@@ -2,6 +2,7 @@
  * D8: guestpane in a window of another compositor.
  */
 
+#include <linux/input-event-codes.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -17,6 +18,10 @@
 #include "tests/e2e/vm.h"
 
 #define WINDOW "WL-1"
+#define CHORD "LeftCtrl+LeftMeta"
+#define HINT CHORD "+G releases the keyboard"
+
+static const char *const no_chord[] = {"--chord", "none", NULL};
 
 /* The desktop (parent.c). */
 struct desktop {
@@ -25,14 +30,22 @@ struct desktop {
 	FILE *words;
 };
 
-static void expect(struct desktop *desktop, const char *start) {
+/* Waits for a line that starts so; before it there must be none that starts with never. */
+static void expect_without(struct desktop *desktop, const char *start, const char *never) {
 	char line[256];
 	do {
 		struct pollfd fd = {.fd = fileno(desktop->words), .events = POLLIN};
 		if (poll(&fd, 1, WAIT_MS) != 1 || !fgets(line, sizeof(line), desktop->words)) {
 			fail_msg("the desktop does not say \"%s\"", start);
 		}
+		if (never != NULL && strncmp(line, never, strlen(never)) == 0) {
+			fail_msg("the desktop says \"%s\" before \"%s\"", never, start);
+		}
 	} while (strncmp(line, start, strlen(start)) != 0);
+}
+
+static void expect(struct desktop *desktop, const char *start) {
+	expect_without(desktop, start, NULL);
 }
 
 static void command(struct desktop *desktop, const char *line) {
@@ -67,11 +80,12 @@ static void desktop_end(struct desktop *desktop) {
 	fclose(desktop->words);
 }
 
-static void start(struct desktop *desktop, struct host *host) {
+/* Without a chord nothing is grabbed, and no hint lies over the picture. */
+static void start(struct desktop *desktop, struct host *host, const char *const *args) {
 	desktop_start(desktop, host);
 	host->backend = "wayland";
 	host->parent_display = "parent-0";
-	assert_true(host_start_compositor(host, 1, W, H, NULL));
+	assert_true(host_start_compositor(host, 1, W, H, args));
 	assert_string_equal(host_status_string(&host->compositor, "backend"), "wayland");
 }
 
@@ -88,7 +102,7 @@ static void test_show(struct host *host) {
 	struct desktop desktop;
 	struct vm vm;
 	struct gg_blob blob;
-	start(&desktop, host);
+	start(&desktop, host, no_chord);
 	expect(&desktop, "shown 640 480");
 	vm_start(&vm, host, 0, NULL);
 	vm_blob(&vm, &blob, 1, RED);
@@ -103,10 +117,12 @@ static void test_show(struct host *host) {
 	desktop_end(&desktop);
 }
 
-/* How often the guest was told of a new configuration within a moment. */
-static unsigned count_changes(struct vm *vm) {
+#define MOMENT_MS 500
+
+/* How often the guest is told of a new configuration, until it is not for a moment. */
+static unsigned count_changes(struct vm *vm, int first_ms) {
 	unsigned n = 0;
-	while (fe_backend_message(&vm->fe, 500) > 0) {
+	while (fe_backend_message(&vm->fe, n == 0 ? first_ms : MOMENT_MS) > 0) {
 		n++;
 	}
 	return n;
@@ -118,13 +134,13 @@ static void test_resize(struct host *host) {
 	struct gg_blob blob;
 	uint32_t width, height;
 	char line[32];
-	start(&desktop, host);
+	start(&desktop, host, no_chord);
 	expect(&desktop, "shown 640 480");
 	vm_start(&vm, host, 0, NULL);
 	vm_blob(&vm, &blob, 1, RED);
 	vm_show(&vm, 0, 1);
 	vm_assert_color(&vm, WINDOW, RED);
-	count_changes(&vm);
+	count_changes(&vm, MOMENT_MS);
 
 	/* A person drags the border: the guest is not told each size, but the last one. */
 	for (int i = 1; i <= 20; i++) {
@@ -133,7 +149,7 @@ static void test_resize(struct host *host) {
 		host_sleep_ms(20);
 	}
 	expect(&desktop, "shown 840 680");
-	unsigned changes = count_changes(&vm);
+	unsigned changes = count_changes(&vm, WAIT_MS);
 	printf("# 20 sizes: the guest was told %u times\n", changes);
 	assert_true(changes >= 1 && changes <= 5);
 	vm_edid_size(&vm, 0, &width, &height);
@@ -153,7 +169,7 @@ static void test_close(struct host *host) {
 	struct desktop desktop;
 	struct vm vm;
 	struct gg_blob blob;
-	start(&desktop, host);
+	start(&desktop, host, no_chord);
 	vm_start(&vm, host, 0, NULL);
 	vm_blob(&vm, &blob, 1, RED);
 	vm_show(&vm, 0, 1);
@@ -168,15 +184,165 @@ static void test_close(struct host *host) {
 
 static void test_desktop_ends(struct host *host) {
 	struct desktop desktop;
-	start(&desktop, host);
+	start(&desktop, host, no_chord);
 	desktop_end(&desktop);
 	assert_ended(&host->compositor);
+}
+
+static void press(struct desktop *desktop, unsigned code, bool pressed) {
+	char line[32];
+	snprintf(line, sizeof(line), "key %u %d\n", code, pressed);
+	command(desktop, line);
+}
+
+static void press_chord(struct desktop *desktop, unsigned code) {
+	const unsigned codes[] = {KEY_LEFTCTRL, KEY_LEFTMETA, code};
+	for (size_t i = 0; i < 3; i++) {
+		press(desktop, codes[i], true);
+	}
+	for (size_t i = 3; i-- > 0;) {
+		press(desktop, codes[i], false);
+	}
+}
+
+/* D10: all keys are the guest's, it is said how to get out, and that works. */
+static void test_grab(struct host *host) {
+	struct desktop desktop;
+	struct vm vm;
+	struct gg_blob blob;
+	start(&desktop, host, NULL);
+	vm_start(&vm, host, 0, NULL);
+	vm_blob(&vm, &blob, 1, RED);
+	vm_show(&vm, 0, 1);
+	expect(&desktop, "inhibit 1");
+	expect(&desktop, "title vm0 – Guestpane – " HINT "\n");
+	/* Over the picture, too, and gone after some seconds. */
+	assert_true(host_wait_not_pixel(host, WINDOW, W - 30, 24, RED, WAIT_MS, &vm.picture));
+	assert_true(host_wait_pixel(host, WINDOW, W - 30, 24, RED, 2 * WAIT_MS, &vm.picture));
+	vm_assert_color(&vm, WINDOW, RED);
+
+	press_chord(&desktop, KEY_F);
+	expect_without(&desktop, "shown 1600 1200", "inhibit");
+	press_chord(&desktop, KEY_F);
+	expect_without(&desktop, "shown 640 480", "inhibit");
+
+	press_chord(&desktop, KEY_G);
+	expect(&desktop, "inhibit 0");
+	expect(&desktop, "title vm0 – Guestpane\n");
+	press_chord(&desktop, KEY_G);
+	expect(&desktop, "inhibit 1");
+
+	/* Nobody is left to have the keys. */
+	host_stop(vm.bridge);
+	expect(&desktop, "inhibit 0");
+	vm_finish(&vm);
+	assert_int_equal(host_stop(&host->compositor), 0);
+	desktop_end(&desktop);
+}
+
+static void test_fullscreen(struct host *host) {
+	static const char *const args[] = {"--fullscreen", NULL};
+	struct desktop desktop;
+	start(&desktop, host, args);
+	expect(&desktop, "fullscreen 1");
+	expect(&desktop, "shown 1600 1200");
+	press_chord(&desktop, KEY_F);
+	expect(&desktop, "fullscreen 0");
+	expect(&desktop, "shown 640 480");
+	press_chord(&desktop, KEY_F);
+	expect(&desktop, "fullscreen 1");
+	expect(&desktop, "shown 1600 1200");
+	assert_int_equal(host_stop(&host->compositor), 0);
+	desktop_end(&desktop);
+}
+
+/* A new blob of two pictures, one above the other, of which the upper one is shown. */
+static void show_half(struct vm *vm, uint32_t id) {
+	struct gg_blob blob;
+	assert_int_equal(gg_create_blob(&vm->fe, id, 2 * SIZE, &blob), OK);
+	struct virtio_gpu_set_scanout_blob command = {
+		.hdr.type = VIRTIO_GPU_CMD_SET_SCANOUT_BLOB,
+		.r = {.width = W, .height = H},
+		.resource_id = id,
+		.width = W,
+		.height = 2 * H,
+		.format = VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM,
+		.strides = {W * 4},
+	};
+	struct virtio_gpu_ctrl_hdr response;
+	assert_int_equal(
+		gg_command(&vm->fe, &command, sizeof(command), &response, sizeof(response)), OK);
+	vm_flush(vm, id, 0, 0, W, H);
+}
+
+/* The memory that we were given is what the desktop gets, if it fits. */
+static void test_no_copy(struct host *host) {
+	struct desktop desktop;
+	struct vm vm;
+	struct gg_blob red, blue;
+	const char *memory = vm_copies() ? "memory /memfd:guestpane-copy" : "memory dma-buf";
+	start(&desktop, host, no_chord);
+	vm_start(&vm, host, 0, NULL);
+	vm_blob(&vm, &red, 1, RED);
+	vm_blob(&vm, &blue, 2, BLUE);
+	vm_show(&vm, 0, 1);
+	expect(&desktop, memory);
+	for (int i = 0; i < 20; i++) {
+		vm_show(&vm, 0, i % 2 == 0 ? 2 : 1);
+		host_sleep_ms(10);
+	}
+	assert_string_equal(host_status_string(&host->compositor, "outputs.0.way"),
+		vm_copies() ? "copied" : "direct");
+	/* A part of a buffer is not taken, but that is no reason against whole ones. */
+	show_half(&vm, 3);
+	expect(&desktop, "memory /dev/shm/");
+	vm_show(&vm, 0, 1);
+	expect(&desktop, memory);
+	/* A window of another size: only the compositor can scale. */
+	command(&desktop, "size 800 600\n");
+	expect(&desktop, "memory /");
+	expect(&desktop, "shown 800 600");
+	vm_finish(&vm);
+	assert_int_equal(host_stop(&host->compositor), 0);
+	desktop_end(&desktop);
+}
+
+/* D6: nobody sees the window, so the desktop asks for no frame; the guest does not notice. */
+static void test_covered(struct host *host) {
+	struct desktop desktop;
+	struct vm vm;
+	struct gg_blob red, blue;
+	start(&desktop, host, no_chord);
+	vm_start(&vm, host, 0, NULL);
+	vm_blob(&vm, &red, 1, RED);
+	vm_blob(&vm, &blue, 2, BLUE);
+	vm_show(&vm, 0, 1);
+	expect(&desktop, "memory");
+	command(&desktop, "sleep\n");
+	for (int i = 0; i < 30; i++) {
+		vm_show(&vm, 0, i % 2 == 0 ? 2 : 1);
+	}
+	/* B9: what it takes away is free at once, though no frame replaces it. */
+	uint64_t start_ms = host_now_ms();
+	assert_int_equal(gg_detach(&vm.fe, 2), OK);
+	assert_int_equal(gg_detach(&vm.fe, 1), OK);
+	printf("# given back after %u ms\n", (unsigned)(host_now_ms() - start_ms));
+	/* The bridge has not lost patience and hung up. */
+	assert_string_equal(host_status_string(vm.bridge, "display"), "connected");
+	assert_int_equal(vm_counter(&vm, "display_connections"), 1);
+	vm_finish(&vm);
+	assert_int_equal(host_stop(&host->compositor), 0);
+	desktop_end(&desktop);
 }
 
 static const struct host_case cases[] = {
 	{"show", test_show, 0},
 	{"resize", test_resize, 0},
 	{"close", test_close, 0},
+	{"grab", test_grab, 0},
+	{"fullscreen", test_fullscreen, 0},
+	{"no copy", test_no_copy, 0},
+	{"covered", test_covered, 0},
 	{"the desktop ends", test_desktop_ends, 0},
 };
 

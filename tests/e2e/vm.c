@@ -3,6 +3,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -143,8 +144,9 @@ static void no_udmabuf(struct host *host) {
 
 int vm_main(const char *group, const struct host_case *cases, size_t n, int argc, char **argv) {
 	static const struct host_case skipped[] = {{"udmabuf", no_udmabuf, 0}};
-	if (argc > 1) {
-		vm_export = argv[1];
+	const char *given = argc > 1 ? argv[1] : getenv("GUESTPANE_EXPORT");
+	if (given != NULL) {
+		vm_export = given;
 	}
 	if (!vm_copies() && access("/dev/udmabuf", R_OK | W_OK) != 0) {
 		return cases_run(group, skipped, 1, NULL);

@@ -73,7 +73,7 @@ uint32_t vm_pattern(uint32_t x, uint32_t y);
 /* Grabs until the output shows the pattern from dx, dy on. */
 void vm_assert_pattern(struct vm *vm, const char *output, uint32_t dx, uint32_t dy);
 
-/* main of a test: arguments are the way of export and a pattern of names, both optional. */
+/* main of a test: arguments are the way of export (or GUESTPANE_EXPORT) and a pattern of names. */
 int vm_main(const char *group, const struct host_case *cases, size_t n, int argc, char **argv);
 
 #endif

@@ -47,16 +47,37 @@ static void test_find(void **state) {
 	held[KEY_LEFTMETA] = 2; // on two keyboards
 	assert_int_equal(gp_chord_find(&chord, held, KEY_TAB), GP_CHORD_NEXT_GUEST);
 	assert_int_equal(gp_chord_find(&chord, held, KEY_L), GP_CHORD_LOCK_POINTER);
+	assert_int_equal(gp_chord_find(&chord, held, KEY_G), GP_CHORD_GRAB);
+	assert_int_equal(gp_chord_find(&chord, held, KEY_F), GP_CHORD_FULLSCREEN);
 	assert_int_equal(gp_chord_find(&chord, held, KEY_A), GP_CHORD_NONE);
 	assert_int_equal(gp_chord_find(&chord, held, KEY_LEFTMETA), GP_CHORD_NONE);
 	assert_true(gp_chord_parse(&chord, "none"));
 	assert_int_equal(gp_chord_find(&chord, held, KEY_TAB), GP_CHORD_NONE);
 }
 
+static void test_print(void **state) {
+	static const char *const texts[] = {
+		GP_CHORD_DEFAULT,
+		"ScrollLock",
+		"RightShift+RightShift+RightShift+ScrollLock",
+	};
+	struct gp_chord chord;
+	char text[GP_CHORD_TEXT_MAX];
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		assert_true(gp_chord_parse(&chord, texts[i]));
+		gp_chord_print(&chord, text);
+		assert_string_equal(text, texts[i]);
+	}
+	assert_true(gp_chord_parse(&chord, "none"));
+	gp_chord_print(&chord, text);
+	assert_string_equal(text, "");
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_parse),
 		cmocka_unit_test(test_find),
+		cmocka_unit_test(test_print),
 	};
 	return cmocka_run_group_tests_name("chord", tests, NULL, NULL);
 }

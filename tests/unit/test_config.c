@@ -1,5 +1,6 @@
 /* The configuration file: what is read, and that each mistake is told with its line. */
 
+#include <linux/input-event-codes.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -33,6 +34,7 @@ static const struct gp_config_identity headless = {"HEADLESS-1", NULL, NULL, NUL
 static void test_all(void **state) {
 	struct gp_config *config = load("# a comment\n"
 					"first one\n"
+					"chord RightCtrl+Menu\n"
 					"output DP-1 {\n"
 					"	mode 1920x1080@59.94\n"
 					"	scale 1.25\n"
@@ -54,6 +56,9 @@ static void test_all(void **state) {
 		fail_msg("%s", error);
 	}
 	assert_string_equal(config->first, "one");
+	assert_true(config->has_chord);
+	assert_int_equal(config->chord.n, 2);
+	assert_int_equal(config->chord.keys[0], KEY_RIGHTCTRL);
 	const struct gp_config_output *output = gp_config_find_output(config, &dp);
 	assert_ptr_equal(output, &config->outputs[0]);
 	assert_int_equal(output->width, 1920);
@@ -88,6 +93,7 @@ static void test_empty(void **state) {
 	struct gp_config *config = load("");
 	assert_non_null(config);
 	assert_null(gp_config_find_output(config, &dp));
+	assert_false(config->has_chord);
 	free(config);
 }
 
@@ -101,6 +107,9 @@ static const struct {
 	{"first a b\n", 1, "first needs 1 parameter"},
 	{"first a {\n b c\n}\n", 1, "no block"},
 	{"first \"\"\n", 1, "a name has"},
+	{"chord LeftCtrl LeftMeta\n", 1, "chord needs 1 parameter"},
+	{"first a\nchord LeftCtrl+A\n", 2, "LeftCtrl+A is not none, or one to four of"},
+	{"chord \"\"\n", 1, "is not none"},
 	{"output DP-1 {\n mode 1920\n}\n", 2, "not a mode"},
 	{"output DP-1 {\n mode 1920x1080@\n}\n", 2, "not a mode"},
 	{"output DP-1 {\n mode 19.5x1080\n}\n", 2, "not a mode"},

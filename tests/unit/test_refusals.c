@@ -11,8 +11,9 @@
 
 static void test_find(void **state) {
 	struct gp_refusals refusals = {0};
-	const struct gp_buffer_class one = {1, 2, 3};
-	const struct gp_buffer_class others[] = {{0, 2, 3}, {1, 0, 3}, {1, 2, 0}};
+	const struct gp_buffer_class one = {1, 2, 3, false};
+	const struct gp_buffer_class others[] = {
+		{0, 2, 3, false}, {1, 0, 3, false}, {1, 2, 0, false}, {1, 2, 3, true}};
 	assert_null(gp_refusals_find(&refusals, &one));
 	gp_refusals_add(&refusals, &one, "first");
 	gp_refusals_add(&refusals, &one, "second");
