@@ -4,11 +4,14 @@
  *
  *   size W H      the window shall have this size; before there is a window: its first one
  *   close         the user closes the window
+ *   pixel X Y     what the user sees there; the window is at 0, 0
+ *   and those of parent_seat.h
  *
  *   display NAME  it runs
  *   title TEXT    the window has a new title
  *   shown W H     the window has a picture of another size
  *   gone          the window was closed
+ *   pixel RRGGBB
  */
 
 #include <signal.h>
@@ -20,12 +23,15 @@
 #include <wlr/backend/headless.h>
 #include <wlr/render/allocator.h>
 #include <wlr/render/pixman.h>
+#include <wlr/types/wlr_buffer.h>
 #include <wlr/types/wlr_compositor.h>
 #include <wlr/types/wlr_output.h>
 #include <wlr/types/wlr_presentation_time.h>
 #include <wlr/types/wlr_scene.h>
 #include <wlr/types/wlr_viewporter.h>
 #include <wlr/types/wlr_xdg_shell.h>
+
+#include "tests/e2e/parent_seat.h"
 
 #define DISPLAY_NAME "parent-0" // not like those that the tests look for
 
@@ -38,6 +44,7 @@ struct parent {
 	struct wlr_scene *scene;
 	struct wlr_output *output;
 	struct wlr_scene_output *scene_output;
+	struct parent_seat seat;
 	struct wlr_xdg_toplevel *toplevel; // NULL: no window
 	int width, height; // that the window shall have
 	int shown_width, shown_height;
@@ -97,13 +104,37 @@ static void handle_new_toplevel(struct wl_listener *listener, void *data) {
 	wl_signal_add(&toplevel->events.destroy, &parent->destroy);
 }
 
+static void tell_pixel(struct parent *parent, int x, int y) {
+	struct wlr_output_state state;
+	void *data;
+	uint32_t format, pixel = 0;
+	size_t stride;
+	wlr_output_state_init(&state);
+	if (wlr_scene_output_build_state(parent->scene_output, &state, NULL) &&
+		state.buffer != NULL && x >= 0 && x < state.buffer->width && y >= 0 &&
+		y < state.buffer->height &&
+		wlr_buffer_begin_data_ptr_access(
+			state.buffer, WLR_BUFFER_DATA_PTR_ACCESS_READ, &data, &format, &stride)) {
+		const uint8_t *row = (const uint8_t *)data + (size_t)y * stride;
+		memcpy(&pixel, row + (size_t)x * sizeof(pixel), sizeof(pixel));
+		wlr_buffer_end_data_ptr_access(state.buffer);
+	}
+	wlr_output_state_finish(&state);
+	printf("pixel %06x\n", pixel & 0xffffff);
+}
+
 static void obey(struct parent *parent, const char *line) {
+	int x, y;
 	if (sscanf(line, "size %d %d", &parent->width, &parent->height) == 2) {
 		if (parent->toplevel != NULL) {
 			wlr_xdg_toplevel_set_size(parent->toplevel, parent->width, parent->height);
 		}
 	} else if (strncmp(line, "close", 5) == 0 && parent->toplevel != NULL) {
 		wlr_xdg_toplevel_send_close(parent->toplevel);
+	} else if (sscanf(line, "pixel %d %d", &x, &y) == 2) {
+		tell_pixel(parent, x, y);
+	} else if (parent->toplevel != NULL) {
+		parent_seat_obey(&parent->seat, parent->toplevel->base->surface, line);
 	}
 }
 
@@ -160,7 +191,8 @@ static bool init(struct parent *parent) {
 	wl_signal_add(&shell->events.new_toplevel, &parent->new_toplevel);
 	parent->commands =
 		wl_event_loop_add_fd(loop, STDIN_FILENO, WL_EVENT_READABLE, handle_command, parent);
-	return wlr_backend_start(parent->backend) && init_output(parent) &&
+	return parent_seat_init(&parent->seat, parent->display) &&
+		wlr_backend_start(parent->backend) && init_output(parent) &&
 		wl_display_add_socket(parent->display, DISPLAY_NAME) == 0;
 }
 
