@@ -253,6 +253,11 @@ static void handle_new_virtual_pointer(struct wl_listener *listener, void *data)
 	gp_pointer_add(seat, &event->new_pointer->pointer.base, event->suggested_output);
 }
 
+int gp_seat_count_devices(const struct gp_seat *seat) {
+	return wl_list_length(&seat->keyboards) + wl_list_length(&seat->pointers) +
+		wl_list_length(&seat->touch_screens) + wl_list_length(&seat->tablets);
+}
+
 /* For remote control and tests: who may connect may type. */
 static bool init_virtual_input(struct gp_seat *seat) {
 	struct wl_display *display = seat->server->display;
@@ -278,8 +283,7 @@ bool gp_seat_init(struct gp_seat *seat, struct gp_server *server) {
 	wl_list_init(&seat->tablets);
 	wl_list_init(&seat->pens);
 	seat->wlr_seat = wlr_seat_create(server->display, "seat0");
-	seat->tablet_manager = wlr_tablet_v2_create(server->display);
-	if (seat->wlr_seat == NULL || seat->tablet_manager == NULL) {
+	if (seat->wlr_seat == NULL) {
 		return false;
 	}
 	/* Devices come and go; that is nothing to tell. */
@@ -291,7 +295,8 @@ bool gp_seat_init(struct gp_seat *seat, struct gp_server *server) {
 	wl_signal_add(&server->backend->events.new_input, &seat->new_input);
 	seat->guest_leds.notify = handle_guest_leds;
 	wl_signal_add(&server->guest_manager.events.leds, &seat->guest_leds);
-	return gp_pointer_init(seat) &&
+	seat->tablet_manager = wlr_tablet_v2_create(server->display);
+	return gp_pointer_init(seat) && seat->tablet_manager != NULL &&
 		(!server->options->allow_virtual_input || init_virtual_input(seat));
 }
 

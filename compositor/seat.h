@@ -104,6 +104,7 @@ void gp_seat_finish(struct gp_seat *seat);
 void gp_seat_schedule_refresh(struct gp_seat *seat);
 /* The pointer has moved, or what is under it has changed. */
 void gp_seat_update_focus(struct gp_seat *seat, uint32_t time_ms);
+int gp_seat_count_devices(const struct gp_seat *seat);
 /* The guest's view that has the keyboard, or NULL. */
 struct gp_scanout_view *gp_seat_get_focus(const struct gp_seat *seat);
 

@@ -38,6 +38,8 @@
 struct parent {
 	struct wl_display *display;
 	struct wl_event_source *commands;
+	char text[1024]; // of commands; first n_text
+	size_t n_text;
 	struct wlr_backend *backend;
 	struct wlr_renderer *renderer;
 	struct wlr_allocator *allocator;
@@ -138,19 +140,23 @@ static void obey(struct parent *parent, const char *line) {
 	}
 }
 
-/* Each write of the test is one line. */
 static int handle_command(int fd, uint32_t mask, void *data) {
 	struct parent *parent = data;
-	char text[1024];
-	ssize_t n = read(fd, text, sizeof(text) - 1);
+	size_t room = sizeof(parent->text) - 1 - parent->n_text;
+	ssize_t n = read(fd, parent->text + parent->n_text, room);
 	if (n <= 0) {
 		wl_display_terminate(parent->display);
 		return 0;
 	}
-	text[n] = '\0';
-	for (char *line = strtok(text, "\n"); line != NULL; line = strtok(NULL, "\n")) {
+	parent->n_text += (size_t)n;
+	parent->text[parent->n_text] = '\0';
+	char *line = parent->text, *end;
+	for (; (end = strchr(line, '\n')) != NULL; line = end + 1) {
+		*end = '\0';
 		obey(parent, line);
 	}
+	parent->n_text = strlen(line); // of a line that has no end yet
+	memmove(parent->text, line, parent->n_text);
 	return 0;
 }
 

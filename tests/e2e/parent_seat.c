@@ -109,7 +109,8 @@ bool parent_seat_obey(struct parent_seat *seat, struct wlr_surface *surface, con
 		wlr_seat_pointer_notify_button(seat->seat, now_ms(), code, pressed);
 		wlr_seat_pointer_notify_frame(seat->seat);
 	} else if (sscanf(line, "point %lf %lf", &x, &y) == 2) {
-		wlr_seat_pointer_notify_enter(seat->seat, surface, x, y);
+		/* Not there yet, or the motion would be no news. */
+		wlr_seat_pointer_notify_enter(seat->seat, surface, -1, -1);
 		wlr_seat_pointer_notify_motion(seat->seat, now_ms(), x, y);
 		wlr_seat_pointer_notify_frame(seat->seat);
 	} else if (sscanf(line, "wheel %u %d", &code, &v120) == 2) {
