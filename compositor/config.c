@@ -272,12 +272,48 @@ static bool read_chord(struct reader *reader, const struct scfg_directive *direc
 	return true;
 }
 
+static bool read_input_setting(struct reader *reader, const struct scfg_directive *directive,
+	struct gp_config_input *input) {
+	if (strcmp(directive->name, "output") == 0) {
+		return check_shape(reader, directive, 1, false) &&
+			read_name(reader, directive, directive->params[0], input->output);
+	}
+	return fail(reader, directive, "an input device has no setting %.60s", directive->name);
+}
+
+static bool read_input(struct reader *reader, const struct scfg_directive *directive) {
+	struct gp_config *config = reader->config;
+	if (!check_shape(reader, directive, 1, true)) {
+		return false;
+	}
+	if (config->n_inputs == GP_CONFIG_INPUTS_MAX) {
+		return fail(reader, directive, "more than %d input devices", GP_CONFIG_INPUTS_MAX);
+	}
+	struct gp_config_input *input = &config->inputs[config->n_inputs];
+	if (!read_name(reader, directive, directive->params[0], input->name)) {
+		return false;
+	}
+	if (gp_config_find_input(config, input->name) != NULL) {
+		return fail(reader, directive, "input %.100s is there twice", input->name);
+	}
+	config->n_inputs++;
+	for (size_t i = 0; i < directive->children.directives_len; i++) {
+		if (!read_input_setting(reader, &directive->children.directives[i], input)) {
+			return false;
+		}
+	}
+	return true;
+}
+
 static bool read_directive(struct reader *reader, const struct scfg_directive *directive) {
 	if (strcmp(directive->name, "output") == 0) {
 		return read_output(reader, directive);
 	}
 	if (strcmp(directive->name, "guest") == 0) {
 		return read_guest(reader, directive);
+	}
+	if (strcmp(directive->name, "input") == 0) {
+		return read_input(reader, directive);
 	}
 	if (strcmp(directive->name, "first") == 0) {
 		return check_shape(reader, directive, 1, false) &&
@@ -365,6 +401,16 @@ const struct gp_config_guest *gp_config_find_guest(
 	for (size_t i = 0; i < config->n_guests; i++) {
 		if (strcmp(config->guests[i].name, name) == 0) {
 			return &config->guests[i];
+		}
+	}
+	return NULL;
+}
+
+const struct gp_config_input *gp_config_find_input(
+	const struct gp_config *config, const char *name) {
+	for (size_t i = 0; i < config->n_inputs; i++) {
+		if (strcmp(config->inputs[i].name, name) == 0) {
+			return &config->inputs[i];
 		}
 	}
 	return NULL;

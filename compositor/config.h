@@ -11,6 +11,7 @@
 #define GP_CONFIG_OUTPUTS_MAX 32
 #define GP_CONFIG_GUESTS_MAX 32
 #define GP_CONFIG_HEADS_MAX 16
+#define GP_CONFIG_INPUTS_MAX 32
 #define GP_CONFIG_NAME_MAX 192 // with the terminating zero
 #define GP_CONFIG_ERROR_MAX 512
 
@@ -37,6 +38,12 @@ struct gp_config_guest {
 	enum gp_scaling scaling;
 };
 
+/* A touch screen or a pen tablet. */
+struct gp_config_input {
+	char name[GP_CONFIG_NAME_MAX];
+	char output[GP_CONFIG_NAME_MAX]; // that it belongs to; empty: not set
+};
+
 /**
  * The configuration file. All zeros is what holds without one.
  */
@@ -47,6 +54,8 @@ struct gp_config {
 	size_t n_guests;
 	bool has_chord;
 	struct gp_chord chord;
+	struct gp_config_input inputs[GP_CONFIG_INPUTS_MAX];
+	size_t n_inputs;
 	char first
 		[GP_CONFIG_NAME_MAX]; // guest that stays in front when others appear; may be empty
 };
@@ -73,6 +82,9 @@ bool gp_config_matches(const char *name, const struct gp_config_identity *identi
 /* The settings of an output: of its own name before those of all ("*"). NULL if there are none. */
 const struct gp_config_output *gp_config_find_output(
 	const struct gp_config *config, const struct gp_config_identity *identity);
+/* NULL if the configuration does not know the device. */
+const struct gp_config_input *gp_config_find_input(
+	const struct gp_config *config, const char *name);
 /* NULL if the configuration does not know the guest. */
 const struct gp_config_guest *gp_config_find_guest(
 	const struct gp_config *config, const char *name);

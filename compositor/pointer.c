@@ -1,5 +1,4 @@
 #include <stdlib.h>
-#include <string.h>
 #include <wlr/types/wlr_cursor.h>
 #include <wlr/types/wlr_output.h>
 #include <wlr/types/wlr_output_layout.h>
@@ -62,17 +61,6 @@ static void handle_device_destroy(struct wl_listener *listener, void *data) {
 	pointer_destroy(pointer);
 }
 
-/* The output that a nested pointer is the window of. */
-static struct wlr_output *find_output(struct gp_seat *seat, const char *name) {
-	struct gp_output *output;
-	wl_list_for_each (output, &seat->server->placement.outputs, link) {
-		if (name != NULL && strcmp(output->wlr_output->name, name) == 0) {
-			return output->wlr_output;
-		}
-	}
-	return NULL;
-}
-
 void gp_pointer_add(
 	struct gp_seat *seat, struct wlr_input_device *device, struct wlr_output *output) {
 	struct wlr_pointer *wlr_pointer = wlr_pointer_from_input_device(device);
@@ -88,9 +76,6 @@ void gp_pointer_add(
 	wl_signal_add(&device->events.destroy, &pointer->destroy);
 	wl_list_insert(&seat->pointers, &pointer->link);
 	wlr_cursor_attach_input_device(seat->cursor, device);
-	if (output == NULL) {
-		output = find_output(seat, wlr_pointer->output_name);
-	}
 	wlr_cursor_map_input_to_output(seat->cursor, device, output);
 }
 
@@ -153,12 +138,28 @@ static void handle_motion(struct wl_listener *listener, void *data) {
 	gp_seat_update_focus(seat, event->time_msec);
 }
 
+/* Of a device that belongs to an output, as a nested one does to its window; or to all of them. */
+static void find_absolute(const struct gp_seat *seat,
+	const struct wlr_pointer_motion_absolute_event *event, double *x, double *y) {
+	struct wlr_input_device *device = &event->pointer->base;
+	const char *claimed = event->pointer->output_name;
+	if (claimed != NULL ||
+		gp_settings_get_input_pin(&seat->server->settings, device->name) != NULL) {
+		struct gp_seat_place place;
+		gp_seat_locate(seat, device->name, claimed, event->x, event->y, &place);
+		*x = place.layout_x;
+		*y = place.layout_y;
+	} else {
+		wlr_cursor_absolute_to_layout_coords(
+			seat->cursor, device, event->x, event->y, x, y);
+	}
+}
+
 static void handle_motion_absolute(struct wl_listener *listener, void *data) {
 	struct gp_seat *seat = wl_container_of(listener, seat, cursor_motion_absolute);
 	const struct wlr_pointer_motion_absolute_event *event = data;
 	double x, y;
-	wlr_cursor_absolute_to_layout_coords(
-		seat->cursor, &event->pointer->base, event->x, event->y, &x, &y);
+	find_absolute(seat, event, &x, &y);
 	double dx = x - seat->absolute_x, dy = y - seat->absolute_y;
 	seat->absolute_x = x;
 	seat->absolute_y = y;
@@ -178,6 +179,19 @@ static void handle_button(struct wl_listener *listener, void *data) {
 	if (event->state == WL_POINTER_BUTTON_STATE_RELEASED) {
 		gp_seat_update_focus(seat, event->time_msec);
 	}
+}
+
+void gp_pointer_warp(struct gp_seat *seat, uint32_t time_ms, double layout_x, double layout_y) {
+	if (seat->lock == NULL) {
+		wlr_cursor_warp_closest(seat->cursor, NULL, layout_x, layout_y);
+		gp_seat_update_focus(seat, time_ms);
+	}
+}
+
+void gp_pointer_press(struct gp_seat *seat, uint32_t time_ms, uint32_t button, bool pressed) {
+	wlr_seat_pointer_notify_button(seat->wlr_seat, time_ms, button,
+		pressed ? WL_POINTER_BUTTON_STATE_PRESSED : WL_POINTER_BUTTON_STATE_RELEASED);
+	wlr_seat_pointer_notify_frame(seat->wlr_seat);
 }
 
 static void handle_axis(struct wl_listener *listener, void *data) {

@@ -1,6 +1,7 @@
 #include "compositor/seat.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <wlr/backend.h>
 #include <wlr/types/wlr_cursor.h>
@@ -8,20 +9,20 @@
 #include <wlr/types/wlr_output.h>
 #include <wlr/types/wlr_output_layout.h>
 #include <wlr/types/wlr_seat.h>
+#include <wlr/types/wlr_tablet_v2.h>
+#include <wlr/types/wlr_touch.h>
 #include <wlr/types/wlr_virtual_keyboard_v1.h>
 #include <wlr/types/wlr_virtual_pointer_v1.h>
 
 #include "common/fd.h"
 #include "common/log.h"
+#include "compositor/aim.h"
 #include "compositor/guest.h"
 #include "compositor/guest_scanout.h"
 #include "compositor/output.h"
 #include "compositor/scanout_view.h"
 #include "compositor/server.h"
 #include "compositor/window.h"
-
-/* The smallest step that a client is told. */
-#define FIXED_STEP (1.0 / 256)
 
 static struct gp_scanout_view *find_view(
 	const struct gp_seat *seat, const struct wlr_surface *surface) {
@@ -70,19 +71,85 @@ static struct gp_scanout_view *pick_view(const struct gp_seat *seat) {
 	return under;
 }
 
-static double scale(double at, int from, int to) {
-	double scaled = at * to / from;
-	return scaled < 0 ? 0 : scaled > to - FIXED_STEP ? to - FIXED_STEP : scaled;
-}
-
-/* Of the cursor, on the view's surface: its nearest point. */
-static void find_point(
-	const struct gp_seat *seat, const struct gp_scanout_view *view, double *x, double *y) {
+/* Of a point of the layout, on the view's surface: its nearest point. */
+static void find_point(const struct gp_seat *seat, const struct gp_scanout_view *view,
+	double layout_x, double layout_y, double *x, double *y) {
 	struct wlr_box output;
 	wlr_output_layout_get_box(seat->server->output_layout, view->output->wlr_output, &output);
-	*x = scale(seat->cursor->x - output.x - view->box.x, view->box.width, view->scanout->width);
-	*y = scale(
-		seat->cursor->y - output.y - view->box.y, view->box.height, view->scanout->height);
+	*x = gp_aim_scale(layout_x - output.x - view->box.x, view->box.width, view->scanout->width);
+	*y = gp_aim_scale(
+		layout_y - output.y - view->box.y, view->box.height, view->scanout->height);
+}
+
+bool gp_seat_find_point(const struct gp_seat *seat, const struct wlr_surface *surface,
+	const struct gp_seat_place *place, double *x, double *y) {
+	const struct gp_scanout_view *view = find_view(seat, surface);
+	if (!has_place(view)) {
+		return false;
+	}
+	find_point(seat, view, place->layout_x, place->layout_y, x, y);
+	return true;
+}
+
+static const struct gp_output *find_output(
+	const struct gp_seat *seat, const char *device, const char *claimed) {
+	const struct gp_settings *settings = &seat->server->settings;
+	const char *pin = gp_settings_get_input_pin(settings, device);
+	const struct gp_output *output, *found = NULL;
+	wl_list_for_each (output, &seat->server->placement.outputs, link) {
+		if (pin != NULL && gp_settings_pin_matches(pin, output->wlr_output)) {
+			return output;
+		}
+		if (found == NULL && output->wlr_output->enabled) {
+			found = output;
+		}
+	}
+	wl_list_for_each (output, &seat->server->placement.outputs, link) {
+		if (claimed != NULL && strcmp(output->wlr_output->name, claimed) == 0) {
+			return output;
+		}
+	}
+	return found;
+}
+
+void gp_seat_locate(const struct gp_seat *seat, const char *device, const char *claimed, double x,
+	double y, struct gp_seat_place *place) {
+	const struct gp_output *output = find_output(seat, device, claimed);
+	struct wlr_box box = {0};
+	*place = (struct gp_seat_place){0};
+	if (output == NULL) {
+		return;
+	}
+	place->transform = output->wlr_output->transform;
+	gp_aim_turn(place->transform, &x, &y);
+	wlr_output_layout_get_box(seat->server->output_layout, output->wlr_output, &box);
+	place->layout_x = box.x + x * box.width;
+	place->layout_y = box.y + y * box.height;
+	const struct gp_scanout_view *view = output->view;
+	if (!has_place(view)) {
+		return;
+	}
+	place->surface = view->scanout->surface;
+	find_point(seat, view, place->layout_x, place->layout_y, &place->x, &place->y);
+	box.x += view->box.x;
+	box.y += view->box.y;
+	box.width = view->box.width;
+	box.height = view->box.height;
+	place->is_inside = wlr_box_contains_point(&box, place->layout_x, place->layout_y);
+}
+
+bool gp_seat_has_focus(const struct gp_seat *seat, const struct wlr_surface *surface) {
+	const struct gp_scanout_view *view = find_view(seat, surface);
+	const struct gp_scanout_view *focus = gp_seat_get_focus(seat);
+	return has_place(view) && focus != NULL && same_guest(view, focus);
+}
+
+bool gp_seat_focus_at(struct gp_seat *seat, uint32_t time_ms, const struct gp_seat_place *place) {
+	if (!gp_seat_has_focus(seat, place->surface)) {
+		gp_pointer_warp(seat, time_ms, place->layout_x, place->layout_y);
+		wlr_seat_pointer_notify_frame(seat->wlr_seat);
+	}
+	return gp_seat_has_focus(seat, place->surface);
 }
 
 /* Tells guests who has the keyboard, and shows the LEDs of that one. */
@@ -135,12 +202,14 @@ void gp_seat_update_focus(struct gp_seat *seat, uint32_t time_ms) {
 		wlr_seat_pointer_notify_clear_focus(seat->wlr_seat);
 	} else {
 		double x, y;
-		find_point(seat, view, &x, &y);
+		find_point(seat, view, seat->cursor->x, seat->cursor->y, &x, &y);
 		/* Not by its notify_enter, which forgets the buttons: one may be held across. */
 		wlr_seat_pointer_enter(seat->wlr_seat, surface, x, y);
 		wlr_seat_pointer_notify_motion(seat->wlr_seat, time_ms, x, y);
 	}
 	focus_keyboard(seat, view);
+	gp_touch_update_focus(seat);
+	gp_pen_update_focus(seat);
 	gp_seat_update_grab(seat);
 }
 
@@ -178,6 +247,12 @@ static void handle_new_input(struct wl_listener *listener, void *data) {
 	case WLR_INPUT_DEVICE_POINTER:
 		gp_pointer_add(seat, device, NULL);
 		break;
+	case WLR_INPUT_DEVICE_TOUCH:
+		gp_touch_add(seat, wlr_touch_from_input_device(device));
+		break;
+	case WLR_INPUT_DEVICE_TABLET:
+		gp_pen_add(seat, device);
+		break;
 	default:
 		gp_info("input device %s: its kind is not supported", device->name);
 	}
@@ -193,6 +268,11 @@ static void handle_new_virtual_pointer(struct wl_listener *listener, void *data)
 	struct gp_seat *seat = wl_container_of(listener, seat, new_virtual_pointer);
 	struct wlr_virtual_pointer_v1_new_pointer_event *event = data;
 	gp_pointer_add(seat, &event->new_pointer->pointer.base, event->suggested_output);
+}
+
+int gp_seat_count_devices(const struct gp_seat *seat) {
+	return wl_list_length(&seat->keyboards) + wl_list_length(&seat->pointers) +
+		wl_list_length(&seat->touch_screens) + wl_list_length(&seat->tablets);
 }
 
 /* For remote control and tests: who may connect may type. */
@@ -216,19 +296,24 @@ bool gp_seat_init(struct gp_seat *seat, struct gp_server *server) {
 	seat->server = server;
 	wl_list_init(&seat->new_virtual_keyboard.link);
 	wl_list_init(&seat->new_virtual_pointer.link);
+	wl_list_init(&seat->touch_screens);
+	wl_list_init(&seat->tablets);
+	wl_list_init(&seat->pens);
 	seat->wlr_seat = wlr_seat_create(server->display, "seat0");
 	if (seat->wlr_seat == NULL) {
 		return false;
 	}
 	/* Devices come and go; that is nothing to tell. */
-	wlr_seat_set_capabilities(
-		seat->wlr_seat, WL_SEAT_CAPABILITY_KEYBOARD | WL_SEAT_CAPABILITY_POINTER);
+	wlr_seat_set_capabilities(seat->wlr_seat,
+		WL_SEAT_CAPABILITY_KEYBOARD | WL_SEAT_CAPABILITY_POINTER |
+			WL_SEAT_CAPABILITY_TOUCH);
 	gp_keyboard_init(seat);
 	seat->new_input.notify = handle_new_input;
 	wl_signal_add(&server->backend->events.new_input, &seat->new_input);
 	seat->guest_leds.notify = handle_guest_leds;
 	wl_signal_add(&server->guest_manager.events.leds, &seat->guest_leds);
-	return gp_pointer_init(seat) &&
+	seat->tablet_manager = wlr_tablet_v2_create(server->display);
+	return gp_pointer_init(seat) && seat->tablet_manager != NULL &&
 		(!server->options->allow_virtual_input || init_virtual_input(seat));
 }
 
@@ -245,6 +330,8 @@ void gp_seat_finish(struct gp_seat *seat) {
 		seat->refresh = NULL;
 	}
 	gp_keyboard_finish(seat);
+	gp_touch_finish(seat);
+	gp_pen_finish(seat);
 	gp_pointer_finish(seat);
 	seat->wlr_seat = NULL; // goes with the display
 }

@@ -16,15 +16,39 @@ struct wlr_pointer_constraint_v1;
 struct wlr_pointer_constraints_v1;
 struct wlr_relative_pointer_manager_v1;
 struct wlr_seat;
+struct wlr_surface;
+struct wlr_tablet_manager_v2;
+struct wlr_touch;
+
+#define GP_SEAT_TOUCHES_MAX 32
+
+/* A finger; its number is its place in gp_seat.touches. */
+struct gp_seat_touch {
+	const struct touch_screen *screen; // NULL: there is none
+	int32_t id; // the screen's
+	bool is_pointer; // it moves the pointer, as the guest has no touch screen
+};
+
+/* Where a touch screen or a pen tablet is touched. */
+struct gp_seat_place {
+	struct wlr_surface *surface; // that is shown there; NULL: none is on that output
+	bool is_inside; // of the surface's picture
+	double x, y; // on the surface: the nearest point
+	double layout_x, layout_y;
+	int transform; // of the output
+};
 
 /**
- * The seat: keyboards and pointers, and which guest has them. That is the one whose picture the
+ * The seat: keyboards, pointers, touch screens and pens, and which guest has them. That is the one whose picture the
  * pointer is on; its bridge gets wl_keyboard and wl_pointer, and nobody else gets anything.
  *
  * Keys travel as evdev codes and without a keymap: what they mean is the guest's affair. All
  * keyboards are one to the guest: a key is down from its first press on any of them to its last
  * release, and a keyboard that goes releases what it held. The scene is in device pixels, and so
  * is the layout in which the pointer moves.
+ *
+ * A touch screen or a pen tablet belongs to one output. What touches another guest's picture takes
+ * the pointer there first, and so the focus. A guest that has no such device sees its pointer move.
  */
 struct gp_seat {
 	struct gp_server *server;
@@ -45,6 +69,15 @@ struct gp_seat {
 	struct wlr_relative_pointer_manager_v1 *relative_manager;
 	struct wlr_pointer_constraints_v1 *constraints;
 	struct wlr_pointer_constraint_v1 *lock; // that is active; may be NULL
+
+	/* touch.c */
+	struct wl_list touch_screens; // struct touch_screen.link
+	struct gp_seat_touch touches[GP_SEAT_TOUCHES_MAX];
+
+	/* pen.c */
+	struct wlr_tablet_manager_v2 *tablet_manager;
+	struct wl_list tablets; // struct tablet.link
+	struct wl_list pens; // struct pen.link
 
 	struct wl_event_source *refresh; // pending, or NULL
 
@@ -72,9 +105,24 @@ void gp_seat_finish(struct gp_seat *seat);
 void gp_seat_schedule_refresh(struct gp_seat *seat);
 /* The pointer has moved, or what is under it has changed. */
 void gp_seat_update_focus(struct gp_seat *seat, uint32_t time_ms);
+int gp_seat_count_devices(const struct gp_seat *seat);
 /* The guest's view that has the keyboard, or NULL. */
 struct gp_scanout_view *gp_seat_get_focus(const struct gp_seat *seat);
 
+/* Whether the guest of the surface has the focus, and the surface is shown. */
+bool gp_seat_has_focus(const struct gp_seat *seat, const struct wlr_surface *surface);
+/**
+ * Where a device is touched: x and y are on its panel, with sides of length 1. It belongs to the
+ * output that the configuration says, else to the one that it claims (NULL: none), else to the
+ * first.
+ */
+void gp_seat_locate(const struct gp_seat *seat, const char *device, const char *claimed, double x,
+	double y, struct gp_seat_place *place);
+/* The nearest point of a surface. False: it is not shown. */
+bool gp_seat_find_point(const struct gp_seat *seat, const struct wlr_surface *surface,
+	const struct gp_seat_place *place, double *x, double *y);
+/* Gives the focus to the guest there. False: another one keeps it, as a button is held. */
+bool gp_seat_focus_at(struct gp_seat *seat, uint32_t time_ms, const struct gp_seat_place *place);
 /* In windows whose guest has the focus, the parent compositor shall leave all keys to us. */
 void gp_seat_update_grab(struct gp_seat *seat);
 
@@ -93,5 +141,20 @@ void gp_pointer_add(
 /* Locks the pointer to the scanout that it is on, if the guest has a mouse, or unlocks it. */
 void gp_pointer_toggle_lock(struct gp_seat *seat);
 void gp_pointer_unlock(struct gp_seat *seat);
+/* For a device that stands in for a pointer. */
+void gp_pointer_warp(struct gp_seat *seat, uint32_t time_ms, double layout_x, double layout_y);
+void gp_pointer_press(struct gp_seat *seat, uint32_t time_ms, uint32_t button, bool pressed);
+
+/* touch.c */
+void gp_touch_add(struct gp_seat *seat, struct wlr_touch *wlr_touch);
+void gp_touch_finish(struct gp_seat *seat);
+/* Takes the fingers off guests that have lost the focus. */
+void gp_touch_update_focus(struct gp_seat *seat);
+
+/* pen.c */
+void gp_pen_add(struct gp_seat *seat, struct wlr_input_device *device);
+void gp_pen_finish(struct gp_seat *seat);
+/* Takes the pens off guests that have lost the focus. */
+void gp_pen_update_focus(struct gp_seat *seat);
 
 #endif

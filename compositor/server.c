@@ -107,6 +107,7 @@ static bool is_for_bridges(const char *interface) {
 		"wp_viewporter",
 		"zwp_pointer_constraints_v1",
 		"zwp_relative_pointer_manager_v1",
+		"zwp_tablet_manager_v2",
 	};
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		if (strcmp(interface, names[i]) == 0) {

@@ -93,6 +93,12 @@ const char *gp_settings_get_pin(
 	return found->heads[head];
 }
 
+const char *gp_settings_get_input_pin(const struct gp_settings *settings, const char *device) {
+	const struct gp_config_input *found =
+		device != NULL ? gp_config_find_input(settings->config, device) : NULL;
+	return found != NULL && found->output[0] != '\0' ? found->output : NULL;
+}
+
 bool gp_settings_pin_matches(const char *pin, const struct wlr_output *wlr_output) {
 	struct gp_config_identity identity = get_identity(wlr_output);
 	return gp_config_matches(pin, &identity);

@@ -39,6 +39,8 @@ const struct gp_config_output *gp_settings_find_output(
 /* The name of the output that a guest's head is pinned to, NULL if it is not. */
 const char *gp_settings_get_pin(
 	const struct gp_settings *settings, const char *guest, uint32_t head);
+/* The name of the output that an input device is pinned to, NULL if it is not. */
+const char *gp_settings_get_input_pin(const struct gp_settings *settings, const char *device);
 bool gp_settings_pin_matches(const char *pin, const struct wlr_output *wlr_output);
 /* How a guest is scaled on an output. */
 enum gp_scaling gp_settings_get_scaling(

@@ -9,6 +9,7 @@
 #include <wlr/config.h>
 #include <wlr/render/pixman.h>
 #include <wlr/types/wlr_output.h>
+#include <wlr/types/wlr_seat.h>
 #if WLR_HAS_DRM_BACKEND
 #include <wlr/backend/drm.h>
 #endif
@@ -213,6 +214,8 @@ static struct json_object *describe_seat(const struct gp_server *server) {
 	const struct gp_guest *guest = focus != NULL ? focus->scanout->guest : NULL;
 	add_string(object, "focus", guest != NULL ? guest->name : NULL);
 	add_int(object, "leds", server->seat.leds);
+	add_int(object, "devices", gp_seat_count_devices(&server->seat));
+	add_int(object, "touches", wlr_seat_touch_num_points(server->seat.wlr_seat));
 	json_object_object_add(
 		object, "pointer_locked", json_object_new_boolean(server->seat.lock != NULL));
 	return object;

@@ -313,7 +313,9 @@ static bool create_client(struct gp_bridge *bridge) {
 		.name = options->name,
 		.n_scanouts = options->n_scanouts,
 		.seat_ops = options->n_inputs > 0 ? &gp_bridge_seat_ops : NULL,
-		.wants_lock = gp_inputs_has_mouse(bridge->inputs),
+		.wants_lock = gp_inputs_has(bridge->inputs, GP_INPUT_MOUSE),
+		.wants_touch = gp_inputs_has(bridge->inputs, GP_INPUT_TOUCH),
+		.wants_pen = gp_inputs_has(bridge->inputs, GP_INPUT_PEN),
 	};
 	for (size_t i = 0; i < sizeof(client_options.uuid); i++) {
 		client_options.uuid[i] = options->uuid[i];

@@ -73,6 +73,82 @@ static void handle_pointer_relative(void *data, uint32_t time_ms, int32_t dx, in
 	gp_inputs_move(bridge->inputs, time_ms, dx, dy);
 }
 
+static void handle_touch_down(
+	void *data, uint32_t time_ms, int32_t id, uint32_t scanout, int32_t x, int32_t y) {
+	struct gp_bridge *bridge = data;
+	struct gp_input_place place;
+	if (find_place(bridge, scanout, &place)) {
+		place.x = x;
+		place.y = y;
+		gp_inputs_touch_down(bridge->inputs, time_ms, id, &place);
+	}
+}
+
+static void handle_touch_motion(
+	void *data, uint32_t time_ms, int32_t id, uint32_t scanout, int32_t x, int32_t y) {
+	struct gp_bridge *bridge = data;
+	struct gp_input_place place;
+	if (find_place(bridge, scanout, &place)) {
+		place.x = x;
+		place.y = y;
+		gp_inputs_touch_motion(bridge->inputs, time_ms, id, &place);
+	}
+}
+
+static void handle_touch_up(void *data, uint32_t time_ms, int32_t id) {
+	struct gp_bridge *bridge = data;
+	gp_inputs_touch_up(bridge->inputs, time_ms, id);
+}
+
+static void handle_touch_frame(void *data) {
+	struct gp_bridge *bridge = data;
+	gp_inputs_touch_frame(bridge->inputs);
+}
+
+static void handle_touch_cancel(void *data) {
+	struct gp_bridge *bridge = data;
+	gp_inputs_touch_cancel(bridge->inputs);
+}
+
+static int32_t scale_tilt(int32_t tilt) {
+	int64_t scaled = (int64_t)tilt * 100 / 256;
+	return (int32_t)(scaled > GP_PEN_TILT_MAX   ? GP_PEN_TILT_MAX
+			: scaled < -GP_PEN_TILT_MAX ? -GP_PEN_TILT_MAX
+						    : scaled);
+}
+
+static void handle_pen(void *data, uint32_t time_ms, const struct gp_seat_pen *pen) {
+	struct gp_bridge *bridge = data;
+	struct gp_input_place place;
+	if (!find_place(bridge, pen->scanout, &place)) {
+		return;
+	}
+	place.x = pen->x;
+	place.y = pen->y;
+	const struct gp_pen_state state = {
+		.tool = pen->is_rubber ? GP_PEN_RUBBER : GP_PEN_TIP,
+		.axes =
+			{
+				[GP_PEN_PRESSURE] = (int32_t)pen->pressure,
+				[GP_PEN_TILT_X] = scale_tilt(pen->tilt_x),
+				[GP_PEN_TILT_Y] = scale_tilt(pen->tilt_y),
+			},
+		.buttons =
+			{
+				[GP_PEN_TOUCH] = pen->is_down,
+				[GP_PEN_STYLUS] = pen->buttons[0],
+				[GP_PEN_STYLUS2] = pen->buttons[1],
+				[GP_PEN_STYLUS3] = pen->buttons[2],
+			},
+	};
+	gp_inputs_pen(bridge->inputs, time_ms, &place, &state);
+}
+
+static void handle_pen_leave(void *data) {
+	struct gp_bridge *bridge = data;
+	gp_inputs_pen_leave(bridge->inputs);
+}
+
 const struct gp_seat_ops gp_bridge_seat_ops = {
 	.key = handle_key,
 	.keyboard_leave = handle_keyboard_leave,
@@ -82,4 +158,11 @@ const struct gp_seat_ops gp_bridge_seat_ops = {
 	.pointer_leave = handle_pointer_leave,
 	.pointer_locked = handle_pointer_locked,
 	.pointer_relative = handle_pointer_relative,
+	.touch_down = handle_touch_down,
+	.touch_motion = handle_touch_motion,
+	.touch_up = handle_touch_up,
+	.touch_frame = handle_touch_frame,
+	.touch_cancel = handle_touch_cancel,
+	.pen = handle_pen,
+	.pen_leave = handle_pen_leave,
 };

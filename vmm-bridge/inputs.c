@@ -1,4 +1,4 @@
-#include "vmm-bridge/inputs.h"
+#include "vmm-bridge/inputs_internal.h"
 
 #include <errno.h>
 #include <json-c/json.h>
@@ -7,47 +7,25 @@
 
 #include "common/fd.h"
 #include "common/log.h"
-#include "vmm-bridge/input/device.h"
 
 #define QUEUES 2
 /* An event that claims to be older has a time of some other clock. */
 #define AGE_MAX_MS 10000
 
-struct port {
-	struct gp_inputs *inputs;
-	struct gp_input_device device;
-	struct gp_vhost_device *vhost;
-	struct gp_wheel wheels[2]; // vertical, horizontal
-	int32_t rest_x, rest_y; // of relative motion
-	uint64_t n_status; // events from the guest
-};
-
-struct gp_inputs {
-	struct port ports[GP_INPUTS_MAX]; // first n
-	size_t n;
-	struct port *pointer; // has the buttons; may be NULL
-	struct gp_input_place place; // of the pointer at its last motion
-	unsigned n_buttons; // that are held on it
-	bool locked;
-	void (*leds)(void *data, uint32_t leds);
-	void *data;
-	struct gp_chain chain; // of the queue that is being handled
-};
-
 /* gp_input_ops: the device speaks. */
 
 static size_t handle_room(void *data, size_t wanted) {
-	struct port *port = data;
+	struct gp_input_port *port = data;
 	return gp_vhost_device_offered(port->vhost, GP_INPUT_QUEUE_EVENTS, (uint16_t)wanted);
 }
 
 static size_t handle_room_max(void *data) {
-	struct port *port = data;
+	struct gp_input_port *port = data;
 	return gp_vhost_device_queue_size(port->vhost, GP_INPUT_QUEUE_EVENTS);
 }
 
 static bool handle_put(void *data, const struct virtio_input_event *event) {
-	struct port *port = data;
+	struct gp_input_port *port = data;
 	struct gp_chain *chain = &port->inputs->chain;
 	if (gp_vhost_device_take(port->vhost, GP_INPUT_QUEUE_EVENTS, chain) <= 0) {
 		return false;
@@ -58,7 +36,7 @@ static bool handle_put(void *data, const struct virtio_input_event *event) {
 }
 
 static void handle_leds(void *data, uint32_t leds) {
-	struct port *port = data;
+	struct gp_input_port *port = data;
 	port->inputs->leds(port->inputs->data, leds);
 }
 
@@ -71,7 +49,7 @@ static const struct gp_input_ops device_ops = {
 
 /* gp_vhost_ops: the VMM and the guest's driver speak. */
 
-static void handle_status_queue(struct port *port) {
+static void handle_status_queue(struct gp_input_port *port) {
 	struct gp_chain *chain = &port->inputs->chain;
 	while (gp_vhost_device_pop(port->vhost, GP_INPUT_QUEUE_STATUS, chain) > 0) {
 		struct virtio_input_event event;
@@ -84,7 +62,7 @@ static void handle_status_queue(struct port *port) {
 }
 
 static void handle_queue_kick(void *data, unsigned queue) {
-	struct port *port = data;
+	struct gp_input_port *port = data;
 	if (queue == GP_INPUT_QUEUE_STATUS) {
 		handle_status_queue(port);
 	} else {
@@ -97,12 +75,13 @@ static void handle_queue_drain(void *data, unsigned queue) {
 }
 
 static void handle_reset(void *data) {
-	struct port *port = data;
+	struct gp_input_port *port = data;
 	gp_input_device_reset(&port->device);
+	gp_inputs_forget_touches(port);
 }
 
 static void handle_state(void *data, enum gp_vhost_state state) {
-	struct port *port = data;
+	struct gp_input_port *port = data;
 	if (state == GP_VHOST_RUNNING) {
 		gp_input_device_flush(&port->device);
 	} else {
@@ -115,12 +94,12 @@ static void handle_memory_removed(void *data, struct gp_memory_object *object) {
 }
 
 static void handle_get_config(void *data, uint32_t offset, uint32_t size, uint8_t *out) {
-	struct port *port = data;
+	struct gp_input_port *port = data;
 	gp_input_device_get_config(&port->device, offset, size, out);
 }
 
 static void handle_set_config(void *data, uint32_t offset, uint32_t size, const uint8_t *bytes) {
-	struct port *port = data;
+	struct gp_input_port *port = data;
 	gp_input_device_set_config(&port->device, offset, size, bytes);
 }
 
@@ -146,7 +125,7 @@ struct gp_inputs *gp_inputs_create(struct wl_event_loop *loop, const struct gp_i
 	for (; inputs->n < n; inputs->n++) {
 		const struct gp_input_spec *spec = &specs[inputs->n];
 		const struct gp_vhost_info info = {.n_queues = QUEUES};
-		struct port *port = &inputs->ports[inputs->n];
+		struct gp_input_port *port = &inputs->ports[inputs->n];
 		port->inputs = inputs;
 		gp_input_device_init(&port->device, spec->kind, spec->head, &device_ops, port);
 		port->vhost = gp_vhost_device_create(loop, spec->path, -1, &info, &vhost_ops, port);
@@ -174,11 +153,11 @@ void gp_inputs_flush(struct gp_inputs *inputs) {
 	}
 }
 
-/* The device of that kind for a head, or NULL. */
-static struct port *find_port(struct gp_inputs *inputs, enum gp_input_kind kind, uint32_t head) {
-	struct port *found = NULL;
+struct gp_input_port *gp_inputs_find_port(
+	struct gp_inputs *inputs, enum gp_input_kind kind, uint32_t head) {
+	struct gp_input_port *found = NULL;
 	for (size_t i = 0; i < inputs->n; i++) {
-		struct port *port = &inputs->ports[i];
+		struct gp_input_port *port = &inputs->ports[i];
 		if (port->device.kind != kind) {
 			continue;
 		}
@@ -192,32 +171,22 @@ static struct port *find_port(struct gp_inputs *inputs, enum gp_input_kind kind,
 	return found;
 }
 
-bool gp_inputs_has_mouse(const struct gp_inputs *inputs) {
-	for (size_t i = 0; i < inputs->n; i++) {
-		if (inputs->ports[i].device.kind == GP_INPUT_MOUSE) {
-			return true;
-		}
-	}
-	return false;
-}
-
-/* The seat tells the lower 32 bits of milliseconds only; 0 if it is another clock's time. */
-static uint64_t full_time(uint32_t time_ms) {
+uint64_t gp_inputs_full_time(uint32_t time_ms) {
 	uint64_t now = gp_now_ns();
 	uint32_t age_ms = (uint32_t)(now / 1000000) - time_ms;
 	return age_ms <= AGE_MAX_MS ? now - now % 1000000 - (uint64_t)age_ms * 1000000 : 0;
 }
 
 void gp_inputs_key(struct gp_inputs *inputs, uint32_t time_ms, uint32_t code, bool pressed) {
-	struct port *port = find_port(inputs, GP_INPUT_KEYBOARD, 0);
+	struct gp_input_port *port = gp_inputs_find_port(inputs, GP_INPUT_KEYBOARD, 0);
 	if (port != NULL && code < KEY_CNT) {
 		const struct gp_input_event event = {EV_KEY, (uint16_t)code, pressed};
-		gp_input_device_send(&port->device, &event, 1, full_time(time_ms));
+		gp_input_device_send(&port->device, &event, 1, gp_inputs_full_time(time_ms));
 	}
 }
 
 void gp_inputs_release_keys(struct gp_inputs *inputs) {
-	struct port *port = find_port(inputs, GP_INPUT_KEYBOARD, 0);
+	struct gp_input_port *port = gp_inputs_find_port(inputs, GP_INPUT_KEYBOARD, 0);
 	if (port != NULL) {
 		gp_input_device_release_all(&port->device);
 	}
@@ -230,7 +199,7 @@ void gp_inputs_release_buttons(struct gp_inputs *inputs) {
 	inputs->n_buttons = 0;
 }
 
-static void set_pointer(struct gp_inputs *inputs, struct port *port) {
+static void set_pointer(struct gp_inputs *inputs, struct gp_input_port *port) {
 	if (port != inputs->pointer) {
 		gp_inputs_release_buttons(inputs);
 		inputs->pointer = port;
@@ -240,7 +209,8 @@ static void set_pointer(struct gp_inputs *inputs, struct port *port) {
 void gp_inputs_set_locked(struct gp_inputs *inputs, bool locked) {
 	inputs->locked = locked;
 	set_pointer(inputs,
-		find_port(inputs, locked ? GP_INPUT_MOUSE : GP_INPUT_TABLET, inputs->place.head));
+		gp_inputs_find_port(
+			inputs, locked ? GP_INPUT_MOUSE : GP_INPUT_TABLET, inputs->place.head));
 }
 
 /* The place in terms of the head that has the button, off its edge perhaps. */
@@ -251,6 +221,14 @@ static struct gp_input_place relate_to(
 	related.x = (int32_t)(x > INT32_MAX ? INT32_MAX : x < INT32_MIN ? INT32_MIN : x);
 	related.y = place->y;
 	return related;
+}
+
+void gp_inputs_find_axes(const struct gp_input_port *port, const struct gp_input_place *place,
+	int32_t *x, int32_t *y) {
+	bool whole = port->device.head == GP_INPUT_ALL_HEADS;
+	*x = gp_evdev_absolute(
+		place->x, whole ? place->offset : 0, whole ? place->desktop_width : place->width);
+	*y = gp_evdev_absolute(place->y, 0, whole ? place->desktop_height : place->height);
 }
 
 void gp_inputs_point(
@@ -264,25 +242,19 @@ void gp_inputs_point(
 		inputs->place = relate_to(place, &inputs->place);
 	} else {
 		inputs->place = *place;
-		set_pointer(inputs, find_port(inputs, GP_INPUT_TABLET, place->head));
+		set_pointer(inputs, gp_inputs_find_port(inputs, GP_INPUT_TABLET, place->head));
 	}
 	if (inputs->pointer == NULL) {
 		return;
 	}
-	const struct gp_input_place *at = &inputs->place;
-	bool whole = inputs->pointer->device.head == GP_INPUT_ALL_HEADS;
-	const struct gp_input_event events[] = {
-		{EV_ABS, ABS_X,
-			gp_evdev_absolute(at->x, whole ? at->offset : 0,
-				whole ? at->desktop_width : at->width)},
-		{EV_ABS, ABS_Y,
-			gp_evdev_absolute(at->y, 0, whole ? at->desktop_height : at->height)},
-	};
-	gp_input_device_send(&inputs->pointer->device, events, 2, full_time(time_ms));
+	int32_t x, y;
+	gp_inputs_find_axes(inputs->pointer, &inputs->place, &x, &y);
+	const struct gp_input_event events[] = {{EV_ABS, ABS_X, x}, {EV_ABS, ABS_Y, y}};
+	gp_input_device_send(&inputs->pointer->device, events, 2, gp_inputs_full_time(time_ms));
 }
 
 void gp_inputs_move(struct gp_inputs *inputs, uint32_t time_ms, int32_t dx, int32_t dy) {
-	struct port *port = inputs->pointer;
+	struct gp_input_port *port = inputs->pointer;
 	if (!inputs->locked || port == NULL) {
 		return;
 	}
@@ -296,7 +268,7 @@ void gp_inputs_move(struct gp_inputs *inputs, uint32_t time_ms, int32_t dx, int3
 	if (y != 0) {
 		events[n++] = (struct gp_input_event){EV_REL, REL_Y, y};
 	}
-	gp_input_device_send(&port->device, events, n, full_time(time_ms));
+	gp_input_device_send(&port->device, events, n, gp_inputs_full_time(time_ms));
 }
 
 void gp_inputs_button(struct gp_inputs *inputs, uint32_t time_ms, uint32_t code, bool pressed) {
@@ -304,7 +276,7 @@ void gp_inputs_button(struct gp_inputs *inputs, uint32_t time_ms, uint32_t code,
 		return;
 	}
 	const struct gp_input_event event = {EV_KEY, (uint16_t)code, pressed};
-	gp_input_device_send(&inputs->pointer->device, &event, 1, full_time(time_ms));
+	gp_input_device_send(&inputs->pointer->device, &event, 1, gp_inputs_full_time(time_ms));
 	if (pressed) {
 		inputs->n_buttons++;
 	} else if (inputs->n_buttons > 0) {
@@ -313,11 +285,11 @@ void gp_inputs_button(struct gp_inputs *inputs, uint32_t time_ms, uint32_t code,
 }
 
 void gp_inputs_turn(struct gp_inputs *inputs, uint32_t time_ms, bool horizontal, int32_t amount) {
-	struct port *port = inputs->pointer;
+	struct gp_input_port *port = inputs->pointer;
 	struct gp_input_event events[2];
 	if (port != NULL) {
 		size_t n = gp_evdev_turn(&port->wheels[horizontal], horizontal, amount, events);
-		gp_input_device_send(&port->device, events, n, full_time(time_ms));
+		gp_input_device_send(&port->device, events, n, gp_inputs_full_time(time_ms));
 	}
 }
 
@@ -325,9 +297,9 @@ static void add_number(struct json_object *object, const char *key, uint64_t val
 	json_object_object_add(object, key, json_object_new_uint64(value));
 }
 
-static struct json_object *port_status(const struct port *port) {
+static struct json_object *port_status(const struct gp_input_port *port) {
 	const struct gp_input_device *device = &port->device;
-	const struct gp_event_counters *counters = &device->queue.counters;
+	const struct gp_event_counters *counters = gp_input_device_counters(device);
 	struct json_object *object = json_object_new_object();
 	json_object_object_add(
 		object, "kind", json_object_new_string(gp_input_kind_name(device->kind)));
@@ -336,7 +308,7 @@ static struct json_object *port_status(const struct port *port) {
 	json_object_object_add(object, "vmm",
 		json_object_new_string(gp_vhost_state_name(gp_vhost_device_state(port->vhost))));
 	add_number(object, "events", counters->groups);
-	add_number(object, "waiting", device->queue.count);
+	add_number(object, "waiting", gp_input_device_waiting(device));
 	add_number(object, "coalesced", counters->coalesced);
 	add_number(object, "dropped", counters->dropped);
 	add_number(object, "released", counters->released);

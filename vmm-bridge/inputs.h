@@ -7,6 +7,7 @@
 
 #include "vmm-bridge/input/config.h"
 #include "vmm-bridge/input/evdev.h"
+#include "vmm-bridge/input/pen_state.h"
 #include "vmm-bridge/vhost/device.h"
 
 /**
@@ -14,10 +15,12 @@
  * What the seat sends is given to the one that it is for; where there is none it is nobody's.
  *
  * The pointer is absolute on the tablet of its head, or on the one for all heads, and relative on
- * the mouse while it is locked. A button that is held stays with the device that it was pressed on.
+ * the mouse while it is locked. A button that is held stays with the device that it was pressed on,
+ * and so does a finger.
  */
 
-#define GP_INPUTS_MAX 20
+#define GP_INPUTS_MAX                                                                              \
+	(2 + 3 * 17) // a keyboard, a mouse; the others for all heads, or for one of 16
 
 struct gp_inputs;
 struct json_object;
@@ -25,11 +28,11 @@ struct wl_event_loop;
 
 struct gp_input_spec {
 	enum gp_input_kind kind;
-	int head; // of a tablet, or GP_INPUT_ALL_HEADS
+	int head; // that it belongs to, or GP_INPUT_ALL_HEADS
 	const char *path; // of the socket
 };
 
-/* Where the pointer is. Lengths are in pixels, and heads lie in a row from the left. */
+/* Where something is. Lengths are in pixels, and heads lie in a row from the left. */
 struct gp_input_place {
 	uint32_t head;
 	int32_t x, y; // in the head, in 1/256 pixel
@@ -60,8 +63,27 @@ void gp_inputs_turn(struct gp_inputs *inputs, uint32_t time_ms, bool horizontal,
 void gp_inputs_release_buttons(struct gp_inputs *inputs);
 /* Whether the pointer is locked. */
 void gp_inputs_set_locked(struct gp_inputs *inputs, bool locked);
-/* Whether there is a device for relative motion. */
-bool gp_inputs_has_mouse(const struct gp_inputs *inputs);
+
+/**
+ * Fingers. The numbers are the seat's; those of fingers that no device has are ignored, and so are
+ * more than GP_TOUCH_SLOTS of a device. The guest sees changes at the end of a frame.
+ */
+void gp_inputs_touch_down(
+	struct gp_inputs *inputs, uint32_t time_ms, int32_t id, const struct gp_input_place *place);
+void gp_inputs_touch_motion(
+	struct gp_inputs *inputs, uint32_t time_ms, int32_t id, const struct gp_input_place *place);
+void gp_inputs_touch_up(struct gp_inputs *inputs, uint32_t time_ms, int32_t id);
+void gp_inputs_touch_frame(struct gp_inputs *inputs);
+/* Lifts all. */
+void gp_inputs_touch_cancel(struct gp_inputs *inputs);
+
+/* The pen is there; its place is taken from place. */
+void gp_inputs_pen(struct gp_inputs *inputs, uint32_t time_ms, const struct gp_input_place *place,
+	const struct gp_pen_state *pen);
+void gp_inputs_pen_leave(struct gp_inputs *inputs);
+
+/* Whether there is a device of that kind. */
+bool gp_inputs_has(const struct gp_inputs *inputs, enum gp_input_kind kind);
 
 /* An array with an object for each device. */
 struct json_object *gp_inputs_status(const struct gp_inputs *inputs);

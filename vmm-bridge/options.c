@@ -32,8 +32,9 @@ static const char usage[] =
 	"  --scanouts N           number of monitors, 1 to 16 (default: 1)\n"
 	"  --export auto|copy     copy: share no memory of the machine with the compositor\n"
 	"  --input KIND=PATH      an input device of the machine, for which the VMM connects to\n"
-	"                         PATH: keyboard, tablet or mouse; tablet:N for one on\n"
-	"                         monitor N alone. Can be given several times\n"
+	"                         PATH: keyboard, tablet, mouse, touch or pen; tablet:N,\n"
+	"                         touch:N and pen:N for one on monitor N alone. Can be\n"
+	"                         given several times\n"
 	"  --vfio auto|none|ADDRESS\n"
 	"                         where pictures in the memory of an assigned device are looked\n"
 	"                         for: in all devices of the VMM, in none, or in one, by its PCI\n"
@@ -166,7 +167,7 @@ static bool parse_input(struct gp_options *options, const char *text) {
 	text += length;
 	if (*text == ':') {
 		uint32_t head;
-		if (spec.kind != GP_INPUT_TABLET ||
+		if (!gp_input_has_heads(spec.kind) ||
 			!parse_digits(text + 1, GP_GPU_SCANOUTS_MAX - 1, &head, &text)) {
 			return false;
 		}
@@ -265,8 +266,8 @@ static bool store(struct gp_options *options, int option, const char *value) {
 	case OPTION_INPUT:
 		return parse_input(options, value) ||
 			fail("input", value,
-				"keyboard=PATH, tablet=PATH, tablet:N=PATH or mouse=PATH, each "
-				"once");
+				"keyboard=PATH, tablet=PATH, mouse=PATH, touch=PATH, pen=PATH, "
+				"tablet:N=PATH, touch:N=PATH or pen:N=PATH, each once");
 	case OPTION_VFIO:
 		options->vfio = strcmp(value, "none") == 0 ? GP_VFIO_NONE : GP_VFIO_AUTO;
 		return options->vfio == GP_VFIO_NONE || strcmp(value, "auto") == 0 ||
@@ -302,9 +303,9 @@ static bool check_inputs(const struct gp_options *options) {
 		int head = options->inputs[i].head;
 		if (head >= (int)options->n_scanouts) {
 			fprintf(stderr,
-				"guestpane-bridge: --input tablet:%d: there is no such monitor, "
+				"guestpane-bridge: --input %s:%d: there is no such monitor, "
 				"see --scanouts\n",
-				head);
+				gp_input_kind_name(options->inputs[i].kind), head);
 			return false;
 		}
 	}

@@ -4,8 +4,9 @@
  *
  *   size W H      the window shall have this size; before there is a window: its first one
  *   close         the user closes the window
- *   key CODE 0|1  the user presses or releases a key
  *   sleep         the window is covered: no frame callbacks, no presentation
+ *   pixel X Y     what the user sees there; the window is at 0, 0
+ *   and those of parent_seat.h
  *
  *   display NAME  it runs
  *   title TEXT    the window has a new title
@@ -14,6 +15,7 @@
  *   inhibit 0|1   the window wants the desktop's own keys, or not
  *   fullscreen 0|1
  *   memory NAME   what the picture is in, told when it changes: "dma-buf", or the name of a file
+ *   pixel RRGGBB
  */
 
 #include <drm_fourcc.h>
@@ -25,10 +27,10 @@
 #include <unistd.h>
 #include <wayland-server-core.h>
 #include <wlr/backend/headless.h>
-#include <wlr/interfaces/wlr_keyboard.h>
 #include <wlr/render/allocator.h>
 #include <wlr/render/drm_format_set.h>
 #include <wlr/render/pixman.h>
+#include <wlr/types/wlr_buffer.h>
 #include <wlr/types/wlr_compositor.h>
 #include <wlr/types/wlr_keyboard_shortcuts_inhibit_v1.h>
 #include <wlr/types/wlr_linux_dmabuf_v1.h>
@@ -39,11 +41,15 @@
 #include <wlr/types/wlr_viewporter.h>
 #include <wlr/types/wlr_xdg_shell.h>
 
+#include "tests/e2e/parent_seat.h"
+
 #define DISPLAY_NAME "parent-0" // not like those that the tests look for
 
 struct parent {
 	struct wl_display *display;
 	struct wl_event_source *commands;
+	char text[1024]; // of commands; first n_text
+	size_t n_text;
 	struct wlr_backend *backend;
 	struct wlr_renderer *renderer;
 	struct wlr_allocator *allocator;
@@ -51,13 +57,12 @@ struct parent {
 	struct wlr_output *output;
 	struct wlr_scene_output *scene_output;
 	struct wlr_scene_buffer *picture; // of the window
+	struct parent_seat seat;
 	struct wlr_xdg_toplevel *toplevel; // NULL: no window
 	int width, height; // that the window shall have
 	int shown_width, shown_height;
 	char memory[64]; // of the picture
 	bool is_covered;
-	struct wlr_seat *seat;
-	struct wlr_keyboard keyboard;
 	struct wl_listener frame, new_toplevel, commit, title, destroy, fullscreen;
 	struct wl_listener new_inhibitor, inhibitor_destroy;
 };
@@ -149,15 +154,6 @@ static void handle_new_inhibitor(struct wl_listener *listener, void *data) {
 	puts("inhibit 1");
 }
 
-static void press(struct parent *parent, uint32_t code, bool pressed) {
-	struct wlr_surface *surface = parent->toplevel->base->surface;
-	if (parent->seat->keyboard_state.focused_surface != surface) {
-		wlr_seat_keyboard_notify_enter(parent->seat, surface, NULL, 0, NULL);
-	}
-	wlr_seat_keyboard_notify_key(parent->seat, 0, code,
-		pressed ? WL_KEYBOARD_KEY_STATE_PRESSED : WL_KEYBOARD_KEY_STATE_RELEASED);
-}
-
 static void handle_destroy(struct wl_listener *listener, void *data) {
 	struct parent *parent = wl_container_of(listener, parent, destroy);
 	wl_list_remove(&parent->commit.link);
@@ -186,11 +182,28 @@ static void handle_new_toplevel(struct wl_listener *listener, void *data) {
 	wl_signal_add(&toplevel->events.request_fullscreen, &parent->fullscreen);
 }
 
+static void tell_pixel(struct parent *parent, int x, int y) {
+	struct wlr_output_state state;
+	void *data;
+	uint32_t format, pixel = 0;
+	size_t stride;
+	wlr_output_state_init(&state);
+	if (wlr_scene_output_build_state(parent->scene_output, &state, NULL) &&
+		state.buffer != NULL && x >= 0 && x < state.buffer->width && y >= 0 &&
+		y < state.buffer->height &&
+		wlr_buffer_begin_data_ptr_access(
+			state.buffer, WLR_BUFFER_DATA_PTR_ACCESS_READ, &data, &format, &stride)) {
+		const uint8_t *row = (const uint8_t *)data + (size_t)y * stride;
+		memcpy(&pixel, row + (size_t)x * sizeof(pixel), sizeof(pixel));
+		wlr_buffer_end_data_ptr_access(state.buffer);
+	}
+	wlr_output_state_finish(&state);
+	printf("pixel %06x\n", pixel & 0xffffff);
+}
+
 static void obey(struct parent *parent, const char *line) {
-	unsigned code, pressed;
-	if (sscanf(line, "key %u %u", &code, &pressed) == 2 && parent->toplevel != NULL) {
-		press(parent, code, pressed != 0);
-	} else if (strncmp(line, "sleep", 5) == 0) {
+	int x, y;
+	if (strncmp(line, "sleep", 5) == 0) {
 		parent->is_covered = true;
 	} else if (sscanf(line, "size %d %d", &parent->width, &parent->height) == 2) {
 		if (parent->toplevel != NULL) {
@@ -198,22 +211,30 @@ static void obey(struct parent *parent, const char *line) {
 		}
 	} else if (strncmp(line, "close", 5) == 0 && parent->toplevel != NULL) {
 		wlr_xdg_toplevel_send_close(parent->toplevel);
+	} else if (sscanf(line, "pixel %d %d", &x, &y) == 2) {
+		tell_pixel(parent, x, y);
+	} else if (parent->toplevel != NULL) {
+		parent_seat_obey(&parent->seat, parent->toplevel->base->surface, line);
 	}
 }
 
-/* Each write of the test is one line. */
 static int handle_command(int fd, uint32_t mask, void *data) {
 	struct parent *parent = data;
-	char text[1024];
-	ssize_t n = read(fd, text, sizeof(text) - 1);
+	size_t room = sizeof(parent->text) - 1 - parent->n_text;
+	ssize_t n = read(fd, parent->text + parent->n_text, room);
 	if (n <= 0) {
 		wl_display_terminate(parent->display);
 		return 0;
 	}
-	text[n] = '\0';
-	for (char *line = strtok(text, "\n"); line != NULL; line = strtok(NULL, "\n")) {
+	parent->n_text += (size_t)n;
+	parent->text[parent->n_text] = '\0';
+	char *line = parent->text, *end;
+	for (; (end = strchr(line, '\n')) != NULL; line = end + 1) {
+		*end = '\0';
 		obey(parent, line);
 	}
+	parent->n_text = strlen(line); // of a line that has no end yet
+	memmove(parent->text, line, parent->n_text);
 	return 0;
 }
 
@@ -235,19 +256,11 @@ static bool init_output(struct parent *parent) {
 	return ok && parent->scene_output != NULL;
 }
 
-static const struct wlr_keyboard_impl keyboard_impl = {
-	.name = "parent",
-};
-
-static void init_seat(struct parent *parent) {
+static void init_inhibitors(struct parent *parent) {
 	struct wlr_keyboard_shortcuts_inhibit_manager_v1 *inhibitors =
 		wlr_keyboard_shortcuts_inhibit_v1_create(parent->display);
 	parent->new_inhibitor.notify = handle_new_inhibitor;
 	wl_signal_add(&inhibitors->events.new_inhibitor, &parent->new_inhibitor);
-	parent->seat = wlr_seat_create(parent->display, "seat0");
-	wlr_keyboard_init(&parent->keyboard, &keyboard_impl, "parent");
-	wlr_seat_set_keyboard(parent->seat, &parent->keyboard);
-	wlr_seat_set_capabilities(parent->seat, WL_SEAT_CAPABILITY_KEYBOARD);
 }
 
 /* With a card, of which only the number is used, dma-bufs are taken. */
@@ -283,13 +296,14 @@ static bool init(struct parent *parent) {
 	wlr_compositor_create(parent->display, 6, NULL);
 	wlr_viewporter_create(parent->display);
 	wlr_presentation_create(parent->display, parent->backend, 2);
-	init_seat(parent);
+	init_inhibitors(parent);
 	struct wlr_xdg_shell *shell = wlr_xdg_shell_create(parent->display, 3);
 	parent->new_toplevel.notify = handle_new_toplevel;
 	wl_signal_add(&shell->events.new_toplevel, &parent->new_toplevel);
 	parent->commands =
 		wl_event_loop_add_fd(loop, STDIN_FILENO, WL_EVENT_READABLE, handle_command, parent);
-	return wlr_backend_start(parent->backend) && init_output(parent) &&
+	return parent_seat_init(&parent->seat, parent->display) &&
+		wlr_backend_start(parent->backend) && init_output(parent) &&
 		wl_display_add_socket(parent->display, DISPLAY_NAME) == 0;
 }
 

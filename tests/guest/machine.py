@@ -82,6 +82,7 @@ class Machine(Stack):
         self.env.update(WLR_BACKENDS="headless", WLR_RENDERER="pixman",
                         WLR_LIBINPUT_NO_DEVICES="1")
         self.agent = self.monitor = None
+        self.inputs = INPUTS
         self.number = 0
         self.pictures = 0
 
@@ -89,11 +90,11 @@ class Machine(Stack):
         return self.directory / f"{kind}.sock"
 
     def bridge_input_options(self):
-        return [word for kind in INPUTS
+        return [word for kind in self.inputs
                 for word in ("--input", f"{kind}={self.input_socket(kind)}")]
 
     def qemu_input_options(self):
-        return [word for kind in INPUTS for word in (
+        return [word for kind in self.inputs for word in (
             "-chardev", f"socket,id={kind},path={self.input_socket(kind)}",
             "-device", f"vhost-user-input-pci,chardev={kind}")]
 

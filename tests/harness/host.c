@@ -444,7 +444,7 @@ struct json_object *host_status(const struct program *program) {
 		complain("%s: connect to %s: %s", program->name, program->control, strerror(errno));
 		return NULL;
 	}
-	struct timeval timeout = {.tv_sec = 10};
+	struct timeval timeout = {.tv_sec = 30}; // emulated machines are slow to start
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
 	char *text = NULL;
 	size_t length = 0;

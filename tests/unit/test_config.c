@@ -51,7 +51,11 @@ static void test_all(void **state) {
 					"	head 3 HEADLESS-1\n"
 					"	scaling none\n"
 					"}\n"
-					"guest two\n");
+					"guest two\n"
+					"input \"A Touch Screen\" {\n"
+					"	output \"Dell Inc. U2720Q ABC\"\n"
+					"}\n"
+					"input pen\n");
 	if (config == NULL) {
 		fail_msg("%s", error);
 	}
@@ -86,6 +90,9 @@ static void test_all(void **state) {
 	assert_int_equal(guest->scaling, GP_SCALING_NONE);
 	assert_false(gp_config_find_guest(config, "two")->has_scaling);
 	assert_null(gp_config_find_guest(config, "three"));
+	assert_true(gp_config_matches(gp_config_find_input(config, "A Touch Screen")->output, &dp));
+	assert_string_equal(gp_config_find_input(config, "pen")->output, "");
+	assert_null(gp_config_find_input(config, "Dell"));
 	free(config);
 }
 
@@ -128,6 +135,9 @@ static const struct {
 	{"guest a {\n head 1 DP-1\n head 1 DP-2\n}\n", 3, "there twice"},
 	{"guest a {\n output DP-1\n}\n", 2, "no setting output"},
 	{"guest a\nguest a\n", 2, "there twice"},
+	{"input a {\n output\n}\n", 2, "output needs 1 parameter"},
+	{"input a {\n head 0 DP-1\n}\n", 2, "no setting head"},
+	{"input a\ninput a\n", 2, "there twice"},
 };
 
 static void test_mistakes(void **state) {

@@ -60,6 +60,7 @@ static void test_config_bits(void **state) {
 		{GP_INPUT_TABLET, EV_KEY, BTN_TASK + 1, false},
 		{GP_INPUT_MOUSE, EV_KEY, BTN_TASK, true},
 		{GP_INPUT_MOUSE, EV_KEY, BTN_TASK + 1, false},
+		{GP_INPUT_TABLET, EV_KEY, BTN_TOUCH, true}, // or joydev would take it
 		{GP_INPUT_TABLET, EV_KEY, KEY_A, false},
 		{GP_INPUT_TABLET, EV_REL, REL_X, false},
 		{GP_INPUT_TABLET, EV_REL, REL_WHEEL, true},
@@ -71,6 +72,29 @@ static void test_config_bits(void **state) {
 		{GP_INPUT_MOUSE, EV_REL, REL_WHEEL_HI_RES, true},
 		{GP_INPUT_MOUSE, EV_ABS, ABS_X, false},
 		{GP_INPUT_MOUSE, EV_KEY, BTN_MIDDLE, true},
+		{GP_INPUT_MOUSE, EV_KEY, BTN_TOUCH, false},
+		{GP_INPUT_TOUCH, EV_KEY, BTN_TOUCH, true},
+		{GP_INPUT_TOUCH, EV_KEY, BTN_LEFT, false},
+		{GP_INPUT_TOUCH, EV_ABS, ABS_X, false},
+		{GP_INPUT_TOUCH, EV_ABS, ABS_MT_SLOT, true},
+		{GP_INPUT_TOUCH, EV_ABS, ABS_MT_SLOT - 1, false}, // not just all axes
+		{GP_INPUT_TOUCH, EV_ABS, ABS_MT_POSITION_X, true},
+		{GP_INPUT_TOUCH, EV_ABS, ABS_MT_POSITION_Y, true},
+		{GP_INPUT_TOUCH, EV_ABS, ABS_MT_TRACKING_ID, true},
+		{GP_INPUT_TOUCH, EV_REL, REL_WHEEL, false},
+		{GP_INPUT_PEN, EV_KEY, BTN_TOOL_PEN, true},
+		{GP_INPUT_PEN, EV_KEY, BTN_TOOL_RUBBER, true},
+		{GP_INPUT_PEN, EV_KEY, BTN_TOOL_BRUSH, false},
+		{GP_INPUT_PEN, EV_KEY, BTN_TOUCH, true},
+		{GP_INPUT_PEN, EV_KEY, BTN_STYLUS, true},
+		{GP_INPUT_PEN, EV_KEY, BTN_STYLUS2, true},
+		{GP_INPUT_PEN, EV_KEY, BTN_STYLUS3, true},
+		{GP_INPUT_PEN, EV_KEY, BTN_LEFT, false},
+		{GP_INPUT_PEN, EV_ABS, ABS_X, true},
+		{GP_INPUT_PEN, EV_ABS, ABS_PRESSURE, true},
+		{GP_INPUT_PEN, EV_ABS, ABS_TILT_X, true},
+		{GP_INPUT_PEN, EV_ABS, ABS_TILT_Y, true},
+		{GP_INPUT_PEN, EV_ABS, ABS_DISTANCE, false},
 	};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		if (has_bit(rows[i].kind, rows[i].type, rows[i].code) != rows[i].there) {
@@ -93,6 +117,38 @@ static void test_config_words(void **state) {
 	assert_int_equal(config.size, 20);
 	assert_int_equal(le32toh(config.u.abs.min), 0);
 	assert_int_equal(le32toh(config.u.abs.max), 32767);
+}
+
+/* Screens that are touched say so; the sizes and ranges of their axes. */
+static void test_config_contact(void **state) {
+	static const struct {
+		enum gp_input_kind kind;
+		uint8_t axis;
+		int32_t min, max;
+		uint32_t resolution;
+	} rows[] = {
+		{GP_INPUT_TOUCH, ABS_MT_SLOT, 0, 15, 0},
+		{GP_INPUT_TOUCH, ABS_MT_TRACKING_ID, 0, 65535, 0},
+		{GP_INPUT_TOUCH, ABS_MT_POSITION_Y, 0, 32767, 0},
+		{GP_INPUT_PEN, ABS_X, 0, 32767, 100},
+		{GP_INPUT_PEN, ABS_PRESSURE, 0, 65535, 0},
+		{GP_INPUT_PEN, ABS_TILT_Y, -9000, 9000, 5730},
+	};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct virtio_input_config config =
+			read_config(rows[i].kind, VIRTIO_INPUT_CFG_ABS_INFO, rows[i].axis);
+		assert_int_equal(config.size, 20);
+		assert_int_equal((int32_t)le32toh(config.u.abs.min), rows[i].min);
+		assert_int_equal((int32_t)le32toh(config.u.abs.max), rows[i].max);
+		assert_int_equal(le32toh(config.u.abs.res), rows[i].resolution);
+	}
+	for (unsigned kind = 0; kind < GP_INPUT_KINDS; kind++) {
+		struct virtio_input_config config =
+			read_config(kind, VIRTIO_INPUT_CFG_PROP_BITS, 0);
+		bool direct = kind == GP_INPUT_TOUCH || kind == GP_INPUT_PEN;
+		assert_int_equal(config.size, direct ? 1 : 0);
+		assert_int_equal(config.u.bitmap[0], direct ? 1 << INPUT_PROP_DIRECT : 0);
+	}
 }
 
 /* What there is not has size 0, whatever is selected. */
@@ -296,6 +352,14 @@ static void assert_log(const struct gp_input_event *events, size_t n) {
 	} while (0)
 #define SYN {EV_SYN, SYN_REPORT, 0}
 #define KEY(code, value) {EV_KEY, code, value}
+
+/* A tablet has BTN_TOUCH, but it is never pressed. */
+static void test_no_touch(void **state) {
+	rig_start(GP_INPUT_TABLET, 64);
+	key(BTN_TOUCH, 1);
+	key(BTN_LEFT, 1);
+	ASSERT_LOG(KEY(BTN_LEFT, 1), SYN);
+}
 
 static void test_keys(void **state) {
 	rig_start(GP_INPUT_KEYBOARD, 64);
@@ -563,6 +627,7 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_config_bits),
 		cmocka_unit_test(test_config_words),
+		cmocka_unit_test(test_config_contact),
 		cmocka_unit_test(test_config_nothing),
 		cmocka_unit_test(test_config_access),
 		cmocka_unit_test(test_absolute),
@@ -570,6 +635,7 @@ int main(void) {
 		cmocka_unit_test(test_wheel),
 		cmocka_unit_test(test_relative),
 		cmocka_unit_test(test_keys),
+		cmocka_unit_test(test_no_touch),
 		cmocka_unit_test(test_whole_groups),
 		cmocka_unit_test(test_coalescing),
 		cmocka_unit_test(test_two_wheels),

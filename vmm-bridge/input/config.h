@@ -14,14 +14,19 @@ enum gp_input_kind {
 	GP_INPUT_KEYBOARD,
 	GP_INPUT_TABLET, // absolute pointer with buttons and wheels
 	GP_INPUT_MOUSE, // the same with relative motion
+	GP_INPUT_TOUCH, // touch screen
+	GP_INPUT_PEN, // pen on a screen
 };
-#define GP_INPUT_KINDS 3
+#define GP_INPUT_KINDS 5
 
-#define GP_INPUT_ABS_MAX 32767 // of the tablet's axes, which begin at 0
+#define GP_INPUT_ABS_MAX 32767 // of axes that are places, which begin at 0
 #define GP_INPUT_ALL_HEADS (-1)
 
-/* "keyboard", "tablet", "mouse". */
+/* "keyboard", "tablet", "mouse", "touch", "pen". */
 const char *gp_input_kind_name(enum gp_input_kind kind);
+
+/* Whether a device of that kind can belong to one head alone. */
+bool gp_input_has_heads(enum gp_input_kind kind);
 
 /**
  * Whether a device of that kind has the key or button. Codes of buttons are no keys, and the other

@@ -12,6 +12,20 @@ void gp_input_device_init(struct gp_input_device *device, enum gp_input_kind kin
 	const struct gp_input_ops *ops, void *data) {
 	*device = (struct gp_input_device){.kind = kind, .head = head, .ops = ops, .data = data};
 	gp_event_queue_init(&device->queue);
+	gp_state_queue_init(
+		&device->states, kind == GP_INPUT_PEN ? &gp_pen_rules : &gp_touch_rules);
+}
+
+static bool has_states(const struct gp_input_device *device) {
+	return device->kind == GP_INPUT_TOUCH || device->kind == GP_INPUT_PEN;
+}
+
+const struct gp_event_counters *gp_input_device_counters(const struct gp_input_device *device) {
+	return has_states(device) ? &device->states.counters : &device->queue.counters;
+}
+
+size_t gp_input_device_waiting(const struct gp_input_device *device) {
+	return has_states(device) ? device->states.count : device->queue.count;
 }
 
 void gp_input_device_send(struct gp_input_device *device, const struct gp_input_event *events,
@@ -27,45 +41,72 @@ void gp_input_device_send(struct gp_input_device *device, const struct gp_input_
 	gp_input_device_flush(device);
 }
 
-void gp_input_device_release_all(struct gp_input_device *device) {
-	gp_event_queue_release_all(&device->queue);
+void gp_input_device_set_state(
+	struct gp_input_device *device, const struct gp_input_state *state, uint64_t time_ns) {
+	gp_state_queue_add(&device->states, state, time_ns);
 	gp_input_device_flush(device);
 }
 
-static void note_latency(struct gp_input_device *device, const struct gp_event_group *group) {
-	if (group->time_ns == 0) {
+void gp_input_device_release_all(struct gp_input_device *device) {
+	gp_event_queue_release_all(&device->queue);
+	gp_state_queue_lift_all(&device->states);
+	gp_input_device_flush(device);
+}
+
+static void note_latency(struct gp_input_device *device, uint64_t time_ns) {
+	if (time_ns == 0) {
 		return;
 	}
 	uint64_t now = gp_now_ns();
-	device->latency_ns = now > group->time_ns ? now - group->time_ns : 0;
+	device->latency_ns = now > time_ns ? now - time_ns : 0;
 	if (device->latency_ns > device->latency_max_ns) {
 		device->latency_max_ns = device->latency_ns;
 	}
 }
 
+static bool put(struct gp_input_device *device, const struct gp_input_event *event) {
+	struct virtio_input_event wire = {
+		.type = htole16(event->type),
+		.code = htole16(event->code),
+		.value = htole32((uint32_t)event->value),
+	};
+	return device->ops->put(device->data, &wire);
+}
+
 /* There is room. False: it did not work out. */
 static bool put_group(struct gp_input_device *device, const struct gp_event_group *group) {
 	for (size_t i = 0; i < group->n; i++) {
-		const struct gp_input_event *event = &group->events[i];
-		struct virtio_input_event wire = {
-			.type = htole16(event->type),
-			.code = htole16(event->code),
-			.value = htole32((uint32_t)event->value),
-		};
-		if (!device->ops->put(device->data, &wire)) {
+		if (!put(device, &group->events[i])) {
 			return false;
 		}
 	}
 	return true;
 }
 
-void gp_input_device_flush(struct gp_input_device *device) {
-	size_t max = device->ops->room_max(device->data);
-	const struct gp_event_group *group;
-	if (max == 0) {
-		gp_event_queue_interrupt(&device->queue);
-		return;
+/* A packet that the guest can never have room for goes event by event. */
+static void flush_states(struct gp_input_device *device, size_t max) {
+	struct gp_state_queue *queue = &device->states;
+	size_t n;
+	while ((n = gp_state_queue_packet(queue)) > 0) {
+		n = queue->open || n > max ? 1 : n;
+		if (device->ops->room(device->data, n) < n) {
+			return;
+		}
+		for (; n > 0; n--) {
+			struct gp_input_event event = gp_state_queue_peek(queue);
+			uint64_t time_ns;
+			if (!put(device, &event)) {
+				return;
+			}
+			if (gp_state_queue_pop(queue, &time_ns)) {
+				note_latency(device, time_ns);
+			}
+		}
 	}
+}
+
+static void flush_groups(struct gp_input_device *device, size_t max) {
+	const struct gp_event_group *group;
 	while ((group = gp_event_queue_peek(&device->queue)) != NULL) {
 		if (group->n > max) {
 			gp_event_queue_skip(&device->queue);
@@ -75,8 +116,24 @@ void gp_input_device_flush(struct gp_input_device *device) {
 			!put_group(device, group)) {
 			return;
 		}
-		note_latency(device, group);
+		note_latency(device, group->time_ns);
 		gp_event_queue_pop(&device->queue);
+	}
+}
+
+static void interrupt(struct gp_input_device *device) {
+	gp_event_queue_interrupt(&device->queue);
+	gp_state_queue_interrupt(&device->states);
+}
+
+void gp_input_device_flush(struct gp_input_device *device) {
+	size_t max = device->ops->room_max(device->data);
+	if (max == 0) {
+		interrupt(device);
+	} else if (has_states(device)) {
+		flush_states(device, max);
+	} else {
+		flush_groups(device, max);
 	}
 }
 
@@ -118,11 +175,12 @@ void gp_input_device_set_config(
 }
 
 void gp_input_device_pause(struct gp_input_device *device) {
-	gp_event_queue_interrupt(&device->queue);
+	interrupt(device);
 }
 
 void gp_input_device_reset(struct gp_input_device *device) {
 	gp_event_queue_reset(&device->queue);
+	gp_state_queue_reset(&device->states);
 	device->select = device->subsel = 0;
 	if (device->leds != 0) {
 		device->leds = 0;

@@ -7,11 +7,16 @@
 
 #include "vmm-bridge/input/config.h"
 #include "vmm-bridge/input/event_queue.h"
+#include "vmm-bridge/input/state_queue.h"
 
 /**
  * A virtio-input device (virtio 1.3, 5.8), without its transport. A group of events is given to
- * the guest when there are buffers for all of it; one that is longer than the whole event queue is
- * dropped. (QEMU's vhost-user-input-pci has queues of 4 buffers, which is enough for all here.)
+ * the guest when there are buffers for all of it.
+ *
+ * QEMU's vhost-user-input-pci has queues of 4 buffers. That is enough for all groups of keyboards
+ * and pointers; one that is longer than the whole event queue is dropped. What touch screens and
+ * pens send can be longer, and is then given piece by piece: the guest's driver passes events on one
+ * by one, and it is their SYN_REPORT that makes them count.
  */
 
 #define GP_INPUT_QUEUE_EVENTS 0
@@ -39,7 +44,8 @@ struct gp_input_device {
 
 	uint8_t select, subsel; // of the configuration space
 	uint32_t leds;
-	struct gp_event_queue queue;
+	struct gp_event_queue queue; // of keyboards and pointers
+	struct gp_state_queue states; // of touch screens and pens
 	uint64_t latency_ns; // from the seat to the guest, of the last group that came from there
 	uint64_t latency_max_ns;
 };
@@ -50,10 +56,17 @@ void gp_input_device_init(struct gp_input_device *device, enum gp_input_kind kin
 /* Sends a group; see gp_event_queue_add. Keys that the device does not have are left out. */
 void gp_input_device_send(struct gp_input_device *device, const struct gp_input_event *events,
 	size_t n, uint64_t time_ns);
-/* Releases all keys and buttons that are pressed. */
+/* Sends what touches a touch screen, or the pen of a pen device. */
+void gp_input_device_set_state(
+	struct gp_input_device *device, const struct gp_input_state *state, uint64_t time_ns);
+/* Releases all keys and buttons that are pressed, and lifts all that touches. */
 void gp_input_device_release_all(struct gp_input_device *device);
 /* Gives to the guest what it has room for. */
 void gp_input_device_flush(struct gp_input_device *device);
+
+const struct gp_event_counters *gp_input_device_counters(const struct gp_input_device *device);
+/* How many groups, or states, wait for room. */
+size_t gp_input_device_waiting(const struct gp_input_device *device);
 
 /* An event from the status queue. */
 void gp_input_device_handle_status(

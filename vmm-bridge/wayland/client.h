@@ -59,6 +59,17 @@ struct gp_client_ops {
 	void (*revoked)(void *data, void *user);
 };
 
+/* A pen over a scanout. */
+struct gp_seat_pen {
+	uint32_t scanout;
+	int32_t x, y;
+	bool is_rubber; // the other end of it
+	bool is_down; // touches the screen
+	bool buttons[3]; // BTN_STYLUS, BTN_STYLUS2, BTN_STYLUS3
+	uint32_t pressure; // up to 65535, which is what it is if it is down and cannot tell
+	int32_t tilt_x, tilt_y; // in 1/256 degree
+};
+
 /**
  * The seat of the compositor, as far as it is with this guest. Times are in milliseconds of
  * CLOCK_MONOTONIC, of which the lower 32 bits are there; lengths in 1/256 pixel.
@@ -79,6 +90,18 @@ struct gp_seat_ops {
 	/* While the pointer is locked there is relative motion only. */
 	void (*pointer_locked)(void *data, bool locked);
 	void (*pointer_relative)(void *data, uint32_t time_ms, int32_t dx, int32_t dy);
+	/* A finger stays with the scanout that it was put on. Changes up to a frame are at once. */
+	void (*touch_down)(
+		void *data, uint32_t time_ms, int32_t id, uint32_t scanout, int32_t x, int32_t y);
+	void (*touch_motion)(
+		void *data, uint32_t time_ms, int32_t id, uint32_t scanout, int32_t x, int32_t y);
+	void (*touch_up)(void *data, uint32_t time_ms, int32_t id);
+	void (*touch_frame)(void *data);
+	/* No finger touches any more. */
+	void (*touch_cancel)(void *data);
+	/* The pen has come, or has changed. */
+	void (*pen)(void *data, uint32_t time_ms, const struct gp_seat_pen *pen);
+	void (*pen_leave)(void *data);
 };
 
 struct gp_client_options {
@@ -88,6 +111,7 @@ struct gp_client_options {
 	uint32_t n_scanouts;
 	const struct gp_seat_ops *seat_ops; // data is that of the client
 	bool wants_lock; // there is a use for relative motion
+	bool wants_touch, wants_pen;
 };
 
 /* Never fails for want of a compositor: it goes on trying. NULL: no memory. */

@@ -7,6 +7,7 @@
 #include "pointer-constraints-unstable-v1-client-protocol.h"
 #include "presentation-time-client-protocol.h"
 #include "relative-pointer-unstable-v1-client-protocol.h"
+#include "tablet-v2-client-protocol.h"
 #include "viewporter-client-protocol.h"
 #include "vmm-bridge/wayland/client.h"
 
@@ -86,6 +87,13 @@ struct gp_client_axis {
 	uint32_t time_ms;
 };
 
+#define GP_CLIENT_TOUCHES_MAX 32
+
+struct gp_client_touch {
+	const struct gp_client_scanout *scanout; // that it was put on; NULL: none
+	int32_t id;
+};
+
 /* The seat, of one connection. */
 struct gp_client_seat {
 	struct wl_seat *proxy; // may be NULL: the compositor has none
@@ -94,10 +102,21 @@ struct gp_client_seat {
 	struct zwp_relative_pointer_manager_v1 *relative_manager;
 	struct zwp_relative_pointer_v1 *relative;
 	struct zwp_pointer_constraints_v1 *constraints;
-	struct gp_client_scanout *over; // where the pointer is; NULL if it is not here
+	const struct gp_client_scanout *over; // where the pointer is; NULL if it is not here
 	bool left; // the user has not been told
 	bool locked;
 	struct gp_client_axis axes[2]; // vertical, horizontal
+
+	/* touch.c */
+	struct wl_touch *touch;
+	struct gp_client_touch touches[GP_CLIENT_TOUCHES_MAX];
+
+	/* pen.c */
+	struct zwp_tablet_manager_v2 *tablet_manager;
+	struct zwp_tablet_seat_v2 *tablet_seat;
+	struct wl_list tablets; // struct tablet.link
+	struct wl_list tools; // struct tool.link
+	struct tool *tool; // that is over a scanout; may be NULL
 };
 
 struct gp_client {
@@ -182,6 +201,22 @@ void gp_client_seat_start(struct gp_client *client);
 void gp_client_seat_forget(struct gp_client *client, struct gp_client_scanout *scanout);
 /* Destroys the objects of the connection; what is pressed is told as released. */
 void gp_client_seat_stop(struct gp_client *client);
+/* Whose surface it is; NULL: nobody's. */
+const struct gp_client_scanout *gp_client_seat_find(
+	const struct gp_client *client, const struct wl_surface *surface);
+uint32_t gp_client_seat_now_ms(void);
+
+/* touch.c */
+/* There is a seat with touch screens. */
+void gp_client_touch_start(struct gp_client *client);
+void gp_client_touch_stop(struct gp_client *client);
+void gp_client_touch_forget(struct gp_client *client, struct gp_client_scanout *scanout);
+
+/* pen.c */
+/* When both the seat and the manager are there. */
+void gp_client_pen_start(struct gp_client *client);
+void gp_client_pen_stop(struct gp_client *client);
+void gp_client_pen_forget(struct gp_client *client, struct gp_client_scanout *scanout);
 
 /* cursor.c */
 void gp_client_cursor_init(struct gp_client_cursor *cursor, struct gp_client_scanout *scanout);

@@ -12,8 +12,18 @@
 /* Without steps, as from a touchpad: a step for so much of a surface, as libinput counts it. */
 #define STEP_LENGTH 15
 
-static uint32_t now_ms(void) {
+uint32_t gp_client_seat_now_ms(void) {
 	return (uint32_t)(gp_now_ns() / 1000000);
+}
+
+const struct gp_client_scanout *gp_client_seat_find(
+	const struct gp_client *client, const struct wl_surface *surface) {
+	for (uint32_t i = 0; surface != NULL && i < client->options.n_scanouts; i++) {
+		if (client->scanouts[i].surface == surface) {
+			return &client->scanouts[i];
+		}
+	}
+	return NULL;
 }
 
 /* The keyboard. */
@@ -29,7 +39,7 @@ static void handle_keyboard_enter(void *data, struct wl_keyboard *keyboard, uint
 	struct gp_client *client = data;
 	uint32_t *code;
 	wl_array_for_each (code, keys) {
-		client->options.seat_ops->key(client->data, now_ms(), *code, true);
+		client->options.seat_ops->key(client->data, gp_client_seat_now_ms(), *code, true);
 	}
 }
 
@@ -78,14 +88,9 @@ static void handle_pointer_enter(void *data, struct wl_pointer *pointer, uint32_
 	struct wl_surface *surface, wl_fixed_t x, wl_fixed_t y) {
 	struct gp_client *client = data;
 	struct gp_client_seat *seat = &client->seat;
-	seat->over = NULL;
-	for (uint32_t i = 0; i < client->options.n_scanouts; i++) {
-		if (client->scanouts[i].surface == surface) {
-			seat->over = &client->scanouts[i];
-		}
-	}
+	seat->over = gp_client_seat_find(client, surface);
 	seat->left = false;
-	tell_motion(client, now_ms(), x, y);
+	tell_motion(client, gp_client_seat_now_ms(), x, y);
 }
 
 static void handle_pointer_leave(
@@ -295,6 +300,11 @@ static void handle_capabilities(void *data, struct wl_seat *proxy, uint32_t capa
 	} else if (!has_pointer) {
 		stop_pointer(client);
 	}
+	if ((capabilities & WL_SEAT_CAPABILITY_TOUCH) != 0) {
+		gp_client_touch_start(client);
+	} else {
+		gp_client_touch_stop(client);
+	}
 }
 
 static void handle_seat_name(void *data, struct wl_seat *proxy, const char *name) {
@@ -316,6 +326,7 @@ void gp_client_seat_bind(struct gp_client *client, struct wl_registry *registry,
 		seat->proxy = wl_registry_bind(registry, name, &wl_seat_interface, SEAT_VERSION);
 		if (seat->proxy != NULL) {
 			wl_seat_add_listener(seat->proxy, &seat_listener, client);
+			gp_client_pen_start(client);
 		}
 	} else if (strcmp(interface, zwp_relative_pointer_manager_v1_interface.name) == 0 &&
 		seat->relative_manager == NULL) {
@@ -325,6 +336,11 @@ void gp_client_seat_bind(struct gp_client *client, struct wl_registry *registry,
 		seat->constraints == NULL) {
 		seat->constraints =
 			wl_registry_bind(registry, name, &zwp_pointer_constraints_v1_interface, 1);
+	} else if (strcmp(interface, zwp_tablet_manager_v2_interface.name) == 0 &&
+		seat->tablet_manager == NULL && client->options.wants_pen) {
+		seat->tablet_manager =
+			wl_registry_bind(registry, name, &zwp_tablet_manager_v2_interface, 1);
+		gp_client_pen_start(client);
 	}
 }
 
@@ -338,6 +354,8 @@ void gp_client_seat_forget(struct gp_client *client, struct gp_client_scanout *s
 	if (client->seat.over == scanout) {
 		client->seat.over = NULL;
 	}
+	gp_client_touch_forget(client, scanout);
+	gp_client_pen_forget(client, scanout);
 	if (scanout->lock != NULL) {
 		zwp_locked_pointer_v1_destroy(scanout->lock);
 		scanout->lock = NULL;
@@ -348,6 +366,8 @@ void gp_client_seat_stop(struct gp_client *client) {
 	struct gp_client_seat *seat = &client->seat;
 	stop_keyboard(client);
 	stop_pointer(client);
+	gp_client_touch_stop(client);
+	gp_client_pen_stop(client);
 	if (seat->relative_manager != NULL) {
 		zwp_relative_pointer_manager_v1_destroy(seat->relative_manager);
 	}

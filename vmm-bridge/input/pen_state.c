@@ -1,0 +1,105 @@
+#include "vmm-bridge/input/pen_state.h"
+
+#include <linux/input.h>
+#include <string.h>
+
+#include "vmm-bridge/input/state_queue.h"
+
+static const uint16_t tool_codes[] = {
+	[GP_PEN_TIP] = BTN_TOOL_PEN,
+	[GP_PEN_RUBBER] = BTN_TOOL_RUBBER,
+};
+static const uint16_t axis_codes[GP_PEN_AXES] = {
+	[GP_PEN_X] = ABS_X,
+	[GP_PEN_Y] = ABS_Y,
+	[GP_PEN_PRESSURE] = ABS_PRESSURE,
+	[GP_PEN_TILT_X] = ABS_TILT_X,
+	[GP_PEN_TILT_Y] = ABS_TILT_Y,
+};
+static const uint16_t button_codes[GP_PEN_BUTTONS] = {
+	[GP_PEN_TOUCH] = BTN_TOUCH,
+	[GP_PEN_STYLUS] = BTN_STYLUS,
+	[GP_PEN_STYLUS2] = BTN_STYLUS2,
+	[GP_PEN_STYLUS3] = BTN_STYLUS3,
+};
+
+static bool same_hands(const struct gp_input_state *a, const struct gp_input_state *b) {
+	return a->pen.tool == b->pen.tool &&
+		memcmp(a->pen.buttons, b->pen.buttons, sizeof(a->pen.buttons)) == 0;
+}
+
+static bool make(struct gp_input_event *event, uint16_t type, uint16_t code, int32_t value) {
+	*event = (struct gp_input_event){.type = type, .code = code, .value = value};
+	return true;
+}
+
+static bool step_buttons(bool told[GP_PEN_BUTTONS], const bool wanted[GP_PEN_BUTTONS],
+	struct gp_input_event *event) {
+	for (unsigned i = 0; i < GP_PEN_BUTTONS; i++) {
+		if (told[i] != wanted[i]) {
+			told[i] = wanted[i];
+			return make(event, EV_KEY, button_codes[i], wanted[i]);
+		}
+	}
+	return false;
+}
+
+/* The tool goes: first what is pressed on it. */
+static bool leave(struct gp_pen_state *told, struct gp_input_event *event) {
+	static const bool none[GP_PEN_BUTTONS];
+	if (step_buttons(told->buttons, none, event)) {
+		return true;
+	}
+	if (told->axes[GP_PEN_PRESSURE] != 0) {
+		told->axes[GP_PEN_PRESSURE] = 0;
+		return make(event, EV_ABS, ABS_PRESSURE, 0);
+	}
+	uint16_t code = tool_codes[told->tool];
+	told->tool = GP_PEN_NONE;
+	told->left = true;
+	return make(event, EV_KEY, code, 0);
+}
+
+static bool step(struct gp_input_state *told_state, const struct gp_input_state *wanted_state,
+	struct gp_input_event *event) {
+	struct gp_pen_state *told = &told_state->pen;
+	const struct gp_pen_state *wanted = &wanted_state->pen;
+	if (told->tool != GP_PEN_NONE && told->tool != wanted->tool) {
+		return leave(told, event);
+	}
+	if (wanted->tool == GP_PEN_NONE) {
+		return false;
+	}
+	if (told->tool == GP_PEN_NONE && told->left) {
+		/* One tool must be seen to go before the next one comes. */
+		return make(event, EV_SYN, SYN_REPORT, 0);
+	}
+	for (unsigned i = 0; i < GP_PEN_AXES; i++) {
+		if (told->axes[i] != wanted->axes[i]) {
+			told->axes[i] = wanted->axes[i];
+			return make(event, EV_ABS, axis_codes[i], wanted->axes[i]);
+		}
+	}
+	if (told->tool != wanted->tool) {
+		told->tool = wanted->tool;
+		return make(event, EV_KEY, tool_codes[wanted->tool], 1);
+	}
+	return step_buttons(told->buttons, wanted->buttons, event);
+}
+
+static void close_packet(struct gp_input_state *told) {
+	told->pen.left = false;
+}
+
+static unsigned lift(struct gp_input_state *state) {
+	unsigned n = state->pen.tool != GP_PEN_NONE;
+	state->pen = (struct gp_pen_state){0};
+	return n;
+}
+
+const struct gp_state_rules gp_pen_rules = {
+	.same_hands = same_hands,
+	.step = step,
+	.close = close_packet,
+	.lift = lift,
+};

@@ -1,0 +1,91 @@
+#include "vmm-bridge/input/touch_state.h"
+
+#include <linux/input.h>
+
+#include "vmm-bridge/input/state_queue.h"
+
+static bool same_hands(const struct gp_input_state *a, const struct gp_input_state *b) {
+	for (unsigned i = 0; i < GP_TOUCH_SLOTS; i++) {
+		if (a->touch.contacts[i].tracking != b->touch.contacts[i].tracking) {
+			return false;
+		}
+	}
+	return true;
+}
+
+static bool make(struct gp_input_event *event, uint16_t type, uint16_t code, int32_t value) {
+	*event = (struct gp_input_event){.type = type, .code = code, .value = value};
+	return true;
+}
+
+/* The first event about a slot selects it. False: there is nothing to be said of this slot. */
+static bool step_slot(struct gp_touch_state *told, const struct gp_contact *wanted, uint8_t slot,
+	struct gp_input_event *event) {
+	struct gp_contact *known = &told->contacts[slot];
+	bool begins = wanted->tracking != known->tracking;
+	if (!begins &&
+		(wanted->tracking == 0 || (wanted->x == known->x && wanted->y == known->y))) {
+		return false;
+	}
+	bool lifts = begins && known->tracking != 0;
+	if (begins && !lifts && (told->lifted >> slot & 1) != 0) {
+		/* One contact must be seen to end before the next one begins. */
+		return make(event, EV_SYN, SYN_REPORT, 0);
+	}
+	if (told->slot != slot) {
+		told->slot = slot;
+		return make(event, EV_ABS, ABS_MT_SLOT, slot);
+	}
+	if (lifts) {
+		known->tracking = 0;
+		told->lifted |= 1u << slot;
+		return make(event, EV_ABS, ABS_MT_TRACKING_ID, -1);
+	}
+	if (begins) {
+		*known = (struct gp_contact){wanted->tracking, -1, -1};
+		return make(event, EV_ABS, ABS_MT_TRACKING_ID, (int32_t)wanted->tracking - 1);
+	}
+	if (wanted->x != known->x) {
+		known->x = wanted->x;
+		return make(event, EV_ABS, ABS_MT_POSITION_X, wanted->x);
+	}
+	known->y = wanted->y;
+	return make(event, EV_ABS, ABS_MT_POSITION_Y, wanted->y);
+}
+
+static bool step(struct gp_input_state *told, const struct gp_input_state *wanted,
+	struct gp_input_event *event) {
+	bool touching = false;
+	for (uint8_t i = 0; i < GP_TOUCH_SLOTS; i++) {
+		const struct gp_contact *contact = &wanted->touch.contacts[i];
+		if (step_slot(&told->touch, contact, i, event)) {
+			return true;
+		}
+		touching = touching || contact->tracking != 0;
+	}
+	if (told->touch.touching == touching) {
+		return false;
+	}
+	told->touch.touching = touching;
+	return make(event, EV_KEY, BTN_TOUCH, touching);
+}
+
+static void close_packet(struct gp_input_state *told) {
+	told->touch.lifted = 0;
+}
+
+static unsigned lift(struct gp_input_state *state) {
+	unsigned n = 0;
+	for (unsigned i = 0; i < GP_TOUCH_SLOTS; i++) {
+		n += state->touch.contacts[i].tracking != 0;
+		state->touch.contacts[i].tracking = 0;
+	}
+	return n;
+}
+
+const struct gp_state_rules gp_touch_rules = {
+	.same_hands = same_hands,
+	.step = step,
+	.close = close_packet,
+	.lift = lift,
+};
