@@ -22,6 +22,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE / "peers"), str(HERE.parent / "tests/guest"),
@@ -31,7 +32,7 @@ import qemu_flip  # noqa: E402 (the path must be set first)
 
 VHOST_USER_GPU = "/usr/lib/qemu/vhost-user-gpu"
 VM_MACHINE = ["-cpu", "EPYC", "-device", "bochs-display,xres=1920,yres=1080,vgamem=32M"]
-VM_SECONDS = 130
+VM_SECONDS, VM_BOOT_SECONDS = 110, 50
 
 # Up to where somebody else can read the picture: the same for all.
 DEVICE = "device CPU per frame"
@@ -67,6 +68,14 @@ def run_flip(program, env, *arguments):
     return None, (answer.stderr.strip().splitlines() or ["it failed"])[-1]
 
 
+def card_note(env):
+    if env.get("PEER_BACKEND") != "drm":
+        return ""
+    return ("; on the screen of the VM's card, whose driver (bochs) copies what is on its plane, and "
+            "that counts as far as our processes do it. The VM's processor is emulated: figures of "
+            "the VM compare with one another only")
+
+
 def ours(program, env, case, mode, way, frames):
     figures, why = run_flip(program, env, mode, frames)
     more = {"way": way} if way else {}
@@ -75,10 +84,10 @@ def ours(program, env, case, mode, way, frames):
         emit(case, who, "CPU per frame", None, f"not measured: {why}", **more)
         return
     cpu = figures["cpu_us"]
-    shown = ", ".join(f"{n} {way}" for way, n in figures["frames_shown"].items() if n)
+    shown = ", ".join(f"{n} {name}" for name, n in figures["frames_shown"].items() if n)
     note = (f"bridge and compositor; {figures['bytes_copied']} bytes copied; frames shown: {shown}; "
             f"{figures['rate']:.1f} flips/s")
-    emit(case, who, "CPU per frame", sum(cpu.values()), note, **more)
+    emit(case, who, "CPU per frame", sum(cpu.values()), note + card_note(env), **more)
     emit(case, who, DEVICE, cpu["bridge"], "the bridge", **more)
 
 
@@ -119,6 +128,7 @@ def synthetic(program, env, case, frames):
 
 INSIDE = """#!/bin/sh
 cd /guest || exit 1
+touch started
 modprobe bochs
 udevadm settle --timeout=10
 export GUESTPANE=/guest/guestpane GUESTPANE_BRIDGE=/guest/guestpane-bridge PEER_BACKEND=drm
@@ -137,11 +147,20 @@ def in_vm(build):
         shutil.copy(HERE / "peers.py", work / "bench")
         shutil.copytree(HERE / "peers", work / "bench/peers")
         (work / "run").write_text(INSIDE)
-        vm = Program("the VM", [TOOLS / "boot", "--work", work, "--console", work / "console",
-                                "--memory", "3G", "--", *VM_MACHINE], work / "qemu.log")
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            vm.process.wait(VM_SECONDS)
-        vm.stop()
+        command = [TOOLS / "boot", "--work", work, "--console", work / "console",
+                   "--memory", "3G", "--", *VM_MACHINE]
+        # On a busy machine an emulated kernel may hang where it measures its clocks.
+        for _ in range(2):
+            vm = Program("the VM", command, work / "qemu.log")
+            end = time.monotonic() + VM_BOOT_SECONDS
+            while vm.alive() and not (work / "started").exists() and time.monotonic() < end:
+                time.sleep(0.5)
+            if (work / "started").exists():
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    vm.process.wait(VM_SECONDS)
+            vm.stop()
+            if (work / "started").exists():
+                break
         records, errors = work / "records", work / "errors"
         done = records.read_text() if records.exists() else ""
         sys.stdout.write(done)
