@@ -42,6 +42,7 @@ struct gp_frame_queue {
 		uint32_t commit_seq; // of the output
 		struct gp_scanout_view *view; // NULL if it has gone meanwhile
 		bool is_new; // false: it was counted before
+		uint64_t trace_id; // 0: the trace does not tell of it
 		uint32_t way;
 		char reason[GP_WAY_REASON_MAX];
 	} frames[GP_FRAME_QUEUE_SIZE];

@@ -5,6 +5,7 @@
 
 #include "common/format.h"
 #include "common/log.h"
+#include "common/trace.h"
 #include "compositor/blob_memory.h"
 #include "compositor/guest.h"
 #include "compositor/guest_buffer.h"
@@ -87,11 +88,14 @@ static void blob_handle_create_buffer(struct wl_client *client, struct wl_resour
 
 	uint32_t how = 0;
 	struct gp_import_failure failure = {0};
+	uint64_t start_ns = gp_trace_now();
 	struct gp_guest_wl_buffer *wl_buffer = gp_guest_wl_buffer_create(
 		client, id, &blob->manager->importer, blob->memory, &layout, &how, &failure);
 	if (wl_buffer == NULL) {
 		return;
 	}
+	wl_buffer->import_ns = start_ns;
+	wl_buffer->imported_ns = gp_trace_now();
 	wl_list_insert(&blob->wl_buffers, &wl_buffer->link);
 
 	if (gp_guest_buffer_is_inert(wl_buffer->buffer)) {

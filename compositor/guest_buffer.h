@@ -50,6 +50,7 @@ struct gp_guest_wl_buffer {
 	struct wl_list link; // gp_guest_blob.wl_buffers, or itself
 	struct gp_guest_buffer *buffer;
 	struct gp_guest_buffer *spare; // inert, takes the place of a revoked one
+	uint64_t import_ns, imported_ns; // when, for the trace; 0 once that is told
 
 	struct wl_listener release;
 };

@@ -6,8 +6,10 @@
 #include <wlr/types/wlr_buffer.h>
 #include <wlr/types/wlr_compositor.h>
 
+#include "common/trace.h"
 #include "compositor/blob_memory.h"
 #include "compositor/guest.h"
+#include "compositor/guest_buffer.h"
 #include "compositor/guest_cursor.h"
 #include "compositor/guest_scanout_v1.h"
 #include "guest-scanout-v1-protocol.h"
@@ -77,8 +79,28 @@ static void handle_surface_client_commit(struct wl_listener *listener, void *dat
 	}
 }
 
+uint64_t gp_guest_scanout_get_frame_id(const struct gp_guest_scanout *scanout) {
+	pid_t pid;
+	wl_client_get_credentials(wl_resource_get_client(scanout->resource), &pid, NULL, NULL);
+	return gp_trace_frame_id(pid, scanout->index, scanout->n_commits);
+}
+
+static void trace_commit(const struct gp_guest_scanout *scanout, uint64_t start_ns) {
+	const struct gp_guest_buffer *buffer =
+		gp_guest_buffer_try_from_buffer(scanout->surface->current.buffer);
+	struct gp_guest_wl_buffer *wl_buffer = buffer != NULL ? buffer->wl_buffer : NULL;
+	uint64_t frame = gp_guest_scanout_get_frame_id(scanout);
+	if (wl_buffer != NULL && wl_buffer->import_ns != 0) {
+		gp_trace_event("import", GP_TRACE_NEXT, frame, wl_buffer->import_ns,
+			wl_buffer->imported_ns, NULL, NULL);
+		wl_buffer->import_ns = 0;
+	}
+	gp_trace_event("commit", GP_TRACE_NEXT, frame, start_ns, gp_trace_now(), NULL, NULL);
+}
+
 static void handle_surface_commit(struct wl_listener *listener, void *data) {
 	struct gp_guest_scanout *scanout = wl_container_of(listener, scanout, surface_commit);
+	uint64_t start_ns = gp_trace_now();
 	struct wlr_surface *surface = scanout->surface;
 	struct wlr_buffer *buffer = scanout->content.buffer;
 
@@ -94,6 +116,10 @@ static void handle_surface_commit(struct wl_listener *listener, void *data) {
 		scanout->content.buffer->width == buffer->width &&
 		scanout->content.buffer->height == buffer->height;
 	set_content(scanout, buffer, same_size ? &surface->buffer_damage : NULL);
+	if (gp_trace_on && surface->current.buffer != NULL &&
+		(surface->current.committed & WLR_SURFACE_STATE_BUFFER) != 0) {
+		trace_commit(scanout, start_ns);
+	}
 }
 
 static void forget_surface(struct gp_guest_scanout *scanout) {

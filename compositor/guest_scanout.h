@@ -88,6 +88,9 @@ bool gp_guest_scanout_has_picture(const struct gp_guest_scanout *scanout);
 /* The part of the buffer that is shown; empty if all of it is. */
 void gp_guest_scanout_get_source_box(const struct gp_guest_scanout *scanout, struct wlr_fbox *box);
 
+/* The id of the last commit's frame in the trace. */
+uint64_t gp_guest_scanout_get_frame_id(const struct gp_guest_scanout *scanout);
+
 /* Each sends what has changed since the last call. */
 void gp_guest_scanout_send_monitor(
 	struct gp_guest_scanout *scanout, const struct gp_monitor_info *info);

@@ -2,6 +2,7 @@
 #include <wlr/util/log.h>
 
 #include "common/log.h"
+#include "common/trace.h"
 #include "compositor/options.h"
 #include "compositor/server.h"
 
@@ -51,6 +52,9 @@ int main(int argc, char *argv[]) {
 		return check_config(&options);
 	}
 	init_log(options.log_level);
+	if (options.trace_path != NULL && !gp_trace_open(options.trace_path, "guestpane")) {
+		return GP_EXIT_RUNTIME;
+	}
 
 	struct gp_server server = {0};
 	status = gp_server_init(&server, &options);

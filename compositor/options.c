@@ -38,6 +38,8 @@ static const char usage[] =
 	"  --scaling POLICY       fit, integer, fill or none: guests of another size than\n"
 	"                         their output\n"
 	"  --log-level LEVEL      silent, error, warn, info or debug (default: info)\n"
+	"  --trace FILE           write down what becomes of each frame, and when, for\n"
+	"                         ui.perfetto.dev; bridges may use the same file\n"
 	"  --help, --version\n"
 	"\n"
 	"The command finds the bridge socket in GUESTPANE_BRIDGE_SOCKET and the socket for\n"
@@ -63,6 +65,7 @@ enum option_id {
 	OPTION_FIRST,
 	OPTION_SCALING,
 	OPTION_LOG_LEVEL,
+	OPTION_TRACE,
 	OPTION_HELP,
 	OPTION_VERSION,
 };
@@ -80,6 +83,7 @@ static const struct option long_options[] = {
 	{"first", required_argument, NULL, OPTION_FIRST},
 	{"scaling", required_argument, NULL, OPTION_SCALING},
 	{"log-level", required_argument, NULL, OPTION_LOG_LEVEL},
+	{"trace", required_argument, NULL, OPTION_TRACE},
 	{"help", no_argument, NULL, OPTION_HELP},
 	{"version", no_argument, NULL, OPTION_VERSION},
 	{0},
@@ -188,6 +192,9 @@ static bool parse_option(struct gp_options *options, int id, int *exit_status) {
 		return parse_scaling(options, optarg);
 	case OPTION_LOG_LEVEL:
 		return parse_log_level(options, optarg);
+	case OPTION_TRACE:
+		options->trace_path = optarg;
+		return true;
 	case OPTION_HELP:
 		fputs(usage, stdout);
 		*exit_status = GP_EXIT_OK;

@@ -25,6 +25,7 @@ struct gp_options {
 	bool has_scaling;
 	enum gp_scaling scaling;
 	enum gp_log_level log_level;
+	const char *trace_path; // NULL if there is none; points into argv
 	char **command; // NULL if there is none; ends with NULL, points into argv
 };
 

@@ -63,6 +63,7 @@ struct gp_output {
 	uint64_t n_frames[GP_WAYS];
 	struct gp_refusals refusals;
 	bool is_locked; // composition is: the picture was refused, or has an alpha channel
+	uint64_t latch_ns; // when the frame that is being made was begun, for the trace
 
 	struct wl_event_source *info_timer;
 

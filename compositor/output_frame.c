@@ -7,6 +7,7 @@
 
 #include "common/format.h"
 #include "common/log.h"
+#include "common/trace.h"
 #include "compositor/guest_buffer.h"
 #include "compositor/guest_scanout.h"
 #include "compositor/output.h"
@@ -106,6 +107,19 @@ static const char *why_test_refused(
 	return "the output does not take";
 }
 
+static void trace_latch(const struct gp_output *output, struct gp_frame *frame) {
+	uint64_t now_ns = gp_trace_now();
+	frame->trace_id = gp_guest_scanout_get_frame_id(frame->view->scanout);
+	gp_trace_event("latch", GP_TRACE_NEXT, frame->trace_id,
+		output->latch_ns != 0 ? output->latch_ns : now_ns, now_ns, "way",
+		gp_way_name(frame->way));
+}
+
+static void trace_present(const struct gp_frame *frame, const struct timespec *when) {
+	uint64_t when_ns = (uint64_t)when->tv_sec * 1000000000 + (uint64_t)when->tv_nsec;
+	gp_trace_event("present", GP_TRACE_NEXT, frame->trace_id, when_ns, when_ns, NULL, NULL);
+}
+
 /* Notes a guest's frame that was committed, to be counted when it is on screen. */
 void gp_output_frame_handle_commit(struct gp_output *output) {
 	struct gp_scanout_view *view = output->view;
@@ -132,6 +146,9 @@ void gp_output_frame_handle_commit(struct gp_output *output) {
 	frame->view = view;
 	frame->is_new = is_new;
 	frame->way = gp_frame_way(&facts, frame->reason);
+	if (gp_trace_on && is_new) {
+		trace_latch(output, frame);
+	}
 }
 
 void gp_output_frame_handle_present(
@@ -140,6 +157,9 @@ void gp_output_frame_handle_present(
 	if (!gp_frame_queue_pop(&output->frames, event->commit_seq, &frame) || !event->presented ||
 		frame.view == NULL) {
 		return;
+	}
+	if (frame.trace_id != 0 && gp_trace_on) {
+		trace_present(&frame, &event->when);
 	}
 	output->n_frames[frame.way] += frame.is_new;
 	frame.view->frames[frame.way] += frame.is_new;
@@ -183,7 +203,9 @@ void gp_output_frame_make(struct gp_output *output) {
 	gp_splash_draw(&output->splash);
 	gp_cursor_plane_restore(&output->cursor_plane);
 	if (wlr_scene_output_needs_frame(output->scene_output)) {
+		output->latch_ns = gp_trace_now();
 		commit_frame(output);
+		output->latch_ns = 0;
 	}
 	struct timespec now;
 	clock_gettime(CLOCK_MONOTONIC, &now);

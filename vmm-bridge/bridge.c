@@ -9,6 +9,7 @@
 
 #include "common/control.h"
 #include "common/fd.h"
+#include "common/trace.h"
 #include "vmm-bridge/vfio/vfio.h"
 
 #define QUEUES 2
@@ -95,7 +96,11 @@ static int handle_timer(int fd, uint32_t mask, void *data) {
 
 static void handle_queue_kick(void *data, unsigned queue) {
 	struct gp_bridge *bridge = data;
+	uint64_t kick_ns = gp_trace_now();
 	while (gp_vhost_device_pop(bridge->vhost, queue, &bridge->chain) > 0) {
+		if (gp_trace_on) {
+			gp_trace_begin(kick_ns);
+		}
 		gp_gpu_handle(bridge->gpu, queue, &bridge->chain, gp_now_ns());
 	}
 }

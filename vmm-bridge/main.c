@@ -1,8 +1,10 @@
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <wayland-server-core.h>
 
+#include "common/trace.h"
 #include "vmm-bridge/bridge.h"
 #include "vmm-bridge/confine.h"
 #include "vmm-bridge/doctor.h"
@@ -29,6 +31,12 @@ static void confine(const struct gp_options *options) {
 		.sockets = sockets,
 		.n_sockets = 2 + options->n_inputs,
 	});
+}
+
+static bool open_trace(const struct gp_options *options) {
+	char program[96];
+	snprintf(program, sizeof(program), "guestpane-bridge %s", options->name);
+	return options->trace_path == NULL || gp_trace_open(options->trace_path, program);
 }
 
 static int run(struct wl_event_loop *loop, struct gp_options *options) {
@@ -83,7 +91,7 @@ int main(int argc, char *argv[]) {
 	gp_log_init("guestpane-bridge", options.log_level);
 	signal(SIGPIPE, SIG_IGN);
 	raise_file_limit();
-	if (!gp_guest_memory_guard()) {
+	if (!open_trace(&options) || !gp_guest_memory_guard()) {
 		return EXIT_FAILURE;
 	}
 	struct wl_event_loop *loop = wl_event_loop_create();

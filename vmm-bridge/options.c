@@ -44,6 +44,8 @@ static const char usage[] =
 	"  --control-socket PATH  where guestpanectl asks for the state (default:\n"
 	"                         $XDG_RUNTIME_DIR/guestpane/bridge-NAME.ctl)\n"
 	"  --log-level LEVEL      error, warn, info (default) or debug\n"
+	"  --trace FILE           write down what becomes of each frame, and when, for\n"
+	"                         ui.perfetto.dev; guestpane may use the same file\n"
 	"  --doctor               check whether this host can do without copies, and with\n"
 	"                         --vmm-pid whether that running VM can; print cures and exit\n"
 	"  --print-capabilities   for management software: print JSON and exit\n"
@@ -203,6 +205,7 @@ enum option_id {
 	OPTION_CONTROL_SOCKET,
 	OPTION_PRINT_CAPABILITIES,
 	OPTION_LOG_LEVEL,
+	OPTION_TRACE,
 	OPTION_VERSION,
 	OPTION_HELP,
 };
@@ -224,6 +227,7 @@ static const struct option long_options[] = {
 	{"control-socket", required_argument, NULL, OPTION_CONTROL_SOCKET},
 	{"print-capabilities", no_argument, NULL, OPTION_PRINT_CAPABILITIES},
 	{"log-level", required_argument, NULL, OPTION_LOG_LEVEL},
+	{"trace", required_argument, NULL, OPTION_TRACE},
 	{"version", no_argument, NULL, OPTION_VERSION},
 	{"help", no_argument, NULL, OPTION_HELP},
 	{0},
@@ -293,6 +297,9 @@ static bool store(struct gp_options *options, int option, const char *value) {
 	case OPTION_LOG_LEVEL:
 		return parse_log_level(value, &options->log_level) ||
 			fail("log-level", value, "error, warn, info or debug");
+	case OPTION_TRACE:
+		options->trace_path = value;
+		return true;
 	}
 	return false;
 }

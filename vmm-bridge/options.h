@@ -39,6 +39,7 @@ struct gp_options {
 	const char *control_path; // NULL: none
 	bool control_set; // on the command line
 	enum gp_log_level log_level;
+	const char *trace_path; // NULL: no trace
 
 	char display_buffer[PATH_MAX], control_buffer[PATH_MAX];
 };

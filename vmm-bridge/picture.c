@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "common/log.h"
+#include "common/trace.h"
 
 static enum gp_blob_kind blob_kind(const struct gp_picture *picture) {
 	switch (gp_picture_kind(picture)) {
@@ -27,11 +28,15 @@ struct gp_picture *gp_picture_create(struct gp_exporter *exporter, struct gp_cli
 	picture->resource_id = resource->id;
 	picture->host_copy = !resource->blob;
 	picture->export.fd = -1;
+	uint64_t start_ns = gp_trace_now();
 	if (!picture->host_copy &&
 		!gp_export_create(exporter, &resource->backing, resource->size, from, refusal,
 			&picture->export)) {
 		free(picture);
 		return NULL;
+	}
+	if (gp_trace_on) {
+		gp_trace_step(GP_TRACE_EXPORT, start_ns, gp_trace_now());
 	}
 	const struct gp_export *export = &picture->export;
 	int fd = picture->host_copy ? resource->shm_fd : export->fd;
@@ -129,6 +134,10 @@ void gp_picture_update(struct gp_picture *picture, struct gp_exporter *exporter,
 		return;
 	}
 	uint32_t bpp = fb->format->bytes_per_pixel;
+	uint64_t start_ns = gp_trace_now();
 	gp_export_copy_rows(exporter, &picture->export, &picture->resource->backing, fb->offset,
 		fb->stride, rect->x * bpp, rect->width * bpp, rect->y, rect->height);
+	if (gp_trace_on) {
+		gp_trace_step(GP_TRACE_COPY, start_ns, gp_trace_now());
+	}
 }

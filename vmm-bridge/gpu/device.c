@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "common/trace.h"
 #include "vmm-bridge/gpu/call.h"
 
 #define ERROR_LOG_BURST 10
@@ -154,7 +155,11 @@ bool gp_gpu_is_on_scanout(const struct gp_gpu *gpu, uint32_t resource_id) {
 /* Decodes and runs the command. Returns the type of the answer, and its size if it is no error. */
 static uint32_t run(struct gp_gpu_call *call, size_t *response_size) {
 	bool cursor_queue = call->queue == GP_GPU_QUEUE_CURSOR;
+	uint64_t start_ns = gp_trace_now();
 	uint32_t error = gp_gpu_decode(call->chain, cursor_queue, &call->command);
+	if (gp_trace_on) {
+		gp_trace_step(GP_TRACE_DECODE, start_ns, gp_trace_now());
+	}
 	if (error != 0) {
 		return gp_gpu_call_refuse(call, error,
 			"not supported on this queue, too short, or too many entries (%llu bytes)",
@@ -197,6 +202,9 @@ void gp_gpu_handle(
 		gpu->ops->push(gpu->data, queue, chain->head, (uint32_t)written);
 	}
 	gp_gpu_command_finish(&call.command);
+	if (gp_trace_on) {
+		gp_trace_end();
+	}
 	gp_gpu_dispatch(gpu, now_ns);
 }
 

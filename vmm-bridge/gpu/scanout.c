@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "common/trace.h"
+
 void gp_scanout_init(struct gp_scanout *scanout, const struct gp_gpu_ops *ops, void *data,
 	uint32_t index, uint32_t refresh_mhz) {
 	*scanout = (struct gp_scanout){.ops = ops, .data = data, .index = index};
@@ -73,8 +75,18 @@ void gp_scanout_disable(struct gp_scanout *scanout) {
 	scanout->resource_id = 0;
 }
 
-static void add_flush(
-	struct gp_scanout *scanout, struct gp_fence *fence, bool wait_ready, uint64_t now_ns) {
+/* Counts the answer. frame is its id in the trace, 0: none. */
+static void count_reply(struct gp_scanout *scanout, enum gp_reply_cause cause, uint64_t frame) {
+	scanout->replies[cause]++;
+	if (frame != 0 && gp_trace_on) {
+		uint64_t now_ns = gp_trace_now();
+		gp_trace_event("reply", GP_TRACE_LAST, frame, now_ns, now_ns, "cause",
+			gp_reply_cause_name(cause));
+	}
+}
+
+static void add_flush(struct gp_scanout *scanout, struct gp_fence *fence, uint64_t frame,
+	bool wait_ready, uint64_t now_ns) {
 	struct gp_flush *flush = calloc(1, sizeof(*flush));
 	if (flush == NULL) {
 		return; // answered at once
@@ -86,6 +98,7 @@ static void add_flush(
 		scanout->n_answered++;
 	}
 	flush->fence = fence;
+	flush->frame = frame;
 	TAILQ_INSERT_TAIL(&scanout->flushes, flush, link);
 	if (scanout->n_answered > GP_SCANOUT_ANSWERED_MAX) {
 		forget_oldest_answered(scanout);
@@ -101,11 +114,12 @@ void gp_scanout_flush(struct gp_scanout *scanout, const struct gp_rect *rect,
 	}
 	scanout->n_flushes++;
 	bool wait_ready = scanout->ops->scanout_flush(scanout->data, scanout->index, &damage);
+	uint64_t frame = gp_trace_on ? gp_trace_take_committed() : 0;
 	if (fence == NULL) {
-		scanout->replies[GP_REPLY_IMMEDIATE]++;
+		count_reply(scanout, GP_REPLY_IMMEDIATE, frame);
 	}
 	if (fence != NULL || wait_ready) {
-		add_flush(scanout, fence, wait_ready, now_ns);
+		add_flush(scanout, fence, frame, wait_ready, now_ns);
 	}
 }
 
@@ -128,7 +142,7 @@ static void answer_flush(
 	struct gp_scanout *scanout, struct gp_flush *flush, enum gp_reply_cause cause) {
 	struct gp_fence *fence = flush->fence;
 	bool owed = flush->hold.wait_ready;
-	scanout->replies[cause]++;
+	count_reply(scanout, cause, flush->frame);
 	scanout->timeouts = owed ? scanout->timeouts + 1 : 0;
 	flush->fence = NULL;
 	scanout->n_answered++;
@@ -174,7 +188,7 @@ void gp_scanout_forget_fence(struct gp_scanout *scanout, const struct gp_fence *
 	while (flush != NULL) {
 		struct gp_flush *next = TAILQ_NEXT(flush, link);
 		if (flush->fence == fence) {
-			scanout->replies[GP_REPLY_DRAIN]++;
+			count_reply(scanout, GP_REPLY_DRAIN, flush->frame);
 			flush->fence = NULL;
 			scanout->n_answered++;
 			if (!flush->hold.wait_ready) {

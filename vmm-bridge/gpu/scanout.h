@@ -28,6 +28,7 @@ struct gp_flush {
 	TAILQ_ENTRY(gp_flush) link; // gp_scanout.flushes
 	struct gp_pacer_hold hold;
 	struct gp_fence *fence; // one wait of it, NULL once answered
+	uint64_t frame; // its id in the trace; 0: none
 };
 TAILQ_HEAD(gp_flush_list, gp_flush);
 

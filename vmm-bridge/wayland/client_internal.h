@@ -67,6 +67,7 @@ struct gp_client_scanout {
 	struct guest_scanout_v1 *role;
 	struct zwp_locked_pointer_v1 *lock; // asked for; may be NULL
 	bool cropped; // the viewport has a source
+	uint64_t n_frames; // that were committed
 	struct gp_monitor monitor;
 	bool monitor_connected;
 	bool new_modes; // the current batch had a mode

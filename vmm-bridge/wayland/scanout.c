@@ -1,9 +1,11 @@
 #include "vmm-bridge/wayland/client_internal.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "common/fd.h"
 #include "common/log.h"
+#include "common/trace.h"
 
 /* How long a compositor may leave its socket unread while the guest goes on drawing. */
 #define BLOCKED_MAX_NS 5000000000ull
@@ -68,6 +70,7 @@ static void request_feedback(struct gp_client_scanout *scanout) {
 
 bool gp_client_scanout_start(struct gp_client_scanout *scanout) {
 	struct gp_client *client = scanout->client;
+	scanout->n_frames = 0;
 	scanout->surface = wl_compositor_create_surface(client->compositor);
 	if (scanout->surface == NULL) {
 		return false;
@@ -134,6 +137,7 @@ static void show_buffer(struct gp_client_scanout *scanout, struct gp_buffer *buf
 		gp_warn("scanout %u: a source outside its buffer is not shown", scanout->index);
 		return;
 	}
+	uint64_t start_ns = gp_trace_now();
 	set_source(scanout, buffer, source);
 	gp_buffer_attach(buffer, scanout->surface);
 	if (gp_rect_intersect(damage, &whole, &clipped)) {
@@ -142,6 +146,11 @@ static void show_buffer(struct gp_client_scanout *scanout, struct gp_buffer *buf
 	}
 	request_feedback(scanout);
 	wl_surface_commit(scanout->surface);
+	scanout->n_frames++;
+	if (gp_trace_on) {
+		uint64_t frame = gp_trace_frame_id(getpid(), scanout->index, scanout->n_frames);
+		gp_trace_commit(frame, start_ns);
+	}
 }
 
 void gp_client_show(struct gp_client *client, uint32_t scanout, struct gp_buffer *buffer,
