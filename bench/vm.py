@@ -1,0 +1,55 @@
+#!/usr/bin/python3
+"""Runs measure.py in a VM that has what the machine may lack: /dev/udmabuf.
+
+    bench/vm.py BUILD [--quick] [GROUP…]
+
+The VM counts instructions, 1 ns each (tools/guest/boot --count): its figures are instructions of
+user and kernel, the same on every machine. It sees this root, so BUILD is there, too.
+"""
+
+import pathlib
+import shlex
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+TOP = HERE.parent
+PATIENCE = 900  # seconds
+SHARE = "/guest"
+
+SCRIPT = """
+echo 4096 >/sys/module/udmabuf/parameters/size_limit_mb
+cd {top}
+python3 bench/measure.py {arguments} >{share}/records 2>{share}/words
+echo $? >{share}/status
+"""
+
+
+def main():
+    arguments = [str(pathlib.Path(sys.argv[1]).resolve()), *sys.argv[2:]]
+    with tempfile.TemporaryDirectory(prefix="guestpane-bench-", dir="/tmp") as directory:
+        work = pathlib.Path(directory)
+        (work / "run").write_text(SCRIPT.format(
+            top=shlex.quote(str(TOP)), share=SHARE, arguments=shlex.join(arguments)))
+        begin = time.monotonic()
+        with open(work / "qemu.log", "wb") as log:
+            subprocess.run(
+                ["setpriv", "--pdeathsig", "KILL", TOP / "tools/guest/boot", "--count",
+                 "--work", work, "--console", work / "console", "--memory", "4G"],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, timeout=PATIENCE, check=False)
+        for name in ("records", "words"):
+            path = work / name
+            text = path.read_text() if path.exists() else ""
+            print(text, end="", file=sys.stdout if name == "records" else sys.stderr)
+        print(f"vm: {time.monotonic() - begin:.1f} s", file=sys.stderr)
+        if not (work / "status").exists():
+            console = (work / "console").read_text(errors="replace").splitlines()[-20:]
+            print("the VM ended too early; its console:", *console, sep="\n    ", file=sys.stderr)
+            return 1
+        return int((work / "status").read_text())
+
+
+if __name__ == "__main__":
+    sys.exit(main())
