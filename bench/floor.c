@@ -61,8 +61,8 @@ static bool make_blob(struct floor *floor, struct blob *blob) {
 		return blob_create(blob, floor->guest, floor->size);
 	}
 	int fd = make_dmabuf(floor->size, &pixels);
-	if (!blob_create_fd(blob, floor->guest, fd, floor->size, GUEST_BLOB_V1_KIND_SYSTEM_DMABUF,
-		    NULL)) {
+	if (!blob_create_fd(
+		    blob, floor->guest, fd, floor->size, GUEST_BLOB_V1_KIND_SYSTEM_DMABUF, NULL)) {
 		return false;
 	}
 	blob->pixels = pixels;
@@ -81,8 +81,8 @@ static bool make_blobs(struct floor *floor, uint32_t n, uint32_t width, uint32_t
 			return false;
 		}
 		memset(floor->blobs[i].pixels, (int)(0x30 * (i + 1)), floor->size);
-		buffer_create(&floor->buffers[i], &floor->blobs[i], i, (int32_t)width,
-			(int32_t)height);
+		buffer_create(
+			&floor->buffers[i], &floor->blobs[i], i, (int32_t)width, (int32_t)height);
 		if (!client_wait(&floor->client, &floor->blobs[i].n_imported, 1, TIMEOUT_MS)) {
 			return false;
 		}
