@@ -1,8 +1,9 @@
 #!/usr/bin/python3
 """Measures guestpane where it runs, and prints records (README.md).
 
-    bench/measure.py BUILD [--quick] [GROUP…]
+    bench/measure.py BUILD [--few | --quick] [GROUP…]
 
+--few repeats less, for where one frame costs as much as the next; --quick leaves things out, too.
 Groups: cpu copy latency rate idle scale first. Sizes of processes are told by those that run them.
 """
 
@@ -12,14 +13,17 @@ import json
 import sys
 import time
 
-from session import SIZES, Failure, Session, count_fds, has_udmabuf, memory_mib, switches
+import stages
+from session import (SIZES, Failure, Session, can_trace, count_fds, has_udmabuf, memory_mib,
+                     switches)
 
 ROWS = 16  # of a small damage of 64×16
 
 
 class Measure:
-    def __init__(self, build, quick):
+    def __init__(self, build, few, quick):
         self.build = build
+        self.few = few or quick
         self.quick = quick
         # A frame that is scanned out, and one that the compositor reads in place.
         self.ways = ["zero-copy", "in place"] if has_udmabuf() else ["copy"]
@@ -27,7 +31,7 @@ class Measure:
             self.ways.append("copy")
 
     def count(self, usual, quick):
-        return quick if self.quick else usual
+        return quick if self.few else usual
 
     def emit(self, group, case, what, value, unit="", **rest):
         print(json.dumps({"group": group, "case": case, "who": "guestpane", "what": what,
@@ -109,7 +113,7 @@ class Measure:
                       note=note or "no strace here")
 
     def imports(self, way):
-        count = self.count(1000, 100)
+        count = 100 if self.quick else 1000
         with self.session(way, (640, 480), refresh=500) as session:
             guest = session.start_guest(3)
             guest.run("flip 3", count)
@@ -166,6 +170,22 @@ class Measure:
                 floor.run(what, 6)
                 self.emit_times(way, "floor", floor.run(what, count, 50000, 16000))
 
+            if not can_trace(self.build):
+                continue
+            with self.session(way, trace=True) as session:
+                guest = session.start_guest(3)
+                guest.do("show", 0)
+                guest.run("flip 3", count, 50000, 16000)
+                session.settle()
+                self.emit_stages(way, stages.read(session.trace, session.compositor.pid))
+
+    def emit_stages(self, way, times_of):
+        for stage, times in times_of.items():
+            for name, part in (("p50", 0.5), ("p99", 0.99), ("max", 1)):
+                self.emit("latency", "flip 1080p, traced", f"{stage} {name}",
+                          times[int((len(times) - 1) * part)], "µs", way=way,
+                          note="the trace costs some µs an event")
+
     def emit_times(self, way, who, figures):
         notes = {
             "guestpane": "from the guest's kick to the interrupt of its flush's answer",
@@ -177,7 +197,7 @@ class Measure:
                       who=who, note=notes[who])
 
     def rate(self):
-        seconds = 1 if self.quick else 2
+        seconds = self.count(2, 1)
         for way in self.ways:
             with self.session(way, (1280, 720)) as session:
                 guest = session.start_guest(3)
@@ -194,7 +214,7 @@ class Measure:
                           way=way, note=f"of {sum(replies.values())}")
 
     def idle(self):
-        seconds = 2 if self.quick else 10
+        seconds = self.count(10, 2)
         way = self.ways[0]
         with self.session(way, (1280, 720)) as session:
             guest = session.start_guest(2)
@@ -292,9 +312,10 @@ def main():
     parser = argparse.ArgumentParser(usage=__doc__)
     parser.add_argument("build")
     parser.add_argument("groups", nargs="*", default=GROUPS)
+    parser.add_argument("--few", action="store_true")
     parser.add_argument("--quick", action="store_true")
     arguments = parser.parse_args()
-    measure = Measure(arguments.build, arguments.quick)
+    measure = Measure(arguments.build, arguments.few, arguments.quick)
     status = 0
     for group in GROUPS:
         if group not in arguments.groups:

@@ -25,6 +25,12 @@ def has_udmabuf():
     return os.access("/dev/udmabuf", os.R_OK | os.W_OK)
 
 
+def can_trace(build):
+    program = pathlib.Path(build) / "compositor/guestpane"
+    return "--trace" in subprocess.run([program, "--help"], capture_output=True, text=True,
+                                       check=False).stdout
+
+
 def cpu_ns(pid):
     """User and system time of a process, by its clock (clock_getcpuclockid)."""
     return time.clock_gettime_ns((~pid << 3) | 2)
@@ -90,7 +96,7 @@ class Session:
     where the compositor composites from the guest's memory.
     """
 
-    def __init__(self, build, way, size="1080p", outputs=1, refresh=60, env=None):
+    def __init__(self, build, way, size="1080p", outputs=1, refresh=60, trace=False):
         self.build = pathlib.Path(build).resolve()
         self.way = way
         self.width, self.height = SIZES.get(size, size)
@@ -98,10 +104,11 @@ class Session:
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="guestpane-bench-", dir="/tmp"))
         self.env = {**os.environ, "XDG_RUNTIME_DIR": str(self.directory),
                     "WLR_BACKENDS": "headless", "WLR_RENDERER": "pixman",
-                    "WLR_LIBINPUT_NO_DEVICES": "1", "WLR_HEADLESS_OUTPUTS": str(outputs),
-                    **(env or {})}
+                    "WLR_LIBINPUT_NO_DEVICES": "1", "WLR_HEADLESS_OUTPUTS": str(outputs)}
         for name in ("WAYLAND_DISPLAY", "DISPLAY"):
             self.env.pop(name, None)
+        self.trace = self.directory / "trace.json"
+        self.trace_options = ["--trace", self.trace] if trace else []
         self.bridges, self.guests = [], []
         self.compositor = None
 
@@ -144,7 +151,7 @@ class Session:
             "guestpane", [self.build / "compositor/guestpane",
                           "--bridge-socket", self.bridge_socket,
                           "--control-socket", self.directory / "guestpane.ctl",
-                          "--size", f"{self.width}x{self.height}"],
+                          "--size", f"{self.width}x{self.height}", *self.trace_options],
             self.directory / "guestpane.log", env)
         self.wait("the compositor", lambda: self.status(self.compositor))
 
@@ -157,7 +164,8 @@ class Session:
              "--display", self.bridge_socket, "--name", f"vm{number}",
              "--control-socket", self.directory / f"bridge{number}.ctl",
              "--mode", f"{self.width}x{self.height}@{self.refresh}",
-             "--export", "copy" if self.way == "copy" else "auto", *options],
+             "--export", "copy" if self.way == "copy" else "auto",
+             *self.trace_options, *options],
             self.directory / f"bridge{number}.log", self.env)
         self.bridges.append(bridge)
         self.wait("the bridge", lambda: path.exists() and
