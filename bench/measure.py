@@ -10,6 +10,7 @@ Groups: cpu copy latency rate idle scale first. Sizes of processes are told by t
 import argparse
 import contextlib
 import json
+import os
 import sys
 import time
 
@@ -197,21 +198,44 @@ class Measure:
                       who=who, note=notes[who])
 
     def rate(self):
-        seconds = self.count(2, 1)
         for way in self.ways:
             with self.session(way, (1280, 720)) as session:
+                self.rate_of(session, session.start_guest(3), "")
+            with self.session(way, (640, 480)) as session:
+                self.painted_over(session)
+        if os.environ.get("GUESTPANE_BENCH_KMS"):
+            with self.session("KMS") as session:
                 guest = session.start_guest(3)
-                guest.do("show", 0)
-                guest.run("flip 3", 6)
-                for buffers in (2, 3):
-                    for timer, period in ("own timer", 16667), ("no timer", 0):
-                        figures = guest.run(f"flip {buffers}", 60 * seconds, period)
-                        self.emit("rate", f"{buffers} buffers, {timer}", "rate ÷ refresh",
-                                  figures["count"] / figures["seconds"] / session.refresh, "ratio",
-                                  way=way)
-                replies = session.counters()["replies"]
-                self.emit("rate", "all of these", "replies before the release", replies["timeout"],
-                          way=way, note=f"of {sum(replies.values())}")
+                self.rate_of(session, guest, "")
+                guest.do("cursor")  # the card has no plane for it: composited
+                self.rate_of(session, guest, ", with a cursor")
+
+    def rate_of(self, session, guest, case):
+        guest.do("show", 0)
+        guest.run("flip 3", 6)
+        before = session.counters()["replies"]
+        for buffers in (2, 3):
+            for timer, period in ("own timer", round(1e6 / session.refresh)), ("no timer", 0):
+                figures = guest.run(f"flip {buffers}", self.count(120, 60), period)
+                self.emit("rate", f"{buffers} buffers, {timer}{case}", "rate ÷ refresh",
+                          figures["count"] / figures["seconds"] / session.refresh, "ratio",
+                          way=session.way,
+                          note=f"{session.refresh:.2f} Hz, {session.output()['way']}")
+        replies = {cause: number - before[cause]
+                   for cause, number in session.counters()["replies"].items()}
+        self.emit("rate", f"all of these{case}", "replies before the release", replies["timeout"],
+                  way=session.way, note=f"of {sum(replies.values())}")
+
+    def painted_over(self, session):
+        """The guest paints what it was given back: that must not be seen."""
+        pictures = self.count(20, 5)
+        guest = session.start_guest(2)
+        guest.do("show", 0)
+        guest.send("run", "poison 2", 180, 0, 0)
+        seen = sum(session.has_colour(b"\xff\x00\xff") for _ in range(pictures))
+        guest.answer("poison")
+        self.emit("rate", "2 buffers, no timer", "painted over while on screen", seen,
+                  way=session.way, note=f"of {pictures} pictures taken")
 
     def idle(self):
         seconds = self.count(10, 2)

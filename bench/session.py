@@ -93,7 +93,8 @@ class Session:
     """Use as a context manager: leaving it ends what was started and removes the directory.
 
     way is "copy"; "zero-copy", with outputs that take every buffer as a plane does; or "in place",
-    where the compositor composites from the guest's memory.
+    where the compositor composites from the guest's memory. "KMS" is zero-copy, too, on the
+    monitor of a card; its size and rate are the card's.
     """
 
     def __init__(self, build, way, size="1080p", outputs=1, refresh=60, trace=False):
@@ -145,7 +146,9 @@ class Session:
 
     def start_compositor(self):
         env = dict(self.env)
-        if self.way == "zero-copy":
+        if self.way == "KMS":
+            env["WLR_BACKENDS"] = "drm"
+        elif self.way == "zero-copy":
             env["LD_PRELOAD"] = str(self.build / "bench/libbench-plane.so")
         self.compositor = Program(
             "guestpane", [self.build / "compositor/guestpane",
@@ -153,7 +156,12 @@ class Session:
                           "--control-socket", self.directory / "guestpane.ctl",
                           "--size", f"{self.width}x{self.height}", *self.trace_options],
             self.directory / "guestpane.log", env)
-        self.wait("the compositor", lambda: self.status(self.compositor))
+        self.wait("the compositor",
+                  lambda: (self.status(self.compositor) or {}).get("outputs"))
+        if self.way == "KMS":
+            output = self.output()
+            self.width, self.height = output["width"], output["height"]
+            self.refresh = output["refresh_mhz"] / 1000
 
     def start_bridge(self, *options):
         number = len(self.bridges)
@@ -163,7 +171,7 @@ class Session:
             [self.build / "vmm-bridge/guestpane-bridge", "--socket-path", path,
              "--display", self.bridge_socket, "--name", f"vm{number}",
              "--control-socket", self.directory / f"bridge{number}.ctl",
-             "--mode", f"{self.width}x{self.height}@{self.refresh}",
+             "--mode", f"{self.width}x{self.height}@{self.refresh:.3f}",
              "--export", "copy" if self.way == "copy" else "auto",
              *self.trace_options, *options],
             self.directory / f"bridge{number}.log", self.env)
@@ -207,6 +215,14 @@ class Session:
 
     def output(self, number=0):
         return self.status(self.compositor)["outputs"][number]
+
+    def has_colour(self, colour):
+        """Whether a picture of the output has it, among the pixels that are looked at."""
+        display = next(path for path in self.directory.glob("wayland-*") if path.suffix != ".lock")
+        grab = subprocess.run(["grim", "-t", "ppm", "-"], capture_output=True, check=True,
+                              env={**self.env, "WAYLAND_DISPLAY": str(display)})
+        pixels = grab.stdout.split(b"\n", 3)[3]
+        return any(pixels[i:i + 3] == colour for i in range(0, len(pixels), 3 * 97))
 
     def settle(self):
         """Lets what was begun come to its end."""

@@ -69,6 +69,11 @@ def latency(records):
         yield Target(f"latency p50 ÷ the floor's, {way} ({where})", ratio(*values), 1.5)
 
 
+def pace(records):
+    yield Target("pictures painted over while on screen",
+                 most(find(records, what="painted over while on screen")), 0)
+
+
 def scale(records):
     for where, way in best_places(records, group="scale", case="1 VM"):
         values = [find(records, group="scale", where=where, way=way, case=case,
@@ -97,7 +102,7 @@ def peers(records):
 
 
 def targets(records):
-    return [target for part in (cpu, copying, idle, latency, scale, memory, peers)
+    return [target for part in (cpu, copying, idle, latency, pace, scale, memory, peers)
             for target in part(records)]
 
 

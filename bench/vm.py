@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Runs measure.py in a VM that has what the machine may lack: /dev/udmabuf.
+"""Runs measure.py in a VM that has what the machine may lack: /dev/udmabuf and a monitor.
 
     bench/vm.py BUILD [GROUP…]
 
@@ -26,8 +26,10 @@ SHARE = "/guest"
 
 SCRIPT = """
 echo 4096 >/sys/module/udmabuf/parameters/size_limit_mb
+modprobe bochs
+udevadm settle
 cd {top}
-python3 bench/measure.py {arguments} >{share}/records 2>{share}/words
+GUESTPANE_BENCH_KMS=1 python3 bench/measure.py {arguments} >{share}/records 2>{share}/words
 echo $? >{share}/status
 """
 
@@ -40,7 +42,8 @@ def main():
             top=shlex.quote(str(TOP)), share=SHARE, arguments=shlex.join(arguments)))
         begin = time.monotonic()
         vm = Program("the VM", [TOP / "tools/guest/boot", "--count", "--work", work,
-                                "--console", work / "console", "--memory", "4G"],
+                                "--console", work / "console", "--memory", "4G",
+                                "--", "-device", "bochs-display,xres=1280,yres=720"],
                      work / "qemu.log")
         with contextlib.suppress(subprocess.TimeoutExpired):
             vm.process.wait(PATIENCE)
