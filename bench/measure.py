@@ -267,7 +267,7 @@ class Measure:
     def scale(self):
         way = self.ways[0]
         for number in (1, 4) if self.quick else (1, 4, 16):
-            with self.session(way, (1280, 720), outputs=number) as session:
+            with self.session(way, (1280, 720), outputs=number, pin=True) as session:
                 self.scale_machines(session, number)
             with self.session(way, (1280, 720), outputs=number) as session:
                 self.scale_heads(session, number)
@@ -281,6 +281,9 @@ class Measure:
         for guest in guests:
             guest.do("show", 0)
             guest.run(command, 6)
+        shown = {session.output(k)["guest"] for k in range(number)}
+        if len(shown) != number:
+            raise Failure(f"{case}: only {shown} are shown")
         with session.cost() as cost:
             for guest in guests:
                 guest.send("run", command, count, 16667, 0)

@@ -55,7 +55,8 @@ def parts_of(records, where, group, suffix, *names):
     rows = {}
     for r in records:
         for part in ("bridge", "compositor"):
-            if r["where"] == where and r["group"] == group and r["what"] == f"{part} {suffix}":
+            if r["where"] == where and r["group"] == group and r["value"] is not None and \
+                    r["what"] == f"{part} {suffix}":
                 rows.setdefault(label(r, *names), {})[part] = r["value"]
     return list(rows.items())
 

@@ -97,7 +97,8 @@ class Session:
     monitor of a card; its size and rate are the card's.
     """
 
-    def __init__(self, build, way, size="1080p", outputs=1, refresh=60, trace=False):
+    def __init__(self, build, way, size="1080p", outputs=1, refresh=60, trace=False,
+                 pin=False):
         self.build = pathlib.Path(build).resolve()
         self.way = way
         self.width, self.height = SIZES.get(size, size)
@@ -109,6 +110,11 @@ class Session:
         for name in ("WAYLAND_DISPLAY", "DISPLAY"):
             self.env.pop(name, None)
         self.trace = self.directory / "trace.json"
+        # With pin, machine k has output k; without, output k has head k of all machines.
+        self.config = self.directory / "guestpane.conf"
+        self.config.write_text("".join(
+            f"guest vm{k} {{\n\thead 0 HEADLESS-{k + 1}\n}}\n" for k in range(outputs))
+            if pin else "")
         self.trace_options = ["--trace", self.trace] if trace else []
         self.bridges, self.guests = [], []
         self.compositor = None
@@ -154,6 +160,7 @@ class Session:
             "guestpane", [self.build / "compositor/guestpane",
                           "--bridge-socket", self.bridge_socket,
                           "--control-socket", self.directory / "guestpane.ctl",
+                          "--config", self.config,
                           "--size", f"{self.width}x{self.height}", *self.trace_options],
             self.directory / "guestpane.log", env)
         self.wait("the compositor",
