@@ -1,3 +1,4 @@
+#include <malloc.h>
 #include <stdio.h>
 #include <wlr/util/log.h>
 
@@ -42,7 +43,18 @@ static int check_config(const struct gp_options *options) {
 	return ok ? GP_EXIT_OK : GP_EXIT_USAGE;
 }
 
+/*
+ * A status screen has megabytes of pixels. glibc would keep them on its heap after the first one that
+ * was freed, for each output, as long as the program runs.
+ */
+static void give_pictures_back(void) {
+#ifdef M_MMAP_THRESHOLD
+	mallopt(M_MMAP_THRESHOLD, 512 * 1024);
+#endif
+}
+
 int main(int argc, char *argv[]) {
+	give_pictures_back();
 	struct gp_options options;
 	int status;
 	if (!gp_options_parse(&options, argc, argv, &status)) {

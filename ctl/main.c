@@ -145,9 +145,7 @@ static const struct view views[] = {
 				"{program} {version}: {name}, VMM {vmm}, display {display}, "
 				"{resources}"
 				" resources",
-				"  frames: {counters.commits} commits, {counters.presented} "
-				"presented,"
-				" {counters.discarded} discarded; {counters.imports} imports,"
+				"  frames: {counters.commits} commits; {counters.imports} imports,"
 				" {counters.imports_failed} failed",
 				"  replies: {counters.replies.immediate} immediate,"
 				" {counters.replies.release} release, {counters.replies.spacing} "

@@ -57,13 +57,22 @@ static void handle_gpu_config_changed(void *data) {
 
 static void handle_wake_at(void *data, uint64_t time_ns) {
 	struct gp_bridge *bridge = data;
+	bridge->wake_ns = time_ns;
+}
+
+/* Once a turn, as a frame may ask for a time and take it back; and after all that a guest awaits. */
+static void arm_timer(struct gp_bridge *bridge) {
+	if (bridge->armed_ns == bridge->wake_ns) {
+		return;
+	}
 	struct itimerspec when = {
-		.it_value.tv_sec = (time_t)(time_ns / 1000000000),
-		.it_value.tv_nsec = (long)(time_ns % 1000000000),
+		.it_value.tv_sec = (time_t)(bridge->wake_ns / 1000000000),
+		.it_value.tv_nsec = (long)(bridge->wake_ns % 1000000000),
 	};
 	if (timerfd_settime(bridge->timer_fd, TFD_TIMER_ABSTIME, &when, NULL) != 0) {
 		gp_error_errno("timerfd_settime");
 	}
+	bridge->armed_ns = bridge->wake_ns;
 }
 
 static void handle_push(void *data, unsigned queue, uint16_t head, uint32_t written) {
@@ -87,6 +96,7 @@ static int handle_timer(int fd, uint32_t mask, void *data) {
 	struct gp_bridge *bridge = data;
 	uint64_t expirations;
 	if (read(fd, &expirations, sizeof(expirations)) > 0) {
+		bridge->armed_ns = 0;
 		gp_gpu_dispatch(bridge->gpu, gp_now_ns());
 	}
 	return 0;
@@ -274,6 +284,7 @@ bool gp_bridge_dispatch(struct gp_bridge *bridge) {
 	gp_vhost_device_flush(bridge->vhost);
 	gp_inputs_flush(bridge->inputs);
 	gp_client_flush(bridge->client);
+	arm_timer(bridge);
 	if (wl_event_loop_dispatch(bridge->loop, done ? -1 : 1) < 0 && errno != EINTR) {
 		gp_error_errno("cannot wait for events");
 		return false;

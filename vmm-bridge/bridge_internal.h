@@ -35,6 +35,7 @@ struct gp_bridge {
 
 	int timer_fd; // wake_at
 	struct wl_event_source *timer;
+	uint64_t wake_ns, armed_ns; // when it shall expire, and when it will; 0: not
 
 	bool ran; // queues ran since the guest's last reset
 	struct gp_chain chain; // of the queue that is being handled

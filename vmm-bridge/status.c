@@ -87,8 +87,6 @@ static struct json_object *counters_status(
 	const struct gp_client_counters *client = gp_client_counters(bridge->client);
 	struct json_object *object = json_object_new_object();
 	add_number(object, "commits", client->commits);
-	add_number(object, "presented", client->presented);
-	add_number(object, "discarded", client->discarded);
 	add_number(object, "releases", client->releases);
 	add_number(object, "imports", client->imports);
 	add_number(object, "imports_failed", client->imports_failed);

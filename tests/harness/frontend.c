@@ -24,16 +24,26 @@
 #define HEADER_SIZE 12
 
 bool fe_connect(struct fe *fe, const char *path, int fd) {
-	*fe = (struct fe){.socket = fd, .backend_fd = -1, .ram_fd = -1, .alloc_next = PAGE};
+	return fe_connect_ram(fe, path, fd, FE_RAM_SIZE);
+}
+
+bool fe_connect_ram(struct fe *fe, const char *path, int fd, uint64_t ram_size) {
+	*fe = (struct fe){
+		.socket = fd,
+		.backend_fd = -1,
+		.ram_fd = -1,
+		.ram_size = ram_size,
+		.alloc_next = PAGE,
+	};
 	for (unsigned i = 0; i < FE_QUEUES; i++) {
 		fe->queues[i].kick_fd = fe->queues[i].call_fd = -1;
 		fe->queues[i].size = FE_QUEUE_SIZE;
 	}
-	fe->ram_fd = gp_memfd_create_sealed("fe-ram", FE_RAM_SIZE);
+	fe->ram_fd = gp_memfd_create_sealed("fe-ram", fe->ram_size);
 	if (fe->ram_fd == -1) {
 		return false;
 	}
-	fe->ram = mmap(NULL, FE_RAM_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fe->ram_fd, 0);
+	fe->ram = mmap(NULL, fe->ram_size, PROT_READ | PROT_WRITE, MAP_SHARED, fe->ram_fd, 0);
 	if (fe->ram == MAP_FAILED) {
 		fe->ram = NULL;
 		return false;
@@ -50,7 +60,7 @@ void fe_finish(struct fe *fe) {
 		gp_fd_close(&fe->queues[i].call_fd);
 	}
 	if (fe->ram != NULL) {
-		munmap(fe->ram, FE_RAM_SIZE);
+		munmap(fe->ram, fe->ram_size);
 		fe->ram = NULL;
 	}
 	gp_fd_close(&fe->ram_fd);
@@ -210,19 +220,19 @@ bool fe_remove_region(struct fe *fe, uint64_t gpa, uint64_t size, uint64_t uva) 
 
 static bool send_ram(struct fe *fe) {
 	if (!fe->table && (fe->protocol_features & BIT(PROTOCOL_F_CONFIGURE_MEM_SLOTS))) {
-		return fe_add_region(fe, fe->ram_fd, 0, FE_RAM_SIZE, FE_UVA, 0);
+		return fe_add_region(fe, fe->ram_fd, 0, fe->ram_size, FE_UVA, 0);
 	}
-	const uint64_t payload[] = {1, 0, FE_RAM_SIZE, FE_UVA, 0};
+	const uint64_t payload[] = {1, 0, fe->ram_size, FE_UVA, 0};
 	return fe_send_ack(fe, GP_VHOST_SET_MEM_TABLE, payload, sizeof(payload), &fe->ram_fd, 1) ==
 		0;
 }
 
 uint64_t fe_alloc(struct fe *fe, uint64_t size) {
-	if (size > FE_RAM_SIZE) {
+	if (size > fe->ram_size) {
 		return 0;
 	}
 	uint64_t rounded = (size + PAGE - 1) & ~(uint64_t)(PAGE - 1);
-	if (rounded > FE_RAM_SIZE - fe->alloc_next) {
+	if (rounded > fe->ram_size - fe->alloc_next) {
 		return 0;
 	}
 	uint64_t gpa = fe->alloc_next;
@@ -366,7 +376,7 @@ bool fe_stop(struct fe *fe) {
 }
 
 static void clear_rings(struct fe *fe, struct fe_queue *queue) {
-	queue->base = queue->avail_idx = queue->last_used = 0;
+	queue->base = queue->avail_idx = queue->kicked_idx = queue->last_used = 0;
 	for (unsigned i = 0; i < FE_SLOTS; i++) {
 		queue->slots[i].busy = false;
 	}
@@ -398,28 +408,36 @@ static void kick(struct fe_queue *queue) {
 	(void)n; // EAGAIN: it is readable already
 }
 
-/* Returns the available index before. */
-static uint16_t offer(struct fe *fe, struct fe_queue *queue, uint16_t head) {
+static void offer(struct fe *fe, struct fe_queue *queue, uint16_t head) {
 	struct vring_avail *avail = avail_ring(fe, queue);
-	uint16_t old = queue->avail_idx++;
-	avail->ring[old % queue->size] = head;
+	avail->ring[queue->avail_idx++ % queue->size] = head;
 	__atomic_store_n(&avail->idx, queue->avail_idx, __ATOMIC_RELEASE);
 	atomic_thread_fence(memory_order_seq_cst);
-	return old;
 }
 
 void fe_offer(struct fe *fe, unsigned queue, uint16_t head, bool wanted) {
-	offer(fe, &fe->queues[queue], head);
+	struct fe_queue *q = &fe->queues[queue];
+	offer(fe, q, head);
+	q->kicked_idx = q->avail_idx;
 	if (wanted) {
-		kick(&fe->queues[queue]);
+		kick(q);
 	}
 }
 
-static void offer_as_driver(struct fe *fe, struct fe_queue *queue, uint16_t head) {
-	uint16_t old = offer(fe, queue, head);
+void fe_kick(struct fe *fe, unsigned index) {
+	struct fe_queue *queue = &fe->queues[index];
+	uint16_t old = queue->kicked_idx;
+	queue->kicked_idx = queue->avail_idx;
 	uint16_t event = __atomic_load_n(avail_event(fe, queue), __ATOMIC_RELAXED);
 	if (!queue->event_idx || vring_need_event(event, queue->avail_idx, old)) {
 		kick(queue);
+	}
+}
+
+static void offer_as_driver(struct fe *fe, unsigned index, uint16_t head) {
+	offer(fe, &fe->queues[index], head);
+	if (!fe->hold_kicks) {
+		fe_kick(fe, index);
 	}
 }
 
@@ -471,7 +489,7 @@ int fe_submit(struct fe *fe, unsigned queue, const void *out, size_t out_size, s
 		fe_write_desc(fe, queue, out_size > 0 ? head + 1 : head, buffers->in_gpa,
 			(uint32_t)in_size, VRING_DESC_F_WRITE, 0);
 	}
-	offer_as_driver(fe, q, head);
+	offer_as_driver(fe, queue, head);
 	return head;
 }
 
@@ -516,7 +534,7 @@ int fe_submit_indirect(struct fe *fe, unsigned queue, const void *out, size_t ou
 	fill_table(fe, slot, out_size, out_parts, in_size);
 	uint16_t head = (uint16_t)(2 * index);
 	fe_write_desc(fe, queue, head, slot->table_gpa, table_size, VRING_DESC_F_INDIRECT, 0);
-	offer_as_driver(fe, q, head);
+	offer_as_driver(fe, queue, head);
 	return head;
 }
 

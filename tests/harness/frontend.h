@@ -27,6 +27,7 @@ struct fe_slot {
 
 struct fe_queue {
 	uint16_t size, avail_idx, last_used;
+	uint16_t kicked_idx; // avail_idx when the last kick was considered
 	uint16_t base; // as the back end told it at the last stop; where fe_start begins
 	uint64_t desc_gpa, avail_gpa, used_gpa;
 	int kick_fd, call_fd;
@@ -39,12 +40,14 @@ struct fe {
 	int backend_fd; // our end of the back channel, or -1
 	int ram_fd; // memfd
 	uint8_t *ram; // gpa 0 is ram[0]
+	uint64_t ram_size; // FE_RAM_SIZE if it was not asked for more
 	uint64_t features, protocol_features; // what the back end offers
 	uint64_t accepted; // virtio features, by fe_negotiate
 	struct fe_queue queues[FE_QUEUES];
 	uint64_t alloc_next; // simple bump allocator in RAM
 	bool sloppy_ack; // ack every protocol feature bit as QEMU's generic device does
 	bool table; // announce RAM by SET_MEM_TABLE, as front ends without memory slots do
+	bool hold_kicks; // fe_submit does not kick: fe_kick does, for all that was put in before
 };
 
 /**
@@ -52,6 +55,8 @@ struct fe {
  * path is NULL. fe_finish is right after failure too.
  */
 bool fe_connect(struct fe *fe, const char *path, int fd);
+/* The same with so many bytes of RAM. */
+bool fe_connect_ram(struct fe *fe, const char *path, int fd, uint64_t ram_size);
 /**
  * Features (what is asked for and offered of virtio_features, and VERSION_1, INDIRECT_DESC and
  * EVENT_IDX if offered), owner, memory table, back channel.
@@ -105,6 +110,8 @@ int fe_submit(struct fe *fe, unsigned queue, const void *out, size_t out_size, s
 /* The same as an indirect table of out_parts readable pieces. */
 int fe_submit_indirect(struct fe *fe, unsigned queue, const void *out, size_t out_size,
 	unsigned out_parts, size_t in_size);
+/* Kicks for what was put in since the last kick, unless the event index says it needs none. */
+void fe_kick(struct fe *fe, unsigned queue);
 /**
  * Waits for a used entry (any order), up to timeout_ms: its head, or -ETIMEDOUT. Waits for an
  * interrupt, as a driver does. Copies what the device wrote, at most size bytes; *written is what

@@ -132,7 +132,6 @@ struct gp_client *gp_client_create(struct wl_event_loop *loop,
 	client->ops = ops;
 	client->data = data;
 	wl_list_init(&client->blobs);
-	wl_list_init(&client->feedbacks);
 	client->scanouts = calloc(options->n_scanouts, sizeof(*client->scanouts));
 	if (client->scanouts == NULL || !create_timers(client)) {
 		gp_error_errno("cannot make the Wayland client");

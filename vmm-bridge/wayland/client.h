@@ -176,7 +176,7 @@ void gp_client_move_cursor(struct gp_client *client, uint32_t scanout, int32_t x
 void gp_client_flush(struct gp_client *client);
 
 struct gp_client_counters {
-	uint64_t commits, imports, imports_failed, presented, discarded, releases, connects;
+	uint64_t commits, imports, imports_failed, releases, connects;
 };
 const struct gp_client_counters *gp_client_counters(const struct gp_client *client);
 

@@ -5,7 +5,6 @@
 
 #include "guest-scanout-v1-client-protocol.h"
 #include "pointer-constraints-unstable-v1-client-protocol.h"
-#include "presentation-time-client-protocol.h"
 #include "relative-pointer-unstable-v1-client-protocol.h"
 #include "tablet-v2-client-protocol.h"
 #include "viewporter-client-protocol.h"
@@ -73,13 +72,6 @@ struct gp_client_scanout {
 	bool new_modes; // the current batch had a mode
 };
 
-/* A frame whose presentation has not been told yet. */
-struct gp_feedback {
-	struct gp_client *client;
-	struct wl_list link; // gp_client.feedbacks
-	struct wp_presentation_feedback *proxy;
-};
-
 /* The wheels of a pointer in one frame of events. */
 struct gp_client_axis {
 	bool has_steps, has_value;
@@ -142,13 +134,11 @@ struct gp_client {
 	struct wl_callback *globals_sync;
 	struct wl_compositor *compositor;
 	struct wp_viewporter *viewporter; // may be missing
-	struct wp_presentation *presentation; // may be missing
 	struct guest_scanout_manager_v1 *manager;
 	struct guest_v1 *guest;
 	struct gp_client_seat seat;
 	bool focused;
 	struct wl_list blobs; // gp_blob.link
-	struct wl_list feedbacks; // gp_feedback.link
 	size_t n_revoking;
 	unsigned dispatching; // depth; the connection is not ended inside
 	bool broken; // to be ended from the loop
@@ -187,7 +177,6 @@ struct gp_blob *gp_blob_create_for_cursor(
 bool gp_client_scanout_start(struct gp_client_scanout *scanout);
 /* Destroys the objects of the connection. */
 void gp_client_scanout_stop(struct gp_client_scanout *scanout);
-void gp_client_feedbacks_finish(struct gp_client *client);
 
 /* monitor.c */
 void gp_client_monitor_listen(struct gp_client_scanout *scanout);

@@ -41,7 +41,6 @@ void gp_client_disconnect(struct gp_client *client) {
 	if (client->display == NULL) {
 		return;
 	}
-	gp_client_feedbacks_finish(client);
 	gp_client_seat_stop(client);
 	for (uint32_t i = 0; i < client->options.n_scanouts; i++) {
 		gp_client_scanout_stop(&client->scanouts[i]);
@@ -56,7 +55,6 @@ void gp_client_disconnect(struct gp_client *client) {
 	} while (0)
 	DESTROY(guest, guest_v1_destroy);
 	DESTROY(manager, guest_scanout_manager_v1_destroy);
-	DESTROY(presentation, wp_presentation_destroy);
 	DESTROY(viewporter, wp_viewporter_destroy);
 	DESTROY(compositor, wl_compositor_destroy);
 	DESTROY(globals_sync, wl_callback_destroy);
@@ -128,10 +126,6 @@ static void handle_registry_global(void *data, struct wl_registry *registry, uin
 	} else if (strcmp(interface, wp_viewporter_interface.name) == 0 &&
 		client->viewporter == NULL) {
 		client->viewporter = wl_registry_bind(registry, name, &wp_viewporter_interface, 1);
-	} else if (strcmp(interface, wp_presentation_interface.name) == 0 &&
-		client->presentation == NULL) {
-		client->presentation =
-			wl_registry_bind(registry, name, &wp_presentation_interface, 1);
 	} else if (strcmp(interface, guest_scanout_manager_v1_interface.name) == 0 &&
 		client->manager == NULL) {
 		client->manager =

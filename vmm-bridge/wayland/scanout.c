@@ -1,6 +1,5 @@
 #include "vmm-bridge/wayland/client_internal.h"
 
-#include <stdlib.h>
 #include <unistd.h>
 
 #include "common/fd.h"
@@ -9,64 +8,6 @@
 
 /* How long a compositor may leave its socket unread while the guest goes on drawing. */
 #define BLOCKED_MAX_NS 5000000000ull
-
-static void feedback_free(struct gp_feedback *feedback) {
-	wl_list_remove(&feedback->link);
-	wp_presentation_feedback_destroy(feedback->proxy);
-	free(feedback);
-}
-
-static void handle_feedback_sync_output(
-	void *data, struct wp_presentation_feedback *proxy, struct wl_output *output) {
-	/* No wl_output is bound. */
-}
-
-static void handle_feedback_presented(void *data, struct wp_presentation_feedback *proxy,
-	uint32_t tv_sec_hi, uint32_t tv_sec_lo, uint32_t tv_nsec, uint32_t refresh, uint32_t seq_hi,
-	uint32_t seq_lo, uint32_t flags) {
-	struct gp_feedback *feedback = data;
-	feedback->client->counters.presented++;
-	feedback_free(feedback);
-}
-
-static void handle_feedback_discarded(void *data, struct wp_presentation_feedback *proxy) {
-	struct gp_feedback *feedback = data;
-	feedback->client->counters.discarded++;
-	feedback_free(feedback);
-}
-
-static const struct wp_presentation_feedback_listener feedback_listener = {
-	.sync_output = handle_feedback_sync_output,
-	.presented = handle_feedback_presented,
-	.discarded = handle_feedback_discarded,
-};
-
-void gp_client_feedbacks_finish(struct gp_client *client) {
-	struct gp_feedback *feedback, *tmp;
-	wl_list_for_each_safe (feedback, tmp, &client->feedbacks, link) {
-		feedback_free(feedback);
-	}
-}
-
-/* Asks when the surface's next commit becomes visible. Only counted: no memory is no harm. */
-static void request_feedback(struct gp_client_scanout *scanout) {
-	struct gp_client *client = scanout->client;
-	if (client->presentation == NULL) {
-		return;
-	}
-	struct gp_feedback *feedback = calloc(1, sizeof(*feedback));
-	if (feedback == NULL) {
-		return;
-	}
-	feedback->client = client;
-	feedback->proxy = wp_presentation_feedback(client->presentation, scanout->surface);
-	if (feedback->proxy == NULL) {
-		free(feedback);
-		return;
-	}
-	wp_presentation_feedback_add_listener(feedback->proxy, &feedback_listener, feedback);
-	wl_list_insert(&client->feedbacks, &feedback->link);
-}
 
 bool gp_client_scanout_start(struct gp_client_scanout *scanout) {
 	struct gp_client *client = scanout->client;
@@ -144,7 +85,6 @@ static void show_buffer(struct gp_client_scanout *scanout, struct gp_buffer *buf
 		wl_surface_damage_buffer(scanout->surface, (int32_t)clipped.x, (int32_t)clipped.y,
 			(int32_t)clipped.width, (int32_t)clipped.height);
 	}
-	request_feedback(scanout);
 	wl_surface_commit(scanout->surface);
 	scanout->n_frames++;
 	if (gp_trace_on) {

@@ -1,0 +1,85 @@
+#!/usr/bin/python3
+"""The benchmark runs, and its counters are exact: bench_test.py BUILD. No time is judged."""
+
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+import targets
+from session import has_udmabuf
+
+HERE = pathlib.Path(__file__).resolve().parent
+GROUPS = ("cpu", "copy", "latency", "idle")
+
+
+class Cases:
+    def __init__(self):
+        self.number = 0
+        self.good = True
+
+    def check(self, name, good, words=""):
+        self.number += 1
+        self.good = self.good and bool(good)
+        print(f"{'ok' if good else 'not ok'} {self.number} - {name}")
+        if not good:
+            print(f"# {words}")
+
+    def skip(self, name, reason):
+        self.number += 1
+        print(f"ok {self.number} - {name} # SKIP {reason}")
+
+
+def check_report(cases, records):
+    with tempfile.TemporaryDirectory() as directory:
+        work = pathlib.Path(directory)
+        (work / "records").write_text(json.dumps({"machine": {"processor": "<any>"},
+                                                  "records": records}))
+        answer = subprocess.run(
+            [HERE / "report.py", work / "records", "--report", work / "html",
+             "--markdown", work / "md"], capture_output=True, text=True, check=False)
+        html = (work / "html").read_text() if (work / "html").exists() else ""
+        markdown = (work / "md").read_text() if (work / "md").exists() else ""
+    cases.check("the report is written", answer.returncode == 0, answer.stderr)
+    cases.check("it has plots, and nothing from elsewhere",
+                html.count("<svg") >= 4 and "src=" not in html and "href=" not in html
+                and "&lt;any&gt;" in html, html[:500])
+    cases.check("it has no place that is no number", "nan" not in html and "inf" not in html)
+    cases.check("the section has the figures", "| flip 1080p |" in markdown, markdown[:500])
+
+
+def main():
+    cases = Cases()
+    answer = subprocess.run([HERE / "measure.py", sys.argv[1], "--quick", *GROUPS],
+                            capture_output=True, text=True, check=False)
+    cases.check("it runs", answer.returncode == 0, answer.stderr)
+    records = [{**json.loads(line), "where": "machine"} for line in answer.stdout.splitlines()]
+    for group in GROUPS:
+        cases.check(f"{group} was measured", targets.find(records, group=group))
+
+    def exact(name, wanted, **fields):
+        values = targets.find(records, **fields)
+        cases.check(name, values and all(value == wanted for value in values), values)
+
+    exact("3 imports of all flips of 3 blobs", 3, what="imports", case="100 flips of 3 blobs")
+    exact("1 import of all re-flushes", 1, what="imports", case="100 re-flushes")
+    exact("damaged bytes are written once", 1, what="bytes written ÷ damaged")
+    exact("a copied flip writes the picture", 1920 * 1080 * 4, case="flip 1080p", way="copy",
+          what="bytes copied per frame")
+    exact("a copied re-flush writes its damage", 64 * 16 * 4, case="re-flush 1080p", way="copy",
+          what="bytes copied per frame")
+    for case in ("guest does nothing", "two guests, one hidden"):
+        for name in ("bridge", "compositor"):
+            exact(f"no wakeup of the {name}: {case}", 0, case=case, what=f"{name} wakeups")
+    if has_udmabuf():
+        exact("nothing is copied", 0, way="zero-copy", what="bytes copied per frame")
+    else:
+        cases.skip("nothing is copied", "no /dev/udmabuf")
+    check_report(cases, records)
+    print(f"1..{cases.number}")
+    return 0 if cases.good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,120 @@
+"""Which targets the figures meet."""
+
+
+class Target:
+    """value is None where it was not measured, and met then, too."""
+
+    def __init__(self, words, value, limit, note=""):
+        self.words, self.value, self.limit, self.note = words, value, limit, note
+        self.met = None if value is None else value <= limit
+
+
+def find(records, **wanted):
+    """The values of the records that have these fields."""
+    return [record["value"] for record in records
+            if all(record.get(key) == value for key, value in wanted.items())
+            and record["value"] is not None]
+
+
+def ratio(above, below):
+    return above[0] / below[0] if above and below and below[0] else None
+
+
+def most(values):
+    return max(values) if values else None
+
+
+def best_places(records, **wanted):
+    """(where, way) of the records, those without a copy first."""
+    order = {"zero-copy": 0, "in place": 1, "copy": 2}
+    places = {(record["where"], record.get("way")) for record in records
+              if all(record.get(key) == value for key, value in wanted.items())}
+    return sorted(places, key=lambda place: (order.get(place[1], 3), place[0]))
+
+
+def cpu(records):
+    ours = {"group": "cpu", "who": "guestpane"}
+    yield Target("bytes copied per frame, zero-copy",
+                 most(find(records, **ours, way="zero-copy", what="bytes copied per frame",
+                           case="flip 1080p") +
+                      find(records, **ours, way="zero-copy", what="bytes copied per frame",
+                           case="flip 8K")), 0)
+    imports = [r for r in records if r["what"] == "imports"]
+    yield Target("imports of all flips of 3 blobs",
+                 most([r["value"] for r in imports if "flips" in r["case"]]), 3)
+    yield Target("imports of all re-flushes",
+                 most([r["value"] for r in imports if "re-flushes" in r["case"]]), 1)
+    for where in ("machine", "vm"):
+        size = [find(records, **ours, where=where, way="zero-copy", what="CPU per frame",
+                     case=f"flip {size}") for size in ("8K", "1080p")]
+        if any(size):
+            yield Target(f"CPU per frame, 8K ÷ 1080p, zero-copy ({where})", ratio(*size), 1.1)
+
+
+def copying(records):
+    yield Target("bytes written ÷ damaged, copied",
+                 most(find(records, group="copy", what="bytes written ÷ damaged")), 1)
+
+
+def idle(records):
+    for case in ("guest does nothing", "two guests, one hidden"):
+        values = [r["value"] for r in records if r["group"] == "idle" and r["case"] == case]
+        yield Target(f"wakeups, {case}", most(values), 0)
+
+
+def latency(records):
+    for where, way in best_places(records, group="latency", what="kick to used p50"):
+        values = [find(records, group="latency", where=where, way=way, who=who,
+                       what="kick to used p50") for who in ("guestpane", "floor")]
+        yield Target(f"latency p50 ÷ the floor's, {way} ({where})", ratio(*values), 1.5)
+
+
+def pace(records):
+    yield Target("pictures painted over while on screen",
+                 most(find(records, what="painted over while on screen")), 0)
+
+
+def scale(records):
+    for where, way in best_places(records, group="scale", case="1 VM"):
+        values = [find(records, group="scale", where=where, way=way, case=case,
+                       what="CPU per frame and VM") for case in ("16 VMs", "1 VM")]
+        yield Target(f"cost per VM, 16 ÷ 1, {way} ({where})", ratio(*values), 1.1)
+
+
+def memory(records):
+    for name, limit in (("bridge", 8), ("compositor", 40)):
+        values = [r["value"] for r in records if r["group"] == "memory"
+                  and r["what"] == f"{name}: own memory" and r["case"].startswith("flip")]
+        yield Target(f"{name}'s own memory, MiB", most(values), limit,
+                     "without pictures, which are shared memory")
+
+
+def peers(records):
+    for case in sorted({r["case"] for r in records if r["group"] == "peers"}):
+        ours = find(records, group="peers", case=case, who="guestpane", what="CPU per frame")
+        for who, limit in (("vhost-user-gpu", 1 / 20), ("qemu dbus", 1 / 2)):
+            theirs = [r["value"] for r in records if r["group"] == "peers" and r["case"] == case
+                      and r["who"].startswith(who) and r["what"] == "CPU per frame"
+                      and r["value"]]
+            if case.startswith("flip"):
+                yield Target(f"CPU per frame ÷ {who}'s, {case}",
+                             ratio(ours, [min(theirs)] if theirs else []), limit)
+
+
+def targets(records):
+    return [target for part in (cpu, copying, idle, latency, pace, scale, memory, peers)
+            for target in part(records)]
+
+
+def where_peers_are_better(records):
+    """Sentences, for the top of the report."""
+    sentences = []
+    ours = {(r["group"], r["case"], r["what"], r.get("where")): r["value"] for r in records
+            if r["who"] == "guestpane" and r["group"] == "peers" and r["value"]}
+    for r in records:
+        mine = ours.get((r["group"], r["case"], r["what"], r.get("where")))
+        if r["group"] == "peers" and not r["who"].startswith("guestpane") and r["value"] and mine \
+                and r["value"] < mine:
+            sentences.append(f"{r['who']} is better: {r['case']}, {r['what']}: "
+                             f"{r['value']:.4g} {r['unit']}, guestpane {mine:.4g} {r['unit']}.")
+    return sentences

@@ -1,0 +1,64 @@
+#!/usr/bin/python3
+"""Runs measure.py in a VM that has what the machine may lack: /dev/udmabuf and a monitor.
+
+    bench/vm.py BUILD [GROUP…]
+
+The VM counts instructions, 1 ns each (tools/guest/boot --count): its figures are instructions of
+user and kernel, the same on every machine. It sees this root, so BUILD is there, too.
+"""
+
+import contextlib
+import pathlib
+import shlex
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+TOP = HERE.parent
+sys.path.insert(0, str(TOP / "tools/guest"))
+
+from stack import Program  # noqa: E402 (the path must be set first)
+
+PATIENCE = 1200  # seconds; a quiet machine needs a fifth
+SHARE = "/guest"
+
+SCRIPT = """
+echo 4096 >/sys/module/udmabuf/parameters/size_limit_mb
+modprobe bochs
+udevadm settle
+cd {top}
+GUESTPANE_BENCH_KMS=1 python3 bench/measure.py {arguments} >{share}/records 2>{share}/words
+echo $? >{share}/status
+"""
+
+
+def main():
+    arguments = [str(pathlib.Path(sys.argv[1]).resolve()), "--few", *sys.argv[2:]]
+    with tempfile.TemporaryDirectory(prefix="guestpane-bench-", dir="/tmp") as directory:
+        work = pathlib.Path(directory)
+        (work / "run").write_text(SCRIPT.format(
+            top=shlex.quote(str(TOP)), share=SHARE, arguments=shlex.join(arguments)))
+        begin = time.monotonic()
+        vm = Program("the VM", [TOP / "tools/guest/boot", "--count", "--work", work,
+                                "--console", work / "console", "--memory", "4G",
+                                "--", "-device", "bochs-display,xres=1280,yres=720"],
+                     work / "qemu.log")
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            vm.process.wait(PATIENCE)
+        vm.stop()
+        for name in ("records", "words"):
+            path = work / name
+            text = path.read_text() if path.exists() else ""
+            print(text, end="", file=sys.stdout if name == "records" else sys.stderr)
+        print(f"vm: {time.monotonic() - begin:.1f} s", file=sys.stderr)
+        if not (work / "status").exists():
+            console = (work / "console").read_text(errors="replace").splitlines()[-20:]
+            print("the VM ended too early; its console:", *console, sep="\n    ", file=sys.stderr)
+            return 1
+        return int((work / "status").read_text())
+
+
+if __name__ == "__main__":
+    sys.exit(main())
