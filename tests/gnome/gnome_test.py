@@ -61,6 +61,11 @@ def await_screen(desktop, name, good, seconds=60):
     return picture
 
 
+def await_title(desktop, title):
+    desktop.wait(f"the title {title!r}",
+                 lambda: desktop.window("return window.get_title();") == title, 20)
+
+
 def guest_size(desktop):
     scanout = (desktop.compositor_guest().get("scanouts") or [{}])[0]
     return scanout.get("width"), scanout.get("height")
@@ -84,8 +89,7 @@ def keys(desktop):
     expect(desktop.output()["keyboard_grabbed"] is False, "granted before it was asked")
     desktop.eval(PRESS % "'clicked', 0")
     desktop.wait("the keys", lambda: desktop.output()["keyboard_grabbed"], 20)
-    title = desktop.window("return window.get_title();")
-    expect(title == f"office – Guestpane – {HINT}", f"the title is {title!r}")
+    await_title(desktop, f"office – Guestpane – {HINT}")
     await_screen(desktop, "hint", lambda picture: picture.colours() > 3)
 
 
@@ -131,8 +135,7 @@ def chord(desktop):
     desktop.wait("the window", lambda: tuple(desktop.frame()[2:]) == SMALLER, 20)
     desktop.press(LEFT_CTRL, LEFT_META, KEYS["g"])
     desktop.wait("the end of the grab", lambda: not desktop.output()["keyboard_grabbed"], 20)
-    title = desktop.window("return window.get_title();")
-    expect(title == "office – Guestpane", f"the title is {title!r}")
+    await_title(desktop, "office – Guestpane")
     desktop.press(LEFT_META)
     desktop.wait("the overview", lambda: desktop.eval("Main.overview.visible"), 20)
     desktop.eval("Main.overview.hide()")
