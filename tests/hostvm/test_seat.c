@@ -30,7 +30,7 @@ struct seat_case {
 static void write_config(const struct seat_case *c, const char *transform) {
 	FILE *file = fopen(c->config, "we");
 	assert_non_null(file);
-	fprintf(file, "output " KMS_OUTPUT " {\n\ttransform %s\n}\n", transform);
+	fprintf(file, "output %s {\n\ttransform %s\n}\n", kms_output(0), transform);
 	assert_int_equal(fclose(file), 0);
 }
 
@@ -44,6 +44,7 @@ static void case_start(struct seat_case *c, struct host *host) {
 		args[2 * i + 1] = devices[i]->option;
 	}
 	snprintf(c->config, sizeof(c->config), "%s/config", host->dir);
+	assert_true(kms_choose(KMS_BOCHS));
 	write_config(c, "normal");
 	host->backend = "libinput,drm";
 	assert_true(host_start_compositor(
@@ -189,7 +190,7 @@ static void test_turned(struct host *host) {
 	vm_flush(&c.vm, 2, 0, 0, H, W);
 	assert_true(host_wait_number(&host->compositor, "guests.0.scanouts.0.width", H, WAIT_MS));
 	/* libinput has no middle of a pixel: the edge on the far side is the next pixel's. */
-	assert_true(kms_wait_pixel(&c.vm.picture, 100, 50, vm_pattern(H - 1 - 50, 100)));
+	assert_true(kms_wait_pixel(0, &c.vm.picture, 100, 50, vm_pattern(H - 1 - 50, 100)));
 	put_finger(fd, 0, 7, 100, 50);
 	input_expect(&c.touch, EV_ABS, ABS_MT_TRACKING_ID, 0);
 	struct virtio_input_event event;
