@@ -25,12 +25,6 @@ def has_udmabuf():
     return os.access("/dev/udmabuf", os.R_OK | os.W_OK)
 
 
-def can_trace(build):
-    program = pathlib.Path(build) / "compositor/guestpane"
-    return "--trace" in subprocess.run([program, "--help"], capture_output=True, text=True,
-                                       check=False).stdout
-
-
 def cpu_ns(pid):
     """User and system time of a process, by its clock (clock_getcpuclockid)."""
     return time.clock_gettime_ns((~pid << 3) | 2)

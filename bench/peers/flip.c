@@ -6,7 +6,8 @@
  *   peer-flip vhost-user-gpu FRAMES PROGRAM   QEMU's contrib/vhost-user-gpu
  *
  * Prints one JSON object. The guest flips 60 times a second, or as fast as it is answered if that
- * is slower, FRAMES times or for FRAMES / 60 seconds. With PEER_BACKEND=drm the compositor is on the graphics card, else headless.
+ * is slower, FRAMES times or for FRAMES / 60 seconds. The compositor is headless, with the
+ * library PEER_PRELOAD (../plane.c) if that is set.
  */
 
 #include <linux/virtio_gpu.h>
@@ -153,9 +154,8 @@ static void measure(
 /* Ours. */
 
 static void start_host(struct host *host, bool blob_copy) {
-	const char *backend = getenv("PEER_BACKEND");
 	must(host_init(host), "no directory");
-	host->backend = backend;
+	host->preload = getenv("PEER_PRELOAD");
 	const char *args[] = {"--export", blob_copy ? "copy" : "auto", NULL};
 	if (!host_start_compositor(host, 1, W, H, NULL) || !host_start_bridge(host, 0, args) ||
 		!host_wait_string(&host->bridges[0], "display", "connected", 20000)) {

@@ -279,6 +279,38 @@ static void test_randr(struct host *host) {
 	vm_finish(&vm);
 }
 
+/* kanshi does so by itself. It stays, so its end is ours. */
+static void test_kanshi(struct host *host) {
+	struct vm vm;
+	char *text, done[96], profile[96];
+	uint32_t width = 0, height = 0;
+	start_guest(&vm, host, 0, RED);
+	snprintf(done, sizeof(done), "%s/done", host->dir);
+	snprintf(profile, sizeof(profile), "%s/kanshi", host->dir);
+	FILE *file = fopen(profile, "we");
+	assert_non_null(file);
+	fprintf(file, "profile {\n\toutput %s mode --custom 1024x768@50Hz\n\texec touch %s\n}\n",
+		OUTPUT, done);
+	assert_int_equal(fclose(file), 0);
+	const char *argv[] = {"sh", "-c",
+		"kanshi -c \"$1\" & for i in $(seq 100); do [ -e \"$2\" ] && break; sleep 0.1; "
+		"done; "
+		"kill $!; wait; [ -e \"$2\" ]",
+		"sh", profile, done, NULL};
+	int status = host_run(host, argv, &text);
+	printf("# %s\n", text != NULL ? text : "");
+	free(text);
+	assert_int_equal(status, 0);
+	assert_int_equal(host_status_number(&host->compositor, "outputs.0.width"), 1024);
+	uint64_t end = host_now_ms() + WAIT_MS;
+	while (width != 1024 && host_now_ms() < end) {
+		vm_edid_size(&vm, 0, &width, &height);
+	}
+	assert_int_equal(width, 1024);
+	assert_int_equal(height, 768);
+	vm_finish(&vm);
+}
+
 static void check(struct host *host, const char *text, int wanted, const char *words) {
 	char *said;
 	write_config(host, text);
@@ -314,6 +346,7 @@ static const struct host_case cases[] = {
 	{"scaling", test_scaling, 0},
 	{"fill", test_fill_pattern, 0},
 	{"wlr-randr", test_randr, 1},
+	{"kanshi", test_kanshi, 1},
 	{"check-config", test_check, 0},
 };
 

@@ -3,8 +3,8 @@
 
     hands_test.py BUILD-DIRECTORY LOG-DIRECTORY [CASE…]
 
-guestpane has two outputs: a window of a desktop whose user has fingers and a pen
-(tests/e2e/parent.c), and a headless one beside it. In the guest, tests/guest/listen.c says what
+guestpane has two outputs: a headless one, and beside it a window of a desktop whose user has fingers
+and a pen (tests/e2e/parent.c). In the guest, tests/guest/listen.c says what
 libinput makes of its devices. The cases share a guest; names given run only those.
 """
 
@@ -109,7 +109,7 @@ def wheels(machine):
     machine.hands.do("scroll", 1, -30, -2)
     expect_heard(machine, "wheel 120", "hwheel -240")
     machine.desktop.do(f"point {WIDTH // 2} 10")
-    expect_heard(machine, f"point {WIDTH // 2} 10")
+    expect_heard(machine, f"point {WIDTH + WIDTH // 2} 10")
     # libinput says nothing of a wheel until it has turned by more than its threshold.
     for _ in range(8):
         machine.desktop.do("wheel 0 30", "wheel 1 -15")

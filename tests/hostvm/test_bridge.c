@@ -154,5 +154,5 @@ static const struct host_case cases[] = {
 int main(int argc, char **argv) {
 	vm_export = "auto";
 	return cases_run(
-		"bridge", cases, sizeof(cases) / sizeof(cases[0]), argc > 1 ? argv[1] : NULL);
+		"bridge", cases, sizeof(cases) / sizeof(cases[0]), argc > 2 ? argv[2] : NULL);
 }
