@@ -263,11 +263,12 @@ static void init_inhibitors(struct parent *parent) {
 	wl_signal_add(&inhibitors->events.new_inhibitor, &parent->new_inhibitor);
 }
 
-/* With a card, of which only the number is used, dma-bufs are taken. */
+/* With a card that can import them, dma-bufs are taken; wlroots tries each on it. */
 static void init_dmabuf(struct parent *parent) {
 	struct stat info;
 	struct wlr_linux_dmabuf_feedback_v1 feedback = {0};
-	if (stat("/dev/dri/card0", &info) != 0) {
+	const char *card = getenv("GUESTPANE_PARENT_CARD");
+	if (stat(card != NULL ? card : "/dev/dri/card0", &info) != 0) {
 		return;
 	}
 	feedback.main_device = info.st_rdev;
