@@ -70,9 +70,13 @@ class Inner:
         self.await_file("/tmp/guestpane/bridge.sock")
 
     def start_bridge(self):
-        self.start("bridge", "env XDG_RUNTIME_DIR=/tmp /guest/guestpane-bridge "
+        self.start("bridge", "env XDG_RUNTIME_DIR=/tmp /guest/guestpane-bridge --log-level debug "
                              "--socket-path /tmp/second.sock --name second")
         self.await_file("/tmp/second.sock")
+
+    def keep_logs(self):
+        for log in self.machine.work.glob("*.log"):
+            shutil.copy(log, self.machine.logs / f"inner-{log.name}")
 
     def log(self, name):
         return (self.machine.work / f"{name}.log").read_text(errors="replace")
@@ -217,7 +221,10 @@ def main():
         machine.start_compositor(f"{WIDTH}x{HEIGHT}")
         machine.start_bridge("host")
         machine.boot(*HOST, append="intel_iommu=on iommu=pt", memory="3G")
-        return 0 if run_cases(machine, cases) else 1
+        try:
+            return 0 if run_cases(machine, cases) else 1
+        finally:
+            machine.inner.keep_logs()
 
 
 if __name__ == "__main__":
