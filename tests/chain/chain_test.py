@@ -9,8 +9,10 @@ device is assigned by vfio-pci. That guest's memory table does not have the devi
 VFIO can find it: the bridge copies the device's descriptor out of QEMU.
 """
 
+import functools
 import json
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -22,7 +24,7 @@ from device_test import Device  # noqa: E402 (the path must be set first)
 from guest_test import expect, note, run_cases  # noqa: E402
 from machine import Machine  # noqa: E402
 from pattern import is_pattern  # noqa: E402
-from stack import Picture  # noqa: E402
+from stack import Failure, Picture  # noqa: E402
 
 WIDTH, HEIGHT = 1280, 800
 HOST = [
@@ -88,13 +90,70 @@ class Inner:
         return {document["program"]: document for document in json.loads(text)}
 
 
+class Stuck(Failure):
+    """The second guest's kernel is at one instruction for ever, with interrupts off: it waits for
+    nothing. KVM runs on a processor that QEMU emulates here, and that does happen to it."""
+
+
 class Second(Device):
     """bar_picture in the second guest, at the fifos in the host VM."""
 
-    def begin(self):
+    def start_once(self):
+        self.machine.call("rm -f /guest/bar.out")
         self.answers = 0
         self.machine.inner.start("second", "/guest/second-guest")
-        return self.answer(400)
+        return self.answer(300)
+
+    def begin(self):
+        try:
+            return self.start_once()
+        except Stuck as stuck:
+            note(stuck)
+            self.machine.inner.stop("second")
+            return self.start_once()
+
+    def answer(self, seconds):
+        try:
+            return super().answer(seconds)
+        except Failure as failure:
+            stuck = self.find_stuck()
+            if stuck is None:
+                raise
+            raise Stuck(f"the second guest stands still at {stuck}") from failure
+
+    def find_stuck(self):
+        """Where the second guest's processor stands still with interrupts off, or None."""
+        text = self.machine.call(
+            "python3 -c 'import socket, time; s = socket.socket(socket.AF_UNIX); "
+            "s.connect(\"/tmp/second.monitor\"); "
+            "[(s.sendall(b\"info registers\\n\"), time.sleep(0.5)) for i in range(8)]; "
+            "print(s.recv(1 << 20).decode())'")
+        places = set(re.findall(r"RIP=(\w+) RFL=(\w+)", text))
+        if len(places) != 1 or "HLT=1" in text:
+            return None
+        place, flags = places.pop()
+        return None if int(flags, 16) & 0x200 else place
+
+    def again(self):
+        """Another second guest, with what the cases from `refused` on leave."""
+        self.machine.inner.stop("second")
+        answer = self.begin()
+        expect(answer.startswith("ok"), answer)
+        for command in ("show 0 whole", "show 1 reverse"):
+            self.do(command)
+
+
+def once_more(case):
+    """The case, with another second guest if the first one stood still in it."""
+    @functools.wraps(case)
+    def run(machine):
+        try:
+            case(machine)
+        except Stuck as stuck:
+            note(f"{stuck}: another one is started")
+            machine.device.again()
+            case(machine)
+    return run
 
 
 def screendump(machine):
@@ -171,6 +230,8 @@ def decode(machine):
 def zero_copy(machine):
     """On a card that imports device memory, the picture is scanned out of it, and not copied."""
     inner = machine.inner
+    machine.device.do("commit 0")
+    machine.device.do("paint 0 4")
     before = inner.status()["guestpane-bridge"]["counters"]
     inner.stop("compositor")
     # With GL, as the CPU renderer cannot import; in software it takes its time to start.
@@ -205,7 +266,7 @@ def ended(machine):
     expect("vfio" not in links, f"the bridge still has the device:\n{links}")
 
 
-CASES = [boot, refused, copies, decode, zero_copy, ended]
+CASES = [boot, *map(once_more, (refused, copies, decode, zero_copy)), ended]
 
 
 def main():
