@@ -14,15 +14,22 @@
 
 #include "tests/e2e/vm.h"
 
-const char *desktop_expect(struct desktop *desktop, const char *start) {
+const char *desktop_expect_without(struct desktop *desktop, const char *start, const char *never) {
 	static char line[256];
 	do {
 		struct pollfd fd = {.fd = fileno(desktop->words), .events = POLLIN};
 		if (poll(&fd, 1, WAIT_MS) != 1 || !fgets(line, sizeof(line), desktop->words)) {
 			fail_msg("the desktop does not say \"%s\"", start);
 		}
+		if (never != NULL && strncmp(line, never, strlen(never)) == 0) {
+			fail_msg("the desktop says \"%s\" before \"%s\"", never, start);
+		}
 	} while (strncmp(line, start, strlen(start)) != 0);
 	return line + strlen(start);
+}
+
+const char *desktop_expect(struct desktop *desktop, const char *start) {
+	return desktop_expect_without(desktop, start, NULL);
 }
 
 void desktop_do(struct desktop *desktop, const char *format, ...) {

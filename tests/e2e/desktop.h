@@ -21,5 +21,7 @@ void desktop_do(struct desktop *desktop, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 /* Reads lines until one begins so; what follows there is put into a static buffer. */
 const char *desktop_expect(struct desktop *desktop, const char *start);
+/* The same; before it there must be none that begins with never. */
+const char *desktop_expect_without(struct desktop *desktop, const char *start, const char *never);
 
 #endif

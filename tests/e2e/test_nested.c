@@ -3,18 +3,14 @@
  */
 
 #include <linux/input-event-codes.h>
-#include <poll.h>
 #include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "tests/e2e/desktop.h"
 #include "tests/e2e/vm.h"
 
 #define WINDOW "WL-1"
@@ -23,68 +19,9 @@
 
 static const char *const no_chord[] = {"--chord", "none", NULL};
 
-/* The desktop (parent.c). */
-struct desktop {
-	pid_t pid;
-	int commands;
-	FILE *words;
-};
-
-/* Waits for a line that starts so; before it there must be none that starts with never. */
-static void expect_without(struct desktop *desktop, const char *start, const char *never) {
-	char line[256];
-	do {
-		struct pollfd fd = {.fd = fileno(desktop->words), .events = POLLIN};
-		if (poll(&fd, 1, WAIT_MS) != 1 || !fgets(line, sizeof(line), desktop->words)) {
-			fail_msg("the desktop does not say \"%s\"", start);
-		}
-		if (never != NULL && strncmp(line, never, strlen(never)) == 0) {
-			fail_msg("the desktop says \"%s\" before \"%s\"", never, start);
-		}
-	} while (strncmp(line, start, strlen(start)) != 0);
-}
-
-static void expect(struct desktop *desktop, const char *start) {
-	expect_without(desktop, start, NULL);
-}
-
-static void command(struct desktop *desktop, const char *line) {
-	assert_int_equal(write(desktop->commands, line, strlen(line)), strlen(line));
-}
-
-static void desktop_start(struct desktop *desktop, struct host *host) {
-	int in[2], out[2];
-	assert_int_equal(pipe(in), 0);
-	assert_int_equal(pipe(out), 0);
-	desktop->pid = fork();
-	if (desktop->pid == 0) {
-		dup2(in[0], STDIN_FILENO);
-		dup2(out[1], STDOUT_FILENO);
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		setenv("XDG_RUNTIME_DIR", host->dir, 1);
-		execl(getenv("GUESTPANE_PARENT"), "parent", NULL);
-		_exit(127);
-	}
-	close(in[0]);
-	close(out[1]);
-	desktop->commands = in[1];
-	desktop->words = fdopen(out[0], "r");
-	setvbuf(desktop->words, NULL, _IONBF, 0); // so that poll sees what is left
-	expect(desktop, "display parent-0");
-}
-
-static void desktop_end(struct desktop *desktop) {
-	kill(desktop->pid, SIGKILL);
-	waitpid(desktop->pid, NULL, 0);
-	close(desktop->commands);
-	fclose(desktop->words);
-}
-
 /* Without a chord nothing is grabbed, and no hint lies over the picture. */
 static void start(struct desktop *desktop, struct host *host, const char *const *args) {
 	desktop_start(desktop, host);
-	host->backend = "wayland";
-	host->parent_display = "parent-0";
 	assert_true(host_start_compositor(host, 1, W, H, args));
 	assert_string_equal(host_status_string(&host->compositor, "backend"), "wayland");
 }
@@ -103,14 +40,14 @@ static void test_show(struct host *host) {
 	struct vm vm;
 	struct gg_blob blob;
 	start(&desktop, host, no_chord);
-	expect(&desktop, "shown 640 480");
+	desktop_expect(&desktop, "shown 640 480");
 	vm_start(&vm, host, 0, NULL);
 	vm_blob(&vm, &blob, 1, RED);
 	vm_show(&vm, 0, 1);
 	vm_assert_color(&vm, WINDOW, RED);
-	expect(&desktop, "title vm0 – Guestpane");
+	desktop_expect(&desktop, "title vm0 – Guestpane");
 	host_stop(vm.bridge);
-	expect(&desktop, "title Guestpane");
+	desktop_expect(&desktop, "title Guestpane");
 	vm_assert_status_screen(&vm, WINDOW, RED);
 	vm_finish(&vm);
 	assert_int_equal(host_stop(&host->compositor), 0);
@@ -133,9 +70,8 @@ static void test_resize(struct host *host) {
 	struct vm vm;
 	struct gg_blob blob;
 	uint32_t width, height;
-	char line[32];
 	start(&desktop, host, no_chord);
-	expect(&desktop, "shown 640 480");
+	desktop_expect(&desktop, "shown 640 480");
 	vm_start(&vm, host, 0, NULL);
 	vm_blob(&vm, &blob, 1, RED);
 	vm_show(&vm, 0, 1);
@@ -144,11 +80,10 @@ static void test_resize(struct host *host) {
 
 	/* A person drags the border: the guest is not told each size, but the last one. */
 	for (int i = 1; i <= 20; i++) {
-		snprintf(line, sizeof(line), "size %d %d\n", 640 + 10 * i, 480 + 10 * i);
-		command(&desktop, line);
+		desktop_do(&desktop, "size %d %d", 640 + 10 * i, 480 + 10 * i);
 		host_sleep_ms(20);
 	}
-	expect(&desktop, "shown 840 680");
+	desktop_expect(&desktop, "shown 840 680");
 	unsigned changes = count_changes(&vm, WAIT_MS);
 	printf("# 20 sizes: the guest was told %u times\n", changes);
 	assert_true(changes >= 1 && changes <= 5);
@@ -173,8 +108,8 @@ static void test_close(struct host *host) {
 	vm_start(&vm, host, 0, NULL);
 	vm_blob(&vm, &blob, 1, RED);
 	vm_show(&vm, 0, 1);
-	command(&desktop, "close\n");
-	expect(&desktop, "gone");
+	desktop_do(&desktop, "close");
+	desktop_expect(&desktop, "gone");
 	assert_ended(&host->compositor);
 	/* The guest goes on. */
 	vm_show(&vm, 0, 1);
@@ -190,9 +125,7 @@ static void test_desktop_ends(struct host *host) {
 }
 
 static void press(struct desktop *desktop, unsigned code, bool pressed) {
-	char line[32];
-	snprintf(line, sizeof(line), "key %u %d\n", code, pressed);
-	command(desktop, line);
+	desktop_do(desktop, "key %u %d", code, pressed);
 }
 
 static void press_chord(struct desktop *desktop, unsigned code) {
@@ -214,27 +147,27 @@ static void test_grab(struct host *host) {
 	vm_start(&vm, host, 0, NULL);
 	vm_blob(&vm, &blob, 1, RED);
 	vm_show(&vm, 0, 1);
-	expect(&desktop, "inhibit 1");
-	expect(&desktop, "title vm0 – Guestpane – " HINT "\n");
+	desktop_expect(&desktop, "inhibit 1");
+	desktop_expect(&desktop, "title vm0 – Guestpane – " HINT "\n");
 	/* Over the picture, too, and gone after some seconds. */
 	assert_true(host_wait_not_pixel(host, WINDOW, W - 30, 24, RED, WAIT_MS, &vm.picture));
 	assert_true(host_wait_pixel(host, WINDOW, W - 30, 24, RED, 2 * WAIT_MS, &vm.picture));
 	vm_assert_color(&vm, WINDOW, RED);
 
 	press_chord(&desktop, KEY_F);
-	expect_without(&desktop, "shown 1600 1200", "inhibit");
+	desktop_expect_without(&desktop, "shown 1600 1200", "inhibit");
 	press_chord(&desktop, KEY_F);
-	expect_without(&desktop, "shown 640 480", "inhibit");
+	desktop_expect_without(&desktop, "shown 640 480", "inhibit");
 
 	press_chord(&desktop, KEY_G);
-	expect(&desktop, "inhibit 0");
-	expect(&desktop, "title vm0 – Guestpane\n");
+	desktop_expect(&desktop, "inhibit 0");
+	desktop_expect(&desktop, "title vm0 – Guestpane\n");
 	press_chord(&desktop, KEY_G);
-	expect(&desktop, "inhibit 1");
+	desktop_expect(&desktop, "inhibit 1");
 
 	/* Nobody is left to have the keys. */
 	host_stop(vm.bridge);
-	expect(&desktop, "inhibit 0");
+	desktop_expect(&desktop, "inhibit 0");
 	vm_finish(&vm);
 	assert_int_equal(host_stop(&host->compositor), 0);
 	desktop_end(&desktop);
@@ -244,14 +177,14 @@ static void test_fullscreen(struct host *host) {
 	static const char *const args[] = {"--fullscreen", NULL};
 	struct desktop desktop;
 	start(&desktop, host, args);
-	expect(&desktop, "fullscreen 1");
-	expect(&desktop, "shown 1600 1200");
+	desktop_expect(&desktop, "fullscreen 1");
+	desktop_expect(&desktop, "shown 1600 1200");
 	press_chord(&desktop, KEY_F);
-	expect(&desktop, "fullscreen 0");
-	expect(&desktop, "shown 640 480");
+	desktop_expect(&desktop, "fullscreen 0");
+	desktop_expect(&desktop, "shown 640 480");
 	press_chord(&desktop, KEY_F);
-	expect(&desktop, "fullscreen 1");
-	expect(&desktop, "shown 1600 1200");
+	desktop_expect(&desktop, "fullscreen 1");
+	desktop_expect(&desktop, "shown 1600 1200");
 	assert_int_equal(host_stop(&host->compositor), 0);
 	desktop_end(&desktop);
 }
@@ -286,7 +219,7 @@ static void test_no_copy(struct host *host) {
 	vm_blob(&vm, &red, 1, RED);
 	vm_blob(&vm, &blue, 2, BLUE);
 	vm_show(&vm, 0, 1);
-	expect(&desktop, memory);
+	desktop_expect(&desktop, memory);
 	for (int i = 0; i < 20; i++) {
 		vm_show(&vm, 0, i % 2 == 0 ? 2 : 1);
 		host_sleep_ms(10);
@@ -295,13 +228,13 @@ static void test_no_copy(struct host *host) {
 		vm_copies() ? "copied" : "direct");
 	/* A part of a buffer is not taken, but that is no reason against whole ones. */
 	show_half(&vm, 3);
-	expect(&desktop, "memory /dev/shm/");
+	desktop_expect(&desktop, "memory /dev/shm/");
 	vm_show(&vm, 0, 1);
-	expect(&desktop, memory);
+	desktop_expect(&desktop, memory);
 	/* A window of another size: only the compositor can scale. */
-	command(&desktop, "size 800 600\n");
-	expect(&desktop, "memory /");
-	expect(&desktop, "shown 800 600");
+	desktop_do(&desktop, "size 800 600");
+	desktop_expect(&desktop, "memory /");
+	desktop_expect(&desktop, "shown 800 600");
 	vm_finish(&vm);
 	assert_int_equal(host_stop(&host->compositor), 0);
 	desktop_end(&desktop);
@@ -317,8 +250,8 @@ static void test_covered(struct host *host) {
 	vm_blob(&vm, &red, 1, RED);
 	vm_blob(&vm, &blue, 2, BLUE);
 	vm_show(&vm, 0, 1);
-	expect(&desktop, "memory");
-	command(&desktop, "sleep\n");
+	desktop_expect(&desktop, "memory");
+	desktop_do(&desktop, "sleep");
 	for (int i = 0; i < 30; i++) {
 		vm_show(&vm, 0, i % 2 == 0 ? 2 : 1);
 	}
