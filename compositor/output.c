@@ -19,10 +19,6 @@
 /* While a window is being resized its guest is not told each size. */
 #define INFO_DELAY_MS 100
 
-/* In the scene: wider than any output, as many as fit into its coordinates. */
-#define PLACE_WIDTH 131072
-#define PLACES 8192
-
 /* How long it is told how the keyboard gets free again. */
 #define HINT_MS 5000
 
@@ -50,7 +46,7 @@ static void handle_present(struct wl_listener *listener, void *data) {
 
 static void arrange(struct gp_output *output) {
 	int width, height;
-	wlr_scene_node_set_enabled(&output->tree->node, output->wlr_output->enabled);
+	wlr_scene_node_set_enabled(&output->scene->tree.node, output->wlr_output->enabled);
 	wlr_output_transformed_resolution(output->wlr_output, &width, &height);
 	gp_splash_set_size(&output->splash, width, height);
 
@@ -117,7 +113,7 @@ static void handle_window_inhibit(struct wl_listener *listener, void *data) {
 
 bool gp_output_commit_state(struct gp_output *output, struct wlr_output_state *state) {
 	if ((state->committed & WLR_OUTPUT_STATE_ENABLED) != 0 && state->enabled) {
-		wlr_scene_node_set_enabled(&output->tree->node, true);
+		wlr_scene_node_set_enabled(&output->scene->tree.node, true);
 	}
 	/* A kernel that has not flipped yet refuses all but a commit that waits: a modeset. */
 	state->allow_reconfiguration |= (state->committed & MONITOR_STATE) != 0;
@@ -127,7 +123,7 @@ bool gp_output_commit_state(struct gp_output *output, struct wlr_output_state *s
 		wlr_output_commit_state(output->wlr_output, state);
 	output->is_configuring = false;
 	if (!ok) {
-		wlr_scene_node_set_enabled(&output->tree->node, output->wlr_output->enabled);
+		wlr_scene_node_set_enabled(&output->scene->tree.node, output->wlr_output->enabled);
 	}
 	return ok;
 }
@@ -226,17 +222,15 @@ static void add_listeners(struct gp_output *output) {
 
 static bool create_scene(struct gp_output *output) {
 	struct gp_server *server = output->server;
-	output->scene_output = wlr_scene_output_create(server->scene, output->wlr_output);
-	output->tree = wlr_scene_tree_create(&server->scene->tree);
 	output->info_timer = wl_event_loop_add_timer(server->loop, handle_info_timer, output);
 	output->hint_timer = wl_event_loop_add_timer(server->loop, handle_hint_timer, output);
-	if (output->scene_output != NULL && output->tree != NULL) {
-		int x = (int)(server->n_outputs_made++ % PLACES) * PLACE_WIDTH;
-		wlr_scene_output_set_position(output->scene_output, x, 0);
-		wlr_scene_node_set_position(&output->tree->node, x, 0);
+	output->scene = wlr_scene_create();
+	if (output->scene != NULL) {
+		output->scene_output = wlr_scene_output_create(output->scene, output->wlr_output);
 	}
-	return output->scene_output != NULL && output->tree != NULL && output->info_timer != NULL &&
-		output->hint_timer != NULL && gp_splash_init(&output->splash, output->tree);
+	return output->info_timer != NULL && output->hint_timer != NULL &&
+		output->scene_output != NULL &&
+		gp_splash_init(&output->splash, &output->scene->tree);
 }
 
 struct gp_output *gp_output_create(struct gp_server *server, struct wlr_output *wlr_output) {
@@ -296,9 +290,8 @@ void gp_output_destroy(struct gp_output *output) {
 	if (output->hint_timer != NULL) {
 		wl_event_source_remove(output->hint_timer);
 	}
-	wlr_scene_output_destroy(output->scene_output);
-	if (output->tree != NULL) {
-		wlr_scene_node_destroy(&output->tree->node);
+	if (output->scene != NULL) {
+		wlr_scene_node_destroy(&output->scene->tree.node);
 	}
 	wlr_output_layout_remove(output->server->output_layout, output->wlr_output);
 	gp_output_config_update(&output->server->output_config);

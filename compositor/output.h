@@ -15,11 +15,11 @@ struct gp_scanout_view;
 struct gp_server;
 struct gp_window;
 struct wlr_output;
+struct wlr_scene;
 struct wlr_scene_output;
 struct wlr_box;
 struct wlr_output_event_present;
 struct wlr_output_state;
-struct wlr_scene_tree;
 
 enum gp_showing {
 	GP_SHOWING_WAITING, // for a virtual machine
@@ -32,9 +32,9 @@ enum gp_showing {
 
 /**
  * An output. It shows the picture of one guest, or a status screen, but never black without a
- * reason. The scene is in device pixels: the output's scale is only told to guests. Each output has
- * a place of its own in the scene, wherever it is in the layout: outputs that overlap there, or
- * are turned on at one point, do not show each other's pictures.
+ * reason. Each output has a scene of its own, in device pixels: the output's scale and its place in
+ * the layout are only told to guests and clients. Outputs that overlap in the layout do not show
+ * each other's pictures, and a frame of one costs the same however many others there are.
  */
 struct gp_output {
 	struct wl_list link; // gp_placement.outputs
@@ -43,8 +43,8 @@ struct gp_output {
 	uint32_t slot;
 	uint32_t scale_120;
 
+	struct wlr_scene *scene; // the views and the status screen
 	struct wlr_scene_output *scene_output;
-	struct wlr_scene_tree *tree; // the views and the status screen
 	struct gp_splash splash;
 	struct gp_cursor_plane cursor_plane;
 

@@ -75,16 +75,13 @@ static void handle_memory_awaited(struct wl_listener *listener, void *data) {
 	}
 }
 
-bool gp_placement_init(
-	struct gp_placement *placement, struct wlr_scene *scene, struct gp_guest_manager *manager) {
-	placement->scene = scene;
+bool gp_placement_init(struct gp_placement *placement, struct gp_guest_manager *manager) {
 	wl_list_init(&placement->outputs);
 	wl_list_init(&placement->views);
-	placement->hidden = wlr_scene_tree_create(&scene->tree);
+	placement->hidden = wlr_scene_create();
 	if (placement->hidden == NULL) {
 		return false;
 	}
-	wlr_scene_node_set_enabled(&placement->hidden->node, false);
 	placement->new_scanout.notify = handle_new_scanout;
 	wl_signal_add(&manager->events.new_scanout, &placement->new_scanout);
 	placement->memory_awaited.notify = handle_memory_awaited;
@@ -97,6 +94,10 @@ void gp_placement_finish(struct gp_placement *placement) {
 		wl_list_remove(&placement->new_scanout.link);
 		wl_list_remove(&placement->memory_awaited.link);
 		placement->new_scanout.notify = NULL;
+	}
+	if (placement->hidden != NULL) {
+		wlr_scene_node_destroy(&placement->hidden->tree.node);
+		placement->hidden = NULL;
 	}
 }
 

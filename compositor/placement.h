@@ -9,7 +9,6 @@ struct gp_guest_manager;
 struct gp_output;
 struct gp_settings;
 struct wlr_scene;
-struct wlr_scene_tree;
 
 /**
  * Which scanout is on which output: the one that the configuration pins it to, or else scanout k
@@ -20,8 +19,7 @@ struct wlr_scene_tree;
  */
 struct gp_placement {
 	const struct gp_settings *settings;
-	struct wlr_scene *scene;
-	struct wlr_scene_tree *hidden; // disabled; holds views without an output
+	struct wlr_scene *hidden; // of no output; holds the views that have none
 	struct wl_list outputs; // gp_output.link, by slot
 	struct wl_list views; // gp_scanout_view.link, oldest first
 	uint64_t stamp;
@@ -33,8 +31,7 @@ struct gp_placement {
 };
 
 /* The settings must be there. Returns false if memory is short. */
-bool gp_placement_init(
-	struct gp_placement *placement, struct wlr_scene *scene, struct gp_guest_manager *manager);
+bool gp_placement_init(struct gp_placement *placement, struct gp_guest_manager *manager);
 /* After all outputs and views have gone. A placement that is all zeros is fine. */
 void gp_placement_finish(struct gp_placement *placement);
 

@@ -183,10 +183,6 @@ static void handle_scanout_cursor(struct wl_listener *listener, void *data) {
 	schedule_frame(view);
 }
 
-static bool is_on(const struct gp_scanout_view *view, const struct wlr_scene_output *output) {
-	return view->output != NULL && view->output->scene_output == output;
-}
-
 static void handle_output_sample(struct wl_listener *listener, void *data) {
 	struct gp_scanout_view *view = wl_container_of(listener, view, output_sample);
 	const struct wlr_scene_output_sample_event *event = data;
@@ -207,8 +203,7 @@ static void handle_output_sample(struct wl_listener *listener, void *data) {
 static void handle_frame_done(struct wl_listener *listener, void *data) {
 	struct gp_scanout_view *view = wl_container_of(listener, view, frame_done);
 	const struct wlr_scene_frame_done_event *event = data;
-	/* The scene tells of the frames of all outputs. */
-	if (view->scanout->surface != NULL && is_on(view, event->output)) {
+	if (view->scanout->surface != NULL) {
 		wlr_surface_send_frame_done(view->scanout->surface, &event->when);
 	}
 }
@@ -248,8 +243,8 @@ void gp_scanout_view_set_output(struct gp_scanout_view *view, struct gp_output *
 		gp_output_forget_view(old, view);
 	}
 	view->output = output;
-	wlr_scene_node_reparent(
-		&view->tree->node, output != NULL ? output->tree : view->placement->hidden);
+	struct wlr_scene *scene = output != NULL ? output->scene : view->placement->hidden;
+	wlr_scene_node_reparent(&view->tree->node, &scene->tree);
 	gp_scanout_view_arrange(view);
 	view->change_stamp = gp_placement_stamp(view->placement);
 	if (old != NULL) {
@@ -295,7 +290,7 @@ static void handle_scanout_destroy(struct wl_listener *listener, void *data) {
 }
 
 static bool create_nodes(struct gp_scanout_view *view) {
-	view->tree = wlr_scene_tree_create(view->placement->hidden);
+	view->tree = wlr_scene_tree_create(&view->placement->hidden->tree);
 	if (view->tree == NULL) {
 		return false;
 	}

@@ -29,7 +29,7 @@ struct gp_scanout_view {
 	struct gp_guest_scanout *scanout;
 	struct gp_output *output; // NULL: there is none for it
 
-	struct wlr_scene_tree *tree; // in the output's, or in the placement's hidden one
+	struct wlr_scene_tree *tree; // in the output's scene, or in the placement's hidden one
 	struct wlr_scene_buffer *picture;
 	struct gp_cursor cursor;
 	struct wlr_box box; // of the picture in the output, in pixels; may reach beyond it

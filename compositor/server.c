@@ -16,7 +16,6 @@
 #include <wlr/types/wlr_linux_dmabuf_v1.h>
 #include <wlr/types/wlr_output_layout.h>
 #include <wlr/types/wlr_presentation_time.h>
-#include <wlr/types/wlr_scene.h>
 #include <wlr/types/wlr_screencopy_v1.h>
 #include <wlr/types/wlr_single_pixel_buffer_v1.h>
 #include <wlr/types/wlr_subcompositor.h>
@@ -250,20 +249,15 @@ static bool init_globals(struct gp_server *server) {
 		wlr_ext_image_copy_capture_manager_v1_create(display, 1) != NULL;
 }
 
-static bool init_scene(struct gp_server *server) {
-	server->scene = wlr_scene_create();
-	server->output_layout = wlr_output_layout_create(server->display);
-	return server->scene != NULL && server->output_layout != NULL;
-}
-
 static bool init_objects(struct gp_server *server) {
 	struct gp_placement *placement = &server->placement;
 	placement->settings = &server->settings;
 	placement->default_width = server->options->width;
 	placement->default_height = server->options->height;
-	if (!init_scene(server) || !init_globals(server) ||
+	server->output_layout = wlr_output_layout_create(server->display);
+	if (server->output_layout == NULL || !init_globals(server) ||
 		!gp_guest_manager_init(&server->guest_manager, server->display, server->renderer) ||
-		!gp_placement_init(placement, server->scene, &server->guest_manager) ||
+		!gp_placement_init(placement, &server->guest_manager) ||
 		!gp_output_config_init(&server->output_config, server) ||
 		!gp_seat_init(&server->seat, server)) {
 		gp_error("the objects of the compositor cannot be made");
@@ -367,7 +361,7 @@ int gp_server_run(struct gp_server *server) {
 
 static void finish_outputs(struct gp_server *server) {
 	struct gp_output *output, *tmp;
-	if (server->placement.scene == NULL) {
+	if (server->placement.hidden == NULL) {
 		return;
 	}
 	wl_list_for_each_safe (output, tmp, &server->placement.outputs, link) {
@@ -375,14 +369,11 @@ static void finish_outputs(struct gp_server *server) {
 	}
 }
 
-static void finish_scene(struct gp_server *server) {
+static void finish_objects(struct gp_server *server) {
 	gp_output_config_finish(&server->output_config);
 	finish_outputs(server);
 	gp_placement_finish(&server->placement);
 	gp_guest_manager_finish(&server->guest_manager);
-	if (server->scene != NULL) {
-		wlr_scene_node_destroy(&server->scene->tree.node);
-	}
 }
 
 /* With all that lives on its event loop. */
@@ -390,7 +381,7 @@ static void finish_display(struct gp_server *server) {
 	gp_command_destroy(server->command);
 	gp_control_destroy(server->control);
 	wl_display_destroy_clients(server->display);
-	finish_scene(server);
+	finish_objects(server);
 	gp_bridge_socket_destroy(server->bridge_socket);
 
 	struct wlr_backend *backend = server->backend;

@@ -37,9 +37,7 @@ struct gp_server {
 	struct wlr_renderer *renderer;
 	struct wlr_allocator *allocator;
 
-	struct wlr_scene *scene;
 	struct wlr_output_layout *output_layout;
-	unsigned n_outputs_made;
 
 	struct gp_guest_manager guest_manager;
 	struct gp_placement placement;
