@@ -75,9 +75,13 @@ static void arm_timer(struct gp_bridge *bridge) {
 	bridge->armed_ns = bridge->wake_ns;
 }
 
-static void handle_push(void *data, unsigned queue, uint16_t head, uint32_t written) {
+static void handle_push(void *data, unsigned queue, uint16_t head, uint32_t written, bool awaited) {
 	struct gp_bridge *bridge = data;
-	gp_vhost_device_push(bridge->vhost, queue, head, written);
+	if (awaited) {
+		gp_vhost_device_push(bridge->vhost, queue, head, written);
+	} else {
+		gp_vhost_device_push_unawaited(bridge->vhost, queue, head, written);
+	}
 }
 
 static const struct gp_gpu_ops gpu_ops = {

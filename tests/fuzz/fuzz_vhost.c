@@ -184,7 +184,13 @@ static struct {
 } rig;
 
 static void push(unsigned i) {
-	gp_vhost_device_push(rig.device, rig.held[i].queue, rig.held[i].head, 1);
+	unsigned queue = rig.held[i].queue;
+	uint16_t head = rig.held[i].head;
+	if (head % 2 == 0) {
+		gp_vhost_device_push(rig.device, queue, head, 1);
+	} else {
+		gp_vhost_device_push_unawaited(rig.device, queue, head, 1);
+	}
 	rig.held[i] = rig.held[--rig.n_held];
 }
 

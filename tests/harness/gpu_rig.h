@@ -49,7 +49,7 @@ struct rig_event {
 
 struct rig_reply {
 	bool in_flight;
-	bool answered;
+	bool answered, awaited;
 	uint32_t size; // of the buffer
 	uint32_t written;
 	uint8_t *buffer; // own, or somewhere in the guest's RAM

@@ -38,15 +38,26 @@ static void answer(unsigned queue, const struct gp_chain *chain) {
 	for (size_t i = 0; i < n; i++) {
 		bytes[i]++;
 	}
+	bool awaited = !vr.obey || n == 0 || bytes[0] != 'q' + 1;
 	n = gp_chain_write(chain, 0, bytes, n);
-	gp_vhost_device_push(vr.device, queue, chain->head, (uint32_t)n);
+	if (awaited) {
+		gp_vhost_device_push(vr.device, queue, chain->head, (uint32_t)n);
+	} else {
+		gp_vhost_device_push_unawaited(vr.device, queue, chain->head, (uint32_t)n);
+	}
+}
+
+static bool is_to_hold(const struct gp_chain *chain) {
+	uint8_t first = 0;
+	gp_chain_read(chain, 0, &first, 1);
+	return vr.hold || (vr.obey && first == 'k');
 }
 
 static void handle_kick(void *data, unsigned queue) {
 	vr.kicks++;
 	while (gp_vhost_device_pop(vr.device, queue, &vr.chain) == 1) {
 		vr.chains++;
-		if (vr.hold && vr.n_held < 8) {
+		if (is_to_hold(&vr.chain) && vr.n_held < 8) {
 			vr.held_queue[vr.n_held] = queue;
 			vr.held[vr.n_held++] = vr.chain;
 			continue;

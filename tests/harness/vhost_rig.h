@@ -36,6 +36,7 @@ struct vhost_rig {
 	char events[2048];
 	atomic_uint kicks, chains;
 	atomic_bool hold; // keep chains until they are drained
+	atomic_bool obey; // keep those that begin with k; return those with q as not awaited
 	atomic_int refill; // chains that the "guest" offers again as soon as one was taken
 	atomic_uint work_us; // what a chain takes
 	struct gp_chain chain;

@@ -383,6 +383,34 @@ static void test_answer_header(void **state) {
 	assert_true(hdr.flags == 0 && hdr.fence_id == 0 && hdr.ctx_id == 0);
 }
 
+/* Only what tells nothing has time. */
+static void test_awaited(void **state) {
+	struct rig *rig = *state;
+	struct virtio_gpu_ctrl_hdr info = wire_hdr(VIRTIO_GPU_CMD_GET_DISPLAY_INFO, 0);
+	struct virtio_gpu_resource_create_2d create =
+		wire_create_2d(1, VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM, 16, 16);
+	struct virtio_gpu_resource_unref unref = wire_id(VIRTIO_GPU_CMD_RESOURCE_UNREF, 1, 0);
+	struct virtio_gpu_resource_flush flush =
+		wire_flush(1, &(struct gp_rect){.width = 16, .height = 16}, 1);
+	const struct {
+		const void *wire;
+		size_t size;
+		bool awaited;
+	} cases[] = {
+		{&info, sizeof(info), true},
+		{&create, sizeof(create), false},
+		{&flush, sizeof(flush), true},
+		{&unref, sizeof(unref), false},
+		{&unref, sizeof(unref), true}, // an error
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		uint16_t head =
+			rig_send(rig, GP_GPU_QUEUE_CONTROL, cases[i].wire, cases[i].size, RESPONSE);
+		assert_true(rig->replies[head].answered);
+		assert_int_equal(rig->replies[head].awaited, cases[i].awaited);
+	}
+}
+
 /* Any size of the response buffer is survived, and the ring is told what was written. */
 static void test_response_sizes(void **state) {
 	struct rig *rig = *state;
@@ -852,6 +880,7 @@ int main(void) {
 		TEST(test_transfer),
 		TEST(test_wrong_queue),
 		TEST(test_answer_header),
+		TEST(test_awaited),
 		TEST(test_response_sizes),
 		TEST(test_display_info),
 		TEST(test_edid),

@@ -150,6 +150,72 @@ static void test_late_answer(void **state) {
 	}
 }
 
+/* Offers a chain for each letter, with one kick, and waits until they were seen. */
+static void submit(const char *letters) {
+	unsigned chains = vr.chains + (unsigned)strlen(letters);
+	fe.hold_kicks = true;
+	for (; *letters != '\0'; letters++) {
+		assert_true(fe_submit(&fe, 0, letters, 1, 4) >= 0);
+	}
+	fe.hold_kicks = false;
+	fe_kick(&fe, 0);
+	while (vr.chains < chains) {
+		usleep(1000);
+	}
+	vr_sync();
+}
+
+/* Since the last look. */
+static uint64_t count_interrupts(void) {
+	uint64_t count = 0;
+	ssize_t n = read(fe.queues[0].call_fd, &count, sizeof(count));
+	return n == sizeof(count) ? count : 0;
+}
+
+static void take_used(unsigned count) {
+	for (unsigned i = 0; i < count; i++) {
+		assert_true(fe_wait_used(&fe, 0, NULL, 0, NULL, VR_PATIENCE_MS) >= 0);
+	}
+	vr_assert_silent(0); // asks for the next interrupt
+}
+
+/* What nobody waits for is told together with the chain that was offered behind it. */
+static void test_unawaited(void **state) {
+	vr_connect_and_start();
+	vr.obey = true;
+	submit("a");
+	take_used(1);
+	assert_int_equal(count_interrupts(), 0);
+	submit("qqk");
+	assert_int_equal(count_interrupts(), 0);
+	vr_call(answer_and_flush);
+	assert_int_equal(count_interrupts(), 1);
+	take_used(3);
+	/* Nothing behind it, something before it that is awaited, or too many of them. */
+	const struct {
+		const char *letters;
+		unsigned returned;
+	} cases[] = {{"q", 1}, {"kq", 1}, {"qak", 2}, {"aqk", 2}, {"qqqqqqqqqk", 9}};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		submit(cases[i].letters);
+		assert_int_equal(count_interrupts(), 1);
+		take_used(cases[i].returned);
+		vr_call(answer_and_flush);
+		take_used((unsigned)strlen(cases[i].letters) - cases[i].returned);
+	}
+	/* One that comes after it is not kept for it. */
+	submit("qk");
+	submit("q");
+	assert_int_equal(count_interrupts(), 1);
+	take_used(2);
+	vr_call(answer_and_flush);
+	take_used(1);
+	submit("qk");
+	assert_int_equal(count_interrupts(), 0);
+	assert_true(fe_stop(&fe));
+	assert_int_equal(count_interrupts(), 1);
+}
+
 /* A guest that offers as fast as it is served does not keep others from being served. */
 static void test_endless_queue(void **state) {
 	vr_connect_and_start();
@@ -387,6 +453,7 @@ int main(void) {
 		TEST(test_missed_kick),
 		TEST(test_disabled_queue_rests),
 		TEST(test_late_answer),
+		TEST(test_unawaited),
 		TEST(test_endless_queue),
 		TEST(test_slow_chains),
 		TEST(test_new_call_descriptor),

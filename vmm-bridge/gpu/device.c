@@ -199,7 +199,8 @@ void gp_gpu_handle(
 	} else {
 		write_header(&call, code, &call.response.hdr);
 		size_t written = gp_chain_write(chain, 0, &call.response, size);
-		gpu->ops->push(gpu->data, queue, chain->head, (uint32_t)written);
+		bool awaited = call.command.fence || code != VIRTIO_GPU_RESP_OK_NODATA;
+		gpu->ops->push(gpu->data, queue, chain->head, (uint32_t)written, awaited);
 	}
 	gp_gpu_command_finish(&call.command);
 	if (gp_trace_on) {

@@ -72,7 +72,7 @@ void gp_fence_answer(struct gp_fence *fence) {
 	unsigned queue = fence->queue;
 	uint16_t head = fence->head;
 	fence_destroy(fence);
-	fences->ops->push(fences->data, queue, head, written);
+	fences->ops->push(fences->data, queue, head, written, true);
 }
 
 bool gp_fence_uses(const struct gp_fence *fence, const struct gp_memory_object *object) {

@@ -69,8 +69,11 @@ struct gp_gpu_ops {
 	void (*config_changed)(void *data);
 	/* A deferred call of gp_gpu_dispatch is wanted at that time (CLOCK_MONOTONIC), 0: none. */
 	void (*wake_at)(void *data, uint64_t time_ns);
-	/* Returns a chain of a queue. */
-	void (*push)(void *data, unsigned queue, uint16_t head, uint32_t written);
+	/**
+	 * Returns a chain of a queue. Nobody waits for an answer that is not awaited: it tells nothing
+	 * but that all is well, and has no fence.
+	 */
+	void (*push)(void *data, unsigned queue, uint16_t head, uint32_t written, bool awaited);
 };
 
 #endif

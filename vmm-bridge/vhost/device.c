@@ -186,7 +186,7 @@ void gp_vhost_attach_vrings(struct gp_vhost_device *device) {
 void gp_vhost_stop_vring(struct gp_vhost_device *device, struct gp_vring *vring) {
 	if (vring->started) {
 		device->ops->queue_drain(device->data, vring->index);
-		gp_vring_interrupt_if_due(vring);
+		gp_vring_interrupt_if_due(vring, false);
 		gp_vring_stop(vring);
 	}
 }
@@ -357,10 +357,8 @@ static int take_chain(
 	if (vring->queue.broken != NULL) {
 		return -EPROTO;
 	}
-	int r = gp_virtqueue_pop(&vring->queue, &device->memory, chain);
-	if (r > 0) {
-		vring->worked = true;
-	} else if (r < 0) {
+	int r = gp_vring_pop(vring, &device->memory, chain);
+	if (r < 0) {
 		gp_vhost_report_broken(device, vring, vring->queue.broken);
 	}
 	return r;
@@ -407,12 +405,17 @@ uint16_t gp_vhost_device_queue_size(const struct gp_vhost_device *device, unsign
 
 void gp_vhost_device_push(
 	struct gp_vhost_device *device, unsigned queue, uint16_t head, uint32_t written) {
-	gp_virtqueue_push(&device->vrings[queue].queue, head, written);
+	gp_vring_push(&device->vrings[queue], head, written, true);
+}
+
+void gp_vhost_device_push_unawaited(
+	struct gp_vhost_device *device, unsigned queue, uint16_t head, uint32_t written) {
+	gp_vring_push(&device->vrings[queue], head, written, false);
 }
 
 void gp_vhost_device_flush(struct gp_vhost_device *device) {
 	for (unsigned i = 0; i < device->info.n_queues; i++) {
-		gp_vring_interrupt_if_due(&device->vrings[i]);
+		gp_vring_interrupt_if_due(&device->vrings[i], true);
 	}
 }
 

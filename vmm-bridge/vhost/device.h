@@ -117,6 +117,12 @@ uint16_t gp_vhost_device_queue_size(const struct gp_vhost_device *device, unsign
 /* Returns a chain. The interrupt is sent after the op that is running, if any, or on flush. */
 void gp_vhost_device_push(
 	struct gp_vhost_device *device, unsigned queue, uint16_t head, uint32_t written);
+/**
+ * The same for one that the guest does not wait for: the interrupt may come later, with that for the
+ * chain that was taken last, if that one is kept.
+ */
+void gp_vhost_device_push_unawaited(
+	struct gp_vhost_device *device, unsigned queue, uint16_t head, uint32_t written);
 /* Sends the interrupts that are due for what was pushed. */
 void gp_vhost_device_flush(struct gp_vhost_device *device);
 

@@ -9,6 +9,9 @@
 #include "common/fd.h"
 #include "common/log.h"
 
+/* So many chains may be returned without an interrupt: a driver may need their descriptors. */
+#define LATE_INTERRUPTS_MAX 8
+
 void gp_vring_init(struct gp_vring *vring, unsigned index,
 	void (*kicked)(void *, struct gp_vring *), void *data) {
 	*vring = (struct gp_vring){
@@ -136,6 +139,7 @@ const char *gp_vring_start(
 	vring->started = true;
 	vring->due = true;
 	vring->popped = 0;
+	vring->last_in_flight = false;
 	return gp_vring_attach(vring, memory, features);
 }
 
@@ -183,7 +187,29 @@ static void signal_event(int fd) {
 	}
 }
 
-void gp_vring_interrupt_if_due(struct gp_vring *vring) {
+int gp_vring_pop(
+	struct gp_vring *vring, const struct gp_guest_memory *memory, struct gp_chain *chain) {
+	int r = gp_virtqueue_pop(&vring->queue, memory, chain);
+	if (r > 0) {
+		vring->worked = true;
+		vring->last_head = chain->head;
+		vring->last_in_flight = true;
+	}
+	return r;
+}
+
+void gp_vring_push(struct gp_vring *vring, uint16_t head, uint32_t written, bool awaited) {
+	vring->awaited |= awaited;
+	vring->last_in_flight &= head != vring->last_head;
+	gp_virtqueue_push(&vring->queue, head, written);
+}
+
+void gp_vring_interrupt_if_due(struct gp_vring *vring, bool may_wait) {
+	if (may_wait && vring->last_in_flight && !vring->awaited &&
+		gp_virtqueue_unsignalled(&vring->queue) <= LATE_INTERRUPTS_MAX) {
+		return;
+	}
+	vring->awaited = false;
 	if (gp_virtqueue_should_interrupt(&vring->queue)) {
 		signal_event(vring->call_fd);
 	}

@@ -31,6 +31,9 @@ struct gp_vring {
 	bool worked; // a chain was taken since the guest's last reset
 	bool due; // has to be looked at without a kick
 	unsigned popped; // chains taken since the last kick
+	uint16_t last_head; // of the chain that was taken last
+	bool last_in_flight; // it was not returned yet
+	bool awaited; // the interrupt for what was pushed is
 	uint64_t kicked_ns; // when that was
 
 	int kick_fd, call_fd, err_fd; // owned, or -1
@@ -81,8 +84,17 @@ bool gp_vring_active(const struct gp_vring *vring);
  */
 enum gp_vring_restart gp_vring_restart_kind(const struct gp_vring *vring);
 
-/* Interrupts the guest if it wants that for what was pushed. */
-void gp_vring_interrupt_if_due(struct gp_vring *vring);
+/* Takes the next chain, of an active ring; like gp_virtqueue_pop. */
+int gp_vring_pop(
+	struct gp_vring *vring, const struct gp_guest_memory *memory, struct gp_chain *chain);
+/* Returns a chain. awaited: the guest waits for it. */
+void gp_vring_push(struct gp_vring *vring, uint16_t head, uint32_t written, bool awaited);
+/**
+ * Interrupts the guest if it wants that for what was pushed. Where it awaits nothing of that and
+ * the chain that it offered last is in flight, may_wait leaves it to the interrupt for that one: a
+ * page flip is one interrupt then, not two.
+ */
+void gp_vring_interrupt_if_due(struct gp_vring *vring, bool may_wait);
 /* Interrupts the guest in any case. */
 void gp_vring_interrupt(struct gp_vring *vring);
 /* Makes the loop call kicked once more. */

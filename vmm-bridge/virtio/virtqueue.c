@@ -282,6 +282,10 @@ void gp_virtqueue_push(struct gp_virtqueue *queue, uint16_t head, uint32_t writt
 	__atomic_store_n(&used->idx, htole16(queue->used_idx), __ATOMIC_RELEASE);
 }
 
+uint16_t gp_virtqueue_unsignalled(const struct gp_virtqueue *queue) {
+	return (uint16_t)(queue->used_idx - queue->signalled);
+}
+
 bool gp_virtqueue_should_interrupt(struct gp_virtqueue *queue) {
 	if (queue->size == 0 || queue->used_idx == queue->signalled) {
 		return false;

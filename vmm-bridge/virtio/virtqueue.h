@@ -77,6 +77,8 @@ uint16_t gp_virtqueue_offered(struct gp_virtqueue *queue, uint16_t wanted);
 
 /* Returns a chain to the guest with the number of bytes written. Nothing if none is in flight. */
 void gp_virtqueue_push(struct gp_virtqueue *queue, uint16_t head, uint32_t written);
+/* How many were pushed since the last call of gp_virtqueue_should_interrupt. */
+uint16_t gp_virtqueue_unsignalled(const struct gp_virtqueue *queue);
 /* Whether the guest wants an interrupt for what was pushed since the last call. */
 bool gp_virtqueue_should_interrupt(struct gp_virtqueue *queue);
 
