@@ -4,6 +4,7 @@
  *     bench-guest SOCKET [MIB]      of guest memory, 64 if not given
  *
  *     blobs N WIDTH HEIGHT          makes blobs 1 to N
+ *     bar N WIDTH HEIGHT            the same, in the memory of an ivshmem device at vfio-pci
  *     2d WIDTH HEIGHT               makes a 2D resource with memory
  *     show HEAD                     shows blob 1 on that head
  *     cursor                        shows a cursor
@@ -18,7 +19,7 @@
  *     heads N         a damage of 64×16 on each of N heads that show blobs 1 to N, in one go
  *     poison N        flips; a buffer that was given back is painted magenta for 2 ms, and then
  *                     grey: where magenta is seen, it was given back too early
- *     copy            no command: copies blob 1 to blob 2, what a copy costs at least
+ *     copy            no command: copies blob 1 to RAM, what a copy costs at least
  *
  * The time of a step is from the kick to the interrupt of the answer to the flush.
  */
@@ -31,18 +32,22 @@
 #include "bench/run.h"
 #include "tests/harness/gpu_wire.h"
 #include "tests/harness/guest_gpu.h"
+#include "tests/hostvm/vfio_host.h"
 
 #define BLOBS_MAX 16
 #define RESOURCE_2D 100
 #define RESOURCE_CURSOR 101
 #define OK VIRTIO_GPU_RESP_OK_NODATA
 #define TIMEOUT_MS 20000
+#define PAGE 4096u
 #define MAGENTA 0xff00ffu
 
 struct guest {
 	struct fe fe;
 	struct gg_blob blobs[BLOBS_MAX + 1]; // by id, from 1
 	uint32_t width, height; // of blobs
+	struct vfio_host device; // that has their memory
+	uint8_t *copy; // of a blob
 	uint32_t width_2d, height_2d;
 	uint32_t a, b; // numbers behind WHAT
 	uint64_t fence_id;
@@ -146,7 +151,14 @@ static bool poison(void *data, uint32_t number, uint64_t *begin_ns) {
 
 static bool copy(void *data, uint32_t number, uint64_t *begin_ns) {
 	struct guest *guest = data;
-	memcpy(guest->blobs[2].pixels, guest->blobs[1].pixels, guest->blobs[1].size);
+	const struct gg_blob *blob = &guest->blobs[1];
+	if (guest->copy == NULL) {
+		guest->copy = malloc(blob->size);
+	}
+	if (guest->copy == NULL) {
+		return false;
+	}
+	memcpy(guest->copy, blob->pixels, blob->size);
 	return true;
 }
 
@@ -161,6 +173,31 @@ static bool make_blobs(struct guest *guest, uint32_t n) {
 		paint(guest, id, 0x303030 * id);
 	}
 	return true;
+}
+
+static bool make_bar_blobs(struct guest *guest, uint32_t n) {
+	uint64_t size = (uint64_t)guest->width * guest->height * 4;
+	uint32_t n_pages = (uint32_t)((size + PAGE - 1) / PAGE);
+	uint64_t *gpas = calloc(n_pages, sizeof(*gpas));
+	bool ok = gpas != NULL && vfio_host_find(&guest->device, 0) &&
+		vfio_host_open(&guest->device) &&
+		(uint64_t)n * n_pages * PAGE <= guest->device.bar_size;
+	for (uint32_t id = 1; ok && id <= n; id++) {
+		uint64_t start = (uint64_t)(id - 1) * n_pages * PAGE;
+		for (uint32_t i = 0; i < n_pages; i++) {
+			gpas[i] = guest->device.bar_gpa + start + (uint64_t)i * PAGE;
+		}
+		guest->blobs[id] = (struct gg_blob){.id = id,
+			.gpa = gpas[0],
+			.size = size,
+			.pixels = (uint32_t *)(guest->device.bar + start)};
+		ok = gg_create_blob_pages(&guest->fe, id, size, gpas, n_pages) == OK;
+		if (ok) {
+			paint(guest, id, 0x303030 * id);
+		}
+	}
+	free(gpas);
+	return ok;
 }
 
 static bool make_2d(struct guest *guest) {
@@ -243,6 +280,9 @@ static bool obey(void *data, const char *line) {
 	if (sscanf(line, "blobs %u %u %u", &number, &guest->width, &guest->height) == 3) {
 		return number <= BLOBS_MAX && answer(make_blobs(guest, number));
 	}
+	if (sscanf(line, "bar %u %u %u", &number, &guest->width, &guest->height) == 3) {
+		return number <= BLOBS_MAX && answer(make_bar_blobs(guest, number));
+	}
 	if (sscanf(line, "2d %u %u", &guest->width_2d, &guest->height_2d) == 2) {
 		return answer(make_2d(guest));
 	}
@@ -257,6 +297,9 @@ static bool obey(void *data, const char *line) {
 
 int main(int argc, char **argv) {
 	struct guest *guest = calloc(1, sizeof(*guest));
+	if (guest != NULL) {
+		guest->device = (struct vfio_host){.container = -1, .group = -1, .device = -1};
+	}
 	uint64_t mib = argc > 2 ? strtoull(argv[2], NULL, 10) : 64;
 	if (guest == NULL || argc < 2 || !fe_connect_ram(&guest->fe, argv[1], -1, mib << 20) ||
 		!fe_negotiate(&guest->fe,
@@ -267,6 +310,8 @@ int main(int argc, char **argv) {
 	}
 	int status = run_lines(obey, guest);
 	fe_finish(&guest->fe);
+	vfio_host_close(&guest->device);
+	free(guest->copy);
 	free(guest);
 	return status;
 }

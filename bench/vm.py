@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""Runs measure.py in a VM that has what the machine may lack: /dev/udmabuf and a monitor.
+"""Runs measure.py in a VM that has what the machine may lack: /dev/udmabuf, a monitor, and a device
+with memory (ivshmem) at vfio-pci.
 
     bench/vm.py BUILD [GROUP…]
 
@@ -24,12 +25,26 @@ from stack import Program  # noqa: E402 (the path must be set first)
 PATIENCE = 1200  # seconds; a quiet machine needs a fifth
 SHARE = "/guest"
 
+KERNEL = "intel_iommu=on iommu=pt"
+DEVICES = [
+    "-device", "intel-iommu,intremap=on,caching-mode=on",
+    "-device", "bochs-display,xres=1280,yres=720",
+    "-object", "memory-backend-memfd,id=vram,size=128M,share=on",
+    "-device", "ivshmem-plain,memdev=vram",
+]
+
 SCRIPT = """
 echo 4096 >/sys/module/udmabuf/parameters/size_limit_mb
-modprobe bochs
+modprobe -a bochs vfio-pci vfio_iommu_type1
 udevadm settle
+for device in /sys/bus/pci/devices/*; do
+	if [ "$(cat "$device/vendor" "$device/device" | tr -d '\\n')" = 0x1af40x1110 ]; then
+		echo vfio-pci >"$device/driver_override"
+		echo "${{device##*/}}" >/sys/bus/pci/drivers_probe
+	fi
+done
 cd {top}
-GUESTPANE_BENCH_KMS=1 python3 bench/measure.py {arguments} >{share}/records 2>{share}/words
+GUESTPANE_BENCH_VM=1 python3 bench/measure.py {arguments} >{share}/records 2>{share}/words
 echo $? >{share}/status
 """
 
@@ -43,7 +58,7 @@ def main():
         begin = time.monotonic()
         vm = Program("the VM", [TOP / "tools/guest/boot", "--count", "--work", work,
                                 "--console", work / "console", "--memory", "4G",
-                                "--", "-device", "bochs-display,xres=1280,yres=720"],
+                                "--append", KERNEL, "--", *DEVICES],
                      work / "qemu.log")
         with contextlib.suppress(subprocess.TimeoutExpired):
             vm.process.wait(PATIENCE)
