@@ -160,6 +160,11 @@ static const struct gp_gpu_ops rig_ops = {
 
 static const struct gp_mode rig_mode = {.width = 1280, .height = 800, .refresh_mhz = 60000};
 
+static void create_gpu(struct rig *rig) {
+	rig->gpu = gp_gpu_create(&rig_ops, rig, &rig->memory, rig->n_scanouts, &rig_mode);
+	require(rig->gpu != NULL, "no device");
+}
+
 struct rig *rig_create(uint32_t n_scanouts) {
 	struct rig *rig = calloc(1, sizeof(*rig));
 	require(rig != NULL, "no memory");
@@ -170,18 +175,42 @@ struct rig *rig_create(uint32_t n_scanouts) {
 	require(gp_guest_memory_add(&rig->memory, fd, RIG_GPA, RIG_GPA, RIG_RAM_SIZE, 0) == 0,
 		"RAM");
 	rig->ram = rig->memory.regions[0]->map;
-	rig->gpu = gp_gpu_create(&rig_ops, rig, &rig->memory, n_scanouts, &rig_mode);
-	require(rig->gpu != NULL, "no device");
+	rig->n_scanouts = n_scanouts;
+	create_gpu(rig);
 	return rig;
 }
 
-void rig_destroy(struct rig *rig) {
+void rig_keep(struct rig *rig, size_t size) {
+	rig->area = calloc(1, size);
+	rig->area_size = size;
+	require(rig->area != NULL, "no memory");
+	require(gp_gpu_set_journal(rig->gpu, rig->area, size), "no journal");
+}
+
+static void destroy_gpu(struct rig *rig) {
 	gp_gpu_destroy(rig->gpu);
 	require(rig->live == 0, "pictures were not revoked");
 	require(rig->wake_ns == 0, "a wake-up was left");
 	for (size_t i = 0; i < GP_GPU_SCANOUTS_MAX; i++) {
 		require(rig->shown[i].resource == NULL, "a scanout was left");
 	}
+}
+
+void rig_crash(struct rig *rig) {
+	destroy_gpu(rig);
+	for (size_t i = 0; i < RIG_HEADS; i++) {
+		rig->replies[i].in_flight = false;
+	}
+	rig_forget_events(rig);
+	create_gpu(rig);
+	if (rig->area != NULL) {
+		require(gp_gpu_set_journal(rig->gpu, rig->area, rig->area_size), "no journal");
+	}
+}
+
+void rig_destroy(struct rig *rig) {
+	destroy_gpu(rig);
+	free(rig->area);
 	gp_guest_memory_finish(&rig->memory);
 	free(rig);
 }

@@ -58,6 +58,9 @@ struct rig_reply {
 
 struct rig {
 	struct gp_gpu *gpu;
+	uint32_t n_scanouts;
+	void *area; // for gp_gpu_set_journal, or NULL
+	size_t area_size;
 	struct gp_guest_memory memory;
 	uint8_t *ram; // the guest's; RIG_GPA is ram[0]
 	uint64_t now_ns;
@@ -88,6 +91,15 @@ struct rig {
 struct rig *rig_create(uint32_t n_scanouts);
 /* Destroys the device too, and checks that nothing of it is left outside. */
 void rig_destroy(struct rig *rig);
+
+/* The device keeps a journal in a new area of that size. */
+void rig_keep(struct rig *rig, size_t size);
+/**
+ * The device's process crashes, and another one has taken its place: with the guest's memory and the
+ * area, but without what was outside, and chains in flight stay unanswered. gp_gpu_restore is left
+ * to the test.
+ */
+void rig_crash(struct rig *rig);
 
 /**
  * Sends a chain with a readable part and an own buffer of in_size writable bytes (0: none), at

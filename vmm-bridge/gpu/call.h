@@ -8,6 +8,7 @@
 #include "vmm-bridge/gpu/device.h"
 #include "vmm-bridge/gpu/display_info.h"
 #include "vmm-bridge/gpu/fence.h"
+#include "vmm-bridge/gpu/journal.h"
 #include "vmm-bridge/gpu/resource.h"
 #include "vmm-bridge/gpu/scanout.h"
 
@@ -25,6 +26,8 @@ struct gp_gpu {
 	struct gp_scanout scanouts[GP_GPU_SCANOUTS_MAX]; // first displays.count
 	struct gp_fences fences;
 	uint64_t wake_ns; // what wake_at was last told, 0: nothing
+	struct gp_journal journal;
+	bool restoring; // commands come from the journal: what is wrong with them is nobody's error
 
 	uint64_t commands, guest_errors, transferred;
 	struct gp_log_limit error_log;
@@ -58,6 +61,9 @@ struct gp_resource *gp_gpu_call_resource(struct gp_gpu_call *call, uint32_t id);
 
 /* Whether a scanout has the resource on it, visible or not. */
 bool gp_gpu_is_on_scanout(const struct gp_gpu *gpu, uint32_t resource_id);
+
+/* The guest has nothing on the scanout any more. */
+void gp_gpu_disable_scanout(struct gp_gpu *gpu, uint32_t scanout);
 
 /* A handler per command. Each returns the type of the answer. */
 typedef uint32_t (*gp_gpu_handler)(struct gp_gpu_call *call);

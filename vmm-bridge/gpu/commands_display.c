@@ -29,7 +29,13 @@ static uint32_t set_framebuffer(struct gp_gpu_call *call, uint32_t scanout,
 			"rectangle %u,%u %ux%u of a picture of %ux%u", rect->x, rect->y,
 			rect->width, rect->height, fb->width, fb->height);
 	}
-	gp_scanout_set(&call->gpu->scanouts[scanout], resource, fb);
+	/* A blob that is taken over may have lost its memory: it is shown once it has new (B8). */
+	if (gp_resource_has_pixels(resource)) {
+		gp_scanout_set(&call->gpu->scanouts[scanout], resource, fb);
+	} else {
+		gp_scanout_remember(&call->gpu->scanouts[scanout], resource, fb);
+	}
+	gp_journal_scanout(&call->gpu->journal, scanout, resource->id, &call->command);
 	return VIRTIO_GPU_RESP_OK_NODATA;
 }
 
@@ -41,7 +47,7 @@ uint32_t gp_gpu_set_scanout(struct gp_gpu_call *call) {
 			call, VIRTIO_GPU_RESP_ERR_INVALID_SCANOUT_ID, "no scanout %u", scanout);
 	}
 	if (id == 0) {
-		gp_scanout_disable(&call->gpu->scanouts[scanout]);
+		gp_gpu_disable_scanout(call->gpu, scanout);
 		return VIRTIO_GPU_RESP_OK_NODATA;
 	}
 	struct gp_resource *resource = gp_gpu_call_resource(call, id);
@@ -101,14 +107,14 @@ uint32_t gp_gpu_set_scanout_blob(struct gp_gpu_call *call) {
 			call, VIRTIO_GPU_RESP_ERR_INVALID_SCANOUT_ID, "no scanout %u", scanout);
 	}
 	if (id == 0) {
-		gp_scanout_disable(&call->gpu->scanouts[scanout]);
+		gp_gpu_disable_scanout(call->gpu, scanout);
 		return VIRTIO_GPU_RESP_OK_NODATA;
 	}
 	struct gp_resource *resource = gp_gpu_call_resource(call, id);
 	if (resource == NULL) {
 		return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
 	}
-	if (!resource->blob || !resource->backed) {
+	if (!resource->blob || (!resource->backed && !call->gpu->restoring)) {
 		return gp_gpu_call_refuse(call, VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID,
 			"resource %u is %s", id, resource->blob ? "without memory" : "no blob");
 	}

@@ -34,9 +34,12 @@ uint32_t gp_gpu_create_2d(struct gp_gpu_call *call) {
 		return gp_gpu_call_refuse(
 			call, VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER, "size %ux%u", width, height);
 	}
-	if (gp_resources_add_2d(&call->gpu->resources, id, format, width, height) == NULL) {
+	struct gp_resource *resource =
+		gp_resources_add_2d(&call->gpu->resources, id, format, width, height);
+	if (resource == NULL) {
 		return refuse_limits(call);
 	}
+	resource->slot = gp_journal_add(&call->gpu->journal, id, &call->command, 0);
 	return VIRTIO_GPU_RESP_OK_NODATA;
 }
 
@@ -118,6 +121,7 @@ uint32_t gp_gpu_create_blob(struct gp_gpu_call *call) {
 	if (n_entries > 0) {
 		gp_resource_attach(resource, &extents);
 	}
+	resource->slot = gp_journal_add(&call->gpu->journal, id, &call->command, n_entries);
 	return VIRTIO_GPU_RESP_OK_NODATA;
 }
 
@@ -147,10 +151,11 @@ uint32_t gp_gpu_unref(struct gp_gpu_call *call) {
 	}
 	for (uint32_t i = 0; i < gpu->displays.count; i++) {
 		if (gpu->scanouts[i].resource_id == resource->id) {
-			gp_scanout_disable(&gpu->scanouts[i]);
+			gp_gpu_disable_scanout(gpu, i);
 		}
 	}
 	revoke(call, resource);
+	gp_journal_remove(&gpu->journal, resource->slot);
 	gp_resources_remove(&gpu->resources, resource);
 	return VIRTIO_GPU_RESP_OK_NODATA;
 }
@@ -184,6 +189,7 @@ uint32_t gp_gpu_attach_backing(struct gp_gpu_call *call) {
 		return error;
 	}
 	gp_resource_attach(resource, &extents);
+	gp_journal_attach(&call->gpu->journal, resource->slot, call->command.entries, n_entries);
 	if (resource->blob) {
 		show_again(call->gpu, resource);
 	}
@@ -204,15 +210,17 @@ uint32_t gp_gpu_detach_backing(struct gp_gpu_call *call) {
 		revoke(call, resource);
 	}
 	gp_resource_detach(resource);
+	gp_journal_detach(&call->gpu->journal, resource->slot);
 	return VIRTIO_GPU_RESP_OK_NODATA;
 }
 
 /* A whole transfer tells the size of the picture, which a blob does not have. */
-static void note_size(struct gp_resource *resource, const struct gp_gpu_command *command) {
-	const struct gp_rect *rect = &command->transfer.rect;
-	if (rect->x == 0 && rect->y == 0 && command->transfer.offset == 0) {
+static void note_size(struct gp_gpu_call *call, struct gp_resource *resource) {
+	const struct gp_rect *rect = &call->command.transfer.rect;
+	if (rect->x == 0 && rect->y == 0 && call->command.transfer.offset == 0) {
 		resource->hint_width = rect->width;
 		resource->hint_height = rect->height;
+		gp_journal_hint(&call->gpu->journal, resource->slot, rect->width, rect->height);
 	}
 }
 
@@ -224,7 +232,7 @@ uint32_t gp_gpu_transfer(struct gp_gpu_call *call) {
 		return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
 	}
 	if (resource->blob) {
-		note_size(resource, &call->command);
+		note_size(call, resource);
 		return VIRTIO_GPU_RESP_OK_NODATA;
 	}
 	if (!resource->backed) {

@@ -67,8 +67,14 @@ static uint32_t clamp_hotspot(uint32_t value) {
 	return value < GP_CURSOR_SIZE ? value : GP_CURSOR_SIZE - 1;
 }
 
-static uint32_t set_picture(struct gp_gpu_call *call, uint32_t id) {
+static void show(struct gp_gpu_call *call, const void *pixels, uint32_t hot_x, uint32_t hot_y) {
 	struct gp_gpu *gpu = call->gpu;
+	uint32_t scanout = call->command.cursor.scanout;
+	gpu->ops->cursor_set(gpu->data, scanout, pixels, hot_x, hot_y);
+	gp_journal_cursor(&gpu->journal, scanout, pixels, hot_x, hot_y);
+}
+
+static uint32_t set_picture(struct gp_gpu_call *call, uint32_t id) {
 	struct gp_resource *resource = gp_gpu_call_resource(call, id);
 	if (resource == NULL) {
 		return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
@@ -87,16 +93,17 @@ static uint32_t set_picture(struct gp_gpu_call *call, uint32_t id) {
 			"resource %u has %llu bytes, too few for a cursor", id,
 			(unsigned long long)resource->size);
 	}
-	gpu->ops->cursor_set(gpu->data, call->command.cursor.scanout, pixels,
-		clamp_hotspot(call->command.cursor.hot_x),
+	show(call, pixels, clamp_hotspot(call->command.cursor.hot_x),
 		clamp_hotspot(call->command.cursor.hot_y));
 	return VIRTIO_GPU_RESP_OK_NODATA;
 }
 
 static uint32_t move(struct gp_gpu_call *call) {
 	struct gp_gpu *gpu = call->gpu;
-	gpu->ops->cursor_move(gpu->data, call->command.cursor.scanout, call->command.cursor.x,
-		call->command.cursor.y);
+	uint32_t scanout = call->command.cursor.scanout;
+	int32_t x = call->command.cursor.x, y = call->command.cursor.y;
+	gpu->ops->cursor_move(gpu->data, scanout, x, y);
+	gp_journal_cursor_move(&gpu->journal, scanout, x, y);
 	return VIRTIO_GPU_RESP_OK_NODATA;
 }
 
@@ -110,13 +117,12 @@ static bool scanout_exists(struct gp_gpu_call *call) {
 }
 
 uint32_t gp_gpu_update_cursor(struct gp_gpu_call *call) {
-	struct gp_gpu *gpu = call->gpu;
 	uint32_t id = call->command.cursor.resource;
 	if (!scanout_exists(call)) {
 		return VIRTIO_GPU_RESP_ERR_INVALID_SCANOUT_ID;
 	}
 	if (id == 0) {
-		gpu->ops->cursor_set(gpu->data, call->command.cursor.scanout, NULL, 0, 0);
+		show(call, NULL, 0, 0);
 		return VIRTIO_GPU_RESP_OK_NODATA;
 	}
 	/* The position first: a new picture must not be seen at the old place. */

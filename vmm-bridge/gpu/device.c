@@ -105,13 +105,14 @@ void gp_gpu_reset(struct gp_gpu *gpu) {
 	drop_guest_state(gpu);
 	gp_gpu_reset_cursors(gpu);
 	gpu->displays.events = 0;
+	gp_journal_clear(&gpu->journal);
 }
 
 uint32_t gp_gpu_call_refuse(struct gp_gpu_call *call, uint32_t code, const char *fmt, ...) {
 	struct gp_gpu *gpu = call->gpu;
-	uint64_t suppressed;
-	gpu->guest_errors++;
-	if (!gp_log_limit_pass(&gpu->error_log, &suppressed)) {
+	uint64_t suppressed = 0;
+	gpu->guest_errors += !gpu->restoring;
+	if (!gpu->restoring && !gp_log_limit_pass(&gpu->error_log, &suppressed)) {
 		return code;
 	}
 	char cause[256];
@@ -119,8 +120,8 @@ uint32_t gp_gpu_call_refuse(struct gp_gpu_call *call, uint32_t code, const char 
 	va_start(args, fmt);
 	vsnprintf(cause, sizeof(cause), fmt, args);
 	va_end(args);
-	gp_warn("guest: %s (0x%x): %s", gp_gpu_command_name(call->command.type), call->command.type,
-		cause);
+	gp_log(gpu->restoring ? GP_LOG_DEBUG : GP_LOG_WARN, "guest: %s (0x%x): %s",
+		gp_gpu_command_name(call->command.type), call->command.type, cause);
 	if (suppressed > 0) {
 		gp_warn("guest: %llu more errors were not logged", (unsigned long long)suppressed);
 	}
@@ -150,6 +151,11 @@ bool gp_gpu_is_on_scanout(const struct gp_gpu *gpu, uint32_t resource_id) {
 		}
 	}
 	return false;
+}
+
+void gp_gpu_disable_scanout(struct gp_gpu *gpu, uint32_t scanout) {
+	gp_scanout_disable(&gpu->scanouts[scanout]);
+	gp_journal_scanout(&gpu->journal, scanout, 0, NULL);
 }
 
 /* Decodes and runs the command. Returns the type of the answer, and its size if it is no error. */
@@ -293,7 +299,9 @@ void gp_gpu_set_monitor(struct gp_gpu *gpu, uint32_t scanout, const struct gp_mo
 	if (monitor != NULL) {
 		gp_pacer_set_refresh(&gpu->scanouts[scanout].pacer, monitor->modes[0].refresh_mhz);
 	}
+	gp_journal_monitor(&gpu->journal, scanout, monitor);
 	if (gp_displays_set(&gpu->displays, scanout, monitor)) {
+		gp_journal_events(&gpu->journal, gpu->displays.events);
 		gpu->ops->config_changed(gpu->data);
 	}
 }
@@ -304,6 +312,7 @@ void gp_gpu_get_config(struct gp_gpu *gpu, uint32_t offset, uint32_t size, uint8
 
 void gp_gpu_set_config(struct gp_gpu *gpu, uint32_t offset, uint32_t size, const uint8_t *bytes) {
 	gp_displays_write_config(&gpu->displays, offset, size, bytes);
+	gp_journal_events(&gpu->journal, gpu->displays.events);
 }
 
 const char *gp_reply_cause_name(enum gp_reply_cause cause) {

@@ -53,6 +53,33 @@ void gp_gpu_reset(struct gp_gpu *gpu);
  */
 void gp_gpu_memory_removed(struct gp_gpu *gpu, struct gp_memory_object *object);
 
+#define GP_JOURNAL_BYTES (64u << 20) // over four million entries of backing
+/**
+ * From now on the device keeps a copy of what the guest has set up in the area, which is memory that
+ * outlives this process: resources and their backing, what scanouts show, cursors, monitors. The
+ * area stays the caller's and must be there as long as the device. It is zeroed before its first
+ * use. Pages that are not needed are not touched, so a large one costs nothing.
+ *
+ * If another process has left something in it, gp_gpu_restore or gp_gpu_reset must come next. Reset
+ * empties it, destroy does not. False, with no effect, if the area is too small for an empty table;
+ * backings that find no room in it are told once and not kept.
+ */
+bool gp_gpu_set_journal(struct gp_gpu *gpu, void *area, size_t size);
+/**
+ * Takes over what the process before this one has left in the area, into a device that no command
+ * has reached yet, and has each scanout's picture shown. Call it when the guest's memory is known.
+ * Nothing is answered, and the area stays as it was: it can be done again after the next crash.
+ *
+ * Host copies of 2D resources are made anew from their backing. A resource whose memory is not found
+ * is left without, as after gp_gpu_memory_removed. False if something could not be taken over; it is
+ * logged and dropped, and all else is there.
+ *
+ * A command that ended just before the crash may be there although its chain was not pushed: if
+ * it is handled again, one that makes, attaches or takes away gets an error, and the others do
+ * the same again.
+ */
+bool gp_gpu_restore(struct gp_gpu *gpu, uint64_t now_ns);
+
 /* The time that was asked for with wake_at has come. */
 void gp_gpu_dispatch(struct gp_gpu *gpu, uint64_t now_ns);
 /**

@@ -57,6 +57,12 @@ void gp_scanout_set(
 	scanout->ops->scanout_set(scanout->data, scanout->index, resource, &scanout->fb);
 }
 
+void gp_scanout_remember(struct gp_scanout *scanout, const struct gp_resource *resource,
+	const struct gp_framebuffer *fb) {
+	scanout->resource_id = resource->id;
+	scanout->fb = *fb;
+}
+
 void gp_scanout_hide(struct gp_scanout *scanout) {
 	if (!scanout->shown) {
 		return;

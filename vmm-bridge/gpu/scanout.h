@@ -57,6 +57,9 @@ void gp_scanout_finish(struct gp_scanout *scanout);
 /* Puts the resource on the scanout, or puts it there again with new backing. */
 void gp_scanout_set(
 	struct gp_scanout *scanout, struct gp_resource *resource, const struct gp_framebuffer *fb);
+/* The resource has no pixels now: the outside is not told. */
+void gp_scanout_remember(struct gp_scanout *scanout, const struct gp_resource *resource,
+	const struct gp_framebuffer *fb);
 /**
  * The outside shows nothing, but the resource is remembered (its memory has gone, B8). Flushes no
  * longer wait for a release; they are answered when the mode's rate allows it.

@@ -1,0 +1,175 @@
+#include "vmm-bridge/gpu/call.h"
+
+/*
+ * A device takes over what another process has left in the journal. What the journal says is run as
+ * the guest's commands are, by their handlers, so it is checked as they are.
+ */
+
+bool gp_gpu_set_journal(struct gp_gpu *gpu, void *area, size_t size) {
+	return gp_journal_open(&gpu->journal, area, size);
+}
+
+static bool replay(struct gp_gpu *gpu, gp_gpu_handler handler, const struct gp_gpu_command *command,
+	struct gp_gpu_entry *entries) {
+	struct gp_gpu_call call = {.gpu = gpu, .command = *command};
+	call.command.fence = false;
+	call.command.entries = entries;
+	return handler(&call) == VIRTIO_GPU_RESP_OK_NODATA;
+}
+
+static struct gp_resource *create(
+	struct gp_gpu *gpu, uint32_t id, const struct gp_gpu_command *made_by) {
+	struct gp_gpu_command command = *made_by;
+	bool created = false;
+	if (command.type == VIRTIO_GPU_CMD_RESOURCE_CREATE_2D) {
+		command.create_2d.resource = id;
+		created = replay(gpu, gp_gpu_create_2d, &command, NULL);
+	} else if (command.type == VIRTIO_GPU_CMD_RESOURCE_CREATE_BLOB) {
+		command.create_blob.resource = id;
+		command.create_blob.n_entries = 0; // they come by attach
+		created = replay(gpu, gp_gpu_create_blob, &command, NULL);
+	}
+	return created ? gp_resources_find(&gpu->resources, id) : NULL;
+}
+
+static bool attach(
+	struct gp_gpu *gpu, uint32_t id, struct gp_gpu_entry *entries, uint32_t n_entries) {
+	struct gp_gpu_command command = {
+		.type = VIRTIO_GPU_CMD_RESOURCE_ATTACH_BACKING,
+		.attach = {.resource = id, .n_entries = n_entries},
+	};
+	return replay(gpu, gp_gpu_attach_backing, &command, entries);
+}
+
+/* The guest's own memory is the newest that there is: the host copy went with the process. */
+static bool fill(struct gp_resource *resource) {
+	uint64_t rows = resource->backing.length / resource->stride;
+	struct gp_rect rect = {
+		.width = resource->width,
+		.height = rows < resource->height ? (uint32_t)rows : resource->height,
+	};
+	return gp_resource_transfer(resource, &rect, 0);
+}
+
+/* Returns whether all of it is there again. */
+static bool restore_resource(struct gp_gpu *gpu, struct gp_journal_area *area, uint32_t index) {
+	uint32_t id = area->ids[index];
+	const struct gp_journal_resource *kept = &area->resources[index];
+	struct gp_resource *resource = create(gpu, id, &kept->create);
+	if (resource == NULL) {
+		gp_debug("resource %u cannot be made again", id);
+		area->ids[index] = 0;
+		return false;
+	}
+	resource->slot = index + 1;
+	resource->hint_width = kept->hint_width;
+	resource->hint_height = kept->hint_height;
+	if (kept->backing == GP_JOURNAL_DETACHED) {
+		return true;
+	}
+	resource->lost = kept->backing != GP_JOURNAL_ATTACHED ||
+		!attach(gpu, id, &area->entries[kept->first], kept->n_entries);
+	if (resource->lost || (!resource->blob && !fill(resource))) {
+		gp_debug("resource %u: its memory is not found, or cannot be read", id);
+		return false;
+	}
+	return true;
+}
+
+static bool restore_scanout(struct gp_gpu *gpu, struct gp_journal_scanout *kept, uint32_t index) {
+	struct gp_gpu_command command = kept->set;
+	bool set = false;
+	if (kept->resource_id == 0) {
+		return true;
+	}
+	if (command.type == VIRTIO_GPU_CMD_SET_SCANOUT) {
+		command.set_scanout.scanout = index;
+		command.set_scanout.resource = kept->resource_id;
+		set = replay(gpu, gp_gpu_set_scanout, &command, NULL);
+	} else if (command.type == VIRTIO_GPU_CMD_SET_SCANOUT_BLOB) {
+		command.set_scanout_blob.scanout = index;
+		command.set_scanout_blob.resource = kept->resource_id;
+		set = replay(gpu, gp_gpu_set_scanout_blob, &command, NULL);
+	}
+	if (!set) {
+		gp_debug("scanout %u: resource %u cannot be shown", index, kept->resource_id);
+		kept->resource_id = 0;
+	}
+	return set;
+}
+
+static void restore_cursor(struct gp_gpu *gpu, const struct gp_journal_area *area, uint32_t index) {
+	const struct gp_journal_scanout *kept = &area->scanouts[index];
+	if (kept->cursor != 0 && kept->hot_x < GP_CURSOR_SIZE && kept->hot_y < GP_CURSOR_SIZE) {
+		gpu->ops->cursor_move(gpu->data, index, kept->x, kept->y);
+		gpu->ops->cursor_set(
+			gpu->data, index, area->cursors[index], kept->hot_x, kept->hot_y);
+	}
+}
+
+static void restore_monitor(
+	struct gp_gpu *gpu, const struct gp_journal_scanout *kept, uint32_t index) {
+	if (kept->plugged == GP_JOURNAL_UNPLUGGED) {
+		gp_displays_set(&gpu->displays, index, NULL);
+		return;
+	}
+	struct gp_monitor monitor = kept->monitor;
+	if (kept->plugged != GP_JOURNAL_PLUGGED || monitor.n_modes == 0 ||
+		monitor.n_modes > GP_EDID_MODES_MAX) {
+		return;
+	}
+	monitor.make[sizeof(monitor.make) - 1] = '\0';
+	monitor.model[sizeof(monitor.model) - 1] = '\0';
+	monitor.serial[sizeof(monitor.serial) - 1] = '\0';
+	gp_displays_set(&gpu->displays, index, &monitor);
+	gp_pacer_set_refresh(&gpu->scanouts[index].pacer, monitor.modes[0].refresh_mhz);
+}
+
+/* The guest must not see other monitors until the compositor has told its own again. */
+static void restore_displays(struct gp_gpu *gpu, const struct gp_journal_area *area) {
+	for (uint32_t i = 0; i < gpu->displays.count; i++) {
+		restore_monitor(gpu, &area->scanouts[i], i);
+	}
+	gpu->displays.events = area->events & VIRTIO_GPU_EVENT_DISPLAY;
+	if (gpu->displays.events != 0) {
+		gpu->ops->config_changed(gpu->data); // the interrupt may not have been sent
+	}
+}
+
+static unsigned restore_all(struct gp_gpu *gpu, struct gp_journal_area *area) {
+	unsigned missing = 0;
+	restore_displays(gpu, area);
+	for (uint32_t i = 0; i < GP_RESOURCES_MAX; i++) {
+		missing += area->ids[i] != 0 && !restore_resource(gpu, area, i);
+	}
+	for (uint32_t i = 0; i < gpu->displays.count; i++) {
+		missing += !restore_scanout(gpu, &area->scanouts[i], i);
+		restore_cursor(gpu, area, i);
+	}
+	return missing;
+}
+
+bool gp_gpu_restore(struct gp_gpu *gpu, uint64_t now_ns) {
+	struct gp_journal journal = gpu->journal;
+	if (journal.area == NULL) {
+		return false;
+	}
+	gpu->journal = (struct gp_journal){0}; // it is read, not written
+	gpu->restoring = true;
+	unsigned missing = restore_all(gpu, journal.area);
+	gpu->restoring = false;
+	gpu->journal = journal;
+	for (uint32_t i = 0; i < gpu->displays.count; i++) {
+		struct gp_scanout *scanout = &gpu->scanouts[i];
+		if (scanout->shown) {
+			gp_scanout_flush(scanout, &scanout->fb.rect, NULL, now_ns);
+		}
+	}
+	if (journal.torn) {
+		gp_warn("what the guest has set up was being changed when the process before "
+			"this one ended: the guest's picture is lost until it makes it anew");
+	} else if (missing > 0) {
+		gp_warn("%u of the guest's resources and scanouts are not as they were", missing);
+	}
+	return !journal.torn && missing == 0;
+}
