@@ -12,12 +12,15 @@
 #include "common/log.h"
 #include "tests/harness/gpu_rig.h"
 #include "tests/harness/gpu_wire.h"
+#include "vmm-bridge/gpu/journal.h"
 
 #define SCANOUTS 3
 #define IDS 6
 #define TOKENS 8
 #define REGION_GPA (RIG_GPA + RIG_RAM_SIZE)
 #define REGION_SIZE (64u << 10)
+/* Less than all backings may need. */
+#define AREA_SIZE (sizeof(struct gp_journal_area) + 100 * sizeof(struct gp_gpu_entry))
 #define HEADER sizeof(struct virtio_gpu_ctrl_hdr)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -327,6 +330,80 @@ static void step_outside(struct run *run) {
 	run->rig->revoke_later = choice / 2 % 2 == 1;
 }
 
+/* What has to be the same before and after a crash. */
+struct picture {
+	struct {
+		bool there, blob, attached;
+		uint64_t size;
+		uint32_t width, height, hint_width, hint_height;
+	} resources[IDS];
+	struct gp_gpu_scanout_info scanouts[SCANOUTS];
+	size_t n_resources;
+	uint64_t host_bytes;
+};
+
+static void take_picture(const struct run *run, struct picture *picture) {
+	struct gp_gpu_info info;
+	memset(picture, 0, sizeof(*picture));
+	gp_gpu_get_info(run->rig->gpu, &info);
+	picture->n_resources = info.n_resources;
+	picture->host_bytes = info.host_bytes;
+	for (uint32_t i = 0; i < SCANOUTS; i++) {
+		struct gp_gpu_scanout_info *scanout = &picture->scanouts[i];
+		gp_gpu_get_scanout_info(run->rig->gpu, i, scanout);
+		if (!scanout->connected) {
+			memset(&scanout->mode, 0, sizeof(scanout->mode));
+		}
+		scanout->flushes = 0;
+		memset(scanout->replies, 0, sizeof(scanout->replies));
+	}
+	for (uint32_t i = 0; i < IDS; i++) {
+		const struct gp_resource *resource = gp_gpu_find_resource(run->rig->gpu, i + 1);
+		if (resource != NULL) {
+			picture->resources[i].there = true;
+			picture->resources[i].blob = resource->blob;
+			picture->resources[i].attached = resource->backed || resource->lost;
+			picture->resources[i].size = resource->size;
+			picture->resources[i].width = resource->width;
+			picture->resources[i].height = resource->height;
+			picture->resources[i].hint_width = resource->hint_width;
+			picture->resources[i].hint_height = resource->hint_height;
+		}
+	}
+}
+
+/* Writes into the journal, mostly where there is something. */
+static void scribble(struct run *run) {
+	static const size_t places[] = {
+		0,
+		offsetof(struct gp_journal_area, scanouts[1]),
+		offsetof(struct gp_journal_area, ids),
+		offsetof(struct gp_journal_area, resources),
+		offsetof(struct gp_journal_area, entries),
+	};
+	uint8_t choice = take_u8(&run->input);
+	size_t offset = places[choice % 5u] + take_u8(&run->input) * sizeof(uint32_t);
+	uint32_t value = choice < 128 ? take_id(&run->input) : take_size(&run->input);
+	memcpy((uint8_t *)run->rig->area + offset, &value, sizeof(value));
+}
+
+/* The process crashes, maybe after it has written where it should not. */
+static void step_crash(struct run *run) {
+	struct picture before, after;
+	uint8_t choice = take_u8(&run->input);
+	bool scribbled = choice >= 192;
+	for (uint8_t i = 192; i < choice; i++) {
+		scribble(run);
+	}
+	take_picture(run, &before);
+	rig_crash(run->rig);
+	gp_gpu_restore(run->rig->gpu, run->rig->now_ns);
+	take_picture(run, &after);
+	if (!scribbled && memcmp(&before, &after, sizeof(before)) != 0) {
+		abort();
+	}
+}
+
 static void (*const steps[])(struct run *run) = {
 	step_raw,
 	step_query,
@@ -349,6 +426,7 @@ static void (*const steps[])(struct run *run) = {
 	step_monitor,
 	step_config,
 	step_outside,
+	step_crash,
 };
 
 /* Everything that is held is answered when the queues stop. */
@@ -369,6 +447,7 @@ static void finish(struct run *run) {
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 	gp_log_init("fuzz", GP_LOG_SILENT);
 	struct run run = {.rig = rig_create(SCANOUTS), .input = {data, size}};
+	rig_keep(run.rig, AREA_SIZE);
 	for (unsigned i = 0; run.input.left > 0 && i < 500; i++) {
 		steps[take_u8(&run.input) % (sizeof(steps) / sizeof(steps[0]))](&run);
 		note_tokens(&run);
