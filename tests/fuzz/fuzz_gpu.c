@@ -249,7 +249,7 @@ static void step_cursor(struct run *run) {
 	uint32_t scanout = take_u8(in) % (SCANOUTS + 1), id = take_id(in);
 	int32_t x = (int32_t)take_u32(in);
 	struct virtio_gpu_update_cursor wire =
-		wire_cursor(type, scanout, id, x, -x / 2, take_size(in), 1);
+		wire_cursor(type, scanout, id, x, x / -2, take_size(in), 1);
 	send(run, GP_GPU_QUEUE_CURSOR, &wire, sizeof(wire));
 }
 
