@@ -12,6 +12,8 @@
 #include "common/trace.h"
 #include "vmm-bridge/vfio/vfio.h"
 
+_Static_assert(GP_KEEPER_DEVICES_MAX >= 1 + GP_INPUTS_MAX, "the display, and each input device");
+
 #define QUEUES 2
 
 /* gp_gpu_ops: the device speaks. */
@@ -179,12 +181,19 @@ static void handle_set_config(void *data, uint32_t offset, uint32_t size, const 
 	gp_gpu_set_config(bridge->gpu, offset, size, bytes);
 }
 
+static void handle_chain_lost(
+	void *data, unsigned queue, const struct gp_chain *chain, bool was_running) {
+	struct gp_bridge *bridge = data;
+	gp_gpu_answer_lost(bridge->gpu, queue, chain, was_running);
+}
+
 static const struct gp_vhost_ops vhost_ops = {
 	.queue_kick = handle_queue_kick,
 	.queue_drain = handle_queue_drain,
 	.reset = handle_reset,
 	.state = handle_state,
 	.memory_removed = handle_memory_removed,
+	.chain_lost = handle_chain_lost,
 	.get_config = handle_get_config,
 	.set_config = handle_set_config,
 };
@@ -321,8 +330,8 @@ static void handle_leds(void *data, uint32_t leds) {
 
 static bool create_inputs(struct gp_bridge *bridge) {
 	const struct gp_options *options = bridge->options;
-	bridge->inputs = gp_inputs_create(
-		bridge->loop, options->inputs, options->n_inputs, handle_leds, bridge);
+	bridge->inputs = gp_inputs_create(bridge->loop, options->inputs, options->n_inputs,
+		bridge->keeper, handle_leds, bridge);
 	return bridge->inputs != NULL;
 }
 
@@ -348,6 +357,10 @@ static bool create_client(struct gp_bridge *bridge) {
 
 static bool create_device(struct gp_bridge *bridge, struct gp_options *options) {
 	struct gp_vhost_info info = {.features = gp_gpu_features(), .n_queues = QUEUES};
+	gp_keeper_get_info(bridge->keeper, 0, &info);
+	if (options->socket_path == NULL && info.is_resuming) {
+		options->fd = gp_keeper_dup_socket(bridge->keeper, 0);
+	}
 	bridge->vhost = gp_vhost_device_create(bridge->loop, options->socket_path,
 		gp_fd_take(&options->fd), &info, &vhost_ops, bridge);
 	if (bridge->vhost == NULL) {
@@ -370,6 +383,28 @@ static bool create_devices(struct gp_bridge *bridge, struct gp_options *options)
 	return true;
 }
 
+/* Goes on with what the process before has left. */
+static void resume(struct gp_bridge *bridge) {
+	struct gp_keeper *keeper = bridge->keeper;
+	bool has_front = gp_keeper_has_front(keeper, 0);
+	if (has_front && bridge->options->socket_path != NULL) {
+		gp_vhost_device_resume(bridge->vhost, gp_keeper_dup_socket(keeper, 0));
+	}
+	if (has_front) {
+		gp_keeper_replay(keeper, 0, bridge->vhost);
+	}
+	gp_gpu_set_journal(bridge->gpu, gp_keeper_get_area(keeper), GP_KEEPER_AREA_BYTES);
+	if (has_front) {
+		gp_gpu_restore(bridge->gpu, gp_now_ns());
+		gp_vhost_device_recover(bridge->vhost, &bridge->chain);
+		gp_keeper_answer(keeper, 0, bridge->vhost);
+	} else {
+		gp_gpu_reset(bridge->gpu);
+	}
+	gp_inputs_resume(bridge->inputs, keeper);
+	gp_keeper_done(keeper);
+}
+
 /* A picture is worth more than its state: a default path that cannot be used is only told. */
 static bool create_control(struct gp_bridge *bridge) {
 	const struct gp_options *options = bridge->options;
@@ -380,7 +415,8 @@ static bool create_control(struct gp_bridge *bridge) {
 	return bridge->control != NULL || !options->control_set;
 }
 
-struct gp_bridge *gp_bridge_create(struct wl_event_loop *loop, struct gp_options *options) {
+struct gp_bridge *gp_bridge_create(
+	struct wl_event_loop *loop, struct gp_options *options, struct gp_keeper *keeper) {
 	struct gp_bridge *bridge = calloc(1, sizeof(*bridge));
 	if (bridge == NULL) {
 		gp_error_errno("cannot start");
@@ -388,6 +424,7 @@ struct gp_bridge *gp_bridge_create(struct wl_event_loop *loop, struct gp_options
 		return NULL;
 	}
 	bridge->options = options;
+	bridge->keeper = keeper;
 	bridge->loop = loop;
 	bridge->timer_fd = -1;
 	gp_exporter_init(&bridge->exporter, options->force_copy);
@@ -397,6 +434,9 @@ struct gp_bridge *gp_bridge_create(struct wl_event_loop *loop, struct gp_options
 	if (create_timer(bridge) && create_inputs(bridge) && create_client(bridge) &&
 		create_device(bridge, options) && create_devices(bridge, options) &&
 		create_control(bridge)) {
+		if (keeper != NULL) {
+			resume(bridge);
+		}
 		return bridge;
 	}
 	gp_fd_close(&options->fd);

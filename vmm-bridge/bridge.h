@@ -8,11 +8,16 @@
  * the connection to the compositor, put together.
  */
 
-struct wl_event_loop;
 struct gp_bridge;
+struct gp_keeper;
+struct wl_event_loop;
 
-/* options must stay valid; its fd is taken in every case. NULL after logging. */
-struct gp_bridge *gp_bridge_create(struct wl_event_loop *loop, struct gp_options *options);
+/**
+ * options must stay valid; its fd is taken in every case. Where the keeper (NULL: there is none) has
+ * front ends of a process before, they are taken over. NULL after logging.
+ */
+struct gp_bridge *gp_bridge_create(
+	struct wl_event_loop *loop, struct gp_options *options, struct gp_keeper *keeper);
 /* NULL is fine. */
 void gp_bridge_destroy(struct gp_bridge *bridge);
 

@@ -5,6 +5,7 @@
 #include "vmm-bridge/device_memory.h"
 #include "vmm-bridge/gpu/device.h"
 #include "vmm-bridge/inputs.h"
+#include "vmm-bridge/keeper/keeper.h"
 #include "vmm-bridge/presenter.h"
 #include "vmm-bridge/vhost/device.h"
 
@@ -22,6 +23,7 @@ struct gp_bridge_scanout {
 
 struct gp_bridge {
 	const struct gp_options *options;
+	struct gp_keeper *keeper; // NULL: there is none
 	struct wl_event_loop *loop;
 	struct gp_control *control; // may be NULL
 	struct gp_exporter exporter;

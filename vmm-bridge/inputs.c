@@ -7,6 +7,7 @@
 
 #include "common/fd.h"
 #include "common/log.h"
+#include "vmm-bridge/keeper/keeper.h"
 
 #define QUEUES 2
 /* An event that claims to be older has a time of some other clock. */
@@ -93,6 +94,15 @@ static void handle_memory_removed(void *data, struct gp_memory_object *object) {
 	/* Nothing is derived from the guest's memory. */
 }
 
+/* An event that tells nothing. */
+static void handle_chain_lost(
+	void *data, unsigned queue, const struct gp_chain *chain, bool was_running) {
+	struct gp_input_port *port = data;
+	const struct virtio_input_event nothing = {0};
+	size_t written = gp_chain_write(chain, 0, &nothing, sizeof(nothing));
+	gp_vhost_device_push(port->vhost, queue, chain->head, (uint32_t)written);
+}
+
 static void handle_get_config(void *data, uint32_t offset, uint32_t size, uint8_t *out) {
 	struct gp_input_port *port = data;
 	gp_input_device_get_config(&port->device, offset, size, out);
@@ -109,12 +119,13 @@ static const struct gp_vhost_ops vhost_ops = {
 	.reset = handle_reset,
 	.state = handle_state,
 	.memory_removed = handle_memory_removed,
+	.chain_lost = handle_chain_lost,
 	.get_config = handle_get_config,
 	.set_config = handle_set_config,
 };
 
 struct gp_inputs *gp_inputs_create(struct wl_event_loop *loop, const struct gp_input_spec *specs,
-	size_t n, void (*leds)(void *data, uint32_t leds), void *data) {
+	size_t n, struct gp_keeper *keeper, void (*leds)(void *data, uint32_t leds), void *data) {
 	struct gp_inputs *inputs = calloc(1, sizeof(*inputs));
 	if (inputs == NULL) {
 		gp_error_errno("cannot make input devices");
@@ -124,8 +135,9 @@ struct gp_inputs *gp_inputs_create(struct wl_event_loop *loop, const struct gp_i
 	inputs->data = data;
 	for (; inputs->n < n; inputs->n++) {
 		const struct gp_input_spec *spec = &specs[inputs->n];
-		const struct gp_vhost_info info = {.n_queues = QUEUES};
+		struct gp_vhost_info info = {.n_queues = QUEUES};
 		struct gp_input_port *port = &inputs->ports[inputs->n];
+		gp_keeper_get_info(keeper, 1 + (unsigned)inputs->n, &info);
 		port->inputs = inputs;
 		gp_input_device_init(&port->device, spec->kind, spec->head, &device_ops, port);
 		port->vhost = gp_vhost_device_create(loop, spec->path, -1, &info, &vhost_ops, port);
@@ -135,6 +147,21 @@ struct gp_inputs *gp_inputs_create(struct wl_event_loop *loop, const struct gp_i
 		}
 	}
 	return inputs;
+}
+
+/* What the guest believes to be pressed went with the process before: all of it may be. */
+void gp_inputs_resume(struct gp_inputs *inputs, struct gp_keeper *keeper) {
+	for (unsigned i = 0; i < inputs->n; i++) {
+		struct gp_input_port *port = &inputs->ports[i];
+		if (!gp_keeper_has_front(keeper, 1 + i)) {
+			continue;
+		}
+		gp_vhost_device_resume(port->vhost, gp_keeper_dup_socket(keeper, 1 + i));
+		gp_keeper_replay(keeper, 1 + i, port->vhost);
+		gp_input_device_take_over(&port->device);
+		gp_vhost_device_recover(port->vhost, &inputs->chain);
+		gp_keeper_answer(keeper, 1 + i, port->vhost);
+	}
 }
 
 void gp_inputs_destroy(struct gp_inputs *inputs) {

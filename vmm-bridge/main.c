@@ -8,6 +8,7 @@
 #include "vmm-bridge/bridge.h"
 #include "vmm-bridge/confine.h"
 #include "vmm-bridge/doctor.h"
+#include "vmm-bridge/keeper/keeper.h"
 #include "vmm-bridge/virtio/guest_memory.h"
 
 #define EXIT_USAGE 2
@@ -39,7 +40,7 @@ static bool open_trace(const struct gp_options *options) {
 	return options->trace_path == NULL || gp_trace_open(options->trace_path, program);
 }
 
-static int run(struct wl_event_loop *loop, struct gp_options *options) {
+static int run(struct wl_event_loop *loop, struct gp_options *options, struct gp_keeper *keeper) {
 	bool running = true;
 	struct wl_event_source *terminate =
 		wl_event_loop_add_signal(loop, SIGTERM, handle_signal, &running);
@@ -49,7 +50,7 @@ static int run(struct wl_event_loop *loop, struct gp_options *options) {
 		gp_error_errno("cannot handle signals");
 		return EXIT_FAILURE;
 	}
-	struct gp_bridge *bridge = gp_bridge_create(loop, options);
+	struct gp_bridge *bridge = gp_bridge_create(loop, options, keeper);
 	bool ok = bridge != NULL;
 	if (ok) {
 		confine(options);
@@ -76,6 +77,22 @@ static void raise_file_limit(void) {
 	}
 }
 
+/* All that a worker does, or the only process. */
+static int work(void *data, struct gp_keeper *keeper) {
+	struct gp_options *options = data;
+	if (!open_trace(options) || !gp_guest_memory_guard()) {
+		return EXIT_FAILURE;
+	}
+	struct wl_event_loop *loop = wl_event_loop_create();
+	if (loop == NULL) {
+		gp_error_errno("cannot make an event loop");
+		return EXIT_FAILURE;
+	}
+	int status = run(loop, options, keeper);
+	wl_event_loop_destroy(loop);
+	return status;
+}
+
 int main(int argc, char *argv[]) {
 	struct gp_options options;
 	switch (gp_options_parse(&options, argc, argv)) {
@@ -91,15 +108,6 @@ int main(int argc, char *argv[]) {
 	gp_log_init("guestpane-bridge", options.log_level);
 	signal(SIGPIPE, SIG_IGN);
 	raise_file_limit();
-	if (!open_trace(&options) || !gp_guest_memory_guard()) {
-		return EXIT_FAILURE;
-	}
-	struct wl_event_loop *loop = wl_event_loop_create();
-	if (loop == NULL) {
-		gp_error_errno("cannot make an event loop");
-		return EXIT_FAILURE;
-	}
-	int status = run(loop, &options);
-	wl_event_loop_destroy(loop);
-	return status;
+	return options.has_keeper ? gp_keeper_run(work, &options, &options.fd)
+				  : work(&options, NULL);
 }

@@ -41,6 +41,8 @@ static const char usage[] =
 	"                         address (default: auto)\n"
 	"  --vmm-pid PID          the VMM, if it is not what connects to the socket\n"
 	"  --vfio-fd N            a VFIO device is open as descriptor N; may be repeated\n"
+	"  --keeper               a second process starts this one again after a crash, and the\n"
+	"                         machine keeps its display\n"
 	"  --control-socket PATH  where guestpanectl asks for the state (default:\n"
 	"                         $XDG_RUNTIME_DIR/guestpane/bridge-NAME.ctl)\n"
 	"  --log-level LEVEL      error, warn, info (default) or debug\n"
@@ -206,6 +208,7 @@ enum option_id {
 	OPTION_PRINT_CAPABILITIES,
 	OPTION_LOG_LEVEL,
 	OPTION_TRACE,
+	OPTION_KEEPER,
 	OPTION_VERSION,
 	OPTION_HELP,
 };
@@ -228,6 +231,7 @@ static const struct option long_options[] = {
 	{"print-capabilities", no_argument, NULL, OPTION_PRINT_CAPABILITIES},
 	{"log-level", required_argument, NULL, OPTION_LOG_LEVEL},
 	{"trace", required_argument, NULL, OPTION_TRACE},
+	{"keeper", no_argument, NULL, OPTION_KEEPER},
 	{"version", no_argument, NULL, OPTION_VERSION},
 	{"help", no_argument, NULL, OPTION_HELP},
 	{0},
@@ -299,6 +303,9 @@ static bool store(struct gp_options *options, int option, const char *value) {
 			fail("log-level", value, "error, warn, info or debug");
 	case OPTION_TRACE:
 		options->trace_path = value;
+		return true;
+	case OPTION_KEEPER:
+		options->has_keeper = true;
 		return true;
 	}
 	return false;

@@ -40,6 +40,7 @@ struct gp_options {
 	bool control_set; // on the command line
 	enum gp_log_level log_level;
 	const char *trace_path; // NULL: no trace
+	bool has_keeper;
 
 	char display_buffer[PATH_MAX], control_buffer[PATH_MAX];
 };

@@ -4,6 +4,7 @@
 #include <json-c/json.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "vmm-bridge/vfio/device.h"
 #include "vmm-bridge/vfio/vfio.h"
@@ -97,6 +98,7 @@ static struct json_object *counters_status(
 	add_number(object, "guest_errors", info->guest_errors);
 	add_number(object, "commands", info->commands);
 	add_number(object, "memory_faults", gp_guest_memory_faults());
+	add_number(object, "restarts", gp_keeper_restarts(bridge->keeper));
 	return object;
 }
 
@@ -129,6 +131,7 @@ struct json_object *gp_bridge_status(void *data, const char *request) {
 	struct json_object *object = json_object_new_object();
 	add_string(object, "program", "guestpane-bridge");
 	add_string(object, "version", GP_VERSION);
+	add_number(object, "pid", (int64_t)getpid());
 	add_string(object, "name", bridge->options->name);
 	add_string(object, "vmm", gp_vhost_state_name(gp_vhost_device_state(bridge->vhost)));
 	add_string(

@@ -3,6 +3,7 @@
 #include <linux/input.h>
 #include <linux/virtio_input.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -34,18 +35,23 @@ static void connect_seat(struct fake_seat *seat, struct host *host) {
 }
 
 /* A machine with a keyboard and a tablet, its picture on the only output, and a seat. */
-static void case_start(struct seat_case *c, struct host *host) {
+static void case_start_with(struct seat_case *c, struct host *host, const char *option) {
 	start_compositor(host, 1);
 	input_init(&c->keyboard, host, "keyboard", 0);
 	input_init(&c->tablet, host, "tablet", 0);
 	vm_start(&c->vm, host, 0,
-		(const char *[]){"--input", c->keyboard.option, "--input", c->tablet.option, NULL});
+		(const char *[]){
+			"--input", c->keyboard.option, "--input", c->tablet.option, option, NULL});
 	vm_show_new(&c->vm, &c->blob, 1, RED);
 	input_start(&c->keyboard, INPUT_BUFFERS);
 	input_start(&c->tablet, INPUT_BUFFERS);
 	connect_seat(&c->seat, host);
 	assert_true(host_wait_string(&host->compositor, "seat.focus", "vm0", WAIT_MS));
 	input_skip(&c->tablet); // where the pointer is at first
+}
+
+static void case_start(struct seat_case *c, struct host *host) {
+	case_start_with(c, host, NULL);
 }
 
 static void case_finish(struct seat_case *c) {
@@ -493,6 +499,36 @@ static void test_not_allowed(struct host *host) {
 	fake_seat_finish(&seat);
 }
 
+/* The worker crashes while a key and a button are down: nothing stays down in the guest. */
+static void test_crash(struct host *host) {
+	struct seat_case c;
+	case_start_with(&c, host, "--keeper");
+	assert_true(fake_seat_key(&c.seat, KEY_A, true));
+	input_expect_group(&c.keyboard, EV_KEY, KEY_A, 1);
+	assert_true(fake_seat_button(&c.seat, BTN_LEFT, true));
+	input_expect_group(&c.tablet, EV_KEY, BTN_LEFT, 1);
+	assert_int_equal(kill((pid_t)host_status_number(c.vm.bridge, "pid"), SIGABRT), 0);
+	assert_true(host_wait_number(c.vm.bridge, "counters.restarts", 1, WAIT_MS));
+	assert_true(host_wait_string(&host->compositor, "seat.focus", "vm0", WAIT_MS));
+	assert_true(fake_seat_key(&c.seat, KEY_A, false));
+	assert_true(fake_seat_button(&c.seat, BTN_LEFT, false));
+	struct virtio_input_event event;
+	int key = 1, button = 1;
+	while (input_next(&c.keyboard, &event, INPUT_SOON_MS)) {
+		key = event.type == EV_KEY && event.code == KEY_A ? (int)event.value : key;
+	}
+	while (input_next(&c.tablet, &event, INPUT_SOON_MS)) {
+		button = event.type == EV_KEY && event.code == BTN_LEFT ? (int)event.value : button;
+	}
+	assert_int_equal(key, 0);
+	assert_int_equal(button, 0);
+	assert_true(fake_seat_key(&c.seat, KEY_B, true));
+	input_expect_group(&c.keyboard, EV_KEY, KEY_B, 1);
+	assert_true(fake_seat_key(&c.seat, KEY_B, false));
+	input_expect_group(&c.keyboard, EV_KEY, KEY_B, 0);
+	case_finish(&c);
+}
+
 static const struct host_case cases[] = {
 	{"keys", test_keys, 0},
 	{"points", test_points, 0},
@@ -509,6 +545,7 @@ static const struct host_case cases[] = {
 	{"flood of status events", test_status_flood, 0},
 	{"broken rings", test_broken_ring, 0},
 	{"few buffers", test_few_buffers, 0},
+	{"a crash of the bridge", test_crash, 0},
 	{"configuration space", test_config, 0},
 	{"virtual input not allowed", test_not_allowed, 0},
 };

@@ -62,8 +62,8 @@ static void program_init(struct program *program, const struct host *host, const
 
 /* The child: what is told here is told in the log. */
 static void become(const struct host *host, const char *const *argv, int output, pid_t parent) {
-	int null = open("/dev/null", O_RDONLY);
-	if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(output, STDOUT_FILENO) < 0 ||
+	int input = host->vmm_fd != 0 ? host->vmm_fd : open("/dev/null", O_RDONLY);
+	if (input < 0 || dup2(input, STDIN_FILENO) < 0 || dup2(output, STDOUT_FILENO) < 0 ||
 		dup2(output, STDERR_FILENO) < 0) {
 		_exit(126);
 	}
@@ -407,8 +407,9 @@ bool host_start_bridge(struct host *host, unsigned index, const char *const *arg
 	char name[16];
 	struct program *bridge = &host->bridges[index];
 	const char *argv[ARGS_MAX] = {binary("GUESTPANE_BRIDGE", "guestpane-bridge"),
-		"--socket-path", host->vhost_sockets[index], "--display", host->bridge_socket,
-		"--name", name, "--control-socket", bridge->control};
+		host->vmm_fd != 0 ? "--fd" : "--socket-path",
+		host->vmm_fd != 0 ? "0" : host->vhost_sockets[index], "--display",
+		host->bridge_socket, "--name", name, "--control-socket", bridge->control};
 	size_t argc = 9;
 	snprintf(name, sizeof(name), "vm%u", index);
 	return append_args(argv, &argc, args) && spawn(host, bridge, argv) && wait_started(bridge);

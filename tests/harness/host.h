@@ -35,6 +35,7 @@ struct host {
 	const char *backend; // WLR_BACKENDS of the compositor, NULL: headless
 	const char *parent_display; // WAYLAND_DISPLAY of the compositor, may be NULL
 	const char *preload; // LD_PRELOAD of the compositor, may be NULL
+	int vmm_fd; // the next bridge has it as descriptor 0, with --fd; 0: it listens
 	bool cursor_in_grabs; // grim -c: also what the compositor shows on a cursor plane
 };
 

@@ -4,6 +4,7 @@
  */
 
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -22,14 +23,18 @@ struct machine {
 	uint64_t gpas[PAGES]; // of the picture's pages: in the BAR, from the last to the first
 };
 
-static void start(struct machine *machine, struct host *host) {
+static void start_with(struct machine *machine, struct host *host, const char *const *args) {
 	assert_true(vfio_host_find(&machine->device, 0));
 	assert_true(vfio_host_open(&machine->device));
 	assert_true(host_start_compositor(host, 1, W, H, NULL));
-	vm_start(&machine->vm, host, 0, NULL);
+	vm_start(&machine->vm, host, 0, args);
 	for (uint32_t i = 0; i < PAGES; i++) {
 		machine->gpas[i] = machine->device.bar_gpa + (uint64_t)(PAGES - 1 - i) * PAGE;
 	}
+}
+
+static void start(struct machine *machine, struct host *host) {
+	start_with(machine, host, NULL);
 }
 
 static void paint(const struct machine *machine, uint32_t color) {
@@ -144,11 +149,31 @@ static void test_cycles(struct host *host) {
 	finish(&machine);
 }
 
+/* The next worker finds the device again, and the picture in it. */
+static void test_crash(struct host *host) {
+	struct machine machine;
+	struct vm *vm = &machine.vm;
+	start_with(&machine, host, (const char *[]){"--keeper", NULL});
+	paint(&machine, RED);
+	create(&machine, 1);
+	vm_show(vm, 0, 1);
+	vm_assert_color(vm, OUTPUT, RED);
+	assert_int_equal(kill((pid_t)host_status_number(vm->bridge, "pid"), SIGSEGV), 0);
+	assert_true(host_wait_number(vm->bridge, "counters.restarts", 1, WAIT_MS));
+	vm_assert_color(vm, OUTPUT, RED);
+	assert_string_equal(host_status_string(vm->bridge, "devices.0.pci"), machine.device.pci);
+	paint(&machine, GREEN);
+	vm_flush(vm, 1, 0, 0, W, H);
+	vm_assert_color(vm, OUTPUT, GREEN);
+	finish(&machine);
+}
+
 static const struct host_case cases[] = {
 	{"pages of a BAR", test_pages, 0},
 	{"memory decode off and on", test_decode, 0},
 	{"the VMM ends", test_ends, 0},
 	{"1000 cycles", test_cycles, 0},
+	{"a crash of the bridge", test_crash, 0},
 };
 
 int main(int argc, char **argv) {

@@ -215,6 +215,22 @@ void gp_gpu_handle(
 	gp_gpu_dispatch(gpu, now_ns);
 }
 
+void gp_gpu_answer_lost(
+	struct gp_gpu *gpu, unsigned queue, const struct gp_chain *chain, bool failed) {
+	struct virtio_gpu_ctrl_hdr request = {0};
+	gp_chain_read(chain, 0, &request, sizeof(request));
+	struct virtio_gpu_ctrl_hdr hdr = {
+		.type = htole32(failed ? VIRTIO_GPU_RESP_ERR_UNSPEC : VIRTIO_GPU_RESP_OK_NODATA),
+		.flags = request.flags & htole32(VIRTIO_GPU_FLAG_FENCE),
+	};
+	if (hdr.flags != 0) {
+		hdr.fence_id = request.fence_id;
+		hdr.ctx_id = request.ctx_id;
+	}
+	size_t written = gp_chain_write(chain, 0, &hdr, sizeof(hdr));
+	gpu->ops->push(gpu->data, queue, chain->head, (uint32_t)written, true);
+}
+
 static void answer_now(struct gp_gpu *gpu, struct gp_fence *fence) {
 	for (uint32_t i = 0; i < gpu->displays.count; i++) {
 		gp_scanout_forget_fence(&gpu->scanouts[i], fence);

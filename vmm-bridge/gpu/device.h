@@ -33,6 +33,12 @@ struct gp_gpu *gp_gpu_create(const struct gp_gpu_ops *ops, void *data,
 /* NULL is fine. Answers nothing: drain before. Revokes every resource. */
 void gp_gpu_destroy(struct gp_gpu *gpu);
 
+/**
+ * Answers a chain that a process before has taken and not answered. failed: that it was the last
+ * thing that process did, so it is not done.
+ */
+void gp_gpu_answer_lost(
+	struct gp_gpu *gpu, unsigned queue, const struct gp_chain *chain, bool failed);
 /* Handles one chain of a queue; it is pushed now or later. */
 void gp_gpu_handle(
 	struct gp_gpu *gpu, unsigned queue, const struct gp_chain *chain, uint64_t now_ns);
@@ -53,7 +59,6 @@ void gp_gpu_reset(struct gp_gpu *gpu);
  */
 void gp_gpu_memory_removed(struct gp_gpu *gpu, struct gp_memory_object *object);
 
-#define GP_JOURNAL_BYTES (64u << 20) // over four million entries of backing
 /**
  * From now on the device keeps a copy of what the guest has set up in the area, which is memory that
  * outlives this process: resources and their backing, what scanouts show, cursors, monitors. The

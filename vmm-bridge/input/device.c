@@ -174,6 +174,15 @@ void gp_input_device_set_config(
 	}
 }
 
+void gp_input_device_take_over(struct gp_input_device *device) {
+	for (uint16_t code = 0; code < KEY_CNT; code++) {
+		if (gp_input_has_key(device->kind, code)) {
+			gp_event_queue_believe(&device->queue, code);
+		}
+	}
+	device->states.rules->believe(&device->states.told);
+}
+
 void gp_input_device_pause(struct gp_input_device *device) {
 	interrupt(device);
 }

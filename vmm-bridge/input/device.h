@@ -77,6 +77,11 @@ void gp_input_device_get_config(
 void gp_input_device_set_config(
 	struct gp_input_device *device, uint32_t offset, uint32_t size, const uint8_t *bytes);
 
+/**
+ * The guest knows the device from a process before: nobody knows what it has been told, so that
+ * everything is released that is not pressed.
+ */
+void gp_input_device_take_over(struct gp_input_device *device);
 /* The guest has stopped the device, perhaps for a while. */
 void gp_input_device_pause(struct gp_input_device *device);
 /* The guest was reset, or is gone. */

@@ -21,6 +21,11 @@ static void set_key(struct gp_key_set *set, uint16_t code, bool on) {
 	}
 }
 
+void gp_event_queue_believe(struct gp_event_queue *queue, uint16_t code) {
+	set_key(&queue->sent, code, true);
+	queue->out_of_step = true;
+}
+
 void gp_event_queue_init(struct gp_event_queue *queue) {
 	*queue = (struct gp_event_queue){.out_of_step = true};
 }

@@ -68,6 +68,8 @@ const struct gp_event_group *gp_event_queue_peek(struct gp_event_queue *queue);
 void gp_event_queue_pop(struct gp_event_queue *queue);
 void gp_event_queue_skip(struct gp_event_queue *queue);
 
+/* The guest may have been told that it is pressed. Before anything is added. */
+void gp_event_queue_believe(struct gp_event_queue *queue, uint16_t code);
 /* Nobody listens: drops what waits. */
 void gp_event_queue_interrupt(struct gp_event_queue *queue);
 /* The guest was reset: it has seen nothing yet, and what is pressed is forgotten. */

@@ -91,6 +91,14 @@ static void close_packet(struct gp_input_state *told) {
 	told->pen.left = false;
 }
 
+static void believe(struct gp_input_state *told) {
+	told->pen = (struct gp_pen_state){
+		.tool = GP_PEN_TIP,
+		.axes = {[GP_PEN_PRESSURE] = 1},
+		.buttons = {true, true, true, true},
+	};
+}
+
 static unsigned lift(struct gp_input_state *state) {
 	unsigned n = state->pen.tool != GP_PEN_NONE;
 	state->pen = (struct gp_pen_state){0};
@@ -101,5 +109,6 @@ const struct gp_state_rules gp_pen_rules = {
 	.same_hands = same_hands,
 	.step = step,
 	.close = close_packet,
+	.believe = believe,
 	.lift = lift,
 };

@@ -41,6 +41,8 @@ struct gp_state_rules {
 		struct gp_input_event *event);
 	/* SYN_REPORT was sent. */
 	void (*close)(struct gp_input_state *told);
+	/* All that can touch may do so, as far as it is known. */
+	void (*believe)(struct gp_input_state *told);
 	/* Lifts everything; how much that was. */
 	unsigned (*lift)(struct gp_input_state *state);
 };

@@ -1,6 +1,7 @@
 #include "vmm-bridge/vhost/device.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -93,7 +94,7 @@ static bool restart_is_reset(const struct gp_vhost_device *device) {
 
 void gp_vhost_reset_guest(struct gp_vhost_device *device) {
 	for (unsigned i = 0; i < device->info.n_queues; i++) {
-		device->vrings[i].worked = false;
+		gp_vring_set_worked(&device->vrings[i], false);
 	}
 	device->ops->reset(device->data);
 }
@@ -214,6 +215,9 @@ void gp_vhost_device_disconnect(struct gp_vhost_device *device) {
 	wl_event_source_remove(device->source);
 	device->source = NULL;
 	gp_fd_close(&device->socket);
+	if (device->info.keep != NULL) {
+		device->info.keep->disconnected(device->info.keep->data);
+	}
 	device->features = 0;
 	device->config_changed = false; // whoever comes reads all of it
 	if (device->state != GP_VHOST_CONNECTED) {
@@ -261,6 +265,12 @@ static bool connect_socket(struct gp_vhost_device *device, int fd) {
 	return true;
 }
 
+static void tell_keep(const struct gp_vhost_device *device) {
+	if (device->info.keep != NULL) {
+		device->info.keep->connected(device->info.keep->data, device->socket);
+	}
+}
+
 static bool has_hung_up(int socket) {
 	struct pollfd pfd = {.fd = socket, .events = POLLRDHUP};
 	return poll(&pfd, 1, 0) == 1 && (pfd.revents & (POLLHUP | POLLRDHUP | POLLERR)) != 0;
@@ -278,6 +288,7 @@ static void handle_accepted(void *data, int fd) {
 		gp_fd_close(&fd);
 	} else if (connect_socket(device, fd)) {
 		gp_info("vhost: a front end has connected");
+		tell_keep(device);
 		gp_vhost_set_state(device, GP_VHOST_CONNECTED);
 	}
 }
@@ -288,13 +299,31 @@ static bool open_front(struct gp_vhost_device *device, const char *path, int fd)
 		return device->listener != NULL;
 	}
 	device->state = GP_VHOST_CONNECTED;
-	return connect_socket(device, fd);
+	if (!connect_socket(device, fd)) {
+		return false;
+	}
+	if (!device->info.is_resuming) {
+		tell_keep(device);
+	}
+	return true;
+}
+
+static void keep_vrings(struct gp_vhost_device *device) {
+	const struct gp_vhost_keep *keep = device->info.keep;
+	for (unsigned i = 0; keep != NULL && i < device->info.n_queues; i++) {
+		struct gp_vring *vring = &device->vrings[i];
+		gp_vring_keep(vring, &keep->state->queues[i], &keep->state->worked[i]);
+		if (device->info.is_resuming) {
+			gp_vring_resume(vring);
+		}
+	}
 }
 
 struct gp_vhost_device *gp_vhost_device_create(struct wl_event_loop *loop, const char *path, int fd,
 	const struct gp_vhost_info *info, const struct gp_vhost_ops *ops, void *data) {
 	struct gp_vhost_device *device = calloc(1, sizeof(*device));
-	if (device == NULL || info->n_queues > GP_VHOST_QUEUES_MAX) {
+	if (device == NULL || info->n_queues > GP_VHOST_QUEUES_MAX ||
+		(info->keep != NULL && info->n_queues > GP_VHOST_KEEP_QUEUES)) {
 		gp_error("vhost: cannot make a device of %u queues", info->n_queues);
 		gp_fd_close(&fd);
 		free(device);
@@ -315,11 +344,75 @@ struct gp_vhost_device *gp_vhost_device_create(struct wl_event_loop *loop, const
 	for (unsigned i = 0; i < info->n_queues; i++) {
 		gp_vring_init(&device->vrings[i], i, handle_kicked, device);
 	}
+	keep_vrings(device);
 	if (!open_front(device, path, fd)) {
 		free(device);
 		return NULL;
 	}
 	return device;
+}
+
+void gp_vhost_device_resume(struct gp_vhost_device *device, int socket) {
+	if (socket != -1 && connect_socket(device, socket)) {
+		gp_vhost_set_state(device, GP_VHOST_CONNECTED);
+	}
+}
+
+/* A copy with descriptors of its own. What could not be duplicated is missed by the request. */
+static void copy_frame(struct gp_vhost_frame *to, const struct gp_vhost_frame *from) {
+	*to = *from;
+	for (size_t i = 0; i < from->n_fds; i++) {
+		to->fds[i] = fcntl(from->fds[i], F_DUPFD_CLOEXEC, 0);
+	}
+}
+
+static void handle_copy(struct gp_vhost_device *device, const struct gp_vhost_frame *frame) {
+	struct gp_vhost_reader reader = {0};
+	copy_frame(&reader.frame, frame);
+	if (!gp_vhost_handle_frame(device, &reader.frame) && !device->is_replaying) {
+		gp_vhost_device_disconnect(device);
+	}
+	gp_vhost_reader_next(&reader);
+}
+
+void gp_vhost_device_replay(struct gp_vhost_device *device, const struct gp_vhost_frame *frame) {
+	device->is_replaying = true;
+	handle_copy(device, frame);
+	device->is_replaying = false;
+}
+
+static void recover_queue(
+	struct gp_vhost_device *device, struct gp_vring *vring, struct gp_chain *chain) {
+	uint16_t at = 0;
+	bool was_running;
+	while (vring->queue.size != 0 && vring->queue.keep != NULL &&
+		gp_virtqueue_recover(&vring->queue, &device->memory, &at, chain, &was_running)) {
+		if (device->ops->chain_lost != NULL) {
+			device->ops->chain_lost(device->data, vring->index, chain, was_running);
+		} else {
+			gp_vhost_device_push(device, vring->index, chain->head, 0);
+		}
+	}
+	vring->resuming = false;
+	if (vring->started) {
+		gp_vring_interrupt(vring); // for what was returned without one
+	}
+}
+
+void gp_vhost_device_recover(struct gp_vhost_device *device, struct gp_chain *chain) {
+	bool worked = false;
+	for (unsigned i = 0; i < device->info.n_queues; i++) {
+		worked = worked || device->vrings[i].worked;
+		recover_queue(device, &device->vrings[i], chain);
+	}
+	if (worked && device->state == GP_VHOST_CONNECTED && !any_started(device)) {
+		gp_vhost_set_state(device, GP_VHOST_PAUSED);
+	}
+	serve_due(device);
+}
+
+void gp_vhost_device_answer(struct gp_vhost_device *device, const struct gp_vhost_frame *frame) {
+	handle_copy(device, frame);
 }
 
 void gp_vhost_device_destroy(struct gp_vhost_device *device) {

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "vmm-bridge/vhost/keep.h"
 #include "vmm-bridge/virtio/guest_memory.h"
 #include "vmm-bridge/virtio/virtqueue.h"
 
@@ -65,6 +66,14 @@ struct gp_vhost_ops {
 	 * returns: the VMM is told so next. Mappings are kept by the references that remain.
 	 */
 	void (*memory_removed)(void *data, struct gp_memory_object *object);
+	/**
+	 * Of gp_vhost_device_recover: the chain was taken by the process before and is not returned.
+	 * Push it. It has no buffers if it has become invalid. was_running: the end of that process
+	 * came while it had this one in hand, so do not try it again. NULL: pushed with nothing
+	 * written.
+	 */
+	void (*chain_lost)(
+		void *data, unsigned queue, const struct gp_chain *chain, bool was_running);
 	/* Device configuration space; offset + size is at most GP_VHOST_CONFIG_MAX (message.h). */
 	void (*get_config)(void *data, uint32_t offset, uint32_t size, uint8_t *out);
 	void (*set_config)(void *data, uint32_t offset, uint32_t size, const uint8_t *bytes);
@@ -73,6 +82,9 @@ struct gp_vhost_ops {
 struct gp_vhost_info {
 	uint64_t features; // virtio feature bits of the device; transport bits are added here
 	unsigned n_queues;
+	/* NULL: nobody takes over. Otherwise at most GP_VHOST_KEEP_QUEUES; must outlive the device. */
+	const struct gp_vhost_keep *keep;
+	bool is_resuming; // the keep's state is that of a process before; gp_vhost_device_resume follows
 };
 
 /**
@@ -90,6 +102,19 @@ void gp_vhost_device_destroy(struct gp_vhost_device *device);
  * the ops need is torn down.
  */
 void gp_vhost_device_disconnect(struct gp_vhost_device *device);
+
+/**
+ * Goes on with a front end that a process before has served. resume takes the connected socket in
+ * every case (-1 if it was given at creation, or there is none); then each request that was handled is
+ * replayed, in the order of gp_vhost_keep.request but SET_VRING_KICK and SET_VRING_ENABLE last, with
+ * descriptors that stay the caller's; then recover, when the ops are ready for what the guest wants,
+ * with a chain to work with. Last the request that was not answered any more, if any: it is handled
+ * as if it had just come, and its descriptors are duplicated, too.
+ */
+void gp_vhost_device_resume(struct gp_vhost_device *device, int socket);
+void gp_vhost_device_replay(struct gp_vhost_device *device, const struct gp_vhost_frame *frame);
+void gp_vhost_device_recover(struct gp_vhost_device *device, struct gp_chain *chain);
+void gp_vhost_device_answer(struct gp_vhost_device *device, const struct gp_vhost_frame *frame);
 
 enum gp_vhost_state gp_vhost_device_state(const struct gp_vhost_device *device);
 bool gp_vhost_device_finished(const struct gp_vhost_device *device);

@@ -27,6 +27,7 @@ struct gp_vhost_device {
 	struct gp_guest_memory memory;
 	struct gp_vring vrings[GP_VHOST_QUEUES_MAX]; // first info.n_queues
 	bool config_changed; // to be told at the next start
+	bool is_replaying; // requests that were answered by a process before
 	struct gp_log_limit guest_errors, front_end_errors;
 };
 

@@ -410,6 +410,10 @@ bool gp_vhost_handle_frame(struct gp_vhost_device *device, struct gp_vhost_frame
 			error);
 		return false;
 	}
+	const struct gp_vhost_keep *keep = device->is_replaying ? NULL : device->info.keep;
+	if (keep != NULL) {
+		keep->request(keep->data, frame);
+	}
 	struct reply reply = {0};
 	handler handle = find_handler(message.request);
 	error = handle != NULL ? handle(device, &message, frame, &reply)
@@ -421,5 +425,9 @@ bool gp_vhost_handle_frame(struct gp_vhost_device *device, struct gp_vhost_frame
 	if (reply.size == 0 && message.need_reply) {
 		reply_u64(&reply, error == NULL ? 0 : 1);
 	}
-	return reply.size == 0 || send_reply(device, &message, &reply);
+	bool ok = device->is_replaying || reply.size == 0 || send_reply(device, &message, &reply);
+	if (keep != NULL) {
+		keep->handled(keep->data, error == NULL);
+	}
+	return ok;
 }

@@ -36,7 +36,31 @@ void gp_vring_finish(struct gp_vring *vring) {
 	drop_kick(vring);
 	gp_fd_close(&vring->call_fd);
 	gp_fd_close(&vring->err_fd);
+	struct gp_ring_keep *keep = vring->keep;
+	uint8_t *keep_worked = vring->keep_worked;
 	gp_vring_init(vring, vring->index, vring->kicked, vring->data);
+	if (keep != NULL) {
+		gp_vring_keep(vring, keep, keep_worked);
+		gp_vring_set_worked(vring, false);
+	}
+}
+
+void gp_vring_keep(struct gp_vring *vring, struct gp_ring_keep *keep, uint8_t *keep_worked) {
+	vring->keep = keep;
+	vring->keep_worked = keep_worked;
+}
+
+void gp_vring_resume(struct gp_vring *vring) {
+	vring->resuming = true;
+	vring->base = vring->stopped_at = vring->keep->last_avail;
+	vring->worked = *vring->keep_worked != 0;
+}
+
+void gp_vring_set_worked(struct gp_vring *vring, bool worked) {
+	vring->worked = worked;
+	if (vring->keep_worked != NULL) {
+		*vring->keep_worked = worked;
+	}
 }
 
 /**
@@ -117,6 +141,11 @@ const char *gp_vring_attach(
 		    features & (UINT64_C(1) << VIRTIO_RING_F_INDIRECT_DESC))) {
 		return "its rings are misaligned";
 	}
+	if (vring->resuming) {
+		gp_virtqueue_resume(&vring->queue, vring->keep);
+	} else if (vring->keep != NULL) {
+		gp_virtqueue_keep(&vring->queue, vring->keep);
+	}
 	return NULL;
 }
 
@@ -135,6 +164,11 @@ bool gp_vring_uses(const struct gp_vring *vring, const struct gp_memory_object *
 const char *gp_vring_start(
 	struct gp_vring *vring, const struct gp_guest_memory *memory, uint64_t features) {
 	gp_virtqueue_stop(&vring->queue);
+	if (vring->resuming) {
+		vring->base = vring->keep->last_avail;
+	} else if (vring->keep != NULL) {
+		*vring->keep = (struct gp_ring_keep){.last_avail = vring->base};
+	}
 	vring->queue.last_avail = vring->base;
 	vring->started = true;
 	vring->due = true;
@@ -191,7 +225,7 @@ int gp_vring_pop(
 	struct gp_vring *vring, const struct gp_guest_memory *memory, struct gp_chain *chain) {
 	int r = gp_virtqueue_pop(&vring->queue, memory, chain);
 	if (r > 0) {
-		vring->worked = true;
+		gp_vring_set_worked(vring, true);
 		vring->last_head = chain->head;
 		vring->last_in_flight = true;
 	}

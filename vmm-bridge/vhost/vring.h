@@ -34,6 +34,10 @@ struct gp_vring {
 	uint16_t last_head; // of the chain that was taken last
 	bool last_in_flight; // it was not returned yet
 	bool awaited; // the interrupt for what was pushed is
+
+	struct gp_ring_keep *keep; // NULL: nobody takes over
+	uint8_t *keep_worked;
+	bool resuming; // a start goes on where the process before was
 	uint64_t kicked_ns; // when that was
 
 	int kick_fd, call_fd, err_fd; // owned, or -1
@@ -52,6 +56,10 @@ enum gp_vring_restart {
 /* kicked is called from the loop when the guest kicks. */
 void gp_vring_init(struct gp_vring *vring, unsigned index,
 	void (*kicked)(void *, struct gp_vring *), void *data);
+/* All that the ring does is noted there. Before its first start. */
+void gp_vring_keep(struct gp_vring *vring, struct gp_ring_keep *keep, uint8_t *keep_worked);
+/* Takes the ring over from a process that has noted there: its next start goes on. */
+void gp_vring_resume(struct gp_vring *vring);
 /* Stops, closes all descriptors and forgets the settings. The ring can be used again. */
 void gp_vring_finish(struct gp_vring *vring);
 
@@ -84,6 +92,7 @@ bool gp_vring_active(const struct gp_vring *vring);
  */
 enum gp_vring_restart gp_vring_restart_kind(const struct gp_vring *vring);
 
+void gp_vring_set_worked(struct gp_vring *vring, bool worked);
 /* Takes the next chain, of an active ring; like gp_virtqueue_pop. */
 int gp_vring_pop(
 	struct gp_vring *vring, const struct gp_guest_memory *memory, struct gp_chain *chain);

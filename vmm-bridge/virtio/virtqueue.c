@@ -85,6 +85,67 @@ void gp_virtqueue_stop(struct gp_virtqueue *queue) {
 	*queue = (struct gp_virtqueue){.last_avail = queue->last_avail};
 }
 
+/* Other processes see these in their order: what a crash leaves is what was done. */
+#define KEEP_STORE(field, value) __atomic_store_n(&(field), (value), __ATOMIC_RELEASE)
+#define KEEP_SET (UINT64_C(1) << 32)
+
+static uint64_t keep_mark(uint16_t index, uint16_t head) {
+	return KEEP_SET | (uint64_t)index << 16 | head;
+}
+
+static void keep_taken(struct gp_virtqueue *queue, uint16_t head) {
+	struct gp_ring_keep *keep = queue->keep;
+	if (keep != NULL) {
+		KEEP_STORE(keep->taking, keep_mark(queue->last_avail, head));
+		KEEP_STORE(keep->last_avail, (uint16_t)(queue->last_avail + 1));
+		KEEP_STORE(keep->in_flight[head], 1);
+	}
+}
+
+static void keep_nothing_running(struct gp_virtqueue *queue) {
+	if (queue->keep != NULL) {
+		KEEP_STORE(queue->keep->taking, 0);
+	}
+}
+
+static void keep_returning(struct gp_virtqueue *queue, uint16_t head) {
+	if (queue->keep != NULL) {
+		KEEP_STORE(queue->keep->returning, keep_mark(queue->used_idx, head));
+	}
+}
+
+static void keep_returned(struct gp_virtqueue *queue, uint16_t head) {
+	struct gp_ring_keep *keep = queue->keep;
+	if (keep != NULL) {
+		KEEP_STORE(keep->in_flight[head % GP_RING_KEEP_HEADS], 0);
+		KEEP_STORE(keep->returning, 0);
+		if ((keep->taking & UINT16_MAX) == head) {
+			KEEP_STORE(keep->taking, 0);
+		}
+	}
+}
+
+void gp_virtqueue_keep(struct gp_virtqueue *queue, struct gp_ring_keep *keep) {
+	*keep = (struct gp_ring_keep){.last_avail = queue->last_avail};
+	queue->keep = keep;
+}
+
+void gp_virtqueue_resume(struct gp_virtqueue *queue, struct gp_ring_keep *keep) {
+	uint64_t returning = keep->returning, taking = keep->taking;
+	queue->keep = keep;
+	if ((returning & KEEP_SET) != 0 && (uint16_t)(returning >> 16) != queue->used_idx) {
+		keep_returned(queue, (uint16_t)returning); // the guest has it
+	}
+	if ((taking & KEEP_SET) != 0 && (uint16_t)(taking >> 16) == queue->last_avail) {
+		keep_nothing_running(queue); // not taken yet
+	} else if ((taking & KEEP_SET) != 0 && (uint16_t)taking < queue->size) {
+		keep->in_flight[(uint16_t)taking] = 1; // not noted yet
+	}
+	for (uint16_t head = 0; head < queue->size; head++) {
+		queue->in_flight += keep->in_flight[head] != 0;
+	}
+}
+
 static int fail(struct gp_virtqueue *queue, const char *why) {
 	queue->broken = why;
 	return -EPROTO;
@@ -237,10 +298,15 @@ static const char *collect(struct gp_virtqueue *queue, struct walk *walk, uint16
 	}
 }
 
-int gp_virtqueue_pop(
-	struct gp_virtqueue *queue, const struct gp_guest_memory *memory, struct gp_chain *chain) {
+static void clear(struct gp_chain *chain) {
 	chain->n_out = chain->n_in = 0;
 	chain->out_size = chain->in_size = 0;
+}
+
+int gp_virtqueue_pop(
+	struct gp_virtqueue *queue, const struct gp_guest_memory *memory, struct gp_chain *chain) {
+	clear(chain);
+	keep_nothing_running(queue);
 	if (queue->broken != NULL) {
 		return -EPROTO;
 	}
@@ -259,14 +325,33 @@ int gp_virtqueue_pop(
 	struct walk walk = {.memory = memory, .chain = chain, .table_count = queue->size};
 	const char *error = collect(queue, &walk, head);
 	if (error != NULL) {
-		chain->n_out = chain->n_in = 0;
-		chain->out_size = chain->in_size = 0;
+		clear(chain);
 		return fail(queue, error);
 	}
+	keep_taken(queue, head);
 	chain->head = head;
 	queue->last_avail++;
 	queue->in_flight++;
 	return 1;
+}
+
+bool gp_virtqueue_recover(struct gp_virtqueue *queue, const struct gp_guest_memory *memory,
+	uint16_t *at, struct gp_chain *chain, bool *was_last) {
+	while (*at < queue->size && queue->keep->in_flight[*at] == 0) {
+		++*at;
+	}
+	if (*at >= queue->size) {
+		return false;
+	}
+	struct walk walk = {.memory = memory, .chain = chain, .table_count = queue->size};
+	clear(chain);
+	if (collect(queue, &walk, *at) != NULL) {
+		clear(chain);
+	}
+	chain->head = *at;
+	*was_last = queue->keep->taking != 0 && (uint16_t)queue->keep->taking == *at;
+	++*at;
+	return true;
 }
 
 void gp_virtqueue_push(struct gp_virtqueue *queue, uint16_t head, uint32_t written) {
@@ -277,9 +362,11 @@ void gp_virtqueue_push(struct gp_virtqueue *queue, uint16_t head, uint32_t writt
 	struct vring_used_elem *elem = &used->ring[queue->used_idx & (queue->size - 1)];
 	__atomic_store_n(&elem->id, htole32(head), __ATOMIC_RELAXED);
 	__atomic_store_n(&elem->len, htole32(written), __ATOMIC_RELAXED);
+	keep_returning(queue, head);
 	queue->used_idx++;
 	queue->in_flight--;
 	__atomic_store_n(&used->idx, htole16(queue->used_idx), __ATOMIC_RELEASE);
+	keep_returned(queue, head);
 }
 
 uint16_t gp_virtqueue_unsignalled(const struct gp_virtqueue *queue) {

@@ -1,0 +1,279 @@
+/*
+ * The bridge crashes, and another worker takes over from the keeper: the VMM stays connected, and
+ * the guest sees at most a late answer.
+ */
+
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "tests/e2e/vm.h"
+#include "tests/harness/gpu_wire.h"
+
+static const struct gp_rect whole = {0, 0, W, H};
+static const char *const keeper[] = {"--keeper", NULL};
+
+/* Ends the worker as a crash does, and waits for the next one. */
+static void crash_by(struct vm *vm, int signal_number) {
+	int64_t restarts = vm_counter(vm, "restarts");
+	int64_t worker = host_status_number(vm->bridge, "pid");
+	assert_true(worker > 0 && worker != vm->bridge->pid);
+	assert_int_equal(kill((pid_t)worker, signal_number), 0);
+	assert_true(host_wait_number(vm->bridge, "counters.restarts", restarts + 1, WAIT_MS));
+	assert_true(host_wait_string(vm->bridge, "display", "connected", WAIT_MS));
+}
+
+static void crash(struct vm *vm) {
+	crash_by(vm, SIGABRT);
+}
+
+static void await_end(const struct vm *vm) {
+	for (int i = 0; i < WAIT_MS / 10 && host_alive(vm->bridge); i++) {
+		host_sleep_ms(10);
+	}
+	assert_false(host_alive(vm->bridge));
+}
+
+static void test_picture(struct host *host) {
+	struct vm vm;
+	struct gg_blob red, blue;
+	vm_start(&vm, host, 0, keeper);
+	vm_show_new(&vm, &red, 1, RED);
+	crash(&vm);
+	vm_assert_color(&vm, OUTPUT, RED); // nobody has drawn anything
+	assert_int_equal(host_status_number(vm.bridge, "resources"), 1);
+	assert_string_equal(host_status_string(vm.bridge, "vmm"), "running");
+	gg_fill(red.pixels, W, &whole, GREEN);
+	vm_flush(&vm, 1, 0, 0, W, H);
+	vm_assert_color(&vm, OUTPUT, GREEN);
+	vm_show_new(&vm, &blue, 2, BLUE);
+	/* Again, and by the kernel when memory is short. */
+	crash_by(&vm, SIGKILL);
+	vm_assert_color(&vm, OUTPUT, BLUE);
+	vm_show(&vm, 0, 1);
+	vm_assert_color(&vm, OUTPUT, GREEN);
+	assert_int_equal(gg_unref(&vm.fe, 1), OK);
+	assert_int_equal(gg_unref(&vm.fe, 2), OK);
+	assert_int_equal(vm_counter(&vm, "guest_errors"), 0);
+	vm_finish(&vm);
+}
+
+/* In the midst of page flips: each is answered, and the next ones are shown. */
+static void test_flips(struct host *host) {
+	struct vm vm;
+	struct gg_blob blobs[2];
+	vm_start(&vm, host, 0, keeper);
+	vm_show_new(&vm, &blobs[0], 1, RED);
+	vm_show_new(&vm, &blobs[1], 2, BLUE);
+	for (unsigned i = 0; i < 4; i++) {
+		int64_t worker = host_status_number(vm.bridge, "pid");
+		for (unsigned flip = 0; flip < 20; flip++) {
+			uint32_t id = flip % 2 + 1;
+			struct virtio_gpu_set_scanout_blob set = wire_set_scanout_blob(0, id, W, H);
+			struct virtio_gpu_resource_flush flush = wire_flush(id, &whole, flip + 1);
+			int heads[2];
+			vm.fe.hold_kicks = true;
+			heads[0] = gg_send(&vm.fe, &set, sizeof(set));
+			heads[1] = gg_send(&vm.fe, &flush, sizeof(flush));
+			vm.fe.hold_kicks = false;
+			fe_kick(&vm.fe, 0);
+			if (flip == 3 + i) {
+				kill((pid_t)worker, SIGABRT);
+			}
+			unsigned answered = 0;
+			while (answered < 2) {
+				struct virtio_gpu_ctrl_hdr hdr;
+				int head =
+					fe_wait_used(&vm.fe, 0, &hdr, sizeof(hdr), NULL, WAIT_MS);
+				assert_true(head == heads[0] || head == heads[1]);
+				/* The one that it had in hand is not tried again. */
+				assert_true(
+					hdr.type == OK || hdr.type == VIRTIO_GPU_RESP_ERR_UNSPEC);
+				if (head == heads[1]) {
+					assert_int_equal(hdr.fence_id, flip + 1);
+				}
+				answered++;
+			}
+		}
+		assert_true(host_wait_number(vm.bridge, "counters.restarts", i + 1, WAIT_MS));
+		vm_assert_color(&vm, OUTPUT, BLUE);
+	}
+	vm_finish(&vm);
+}
+
+/* A 2D resource has its pixels in the worker; they are read again from the guest's memory. */
+static void test_2d(struct host *host) {
+	struct vm vm;
+	vm_start(&vm, host, 0, keeper);
+	uint64_t gpa = fe_alloc(&vm.fe, SIZE);
+	uint32_t *pixels = fe_ptr(&vm.fe, gpa);
+	assert_int_equal(gg_create_2d(&vm.fe, 5, VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM, W, H), OK);
+	assert_int_equal(gg_attach(&vm.fe, 5, gpa, SIZE), OK);
+	for (uint32_t i = 0; i < W * H; i++) {
+		pixels[i] = vm_pattern(i % W, i / W);
+	}
+	assert_int_equal(gg_transfer(&vm.fe, 5, &whole, 0), OK);
+	assert_int_equal(gg_set_scanout(&vm.fe, 0, 5, &whole), OK);
+	vm_flush(&vm, 5, 0, 0, W, H);
+	vm_assert_pattern(&vm, OUTPUT, 0, 0);
+	crash(&vm);
+	vm_assert_pattern(&vm, OUTPUT, 0, 0);
+	vm_finish(&vm);
+}
+
+/* C9 holds over a crash: a pause goes on, a reset is one. */
+static void test_pause(struct host *host) {
+	struct vm vm;
+	struct gg_blob red, blue;
+	vm_start(&vm, host, 0, keeper);
+	vm_show_new(&vm, &red, 1, RED);
+	assert_true(fe_stop(&vm.fe));
+	assert_true(host_wait_string(vm.bridge, "vmm", "paused", WAIT_MS));
+	crash(&vm);
+	assert_string_equal(host_status_string(vm.bridge, "vmm"), "paused");
+	assert_true(fe_restart(&vm.fe, false));
+	assert_true(host_wait_string(vm.bridge, "vmm", "running", WAIT_MS));
+	gg_fill(red.pixels, W, &whole, GREEN);
+	vm_flush(&vm, 1, 0, 0, W, H);
+	vm_assert_color(&vm, OUTPUT, GREEN);
+
+	assert_true(fe_stop(&vm.fe));
+	crash(&vm);
+	assert_true(fe_restart(&vm.fe, true));
+	vm_assert_status_screen(&vm, OUTPUT, GREEN);
+	assert_int_equal(host_status_number(vm.bridge, "resources"), 0);
+	vm_show_new(&vm, &blue, 1, BLUE);
+	vm_finish(&vm);
+}
+
+/* A reset empties what is kept, too. */
+static void test_after_reset(struct host *host) {
+	struct vm vm;
+	struct gg_blob red, blue;
+	vm_start(&vm, host, 0, keeper);
+	vm_show_new(&vm, &red, 1, RED);
+	assert_true(fe_stop(&vm.fe));
+	assert_true(fe_restart(&vm.fe, true));
+	vm_assert_status_screen(&vm, OUTPUT, RED);
+	crash(&vm);
+	vm_assert_status_screen(&vm, OUTPUT, RED);
+	assert_int_equal(host_status_number(vm.bridge, "resources"), 0);
+	vm_show_new(&vm, &blue, 1, BLUE);
+	vm_finish(&vm);
+}
+
+/* The VMM goes and another comes; it goes while there is no worker; nothing of it is left. */
+static void test_vmm_gone(struct host *host) {
+	struct vm vm;
+	struct gg_blob red, blue;
+	vm_start(&vm, host, 0, keeper);
+	unsigned fds = 0;
+	for (unsigned i = 0; i < 3; i++) {
+		vm_show_new(&vm, &red, 1, RED);
+		crash(&vm);
+		vm_assert_color(&vm, OUTPUT, RED);
+		if (i == 1) {
+			int64_t worker = host_status_number(vm.bridge, "pid");
+			kill((pid_t)worker, SIGABRT);
+		}
+		vm_disconnect(&vm);
+		assert_true(host_wait_string(vm.bridge, "vmm", "waiting", WAIT_MS));
+		vm_assert_status_screen(&vm, OUTPUT, RED);
+		if (i == 0) {
+			fds = host_count_fds(vm.bridge);
+		}
+		assert_true(host_wait_fds(vm.bridge, fds, WAIT_MS)); // of the keeper
+		vm_connect(&vm);
+	}
+	vm_show_new(&vm, &blue, 1, BLUE);
+	vm_finish(&vm);
+}
+
+/* A socket that the bridge was given; it ends with its VMM, and so does the keeper. */
+static void test_fd(struct host *host) {
+	struct vm vm = {.host = host, .bridge = &host->bridges[0]};
+	struct gg_blob red, blue;
+	int ends[2];
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+	host->vmm_fd = ends[1];
+	assert_true(host_start_bridge(host, 0, keeper));
+	host->vmm_fd = 0;
+	close(ends[1]);
+	assert_true(host_wait_string(vm.bridge, "display", "connected", WAIT_MS));
+	assert_true(fe_connect(&vm.fe, NULL, ends[0]));
+	assert_true(fe_negotiate(
+		&vm.fe, 1ull << VIRTIO_GPU_F_EDID | 1ull << VIRTIO_GPU_F_RESOURCE_BLOB));
+	assert_true(fe_start(&vm.fe));
+	vm_show_new(&vm, &red, 1, RED);
+	crash(&vm);
+	vm_assert_color(&vm, OUTPUT, RED);
+	vm_show_new(&vm, &blue, 2, BLUE);
+	crash(&vm);
+	vm_disconnect(&vm);
+	await_end(&vm);
+	assert_int_equal(host_stop(vm.bridge), 0); // by itself
+	vm_finish(&vm);
+}
+
+/* Nobody is served by a worker that crashes at once, time and again: the VMM is told. */
+static void test_loop(struct host *host) {
+	struct vm vm;
+	struct gg_blob red;
+	vm_start(&vm, host, 0, keeper);
+	vm_show_new(&vm, &red, 1, RED);
+	for (unsigned i = 0; i < 5; i++) {
+		crash(&vm);
+	}
+	kill((pid_t)host_status_number(vm.bridge, "pid"), SIGABRT);
+	await_end(&vm);
+	assert_int_equal(host_stop(vm.bridge), 1); // by itself
+	char byte;
+	assert_int_equal(read(vm.fe.socket, &byte, 1), 0);
+	vm_assert_status_screen(&vm, OUTPUT, RED);
+	vm_finish(&vm);
+}
+
+/* SIGTERM ends both; and the worker does not outlive the keeper. */
+static void test_ends(struct host *host) {
+	struct vm vm;
+	struct gg_blob red;
+	vm_start(&vm, host, 0, keeper);
+	vm_show_new(&vm, &red, 1, RED);
+	crash(&vm);
+	pid_t worker = (pid_t)host_status_number(vm.bridge, "pid");
+	vm_finish(&vm);
+	assert_int_equal(host_stop(vm.bridge), 0);
+	assert_int_equal(kill(worker, 0), -1);
+
+	vm_start(&vm, host, 0, keeper);
+	worker = (pid_t)host_status_number(vm.bridge, "pid");
+	host_kill(vm.bridge);
+	for (int i = 0; i < 1000 && kill(worker, 0) == 0; i++) {
+		host_sleep_ms(10);
+	}
+	assert_int_equal(kill(worker, 0), -1);
+	vm_finish(&vm);
+}
+
+static const struct host_case cases[] = {
+	{"the picture stays", test_picture, 1},
+	{"in the midst of flips", test_flips, 1},
+	{"a 2D resource", test_2d, 1},
+	{"pause, crash, resume", test_pause, 1},
+	{"reset, crash", test_after_reset, 1},
+	{"the VMM goes", test_vmm_gone, 1},
+	{"a socket that was given", test_fd, 1},
+	{"time and again", test_loop, 1},
+	{"ends", test_ends, 1},
+};
+
+int main(int argc, char **argv) {
+	return vm_main("crash", cases, sizeof(cases) / sizeof(cases[0]), argc, argv);
+}

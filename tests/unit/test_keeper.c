@@ -1,0 +1,263 @@
+/* What the keeper holds, and what a worker tells it. */
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "common/fd.h"
+#include "common/log.h"
+#include "tests/harness/vhost_rig.h"
+#include "vmm-bridge/keeper/channel.h"
+#include "vmm-bridge/keeper/store.h"
+
+static struct gp_store store;
+static int fds_before;
+
+static int setup(void **state) {
+	gp_log_init("test", GP_LOG_SILENT);
+	fds_before = vr_count_fds();
+	gp_store_init(&store);
+	gp_store_connect(&store, eventfd(0, EFD_CLOEXEC));
+	return 0;
+}
+
+static int teardown(void **state) {
+	gp_store_clear(&store);
+	return vr_count_fds() == fds_before ? 0 : -1;
+}
+
+static struct gp_vhost_frame make(
+	uint32_t request, const void *payload, uint32_t size, unsigned n_fds) {
+	struct gp_vhost_frame frame = {
+		.request = request, .flags = GP_VHOST_VERSION, .size = size, .n_fds = n_fds};
+	memcpy(frame.payload, payload, size);
+	for (unsigned i = 0; i < n_fds; i++) {
+		frame.fds[i] = eventfd(0, EFD_CLOEXEC);
+	}
+	return frame;
+}
+
+static void handle(uint32_t request, const void *payload, uint32_t size, unsigned n_fds) {
+	struct gp_vhost_frame frame = make(request, payload, size, n_fds);
+	assert_true(gp_store_begin(&store, &frame));
+	assert_int_equal(frame.n_fds, 0);
+	gp_store_end(&store, true);
+}
+
+static void handle_u64(uint32_t request, uint64_t value, unsigned n_fds) {
+	handle(request, &value, sizeof(value), n_fds);
+}
+
+static void handle_vring(uint32_t request, uint32_t index, uint32_t number) {
+	const uint32_t payload[] = {index, number};
+	handle(request, payload, sizeof(payload), 0);
+}
+
+static void handle_region(uint32_t request, uint64_t gpa) {
+	const uint64_t payload[] = {0, gpa, 0x1000, gpa + 0x10000000, 0};
+	handle(request, payload, sizeof(payload), request == GP_VHOST_ADD_MEM_REG ? 1 : 0);
+}
+
+static void handle_table(unsigned n) {
+	uint64_t payload[1 + 4 * GP_VHOST_FDS_MAX] = {n};
+	for (unsigned i = 0; i < n; i++) {
+		payload[1 + 4 * i] = i * 0x100000;
+		payload[2 + 4 * i] = 0x1000;
+		payload[3 + 4 * i] = i * 0x100000;
+	}
+	handle(GP_VHOST_SET_MEM_TABLE, payload, (1 + 4 * n) * 8, n);
+}
+
+/* The numbers of the requests that are kept, in a string. */
+static const char *kept(void) {
+	static char text[256];
+	size_t n = 0;
+	size_t count = 0;
+	struct gp_store_request *request;
+	text[0] = '\0';
+	TAILQ_FOREACH(request, &store.requests, link) {
+		n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%u", n > 0 ? " " : "",
+			request->frame.request);
+		count++;
+	}
+	assert_int_equal(count, store.count);
+	return text;
+}
+
+static void test_last_counts(void **state) {
+	handle_u64(GP_VHOST_GET_FEATURES, 0, 0);
+	handle_u64(GP_VHOST_SET_FEATURES, 1, 0);
+	handle_vring(GP_VHOST_SET_VRING_NUM, 0, 64);
+	handle_vring(GP_VHOST_SET_VRING_NUM, 1, 16);
+	handle_u64(GP_VHOST_SET_FEATURES, 2, 0);
+	handle_vring(GP_VHOST_SET_VRING_NUM, 0, 128);
+	assert_string_equal(kept(), "8 2 8");
+	assert_int_equal(TAILQ_FIRST(&store.requests)->frame.payload[0], 1); // queue 1
+	handle_u64(GP_VHOST_SET_VRING_CALL, 0, 1);
+	handle_u64(GP_VHOST_SET_VRING_CALL, 1, 1);
+	handle_u64(GP_VHOST_SET_VRING_CALL, 0, 1);
+	handle_u64(GP_VHOST_SET_VRING_CALL, 1 | 0x100, 0); // none
+	assert_string_equal(kept(), "8 2 8 13 13");
+}
+
+static void test_queue_stops(void **state) {
+	handle_vring(GP_VHOST_SET_VRING_BASE, 0, 0);
+	handle_u64(GP_VHOST_SET_VRING_KICK, 0, 1);
+	handle_u64(GP_VHOST_SET_VRING_KICK, 1, 1);
+	handle_vring(GP_VHOST_SET_VRING_ENABLE, 0, 1);
+	handle_vring(GP_VHOST_GET_VRING_BASE, 0, 0);
+	assert_string_equal(kept(), "12 18");
+	handle_vring(GP_VHOST_SET_VRING_BASE, 0, 7);
+	handle(GP_VHOST_RESET_DEVICE, "", 0, 0);
+	assert_string_equal(kept(), "");
+}
+
+static void test_memory(void **state) {
+	handle_table(2);
+	handle_region(GP_VHOST_ADD_MEM_REG, 0x1000000);
+	handle_region(GP_VHOST_ADD_MEM_REG, 0x2000000);
+	assert_string_equal(kept(), "5 37 37");
+	for (int i = 0; i < 100; i++) {
+		handle_region(GP_VHOST_REM_MEM_REG, 0x1000000);
+		handle_region(GP_VHOST_ADD_MEM_REG, 0x1000000);
+	}
+	assert_string_equal(kept(), "5 37 37");
+	handle_region(GP_VHOST_REM_MEM_REG, 0x100000); // of the table
+	assert_string_equal(kept(), "5 37 37 38");
+	handle_table(1);
+	assert_string_equal(kept(), "5");
+}
+
+static void test_refused_and_pending(void **state) {
+	struct gp_vhost_frame frame = make(GP_VHOST_ADD_MEM_REG, (uint64_t[5]){0}, 40, 1);
+	assert_true(gp_store_begin(&store, &frame));
+	gp_store_end(&store, false);
+	assert_string_equal(kept(), "");
+	handle_u64(GP_VHOST_SET_FEATURES, 1, 0);
+	frame = make(GP_VHOST_SET_FEATURES, (uint64_t[1]){2}, 8, 0);
+	assert_true(gp_store_begin(&store, &frame));
+	assert_non_null(store.pending);
+	assert_string_equal(kept(), "2"); // the old one, until then
+	assert_int_equal(TAILQ_FIRST(&store.requests)->frame.payload[0], 1);
+	/* The next worker begins with it once more. */
+	frame = make(GP_VHOST_SET_FEATURES, (uint64_t[1]){2}, 8, 0);
+	assert_true(gp_store_begin(&store, &frame));
+	gp_store_end(&store, true);
+	assert_null(store.pending);
+	assert_int_equal(TAILQ_FIRST(&store.requests)->frame.payload[0], 2);
+	/* One that no front end can send. */
+	frame = make(GP_VHOST_SET_VRING_NUM, "x", 1, 3);
+	assert_true(gp_store_begin(&store, &frame));
+	gp_store_end(&store, true);
+	gp_store_end(&store, true);
+	assert_string_equal(kept(), "2");
+}
+
+static void test_new_front_end(void **state) {
+	handle_u64(GP_VHOST_SET_VRING_KICK, 0, 1);
+	gp_store_connect(&store, eventfd(0, EFD_CLOEXEC));
+	assert_string_equal(kept(), "");
+	assert_int_equal(vr_count_fds(), fds_before + 1);
+	gp_store_clear(&store);
+	assert_int_equal(store.socket, -1);
+}
+
+static void test_limit(void **state) {
+	for (unsigned i = 0; i < GP_STORE_REQUESTS_MAX; i++) {
+		const uint64_t payload[] = {0, i * 0x1000ull, 0x1000, i * 0x1000ull, 0};
+		struct gp_vhost_frame frame = make(GP_VHOST_ADD_MEM_REG, payload, 40, 0);
+		frame.n_fds = 1;
+		frame.fds[0] = -1;
+		assert_true(gp_store_begin(&store, &frame));
+		gp_store_end(&store, true);
+	}
+	struct gp_vhost_frame frame = make(GP_VHOST_ADD_MEM_REG, (uint64_t[5]){0}, 40, 1);
+	assert_false(gp_store_begin(&store, &frame));
+	assert_int_equal(frame.n_fds, 0);
+}
+
+/* The channel. */
+
+static int ends[2];
+
+static int channel_setup(void **state) {
+	fds_before = vr_count_fds();
+	return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends);
+}
+
+static int channel_teardown(void **state) {
+	gp_fd_close(&ends[0]);
+	gp_fd_close(&ends[1]);
+	return vr_count_fds() == fds_before ? 0 : -1;
+}
+
+static void close_fds(struct gp_vhost_frame *frame) {
+	for (size_t i = 0; i < frame->n_fds; i++) {
+		gp_fd_close(&frame->fds[i]);
+	}
+}
+
+static void test_channel(void **state) {
+	static uint8_t payload[GP_VHOST_PAYLOAD_MAX];
+	struct gp_channel_message in = {.kind = GP_CHANNEL_REQUEST, .device = 3, .accepted = 1};
+	struct gp_channel_message out;
+	assert_int_equal(gp_channel_receive(ends[0], &out), 0);
+	for (uint32_t size = 0; size <= sizeof(payload); size += 1024) {
+		for (unsigned n_fds = 0; n_fds <= GP_VHOST_FDS_MAX; n_fds += 4) {
+			memset(payload, (int)size / 1024 + 1, sizeof(payload));
+			in.frame = make(5, payload, size, n_fds);
+			assert_true(gp_channel_send(ends[1], &in));
+			close_fds(&in.frame);
+			assert_int_equal(gp_channel_receive(ends[0], &out), 1);
+			assert_int_equal(out.kind, GP_CHANNEL_REQUEST);
+			assert_int_equal(out.device, 3);
+			assert_int_equal(out.accepted, 1);
+			assert_int_equal(out.frame.request, 5);
+			assert_int_equal(out.frame.size, size);
+			assert_int_equal(out.frame.n_fds, n_fds);
+			assert_memory_equal(out.frame.payload, payload, size);
+			close_fds(&out.frame);
+		}
+	}
+	gp_fd_close(&ends[1]);
+	assert_int_equal(gp_channel_receive(ends[0], &out), -ECONNRESET);
+}
+
+/* A worker that was taken over says anything. */
+static void test_channel_nonsense(void **state) {
+	struct gp_channel_message out;
+	uint32_t words[1100] = {GP_CHANNEL_REQUEST, 0, 0, 5, 1, 8};
+	assert_true(send(ends[1], words, 20, 0) > 0);
+	assert_int_equal(gp_channel_receive(ends[0], &out), -EPROTO);
+	assert_true(send(ends[1], words, 24, 0) > 0); // shorter than it says
+	assert_int_equal(gp_channel_receive(ends[0], &out), -EPROTO);
+	words[5] = 4097;
+	assert_true(send(ends[1], words, 24 + 4097, 0) > 0);
+	assert_int_equal(gp_channel_receive(ends[0], &out), -EPROTO);
+	words[5] = UINT32_MAX - 23;
+	assert_true(send(ends[1], words, 1, 0) > 0);
+	assert_int_equal(gp_channel_receive(ends[0], &out), -EPROTO);
+}
+
+int main(void) {
+#define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+#define CHANNEL(function) cmocka_unit_test_setup_teardown(function, channel_setup, channel_teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(test_last_counts),
+		TEST(test_queue_stops),
+		TEST(test_memory),
+		TEST(test_refused_and_pending),
+		TEST(test_new_front_end),
+		TEST(test_limit),
+		CHANNEL(test_channel),
+		CHANNEL(test_channel_nonsense),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,164 @@
+#include "vmm-bridge/keeper/store.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/fd.h"
+
+void gp_store_init(struct gp_store *store) {
+	*store = (struct gp_store){.socket = -1};
+	TAILQ_INIT(&store->requests);
+}
+
+static void close_fds(struct gp_vhost_frame *frame) {
+	for (size_t i = 0; i < frame->n_fds; i++) {
+		gp_fd_close(&frame->fds[i]);
+	}
+	frame->n_fds = 0;
+}
+
+static void request_destroy(struct gp_store_request *request) {
+	if (request != NULL) {
+		close_fds(&request->frame);
+		free(request);
+	}
+}
+
+static void drop(struct gp_store *store, struct gp_store_request *request) {
+	TAILQ_REMOVE(&store->requests, request, link);
+	store->count--;
+	request_destroy(request);
+}
+
+void gp_store_clear(struct gp_store *store) {
+	while (!TAILQ_EMPTY(&store->requests)) {
+		drop(store, TAILQ_FIRST(&store->requests));
+	}
+	request_destroy(store->pending);
+	store->pending = NULL;
+	gp_fd_close(&store->socket);
+}
+
+void gp_store_connect(struct gp_store *store, int socket) {
+	gp_store_clear(store);
+	store->socket = socket;
+}
+
+bool gp_store_begin(struct gp_store *store, struct gp_vhost_frame *frame) {
+	struct gp_store_request *request = calloc(1, sizeof(*request));
+	if (request == NULL || store->count == GP_STORE_REQUESTS_MAX) {
+		free(request);
+		close_fds(frame);
+		return false;
+	}
+	request->frame = *frame;
+	frame->n_fds = 0;
+	request_destroy(store->pending);
+	store->pending = request;
+	return true;
+}
+
+/* Which request it is about a queue, or a part of the configuration; 0 for the others. */
+static uint32_t get_index(const struct gp_vhost_message *message) {
+	switch (message->request) {
+	case GP_VHOST_SET_VRING_NUM:
+	case GP_VHOST_SET_VRING_BASE:
+	case GP_VHOST_GET_VRING_BASE:
+	case GP_VHOST_SET_VRING_ENABLE:
+		return message->vring_state.index;
+	case GP_VHOST_SET_VRING_ADDR:
+		return message->vring_addr.index;
+	case GP_VHOST_SET_VRING_KICK:
+	case GP_VHOST_SET_VRING_CALL:
+	case GP_VHOST_SET_VRING_ERR:
+		return message->vring_fd.index;
+	case GP_VHOST_SET_CONFIG:
+		return message->config.offset;
+	default:
+		return 0;
+	}
+}
+
+#define ANY UINT32_MAX
+
+static void drop_kind(struct gp_store *store, uint32_t kind, uint32_t index) {
+	struct gp_store_request *request = TAILQ_FIRST(&store->requests);
+	while (request != NULL) {
+		struct gp_store_request *next = TAILQ_NEXT(request, link);
+		struct gp_vhost_message message;
+		if (request->frame.request == kind &&
+			gp_vhost_decode(&request->frame, &message) == NULL &&
+			(index == ANY || get_index(&message) == index)) {
+			drop(store, request);
+		}
+		request = next;
+	}
+}
+
+/* The addition of the region that is removed; false if it was in the table. */
+static bool drop_region(struct gp_store *store, const struct gp_vhost_region *region) {
+	struct gp_store_request *request;
+	TAILQ_FOREACH(request, &store->requests, link) {
+		struct gp_vhost_message message;
+		if (request->frame.request == GP_VHOST_ADD_MEM_REG &&
+			gp_vhost_decode(&request->frame, &message) == NULL &&
+			message.region.gpa == region->gpa && message.region.uva == region->uva &&
+			message.region.size == region->size) {
+			drop(store, request);
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Drops what is void by it. Returns whether it has to be replayed. */
+static bool apply(struct gp_store *store, const struct gp_vhost_message *message) {
+	uint32_t index = get_index(message);
+	switch (message->request) {
+	case GP_VHOST_SET_FEATURES:
+	case GP_VHOST_SET_BACKEND_REQ_FD:
+	case GP_VHOST_SET_CONFIG:
+	case GP_VHOST_SET_VRING_NUM:
+	case GP_VHOST_SET_VRING_ADDR:
+	case GP_VHOST_SET_VRING_BASE:
+	case GP_VHOST_SET_VRING_KICK:
+	case GP_VHOST_SET_VRING_CALL:
+	case GP_VHOST_SET_VRING_ERR:
+	case GP_VHOST_SET_VRING_ENABLE:
+		drop_kind(store, message->request, index);
+		return true;
+	case GP_VHOST_SET_MEM_TABLE:
+		drop_kind(store, GP_VHOST_SET_MEM_TABLE, ANY);
+		drop_kind(store, GP_VHOST_ADD_MEM_REG, ANY);
+		drop_kind(store, GP_VHOST_REM_MEM_REG, ANY);
+		return true;
+	case GP_VHOST_ADD_MEM_REG:
+		return true;
+	case GP_VHOST_REM_MEM_REG:
+		return !drop_region(store, &message->region);
+	case GP_VHOST_GET_VRING_BASE: // stops the queue; what comes behind it says how it goes on
+		drop_kind(store, GP_VHOST_SET_VRING_KICK, index);
+		drop_kind(store, GP_VHOST_SET_VRING_BASE, index);
+		return false;
+	case GP_VHOST_RESET_DEVICE:
+		drop_kind(store, GP_VHOST_SET_VRING_KICK, ANY);
+		drop_kind(store, GP_VHOST_SET_VRING_BASE, ANY);
+		drop_kind(store, GP_VHOST_SET_VRING_ENABLE, ANY);
+		return false;
+	default:
+		return false;
+	}
+}
+
+void gp_store_end(struct gp_store *store, bool accepted) {
+	struct gp_store_request *request = store->pending;
+	struct gp_vhost_message message;
+	store->pending = NULL;
+	if (request != NULL && accepted && gp_vhost_decode(&request->frame, &message) == NULL &&
+		apply(store, &message)) {
+		TAILQ_INSERT_TAIL(&store->requests, request, link);
+		store->count++;
+		return;
+	}
+	request_destroy(request);
+}

@@ -1,0 +1,43 @@
+#ifndef GP_KEEPER_STORE_H
+#define GP_KEEPER_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/queue.h>
+
+#include "vmm-bridge/vhost/message.h"
+
+/**
+ * The requests of a front end that made a device what it is: what a fresh process has to replay.
+ * A request that is void by a later one is dropped, so there are at most some hundred, of which most
+ * are memory regions. Nothing here knows what a request does but which others it makes void.
+ */
+
+#define GP_STORE_REQUESTS_MAX 2048
+
+struct gp_store_request {
+	TAILQ_ENTRY(gp_store_request) link;
+	struct gp_vhost_frame frame; // with its descriptors
+};
+
+struct gp_store {
+	int socket; // of the front end; -1: there is none
+	TAILQ_HEAD(, gp_store_request) requests; // in their order
+	size_t count;
+	struct gp_store_request *pending; // not handled yet, or NULL
+};
+
+void gp_store_init(struct gp_store *store);
+/* Closes all descriptors, and is empty. */
+void gp_store_clear(struct gp_store *store);
+/* A front end; takes the socket. What was there is void. */
+void gp_store_connect(struct gp_store *store, int socket);
+/**
+ * A request that is going to be handled. Takes the descriptors of the frame, also on failure: false
+ * if memory is short, or there are too many.
+ */
+bool gp_store_begin(struct gp_store *store, struct gp_vhost_frame *frame);
+/* That one was handled. */
+void gp_store_end(struct gp_store *store, bool accepted);
+
+#endif
