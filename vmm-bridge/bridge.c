@@ -383,12 +383,15 @@ static bool create_devices(struct gp_bridge *bridge, struct gp_options *options)
 	return true;
 }
 
-/* Goes on with what the process before has left. */
-static void resume(struct gp_bridge *bridge) {
+bool gp_bridge_resume(struct gp_bridge *bridge) {
 	struct gp_keeper *keeper = bridge->keeper;
+	if (keeper == NULL) {
+		return true;
+	}
 	bool has_front = gp_keeper_has_front(keeper, 0);
-	if (has_front && bridge->options->socket_path != NULL) {
-		gp_vhost_device_resume(bridge->vhost, gp_keeper_dup_socket(keeper, 0));
+	if (has_front && bridge->options->socket_path != NULL &&
+		!gp_vhost_device_resume(bridge->vhost, gp_keeper_dup_socket(keeper, 0))) {
+		return false;
 	}
 	if (has_front) {
 		gp_keeper_replay(keeper, 0, bridge->vhost);
@@ -401,8 +404,9 @@ static void resume(struct gp_bridge *bridge) {
 	} else {
 		gp_gpu_reset(bridge->gpu);
 	}
-	gp_inputs_resume(bridge->inputs, keeper);
+	bool ok = gp_inputs_resume(bridge->inputs, keeper);
 	gp_keeper_done(keeper);
+	return ok;
 }
 
 /* A picture is worth more than its state: a default path that cannot be used is only told. */
@@ -434,9 +438,6 @@ struct gp_bridge *gp_bridge_create(
 	if (create_timer(bridge) && create_inputs(bridge) && create_client(bridge) &&
 		create_device(bridge, options) && create_devices(bridge, options) &&
 		create_control(bridge)) {
-		if (keeper != NULL) {
-			resume(bridge);
-		}
 		return bridge;
 	}
 	gp_fd_close(&options->fd);

@@ -12,12 +12,15 @@ struct gp_bridge;
 struct gp_keeper;
 struct wl_event_loop;
 
-/**
- * options must stay valid; its fd is taken in every case. Where the keeper (NULL: there is none) has
- * front ends of a process before, they are taken over. NULL after logging.
- */
+/* options must stay valid; its fd is taken in every case. keeper NULL: none. NULL after logging. */
 struct gp_bridge *gp_bridge_create(
 	struct wl_event_loop *loop, struct gp_options *options, struct gp_keeper *keeper);
+/**
+ * Goes on with the front ends that a process before has left with the keeper, if any. Next, but
+ * after all rights were given up: what the guest has left is handled here. False after logging: it
+ * cannot be served.
+ */
+bool gp_bridge_resume(struct gp_bridge *bridge);
 /* NULL is fine. */
 void gp_bridge_destroy(struct gp_bridge *bridge);
 

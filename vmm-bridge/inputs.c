@@ -150,18 +150,21 @@ struct gp_inputs *gp_inputs_create(struct wl_event_loop *loop, const struct gp_i
 }
 
 /* What the guest believes to be pressed went with the process before: all of it may be. */
-void gp_inputs_resume(struct gp_inputs *inputs, struct gp_keeper *keeper) {
+bool gp_inputs_resume(struct gp_inputs *inputs, struct gp_keeper *keeper) {
 	for (unsigned i = 0; i < inputs->n; i++) {
 		struct gp_input_port *port = &inputs->ports[i];
 		if (!gp_keeper_has_front(keeper, 1 + i)) {
 			continue;
 		}
-		gp_vhost_device_resume(port->vhost, gp_keeper_dup_socket(keeper, 1 + i));
+		if (!gp_vhost_device_resume(port->vhost, gp_keeper_dup_socket(keeper, 1 + i))) {
+			return false;
+		}
 		gp_keeper_replay(keeper, 1 + i, port->vhost);
 		gp_input_device_take_over(&port->device);
 		gp_vhost_device_recover(port->vhost, &inputs->chain);
 		gp_keeper_answer(keeper, 1 + i, port->vhost);
 	}
+	return true;
 }
 
 void gp_inputs_destroy(struct gp_inputs *inputs) {

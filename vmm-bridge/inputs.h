@@ -45,8 +45,8 @@ struct gp_input_place {
 /* leds is called when the guest sets those of its keyboard. NULL after logging. */
 struct gp_inputs *gp_inputs_create(struct wl_event_loop *loop, const struct gp_input_spec *specs,
 	size_t n, struct gp_keeper *keeper, void (*leds)(void *data, uint32_t leds), void *data);
-/* Goes on with the front ends that a process before has left, if any. The keeper is the one above. */
-void gp_inputs_resume(struct gp_inputs *inputs, struct gp_keeper *keeper);
+/* As gp_bridge_resume. The keeper is the one above. */
+bool gp_inputs_resume(struct gp_inputs *inputs, struct gp_keeper *keeper);
 /* NULL is fine. */
 void gp_inputs_destroy(struct gp_inputs *inputs);
 /* Sends the interrupts that are due. */

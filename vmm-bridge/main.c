@@ -54,6 +54,7 @@ static int run(struct wl_event_loop *loop, struct gp_options *options, struct gp
 	bool ok = bridge != NULL;
 	if (ok) {
 		confine(options);
+		ok = gp_bridge_resume(bridge);
 	}
 	while (ok && running && !gp_bridge_finished(bridge)) {
 		ok = gp_bridge_dispatch(bridge);

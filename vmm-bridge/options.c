@@ -326,6 +326,15 @@ static bool check_inputs(const struct gp_options *options) {
 	return true;
 }
 
+/* The keeper does not know when a device that it was given is to be let go of. */
+static bool check_keeper(const struct gp_options *options) {
+	if (options->has_keeper && options->n_vfio_fds > 0 && options->socket_path != NULL) {
+		fprintf(stderr, "guestpane-bridge: --keeper with --vfio-fd needs --fd\n");
+		return false;
+	}
+	return true;
+}
+
 /* Paths that were not given. */
 static bool add_defaults(struct gp_options *options) {
 	if (options->display == NULL) {
@@ -399,5 +408,7 @@ enum gp_options_result gp_options_parse(struct gp_options *options, int argc, ch
 			"--help\n");
 		return GP_OPTIONS_USAGE;
 	}
-	return check_inputs(options) && add_defaults(options) ? GP_OPTIONS_RUN : GP_OPTIONS_USAGE;
+	return check_inputs(options) && check_keeper(options) && add_defaults(options)
+		? GP_OPTIONS_RUN
+		: GP_OPTIONS_USAGE;
 }

@@ -16,6 +16,7 @@
 
 #include "tests/e2e/vm.h"
 #include "tests/harness/gpu_wire.h"
+#include "vmm-bridge/vhost/message.h"
 
 static const struct gp_rect whole = {0, 0, W, H};
 static const char *const keeper[] = {"--keeper", NULL};
@@ -32,6 +33,22 @@ static void crash_by(struct vm *vm, int signal_number) {
 
 static void crash(struct vm *vm) {
 	crash_by(vm, SIGABRT);
+}
+
+/* How the worker is confined, as the kernel says it. */
+static void read_seccomp(struct vm *vm, char seccomp[32]) {
+	char path[64], line[128];
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)host_status_number(vm->bridge, "pid"));
+	FILE *file = fopen(path, "re");
+	assert_non_null(file);
+	seccomp[0] = '\0';
+	while (fgets(line, sizeof(line), file) != NULL) {
+		if (strncmp(line, "Seccomp:", 8) == 0) {
+			snprintf(seccomp, 32, "%.31s", line);
+		}
+	}
+	fclose(file);
+	assert_string_not_equal(seccomp, "");
 }
 
 static void await_end(const struct vm *vm) {
@@ -153,6 +170,60 @@ static void test_pause(struct host *host) {
 	vm_finish(&vm);
 }
 
+static void disable_queues(struct vm *vm) {
+	for (uint32_t queue = 0; queue < 2; queue++) {
+		const uint32_t payload[] = {queue, 0};
+		assert_int_equal(fe_send_ack(&vm->fe, GP_VHOST_SET_VRING_ENABLE, payload,
+					 sizeof(payload), NULL, 0),
+			0);
+	}
+}
+
+/* In the midst of a stop: what comes then is told from a pause as ever. */
+static void test_stopping(struct host *host) {
+	struct vm vm;
+	struct gg_blob red, blue;
+	vm_start(&vm, host, 0, keeper);
+	vm_show_new(&vm, &red, 1, RED);
+	disable_queues(&vm);
+	crash(&vm);
+	assert_int_equal(host_status_number(vm.bridge, "resources"), 1);
+	assert_true(fe_stop(&vm.fe));
+	assert_true(fe_restart(&vm.fe, true));
+	vm_assert_status_screen(&vm, OUTPUT, RED);
+	assert_int_equal(host_status_number(vm.bridge, "resources"), 0);
+	vm_show_new(&vm, &blue, 1, BLUE);
+
+	disable_queues(&vm);
+	crash(&vm);
+	assert_true(fe_stop(&vm.fe));
+	assert_true(fe_restart(&vm.fe, false));
+	vm_flush(&vm, 1, 0, 0, W, H);
+	vm_assert_color(&vm, OUTPUT, BLUE);
+
+	disable_queues(&vm);
+	crash(&vm);
+	vm_disconnect(&vm);
+	assert_true(host_wait_string(vm.bridge, "vmm", "waiting", WAIT_MS));
+	assert_int_equal(host_status_number(vm.bridge, "resources"), 0);
+	vm_assert_status_screen(&vm, OUTPUT, BLUE);
+	vm_finish(&vm);
+}
+
+/* What the guest has left is not looked at with more rights than before. */
+static void test_confined(struct host *host) {
+	struct vm vm;
+	struct gg_blob red;
+	vm_start(&vm, host, 0, keeper);
+	vm_show_new(&vm, &red, 1, RED);
+	char before[32], after[32];
+	read_seccomp(&vm, before);
+	crash(&vm);
+	read_seccomp(&vm, after);
+	assert_string_equal(after, before);
+	vm_finish(&vm);
+}
+
 /* A reset empties what is kept, too. */
 static void test_after_reset(struct host *host) {
 	struct vm vm;
@@ -267,7 +338,9 @@ static const struct host_case cases[] = {
 	{"in the midst of flips", test_flips, 1},
 	{"a 2D resource", test_2d, 1},
 	{"pause, crash, resume", test_pause, 1},
+	{"while it is stopped", test_stopping, 1},
 	{"reset, crash", test_after_reset, 1},
+	{"confined again", test_confined, 1},
 	{"the VMM goes", test_vmm_gone, 1},
 	{"a socket that was given", test_fd, 1},
 	{"time and again", test_loop, 1},

@@ -179,6 +179,33 @@ static void test_while_returning(void **state) {
 	assert_int_equal(used()->idx, 2);
 }
 
+/* Of the one in hand: each state that a crash in the midst of a push can leave. */
+static void test_while_returning_in_hand(void **state) {
+	struct gp_ring_keep states[4];
+	offer(3);
+	assert_int_equal(pop(), 1);
+	keep.returning = SET | 0u << 16 | 3;
+	states[0] = keep; // with the used index that is stored next, and before
+	keep.taking = 0;
+	states[1] = keep;
+	keep.in_flight[3] = 0;
+	states[2] = keep;
+	keep.returning = 0;
+	states[3] = keep;
+	used()->ring[0].id = 3;
+	used()->idx = 1;
+	for (size_t i = 0; i < 4; i++) {
+		keep = states[i];
+		crash_and_resume();
+		assert_string_equal(recover(), "");
+		assert_int_equal(used()->idx, 1);
+	}
+	used()->idx = 0;
+	keep = states[0];
+	crash_and_resume();
+	assert_string_equal(recover(), "3!");
+}
+
 /* A process that crashes may have written anything. */
 static void test_nonsense(void **state) {
 	srand(1);
@@ -220,6 +247,7 @@ int main(void) {
 		TEST(test_in_hand),
 		TEST(test_while_taking),
 		TEST(test_while_returning),
+		TEST(test_while_returning_in_hand),
 		TEST(test_nonsense),
 		TEST(test_spoilt),
 	};

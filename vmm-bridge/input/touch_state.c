@@ -78,7 +78,7 @@ static void believe(struct gp_input_state *told) {
 	told->touch.slot = UINT8_MAX;
 	told->touch.touching = true;
 	for (unsigned i = 0; i < GP_TOUCH_SLOTS; i++) {
-		told->touch.contacts[i].tracking = 1;
+		told->touch.contacts[i].tracking = GP_TOUCH_TRACKING_MAX + 2; // none that is given
 	}
 }
 

@@ -185,14 +185,19 @@ static void store_message(struct gp_store *store, struct gp_channel_message *mes
 static bool read_channel(struct gp_keeper *keeper) {
 	struct gp_channel_message message;
 	int r;
-	while ((r = gp_channel_receive(keeper->channel, &message)) > 0) {
-		if (message.device < GP_KEEPER_DEVICES_MAX) {
+	while ((r = gp_channel_receive(keeper->channel, &message)) != 0) {
+		if (r == -EPROTO) {
+			gp_error("keeper: a request was lost: after a crash the VM may have no "
+				 "display");
+		} else if (r < 0) {
+			return false;
+		} else if (message.device < GP_KEEPER_DEVICES_MAX) {
 			store_message(&keeper->devices[message.device].store, &message);
 		} else {
 			close_fds(&message.frame);
 		}
 	}
-	return r == 0;
+	return true;
 }
 
 static void handle_signal(struct gp_keeper *keeper, bool *ended) {
@@ -214,7 +219,7 @@ static int attend(struct gp_keeper *keeper) {
 		{.fd = keeper->signal_fd, .events = POLLIN},
 		{.fd = keeper->channel, .events = POLLIN},
 	};
-	int status;
+	int status = EXIT_FAILURE << 8; // as of an exit
 	for (;;) {
 		bool ended = false;
 		if (poll(fds, 2, -1) < 0 && errno != EINTR) {
@@ -226,11 +231,13 @@ static int attend(struct gp_keeper *keeper) {
 		if ((fds[0].revents & POLLIN) != 0) {
 			handle_signal(keeper, &ended);
 		}
+		/* Before the end of the worker is looked at: all that it has said counts. */
+		bool done = ended && waitpid(keeper->worker, &status, WNOHANG) == keeper->worker;
 		if (fds[1].fd != -1 && !read_channel(keeper)) {
+			gp_fd_close(&keeper->channel); // or the worker would wait for us to read
 			fds[1].fd = -1;
 		}
-		if (ended && waitpid(keeper->worker, &status, WNOHANG) == keeper->worker) {
-			read_channel(keeper);
+		if (done) {
 			return status;
 		}
 	}
@@ -315,6 +322,7 @@ static struct gp_keeper *create(void) {
 		free(keeper);
 		return NULL;
 	}
+	madvise(keeper->shared, sizeof(*keeper->shared), MADV_DONTDUMP);
 	for (unsigned i = 0; i < GP_KEEPER_DEVICES_MAX; i++) {
 		struct device *device = &keeper->devices[i];
 		device->keeper = keeper;
@@ -334,6 +342,7 @@ static struct gp_keeper *create(void) {
 
 static bool watch_signals(struct gp_keeper *keeper) {
 	sigset_t mask;
+	signal(SIGCHLD, SIG_DFL); // ignored, as it may be inherited, it would tell of no end
 	sigemptyset(&mask);
 	sigaddset(&mask, SIGCHLD);
 	sigaddset(&mask, SIGTERM);

@@ -134,7 +134,8 @@ static bool apply(struct gp_store *store, const struct gp_vhost_message *message
 		return true;
 	case GP_VHOST_ADD_MEM_REG:
 		return true;
-	case GP_VHOST_REM_MEM_REG:
+	case GP_VHOST_REM_MEM_REG: // may have come with a descriptor, of which nobody has any use
+		close_fds(&store->pending->frame);
 		return !drop_region(store, &message->region);
 	case GP_VHOST_GET_VRING_BASE: // stops the queue; what comes behind it says how it goes on
 		drop_kind(store, GP_VHOST_SET_VRING_KICK, index);
@@ -153,12 +154,13 @@ static bool apply(struct gp_store *store, const struct gp_vhost_message *message
 void gp_store_end(struct gp_store *store, bool accepted) {
 	struct gp_store_request *request = store->pending;
 	struct gp_vhost_message message;
+	bool is_kept = request != NULL && accepted &&
+		gp_vhost_decode(&request->frame, &message) == NULL && apply(store, &message);
 	store->pending = NULL;
-	if (request != NULL && accepted && gp_vhost_decode(&request->frame, &message) == NULL &&
-		apply(store, &message)) {
+	if (is_kept) {
 		TAILQ_INSERT_TAIL(&store->requests, request, link);
 		store->count++;
-		return;
+	} else {
+		request_destroy(request);
 	}
-	request_destroy(request);
 }

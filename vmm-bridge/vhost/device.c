@@ -93,10 +93,11 @@ static bool restart_is_reset(const struct gp_vhost_device *device) {
 }
 
 void gp_vhost_reset_guest(struct gp_vhost_device *device) {
+	device->ops->reset(device->data);
+	/* Last: a process that takes over in the midst of it sees a reset to be made. */
 	for (unsigned i = 0; i < device->info.n_queues; i++) {
 		gp_vring_set_worked(&device->vrings[i], false);
 	}
-	device->ops->reset(device->data);
 }
 
 /* Follows what the last message made of the queues. */
@@ -352,10 +353,12 @@ struct gp_vhost_device *gp_vhost_device_create(struct wl_event_loop *loop, const
 	return device;
 }
 
-void gp_vhost_device_resume(struct gp_vhost_device *device, int socket) {
-	if (socket != -1 && connect_socket(device, socket)) {
-		gp_vhost_set_state(device, GP_VHOST_CONNECTED);
+bool gp_vhost_device_resume(struct gp_vhost_device *device, int socket) {
+	if (!connect_socket(device, socket)) {
+		return false;
 	}
+	gp_vhost_set_state(device, GP_VHOST_CONNECTED);
+	return true;
 }
 
 /* A copy with descriptors of its own. What could not be duplicated is missed by the request. */
@@ -405,7 +408,7 @@ void gp_vhost_device_recover(struct gp_vhost_device *device, struct gp_chain *ch
 		worked = worked || device->vrings[i].worked;
 		recover_queue(device, &device->vrings[i], chain);
 	}
-	if (worked && device->state == GP_VHOST_CONNECTED && !any_started(device)) {
+	if (worked && device->state == GP_VHOST_CONNECTED && !any_active(device)) {
 		gp_vhost_set_state(device, GP_VHOST_PAUSED);
 	}
 	serve_due(device);
@@ -413,6 +416,8 @@ void gp_vhost_device_recover(struct gp_vhost_device *device, struct gp_chain *ch
 
 void gp_vhost_device_answer(struct gp_vhost_device *device, const struct gp_vhost_frame *frame) {
 	handle_copy(device, frame);
+	serve_due(device);
+	tell_config(device);
 }
 
 void gp_vhost_device_destroy(struct gp_vhost_device *device) {

@@ -105,13 +105,13 @@ void gp_vhost_device_disconnect(struct gp_vhost_device *device);
 
 /**
  * Goes on with a front end that a process before has served. resume takes the connected socket in
- * every case (-1 if it was given at creation, or there is none); then each request that was handled is
+ * every case (not if it was given at creation; false: it cannot be watched); then each request that was handled is
  * replayed, in the order of gp_vhost_keep.request but SET_VRING_KICK and SET_VRING_ENABLE last, with
  * descriptors that stay the caller's; then recover, when the ops are ready for what the guest wants,
  * with a chain to work with. Last the request that was not answered any more, if any: it is handled
  * as if it had just come, and its descriptors are duplicated, too.
  */
-void gp_vhost_device_resume(struct gp_vhost_device *device, int socket);
+bool gp_vhost_device_resume(struct gp_vhost_device *device, int socket);
 void gp_vhost_device_replay(struct gp_vhost_device *device, const struct gp_vhost_frame *frame);
 void gp_vhost_device_recover(struct gp_vhost_device *device, struct gp_chain *chain);
 void gp_vhost_device_answer(struct gp_vhost_device *device, const struct gp_vhost_frame *frame);

@@ -300,6 +300,9 @@ static const char *handle_reset_device(struct gp_vhost_device *device,
 		struct gp_vring *vring = &device->vrings[i];
 		gp_vhost_stop_vring(device, vring);
 		vring->base = vring->stopped_at = 0;
+		if (vring->keep != NULL) {
+			vring->keep->last_avail = 0;
+		}
 		vring->enabled = false;
 	}
 	gp_vhost_reset_guest(device);

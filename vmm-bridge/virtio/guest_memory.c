@@ -290,6 +290,8 @@ static int object_map(struct gp_memory_object *object) {
 		munmap(mapping, size);
 		return -ENOSPC;
 	}
+	/* The guest's secrets, and so much that a crash would take minutes. */
+	madvise(mapping, size, MADV_DONTDUMP);
 	object->mapping = mapping;
 	object->mapping_size = size;
 	object->map = (uint8_t *)mapping + before;

@@ -117,11 +117,11 @@ static void keep_returning(struct gp_virtqueue *queue, uint16_t head) {
 static void keep_returned(struct gp_virtqueue *queue, uint16_t head) {
 	struct gp_ring_keep *keep = queue->keep;
 	if (keep != NULL) {
-		KEEP_STORE(keep->in_flight[head % GP_RING_KEEP_HEADS], 0);
-		KEEP_STORE(keep->returning, 0);
 		if ((keep->taking & UINT16_MAX) == head) {
 			KEEP_STORE(keep->taking, 0);
 		}
+		KEEP_STORE(keep->in_flight[head % GP_RING_KEEP_HEADS], 0);
+		KEEP_STORE(keep->returning, 0);
 	}
 }
 
@@ -131,11 +131,12 @@ void gp_virtqueue_keep(struct gp_virtqueue *queue, struct gp_ring_keep *keep) {
 }
 
 void gp_virtqueue_resume(struct gp_virtqueue *queue, struct gp_ring_keep *keep) {
-	uint64_t returning = keep->returning, taking = keep->taking;
+	uint64_t returning = keep->returning;
 	queue->keep = keep;
 	if ((returning & KEEP_SET) != 0 && (uint16_t)(returning >> 16) != queue->used_idx) {
 		keep_returned(queue, (uint16_t)returning); // the guest has it
 	}
+	uint64_t taking = keep->taking;
 	if ((taking & KEEP_SET) != 0 && (uint16_t)(taking >> 16) == queue->last_avail) {
 		keep_nothing_running(queue); // not taken yet
 	} else if ((taking & KEEP_SET) != 0 && (uint16_t)taking < queue->size) {
