@@ -231,7 +231,7 @@ static int attend(struct gp_keeper *keeper) {
 		if ((fds[0].revents & POLLIN) != 0) {
 			handle_signal(keeper, &ended);
 		}
-		/* Before the end of the worker is looked at: all that it has said counts. */
+		/* In this order: all that it has said before its end counts. */
 		bool done = ended && waitpid(keeper->worker, &status, WNOHANG) == keeper->worker;
 		if (fds[1].fd != -1 && !read_channel(keeper)) {
 			gp_fd_close(&keeper->channel); // or the worker would wait for us to read
