@@ -210,7 +210,7 @@ static void test_stopping(struct host *host) {
 	vm_finish(&vm);
 }
 
-/* What the guest has left is not looked at with more rights than before. */
+/* The next worker gives up what the first one did; that it does so first of all is not seen here. */
 static void test_confined(struct host *host) {
 	struct vm vm;
 	struct gg_blob red;
