@@ -4,7 +4,7 @@
 
 #include "common/log.h"
 #include "common/trace.h"
-#include "compositor/options.h"
+#include "compositor/config/options.h"
 #include "compositor/server.h"
 
 /* wlroots reports as an error what is often tried and handled, and has no warnings. */

@@ -25,9 +25,9 @@
 #include "common/control.h"
 #include "common/fd.h"
 #include "common/log.h"
-#include "compositor/bridge_socket.h"
-#include "compositor/command.h"
-#include "compositor/output.h"
+#include "compositor/system/bridge_socket.h"
+#include "compositor/system/command.h"
+#include "compositor/output/output.h"
 #include "compositor/status.h"
 #include "guest-scanout-v1-protocol.h"
 

@@ -6,15 +6,15 @@
 #include <sys/resource.h>
 #include <wayland-server-core.h>
 
-#include "compositor/guest_scanout_v1.h"
-#include "compositor/options.h"
-#include "compositor/output_config.h"
-#include "compositor/parent.h"
-#include "compositor/placement.h"
-#include "compositor/seat.h"
-#include "compositor/service.h"
-#include "compositor/session.h"
-#include "compositor/settings.h"
+#include "compositor/guest/manager.h"
+#include "compositor/config/options.h"
+#include "compositor/output/management.h"
+#include "compositor/nested/parent.h"
+#include "compositor/output/placement.h"
+#include "compositor/seat/seat.h"
+#include "compositor/system/service.h"
+#include "compositor/system/session.h"
+#include "compositor/config/settings.h"
 
 #define GP_STARTING_OUTPUTS_MAX 32
 

@@ -23,12 +23,12 @@
 #include <wlr/render/vulkan.h>
 #endif
 
-#include "compositor/guest_scanout.h"
-#include "compositor/output.h"
-#include "compositor/output_info.h"
-#include "compositor/scanout_view.h"
+#include "compositor/guest/scanout.h"
+#include "compositor/output/output.h"
+#include "compositor/output/monitor.h"
+#include "compositor/view/view.h"
 #include "compositor/server.h"
-#include "compositor/window.h"
+#include "compositor/nested/window.h"
 #include "guest-scanout-v1-protocol.h"
 
 static const char *backend_name(struct wlr_backend *backend) {

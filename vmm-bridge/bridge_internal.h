@@ -2,11 +2,11 @@
 #define GP_BRIDGE_INTERNAL_H
 
 #include "vmm-bridge/bridge.h"
-#include "vmm-bridge/device_memory.h"
+#include "vmm-bridge/vfio/device_memory.h"
 #include "vmm-bridge/gpu/device.h"
-#include "vmm-bridge/inputs.h"
+#include "vmm-bridge/seat/inputs.h"
 #include "vmm-bridge/keeper/keeper.h"
-#include "vmm-bridge/presenter.h"
+#include "vmm-bridge/present/presenter.h"
 #include "vmm-bridge/vhost/device.h"
 
 struct gp_control;

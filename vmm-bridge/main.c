@@ -7,7 +7,7 @@
 #include "common/trace.h"
 #include "vmm-bridge/bridge.h"
 #include "vmm-bridge/confine.h"
-#include "vmm-bridge/doctor.h"
+#include "vmm-bridge/doctor/doctor.h"
 #include "vmm-bridge/keeper/keeper.h"
 #include "vmm-bridge/virtio/guest_memory.h"
 

@@ -8,7 +8,7 @@
 
 #include "common/edid.h"
 #include "common/log.h"
-#include "vmm-bridge/inputs.h"
+#include "vmm-bridge/seat/inputs.h"
 
 #define GP_VFIO_FDS_MAX 16
 

@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "compositor/aim.h"
+#include "compositor/seat/transform.h"
 
 #define SIZE 64 // eighths are exact
 

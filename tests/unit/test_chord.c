@@ -1,4 +1,4 @@
-#include "compositor/chord.h"
+#include "compositor/config/hotkeys.h"
 
 #include <linux/input-event-codes.h>
 #include <setjmp.h>

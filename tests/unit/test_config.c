@@ -11,7 +11,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "compositor/config.h"
+#include "compositor/config/config.h"
 
 static char path[64];
 static char error[GP_CONFIG_ERROR_MAX];

@@ -16,7 +16,7 @@
 #include "common/log.h"
 #include "tests/harness/gpu_rig.h"
 #include "tests/harness/gpu_wire.h"
-#include "vmm-bridge/gpu/journal.h"
+#include "vmm-bridge/gpu/saved_state.h"
 #include "vmm-bridge/gpu/resource.h"
 
 #define OK VIRTIO_GPU_RESP_OK_NODATA

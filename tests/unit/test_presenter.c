@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "common/fd.h"
-#include "vmm-bridge/presenter.h"
+#include "vmm-bridge/present/presenter.h"
 
 #define W 64u
 #define H 32u

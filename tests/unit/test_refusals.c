@@ -7,7 +7,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "compositor/refusals.h"
+#include "compositor/output/refusals.h"
 
 static void test_find(void **state) {
 	struct gp_refusals refusals = {0};

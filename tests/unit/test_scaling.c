@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "compositor/scaling.h"
+#include "compositor/config/scaling.h"
 
 static const struct {
 	enum gp_scaling scaling;

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "common/log.h"
-#include "vmm-bridge/doctor.h"
+#include "vmm-bridge/doctor/doctor.h"
 
 #define RAM_SIZE (64 << 20)
 #define NOBODY 65534

@@ -7,8 +7,8 @@
 #include "vmm-bridge/gpu/decode.h"
 #include "vmm-bridge/gpu/device.h"
 #include "vmm-bridge/gpu/display_info.h"
-#include "vmm-bridge/gpu/fence.h"
-#include "vmm-bridge/gpu/journal.h"
+#include "vmm-bridge/gpu/held_reply.h"
+#include "vmm-bridge/gpu/saved_state.h"
 #include "vmm-bridge/gpu/resource.h"
 #include "vmm-bridge/gpu/scanout.h"
 

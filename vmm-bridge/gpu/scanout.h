@@ -6,7 +6,7 @@
 #include <sys/queue.h>
 
 #include "vmm-bridge/gpu/device.h"
-#include "vmm-bridge/gpu/fence.h"
+#include "vmm-bridge/gpu/held_reply.h"
 #include "vmm-bridge/gpu/ops.h"
 #include "vmm-bridge/gpu/pacer.h"
 #include "vmm-bridge/gpu/resource.h"

@@ -5,7 +5,7 @@
 #include <stdint.h>
 
 #include "vmm-bridge/vhost/message.h"
-#include "vmm-bridge/virtio/ring_keep.h"
+#include "vmm-bridge/virtio/ring_checkpoint.h"
 
 /**
  * What of a device must outlive the process that serves it, because the front end cannot connect

@@ -7,7 +7,7 @@
 #include <sys/uio.h>
 
 #include "vmm-bridge/virtio/guest_memory.h"
-#include "vmm-bridge/virtio/ring_keep.h"
+#include "vmm-bridge/virtio/ring_checkpoint.h"
 
 /**
  * The device's side of a split virtqueue (virtio 1.3, 2.7) with indirect descriptors (2.7.5.3) and

@@ -1,0 +1,225 @@
+#include "client/client_internal.h"
+
+#include <drm_fourcc.h>
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "common/log.h"
+
+/* What every compositor takes (guest_v1.create_blob, guest_blob_v1.create_buffer). */
+#define BLOB_SIZE_MAX (1ull << 30)
+#define DIMENSION_MAX 16384
+
+static void buffer_free(struct gp_buffer *buffer) {
+	wl_list_remove(&buffer->link);
+	wl_buffer_destroy(buffer->proxy);
+	free(buffer);
+}
+
+static void blob_free(struct gp_blob *blob) {
+	struct gp_buffer *buffer, *tmp;
+	wl_list_for_each_safe (buffer, tmp, &blob->buffers, link) {
+		buffer_free(buffer);
+	}
+	if (blob->revoking) {
+		blob->client->n_revoking--;
+		gp_client_watch_revokes(blob->client);
+	}
+	wl_list_remove(&blob->link);
+	guest_blob_v1_destroy(blob->proxy);
+	free(blob);
+}
+
+void gp_client_blobs_finish(struct gp_client *client) {
+	struct gp_blob *blob, *tmp;
+	wl_list_for_each_safe (blob, tmp, &client->blobs, link) {
+		blob_free(blob);
+	}
+}
+
+static struct gp_buffer *find_buffer(struct gp_blob *blob, uint32_t serial) {
+	struct gp_buffer *buffer;
+	wl_list_for_each (buffer, &blob->buffers, link) {
+		if (buffer->serial == serial) {
+			return buffer;
+		}
+	}
+	return NULL; // destroyed before its answer came
+}
+
+static void handle_blob_imported(
+	void *data, struct guest_blob_v1 *proxy, uint32_t serial, uint32_t how) {
+	static const char *const ways[] = {
+		[GUEST_BLOB_V1_IMPORT_GPU] = "GPU",
+		[GUEST_BLOB_V1_IMPORT_MAPPED] = "CPU, in place",
+		[GUEST_BLOB_V1_IMPORT_SHM] = "CPU, shared memory",
+	};
+	struct gp_blob *blob = data;
+	if (blob->cursor == NULL) {
+		blob->client->counters.imports++;
+	}
+	gp_debug("a buffer of a blob of %" PRIu64 " bytes was imported, read by: %s", blob->size,
+		how < sizeof(ways) / sizeof(ways[0]) ? ways[how] : "?");
+}
+
+/* Other reasons are of one blob or layout: too short, a pitch that the GPU does not take. */
+static bool is_lasting(uint32_t reason) {
+	return reason == GUEST_BLOB_V1_FAILURE_UNSUPPORTED_FORMAT ||
+		reason == GUEST_BLOB_V1_FAILURE_UNSUPPORTED_KIND ||
+		reason == GUEST_BLOB_V1_FAILURE_REFUSED;
+}
+
+static void handle_blob_failed(void *data, struct guest_blob_v1 *proxy, uint32_t serial,
+	uint32_t reason, uint32_t stride, const char *message) {
+	struct gp_blob *blob = data;
+	struct gp_client *client = blob->client;
+	struct gp_buffer *buffer = find_buffer(blob, serial);
+	if (blob->cursor == NULL) {
+		client->counters.imports_failed++;
+	}
+	if (buffer == NULL || blob->revoking) {
+		return;
+	}
+	if (blob->cursor != NULL) {
+		gp_client_cursor_handle_failed(blob->cursor, message);
+	} else if (client->ops->failed != NULL) {
+		client->ops->failed(client->data, blob->user, buffer, is_lasting(reason), message);
+	}
+}
+
+static void handle_blob_revoked(void *data, struct guest_blob_v1 *proxy) {
+	struct gp_blob *blob = data;
+	struct gp_client *client = blob->client;
+	if (!blob->revoking) {
+		gp_warn("the compositor says revoked and was not asked to");
+		return;
+	}
+	void *user = blob->user;
+	blob_free(blob);
+	if (client->ops->revoked != NULL) {
+		client->ops->revoked(client->data, user);
+	}
+}
+
+static const struct guest_blob_v1_listener blob_listener = {
+	.imported = handle_blob_imported,
+	.failed = handle_blob_failed,
+	.revoked = handle_blob_revoked,
+};
+
+static void handle_buffer_release(void *data, struct wl_buffer *proxy) {
+	struct gp_buffer *buffer = data;
+	struct gp_blob *blob = buffer->blob;
+	struct gp_client *client = blob->client;
+	buffer->busy = false;
+	if (blob->revoking) {
+		return;
+	}
+	if (blob->cursor != NULL) {
+		gp_client_cursor_handle_released(blob->cursor);
+		return;
+	}
+	client->counters.releases++;
+	if (client->ops->released != NULL) {
+		client->ops->released(client->data, blob->user, buffer);
+	}
+}
+
+static const struct wl_buffer_listener buffer_listener = {
+	.release = handle_buffer_release,
+};
+
+struct gp_blob *gp_blob_create(struct gp_client *client, int fd, uint64_t size,
+	enum gp_blob_kind kind, const char *device, void *user) {
+	if (!client->ready || size == 0 || size > BLOB_SIZE_MAX) {
+		return NULL;
+	}
+	struct gp_blob *blob = calloc(1, sizeof(*blob));
+	if (blob == NULL) {
+		gp_error_errno("cannot make a blob");
+		return NULL;
+	}
+	blob->client = client;
+	blob->size = size;
+	blob->user = user;
+	wl_list_init(&blob->buffers);
+	/* libwayland duplicates the fd. */
+	blob->proxy = guest_v1_create_blob(
+		client->guest, fd, (uint32_t)(size >> 32), (uint32_t)size, kind, device);
+	if (blob->proxy == NULL) {
+		gp_error_errno("cannot make a blob");
+		free(blob);
+		return NULL;
+	}
+	guest_blob_v1_add_listener(blob->proxy, &blob_listener, blob);
+	wl_list_insert(&client->blobs, &blob->link);
+	return blob;
+}
+
+struct gp_blob *gp_blob_create_for_cursor(
+	struct gp_client *client, int fd, uint64_t size, struct gp_client_cursor *cursor) {
+	struct gp_blob *blob = gp_blob_create(client, fd, size, GP_BLOB_SHM, NULL, NULL);
+	if (blob != NULL) {
+		blob->cursor = cursor;
+	}
+	return blob;
+}
+
+void gp_blob_revoke(struct gp_blob *blob) {
+	if (!blob->revoking) {
+		blob->revoking = true;
+		/* The clock of one that waits already goes on. */
+		if (blob->client->n_revoking++ == 0) {
+			gp_client_watch_revokes(blob->client);
+		}
+		guest_blob_v1_revoke(blob->proxy);
+	}
+}
+
+struct gp_buffer *gp_buffer_create(struct gp_blob *blob, const struct gp_format *format,
+	uint32_t width, uint32_t height, uint32_t offset, uint32_t stride) {
+	/* What would be a protocol error is not sent: it would end the connection. */
+	if (width == 0 || width > DIMENSION_MAX || height == 0 || height > DIMENSION_MAX ||
+		!gp_format_fits(format, width, height, offset, stride, blob->size)) {
+		return NULL;
+	}
+	struct gp_buffer *buffer = calloc(1, sizeof(*buffer));
+	if (buffer == NULL) {
+		gp_error_errno("cannot make a buffer");
+		return NULL;
+	}
+	buffer->blob = blob;
+	buffer->format = format;
+	buffer->width = width;
+	buffer->height = height;
+	buffer->serial = ++blob->next_serial;
+	const uint64_t modifier = DRM_FORMAT_MOD_LINEAR;
+	buffer->proxy = guest_blob_v1_create_buffer(blob->proxy, buffer->serial, (int32_t)width,
+		(int32_t)height, format->drm, (uint32_t)(modifier >> 32), (uint32_t)modifier,
+		offset, stride);
+	if (buffer->proxy == NULL) {
+		gp_error_errno("cannot make a buffer");
+		free(buffer);
+		return NULL;
+	}
+	wl_buffer_add_listener(buffer->proxy, &buffer_listener, buffer);
+	wl_list_insert(&blob->buffers, &buffer->link);
+	return buffer;
+}
+
+void gp_buffer_destroy(struct gp_buffer *buffer) {
+	buffer_free(buffer);
+}
+
+bool gp_buffer_busy(const struct gp_buffer *buffer) {
+	return buffer->busy;
+}
+
+const struct gp_format *gp_buffer_format(const struct gp_buffer *buffer) {
+	return buffer->format;
+}
+
+void gp_buffer_attach(struct gp_buffer *buffer, struct wl_surface *surface) {
+	wl_surface_attach(surface, buffer->proxy, 0, 0);
+	buffer->busy = true;
+}

@@ -1,0 +1,92 @@
+#include "compositor/config/hotkeys.h"
+
+#include <linux/input-event-codes.h>
+#include <stdio.h>
+#include <string.h>
+
+static const struct {
+	const char *name;
+	uint16_t code;
+} keys[] = {
+	{"LeftCtrl", KEY_LEFTCTRL},
+	{"RightCtrl", KEY_RIGHTCTRL},
+	{"LeftShift", KEY_LEFTSHIFT},
+	{"RightShift", KEY_RIGHTSHIFT},
+	{"LeftAlt", KEY_LEFTALT},
+	{"RightAlt", KEY_RIGHTALT},
+	{"LeftMeta", KEY_LEFTMETA},
+	{"RightMeta", KEY_RIGHTMETA},
+	{"Menu", KEY_COMPOSE},
+	{"ScrollLock", KEY_SCROLLLOCK},
+	{"Pause", KEY_PAUSE},
+};
+
+static uint16_t find_key(const char *name, size_t length) {
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		if (strlen(keys[i].name) == length && strncmp(keys[i].name, name, length) == 0) {
+			return keys[i].code;
+		}
+	}
+	return KEY_RESERVED;
+}
+
+bool gp_chord_parse(struct gp_chord *chord, const char *text) {
+	*chord = (struct gp_chord){0};
+	if (strcmp(text, "none") == 0) {
+		return true;
+	}
+	for (;;) {
+		size_t length = strcspn(text, "+");
+		uint16_t code = find_key(text, length);
+		if (code == KEY_RESERVED || chord->n == GP_CHORD_KEYS_MAX) {
+			return false;
+		}
+		chord->keys[chord->n++] = code;
+		if (text[length] == '\0') {
+			return true;
+		}
+		text += length + 1;
+	}
+}
+
+static const char *find_name(uint16_t code) {
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		if (keys[i].code == code) {
+			return keys[i].name;
+		}
+	}
+	return "";
+}
+
+void gp_chord_print(const struct gp_chord *chord, char text[GP_CHORD_TEXT_MAX]) {
+	size_t length = 0;
+	text[0] = '\0';
+	for (size_t i = 0; i < chord->n && length < GP_CHORD_TEXT_MAX; i++) {
+		length += snprintf(text + length, GP_CHORD_TEXT_MAX - length, "%s%s",
+			i > 0 ? "+" : "", find_name(chord->keys[i]));
+	}
+}
+
+enum gp_chord_action gp_chord_find(
+	const struct gp_chord *chord, const uint8_t *held, uint32_t code) {
+	for (size_t i = 0; i < chord->n; i++) {
+		if (held[chord->keys[i]] == 0) {
+			return GP_CHORD_NONE;
+		}
+	}
+	if (chord->n == 0) {
+		return GP_CHORD_NONE;
+	}
+	switch (code) {
+	case KEY_TAB:
+		return GP_CHORD_NEXT_GUEST;
+	case KEY_L:
+		return GP_CHORD_LOCK_POINTER;
+	case KEY_G:
+		return GP_CHORD_GRAB;
+	case KEY_F:
+		return GP_CHORD_FULLSCREEN;
+	default:
+		return GP_CHORD_NONE;
+	}
+}

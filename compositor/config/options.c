@@ -1,0 +1,245 @@
+#include "compositor/config/options.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/fd.h"
+#include "compositor/server.h"
+
+#define SIZE_MAX_PIXELS 16384
+
+static const char usage[] =
+	"Usage: guestpane [options] [-- command [argument…]]\n"
+	"\n"
+	"Shows the screens of virtual machines on the outputs of this seat, in a window of\n"
+	"another Wayland compositor or X server, or on nothing (headless). With a command,\n"
+	"starts it and ends when it ends.\n"
+	"\n"
+	"  --bridge-socket PATH   where guestpane-bridge connects\n"
+	"                         (default: $XDG_RUNTIME_DIR/guestpane/bridge.sock)\n"
+	"  --control-socket PATH  where status is asked for\n"
+	"                         (default: $XDG_RUNTIME_DIR/guestpane/compositor.ctl)\n"
+	"  --size WIDTHxHEIGHT    size of windows and headless outputs (default: 1280x800)\n"
+	"  --chord KEY[+KEY…]     keys to hold for the compositor's own keys, or none\n"
+	"                         (default: " GP_CHORD_DEFAULT "): Tab shows the next\n"
+	"                         machine, L locks the pointer to one that has a mouse; of a\n"
+	"                         window, G grabs the keyboard or releases it, F makes it\n"
+	"                         fullscreen\n"
+	"  --fullscreen           start with fullscreen windows\n"
+	"  --vt-switch            Ctrl+Alt+F1 to F12 switch the virtual terminal\n"
+	"  --allow-virtual-input  ordinary clients may type and point in the machines\n"
+	"  --config FILE          configuration (default: guestpane/guestpane.conf in\n"
+	"                         $XDG_CONFIG_HOME, ~/.config or /etc, if it exists)\n"
+	"  --check-config         say what is wrong with it, and end\n"
+	"  --first GUEST          name of the guest that stays in front of others\n"
+	"  --scaling POLICY       fit, integer, fill or none: guests of another size than\n"
+	"                         their output\n"
+	"  --log-level LEVEL      silent, error, warn, info or debug (default: info)\n"
+	"  --trace FILE           write down what becomes of each frame, and when, for\n"
+	"                         ui.perfetto.dev; bridges may use the same file\n"
+	"  --help, --version\n"
+	"\n"
+	"The command finds the bridge socket in GUESTPANE_BRIDGE_SOCKET and the socket for\n"
+	"ordinary clients in WAYLAND_DISPLAY.\n"
+	"\n"
+	"Environment, of wlroots: WLR_BACKENDS (headless, wayland, x11, drm), WLR_RENDERER\n"
+	"(pixman, gles2, vulkan), and the number of outputs in WLR_HEADLESS_OUTPUTS,\n"
+	"WLR_WL_OUTPUTS and WLR_X11_OUTPUTS.\n"
+	"\n"
+	"Exit status: that of the command if there is one (128 + number for a signal);\n"
+	"0 ended, 1 runtime error, 2 usage, 3 no seat or no GPU.\n";
+
+enum option_id {
+	OPTION_BRIDGE_SOCKET = 256,
+	OPTION_CONTROL_SOCKET,
+	OPTION_SIZE,
+	OPTION_CHORD,
+	OPTION_FULLSCREEN,
+	OPTION_VT_SWITCH,
+	OPTION_ALLOW_VIRTUAL_INPUT,
+	OPTION_CONFIG,
+	OPTION_CHECK_CONFIG,
+	OPTION_FIRST,
+	OPTION_SCALING,
+	OPTION_LOG_LEVEL,
+	OPTION_TRACE,
+	OPTION_HELP,
+	OPTION_VERSION,
+};
+
+static const struct option long_options[] = {
+	{"bridge-socket", required_argument, NULL, OPTION_BRIDGE_SOCKET},
+	{"control-socket", required_argument, NULL, OPTION_CONTROL_SOCKET},
+	{"size", required_argument, NULL, OPTION_SIZE},
+	{"chord", required_argument, NULL, OPTION_CHORD},
+	{"fullscreen", no_argument, NULL, OPTION_FULLSCREEN},
+	{"vt-switch", no_argument, NULL, OPTION_VT_SWITCH},
+	{"allow-virtual-input", no_argument, NULL, OPTION_ALLOW_VIRTUAL_INPUT},
+	{"config", required_argument, NULL, OPTION_CONFIG},
+	{"check-config", no_argument, NULL, OPTION_CHECK_CONFIG},
+	{"first", required_argument, NULL, OPTION_FIRST},
+	{"scaling", required_argument, NULL, OPTION_SCALING},
+	{"log-level", required_argument, NULL, OPTION_LOG_LEVEL},
+	{"trace", required_argument, NULL, OPTION_TRACE},
+	{"help", no_argument, NULL, OPTION_HELP},
+	{"version", no_argument, NULL, OPTION_VERSION},
+	{0},
+};
+
+static bool parse_path(char out[GP_PATH_MAX], const char *option, const char *path) {
+	if (path[0] == '\0' || strlen(path) >= GP_PATH_MAX) {
+		fprintf(stderr, "guestpane: %s: a socket's path has 1 to %d bytes\n", option,
+			GP_PATH_MAX - 1);
+		return false;
+	}
+	strcpy(out, path);
+	return true;
+}
+
+/* Reads digits only; *end is behind them. */
+static bool parse_length(const char *text, const char **end, int *length) {
+	char *after;
+	if (text[0] < '0' || text[0] > '9') {
+		return false;
+	}
+	errno = 0;
+	long value = strtol(text, &after, 10);
+	*end = after;
+	*length = value;
+	return errno == 0 && value >= 1 && value <= SIZE_MAX_PIXELS;
+}
+
+static bool parse_size(struct gp_options *options, const char *text) {
+	const char *end = text;
+	if (!parse_length(text, &end, &options->width) || *end != 'x' ||
+		!parse_length(end + 1, &end, &options->height) || *end != '\0') {
+		fprintf(stderr, "guestpane: --size: %s is not like 1280x800\n", text);
+		return false;
+	}
+	return true;
+}
+
+static bool parse_chord(struct gp_options *options, const char *text) {
+	options->has_chord = true;
+	if (gp_chord_parse(&options->chord, text)) {
+		return true;
+	}
+	fprintf(stderr, "guestpane: --chord: %s is not " GP_CHORD_RULE "\n", text);
+	return false;
+}
+
+static bool parse_log_level(struct gp_options *options, const char *text) {
+	static const char *const names[] = {
+		[GP_LOG_SILENT] = "silent",
+		[GP_LOG_ERROR] = "error",
+		[GP_LOG_WARN] = "warn",
+		[GP_LOG_INFO] = "info",
+		[GP_LOG_DEBUG] = "debug",
+	};
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (strcmp(text, names[i]) == 0) {
+			options->log_level = i;
+			return true;
+		}
+	}
+	fprintf(stderr, "guestpane: --log-level: %s is not a level\n", text);
+	return false;
+}
+
+static bool parse_scaling(struct gp_options *options, const char *text) {
+	options->has_scaling = true;
+	if (!gp_scaling_from_name(text, &options->scaling)) {
+		fprintf(stderr, "guestpane: --scaling: %s is not fit, integer, fill or none\n",
+			text);
+		return false;
+	}
+	return true;
+}
+
+/* Returns false if the program shall end; *exit_status is a usage error before the call. */
+static bool parse_option(struct gp_options *options, int id, int *exit_status) {
+	switch (id) {
+	case OPTION_BRIDGE_SOCKET:
+		return parse_path(options->bridge_socket, "--bridge-socket", optarg);
+	case OPTION_CONTROL_SOCKET:
+		return parse_path(options->control_socket, "--control-socket", optarg);
+	case OPTION_SIZE:
+		return parse_size(options, optarg);
+	case OPTION_CHORD:
+		return parse_chord(options, optarg);
+	case OPTION_FULLSCREEN:
+		options->fullscreen = true;
+		return true;
+	case OPTION_VT_SWITCH:
+		options->vt_switch = true;
+		return true;
+	case OPTION_ALLOW_VIRTUAL_INPUT:
+		options->allow_virtual_input = true;
+		return true;
+	case OPTION_CONFIG:
+		options->config_path = optarg;
+		return true;
+	case OPTION_CHECK_CONFIG:
+		options->check_config = true;
+		return true;
+	case OPTION_FIRST:
+		options->first = optarg;
+		return true;
+	case OPTION_SCALING:
+		return parse_scaling(options, optarg);
+	case OPTION_LOG_LEVEL:
+		return parse_log_level(options, optarg);
+	case OPTION_TRACE:
+		options->trace_path = optarg;
+		return true;
+	case OPTION_HELP:
+		fputs(usage, stdout);
+		*exit_status = GP_EXIT_OK;
+		return false;
+	case OPTION_VERSION:
+		puts("guestpane " GP_VERSION);
+		*exit_status = GP_EXIT_OK;
+		return false;
+	default:
+		fputs("Try guestpane --help.\n", stderr);
+		return false;
+	}
+}
+
+static bool set_default_path(char path[GP_PATH_MAX], const char *name, const char *option) {
+	if (path[0] != '\0' || gp_runtime_path(path, GP_PATH_MAX, name)) {
+		return true;
+	}
+	fprintf(stderr, "guestpane: no place for the socket: %s; set XDG_RUNTIME_DIR or give %s\n",
+		strerror(errno), option);
+	return false;
+}
+
+bool gp_options_parse(struct gp_options *options, int argc, char *argv[], int *exit_status) {
+	*options = (struct gp_options){
+		.width = 1280,
+		.height = 800,
+		.log_level = GP_LOG_INFO,
+	};
+
+	int id;
+	*exit_status = GP_EXIT_USAGE;
+	while ((id = getopt_long(argc, argv, "+", long_options, NULL)) != -1) {
+		if (!parse_option(options, id, exit_status)) {
+			return false;
+		}
+	}
+	if (optind < argc) {
+		options->command = &argv[optind];
+	}
+
+	if (options->check_config) {
+		return true; // without sockets
+	}
+	*exit_status = GP_EXIT_RUNTIME;
+	return set_default_path(options->bridge_socket, "bridge.sock", "--bridge-socket") &&
+		set_default_path(options->control_socket, "compositor.ctl", "--control-socket");
+}

@@ -1,0 +1,56 @@
+#include "compositor/config/scaling.h"
+
+#include <stddef.h>
+#include <string.h>
+
+bool gp_scaling_from_name(const char *name, enum gp_scaling *scaling) {
+	static const char *const names[] = {
+		[GP_SCALING_FIT] = "fit",
+		[GP_SCALING_INTEGER] = "integer",
+		[GP_SCALING_FILL] = "fill",
+		[GP_SCALING_NONE] = "none",
+	};
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (strcmp(name, names[i]) == 0) {
+			*scaling = i;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* The picture's shape with the width of the outer box, or with its height. */
+static struct gp_place touch(
+	int32_t width, int32_t height, int32_t outer_width, int32_t outer_height, bool by_width) {
+	struct gp_place place = {.width = outer_width, .height = outer_height};
+	if (by_width) {
+		place.height = (int64_t)height * outer_width / width;
+	} else {
+		place.width = (int64_t)width * outer_height / height;
+	}
+	place.width = place.width < 1 ? 1 : place.width;
+	place.height = place.height < 1 ? 1 : place.height;
+	return place;
+}
+
+static int32_t min(int32_t a, int32_t b) {
+	return a < b ? a : b;
+}
+
+struct gp_place gp_scaling_place(enum gp_scaling scaling, int32_t width, int32_t height,
+	int32_t outer_width, int32_t outer_height) {
+	bool is_wider = (int64_t)width * outer_height > (int64_t)height * outer_width;
+	int32_t factor = min(outer_width / width, outer_height / height);
+	struct gp_place place = {.width = width, .height = height};
+	if (scaling == GP_SCALING_FILL) {
+		place = touch(width, height, outer_width, outer_height, !is_wider);
+	} else if (scaling == GP_SCALING_INTEGER && factor >= 1) {
+		place.width *= factor;
+		place.height *= factor;
+	} else if (scaling != GP_SCALING_NONE) {
+		place = touch(width, height, outer_width, outer_height, is_wider);
+	}
+	place.x = (outer_width - place.width) / 2;
+	place.y = (outer_height - place.height) / 2;
+	return place;
+}

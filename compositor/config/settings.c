@@ -1,0 +1,130 @@
+#include "compositor/config/settings.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <wlr/types/wlr_output.h>
+
+#include "compositor/config/options.h"
+
+#define FILE_NAME "guestpane/guestpane.conf"
+
+static bool try_path(struct gp_settings *settings, const char *dir, const char *name) {
+	int length = dir != NULL && dir[0] == '/'
+		? snprintf(settings->path, sizeof(settings->path), "%s/%s", dir, name)
+		: -1;
+	if (length > 0 && length < (int)sizeof(settings->path) &&
+		access(settings->path, F_OK) == 0) {
+		return true;
+	}
+	settings->path[0] = '\0';
+	return false;
+}
+
+static void find_path(struct gp_settings *settings) {
+	const char *given = settings->options->config_path;
+	if (given != NULL) {
+		snprintf(settings->path, sizeof(settings->path), "%s", given);
+		return;
+	}
+	if (!try_path(settings, getenv("XDG_CONFIG_HOME"), FILE_NAME) &&
+		!try_path(settings, getenv("HOME"), ".config/" FILE_NAME)) {
+		try_path(settings, "/etc", FILE_NAME);
+	}
+}
+
+bool gp_settings_reload(struct gp_settings *settings) {
+	struct gp_config *config = gp_config_load(settings->path, settings->error);
+	if (config == NULL) {
+		return false;
+	}
+	settings->error[0] = '\0';
+	free(settings->config);
+	settings->config = config;
+	return true;
+}
+
+bool gp_settings_init(struct gp_settings *settings, const struct gp_options *options) {
+	settings->options = options;
+	gp_chord_parse(&settings->default_chord, GP_CHORD_DEFAULT);
+	find_path(settings);
+	if (settings->path[0] != '\0') {
+		return gp_settings_reload(settings);
+	}
+	settings->config = calloc(1, sizeof(*settings->config));
+	if (settings->config == NULL) {
+		snprintf(settings->error, sizeof(settings->error), "out of memory");
+	}
+	return settings->config != NULL;
+}
+
+void gp_settings_finish(struct gp_settings *settings) {
+	free(settings->config);
+	settings->config = NULL;
+}
+
+static struct gp_config_identity get_identity(const struct wlr_output *wlr_output) {
+	return (struct gp_config_identity){
+		.connector = wlr_output->name,
+		.make = wlr_output->make,
+		.model = wlr_output->model,
+		.serial = wlr_output->serial,
+	};
+}
+
+bool gp_settings_name_monitor(const struct wlr_output *wlr_output, char name[GP_CONFIG_NAME_MAX]) {
+	struct gp_config_identity identity = get_identity(wlr_output);
+	return gp_config_name_monitor(&identity, name);
+}
+
+const struct gp_config_output *gp_settings_find_output(
+	const struct gp_settings *settings, const struct wlr_output *wlr_output) {
+	struct gp_config_identity identity = get_identity(wlr_output);
+	return gp_config_find_output(settings->config, &identity);
+}
+
+const char *gp_settings_get_pin(
+	const struct gp_settings *settings, const char *guest, uint32_t head) {
+	const struct gp_config_guest *found = gp_config_find_guest(settings->config, guest);
+	if (found == NULL || head >= GP_CONFIG_HEADS_MAX || found->heads[head][0] == '\0') {
+		return NULL;
+	}
+	return found->heads[head];
+}
+
+const char *gp_settings_get_input_pin(const struct gp_settings *settings, const char *device) {
+	const struct gp_config_input *found =
+		device != NULL ? gp_config_find_input(settings->config, device) : NULL;
+	return found != NULL && found->output[0] != '\0' ? found->output : NULL;
+}
+
+bool gp_settings_pin_matches(const char *pin, const struct wlr_output *wlr_output) {
+	struct gp_config_identity identity = get_identity(wlr_output);
+	return gp_config_matches(pin, &identity);
+}
+
+enum gp_scaling gp_settings_get_scaling(const struct gp_settings *settings, const char *guest,
+	const struct wlr_output *wlr_output) {
+	const struct gp_config_guest *of_guest = gp_config_find_guest(settings->config, guest);
+	const struct gp_config_output *of_output = gp_settings_find_output(settings, wlr_output);
+	if (settings->options->has_scaling) {
+		return settings->options->scaling;
+	}
+	if (of_guest != NULL && of_guest->has_scaling) {
+		return of_guest->scaling;
+	}
+	return of_output != NULL && of_output->has_scaling ? of_output->scaling : GP_SCALING_FIT;
+}
+
+const struct gp_chord *gp_settings_get_chord(const struct gp_settings *settings) {
+	if (settings->options->has_chord) {
+		return &settings->options->chord;
+	}
+	return settings->config->has_chord ? &settings->config->chord : &settings->default_chord;
+}
+
+bool gp_settings_is_first(const struct gp_settings *settings, const char *guest) {
+	const char *first = settings->options->first;
+	return strcmp(first != NULL ? first : settings->config->first, guest) == 0;
+}

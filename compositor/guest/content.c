@@ -1,0 +1,61 @@
+#include "compositor/guest/content.h"
+
+#include <wlr/types/wlr_buffer.h>
+#include <wlr/types/wlr_compositor.h>
+
+#include "compositor/memory/guest_buffer.h"
+
+static void handle_buffer_lost(struct wl_listener *listener, void *data) {
+	struct gp_content *content = wl_container_of(listener, content, buffer_lost);
+	content->lost(content);
+}
+
+void gp_content_init(struct gp_content *content, void (*lost)(struct gp_content *content)) {
+	*content = (struct gp_content){
+		.lost = lost,
+		.buffer_lost.notify = handle_buffer_lost,
+	};
+	wl_list_init(&content->buffer_lost.link);
+}
+
+void gp_content_finish(struct gp_content *content) {
+	wlr_buffer_unlock(gp_content_swap(content, NULL));
+}
+
+struct wlr_buffer *gp_content_swap(struct gp_content *content, struct wlr_buffer *buffer) {
+	struct wlr_buffer *old = content->buffer;
+	wl_list_remove(&content->buffer_lost.link);
+	wl_list_init(&content->buffer_lost.link);
+	content->buffer = NULL;
+
+	if (buffer != NULL) {
+		content->buffer = wlr_buffer_lock(buffer);
+		struct gp_guest_buffer *guest_buffer = gp_guest_buffer_try_from_buffer(buffer);
+		if (guest_buffer != NULL) {
+			wl_signal_add(&guest_buffer->events.lost, &content->buffer_lost);
+		}
+	}
+	return old;
+}
+
+struct wlr_buffer *gp_surface_get_content(
+	struct wlr_surface *surface, const struct gp_import_failure **failure) {
+	struct wlr_buffer *buffer = surface->current.buffer;
+	if (buffer == NULL) {
+		return NULL;
+	}
+	struct gp_guest_buffer *guest_buffer = gp_guest_buffer_try_from_buffer(buffer);
+	if (guest_buffer == NULL || !gp_guest_buffer_is_inert(guest_buffer)) {
+		return buffer;
+	}
+	if (failure != NULL) {
+		*failure = guest_buffer->failure;
+	}
+	return NULL;
+}
+
+bool gp_surface_has_content(const struct wlr_surface *surface) {
+	/* wlroots does not tell an attached null from a buffer before the commit. */
+	return wlr_surface_state_has_buffer(&surface->current) ||
+		(surface->pending.committed & WLR_SURFACE_STATE_BUFFER) != 0;
+}

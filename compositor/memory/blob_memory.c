@@ -1,0 +1,222 @@
+#include "compositor/memory/blob_memory.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/dma-buf.h>
+#include <linux/magic.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "common/fd.h"
+#include "common/log.h"
+#include "compositor/memory/guest_buffer.h"
+#include "compositor/memory/quota.h"
+#include "guest-scanout-v1-protocol.h"
+
+#ifndef DMA_BUF_MAGIC
+#define DMA_BUF_MAGIC 0x444d4142
+#endif
+
+void gp_import_failure_set(
+	struct gp_import_failure *failure, uint32_t reason, const char *fmt, ...) {
+	va_list args;
+	va_start(args, fmt);
+	*failure = (struct gp_import_failure){.reason = reason};
+	vsnprintf(failure->message, sizeof(failure->message), fmt, args);
+	va_end(args);
+}
+
+struct gp_blob_memory *gp_blob_memory_create(
+	int fd, uint64_t size, uint32_t kind, struct gp_quota *quota) {
+	struct gp_blob_memory *memory = calloc(1, sizeof(*memory));
+	if (memory == NULL) {
+		close(fd);
+		return NULL;
+	}
+	memory->n_refs = 1;
+	memory->fd = fd;
+	memory->size = size;
+	memory->kind = kind;
+	memory->quota = gp_quota_ref(quota);
+	memory->quota->n_blobs++;
+	wl_list_init(&memory->buffers);
+	wl_signal_init(&memory->events.unused);
+	return memory;
+}
+
+struct gp_blob_memory *gp_blob_memory_ref(struct gp_blob_memory *memory) {
+	memory->n_refs++;
+	return memory;
+}
+
+static void give_up(struct gp_blob_memory *memory) {
+	if (memory->data != NULL) {
+		munmap((void *)memory->data, memory->n_mapped);
+		gp_quota_remove_mapped(memory->quota, memory->n_mapped);
+		memory->data = NULL;
+	}
+	gp_fd_close(&memory->fd);
+}
+
+void gp_blob_memory_unref(struct gp_blob_memory *memory) {
+	if (memory == NULL || --memory->n_refs > 0) {
+		return;
+	}
+	give_up(memory);
+	memory->quota->n_blobs--;
+	gp_quota_unref(memory->quota);
+	free(memory);
+}
+
+static bool check_shm(const struct gp_blob_memory *memory, struct gp_import_failure *failure) {
+	int seals = fcntl(memory->fd, F_GET_SEALS);
+	if (seals < 0) {
+		gp_import_failure_set(failure, GUEST_BLOB_V1_FAILURE_BAD_MEMORY,
+			"not a memory file that can be sealed: %s", strerror(errno));
+		return false;
+	}
+	if ((seals & F_SEAL_SHRINK) == 0) {
+		gp_import_failure_set(failure, GUEST_BLOB_V1_FAILURE_BAD_MEMORY,
+			"the memory file is not sealed against shrinking");
+		return false;
+	}
+	return true;
+}
+
+/* dma-bufs have a file system of their own; no ioctl with a side effect is needed to know them. */
+static bool check_dmabuf(const struct gp_blob_memory *memory, struct gp_import_failure *failure) {
+	struct statfs info;
+	if (fstatfs(memory->fd, &info) < 0 || info.f_type != DMA_BUF_MAGIC) {
+		gp_import_failure_set(failure, GUEST_BLOB_V1_FAILURE_BAD_MEMORY,
+			"the file descriptor is not a dma-buf");
+		return false;
+	}
+	return true;
+}
+
+static int64_t file_size(const struct gp_blob_memory *memory) {
+	if (memory->kind != GUEST_BLOB_V1_KIND_SHM) {
+		return lseek(memory->fd, 0, SEEK_END);
+	}
+	struct stat info;
+	return fstat(memory->fd, &info) < 0 ? -1 : info.st_size;
+}
+
+bool gp_blob_memory_check(const struct gp_blob_memory *memory, struct gp_import_failure *failure) {
+	bool ok = memory->kind == GUEST_BLOB_V1_KIND_SHM ? check_shm(memory, failure)
+							 : check_dmabuf(memory, failure);
+	if (!ok) {
+		return false;
+	}
+
+	int64_t size = file_size(memory);
+	if (size < 0 || (uint64_t)size < memory->size) {
+		gp_import_failure_set(failure, GUEST_BLOB_V1_FAILURE_BAD_MEMORY,
+			"the memory has %lld bytes, less than the %llu of the blob",
+			(long long)size, (unsigned long long)memory->size);
+		return false;
+	}
+	return true;
+}
+
+/* munmap of huge pages wants whole ones. */
+static size_t mapping_size(const struct gp_blob_memory *memory) {
+	struct stat info;
+	size_t unit = fstat(memory->fd, &info) == 0 && info.st_blksize > 0 ? info.st_blksize : 4096;
+	return (memory->size + unit - 1) / unit * unit;
+}
+
+bool gp_blob_memory_map(struct gp_blob_memory *memory, struct gp_import_failure *failure) {
+	if (memory->data != NULL) {
+		return true;
+	}
+
+	size_t size = mapping_size(memory);
+	if (!gp_quota_add_mapped(memory->quota, size)) {
+		gp_import_failure_set(failure, GUEST_BLOB_V1_FAILURE_NO_MEMORY,
+			"the client has mapped as much memory as it may");
+		return false;
+	}
+	void *data = mmap(NULL, size, PROT_READ, MAP_SHARED, memory->fd, 0);
+	if (data == MAP_FAILED) {
+		gp_quota_remove_mapped(memory->quota, size);
+		gp_import_failure_set(failure,
+			errno == ENOMEM ? GUEST_BLOB_V1_FAILURE_NO_MEMORY
+					: GUEST_BLOB_V1_FAILURE_UNSUPPORTED_KIND,
+			"the CPU cannot map this memory: %s", strerror(errno));
+		return false;
+	}
+	memory->data = data;
+	memory->n_mapped = size;
+	return true;
+}
+
+bool gp_blob_memory_is_pool(const struct gp_blob_memory *memory) {
+	/* A pool is mapped for writing, and one that cannot be is a fatal error there. */
+	const int forbidden = F_SEAL_WRITE | F_SEAL_FUTURE_WRITE;
+	const int needed = F_SEAL_SHRINK | F_SEAL_SEAL;
+	int seals = fcntl(memory->fd, F_GET_SEALS);
+	int flags = fcntl(memory->fd, F_GETFL);
+	return seals >= 0 && (seals & forbidden) == 0 && (seals & needed) == needed && flags >= 0 &&
+		(flags & O_ACCMODE) == O_RDWR && memory->size <= INT32_MAX;
+}
+
+static void sync_dmabuf(const struct gp_blob_memory *memory, uint64_t flags) {
+	if (memory->kind == GUEST_BLOB_V1_KIND_SHM) {
+		return;
+	}
+	struct dma_buf_sync sync = {.flags = flags | DMA_BUF_SYNC_READ};
+	int ret;
+	do {
+		ret = ioctl(memory->fd, DMA_BUF_IOCTL_SYNC, &sync);
+	} while (ret < 0 && (errno == EINTR || errno == EAGAIN));
+	if (ret < 0) {
+		gp_debug("DMA_BUF_IOCTL_SYNC: %m");
+	}
+}
+
+void gp_blob_memory_begin_read(struct gp_blob_memory *memory) {
+	sync_dmabuf(memory, DMA_BUF_SYNC_START);
+}
+
+void gp_blob_memory_end_read(struct gp_blob_memory *memory) {
+	sync_dmabuf(memory, DMA_BUF_SYNC_END);
+}
+
+void gp_blob_memory_revoke(struct gp_blob_memory *memory) {
+	memory->revoked = true;
+
+	/* A buffer that nobody has locked goes, and the last one takes our reason to be with it. */
+	gp_blob_memory_ref(memory);
+	bool had_buffers = !wl_list_empty(&memory->buffers);
+	struct gp_guest_buffer *buffer, *tmp;
+	wl_list_for_each_safe (buffer, tmp, &memory->buffers, link) {
+		gp_guest_buffer_revoke(buffer);
+	}
+	if (!had_buffers) {
+		gp_blob_memory_handle_buffer_gone(memory);
+	}
+	gp_blob_memory_unref(memory);
+}
+
+void gp_blob_memory_end_use(struct gp_blob_memory *memory) {
+	if (!memory->revoked || memory->is_unused) {
+		return;
+	}
+	memory->is_unused = true;
+	give_up(memory);
+	wl_signal_emit_mutable(&memory->events.unused, memory);
+}
+
+void gp_blob_memory_handle_buffer_gone(struct gp_blob_memory *memory) {
+	if (wl_list_empty(&memory->buffers)) {
+		gp_blob_memory_end_use(memory);
+	}
+}

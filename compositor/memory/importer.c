@@ -1,0 +1,126 @@
+#include "compositor/memory/importer.h"
+
+#include <drm_fourcc.h>
+#include <sys/stat.h>
+#include <wlr/render/drm_format_set.h>
+#include <wlr/render/wlr_renderer.h>
+#include <wlr/types/wlr_buffer.h>
+
+#include "common/format.h"
+#include "compositor/memory/blob_memory.h"
+#include "guest-scanout-v1-protocol.h"
+
+/* pixman counts rows in words of this size. */
+#define CPU_STRIDE_UNIT 4
+
+void gp_importer_init(struct gp_importer *importer, struct wlr_renderer *renderer) {
+	*importer = (struct gp_importer){
+		.renderer = renderer,
+		.dmabuf_formats = wlr_renderer_get_texture_formats(renderer, WLR_BUFFER_CAP_DMABUF),
+		.data_formats = wlr_renderer_get_texture_formats(renderer, WLR_BUFFER_CAP_DATA_PTR),
+	};
+	if (importer->dmabuf_formats != NULL && importer->dmabuf_formats->len == 0) {
+		importer->dmabuf_formats = NULL;
+	}
+}
+
+uint32_t gp_importer_capabilities(const struct gp_importer *importer) {
+	uint32_t caps = 0;
+	if (importer->dmabuf_formats != NULL) {
+		caps |= GUEST_SCANOUT_MANAGER_V1_CAPABILITY_GPU_IMPORT;
+	} else if (importer->data_formats != NULL) {
+		caps |= GUEST_SCANOUT_MANAGER_V1_CAPABILITY_CPU_MAPPING;
+	}
+	if (importer->data_formats != NULL) {
+		caps |= GUEST_SCANOUT_MANAGER_V1_CAPABILITY_SHM;
+	}
+	return caps;
+}
+
+bool gp_importer_main_device(const struct gp_importer *importer, dev_t *device) {
+	struct stat info;
+	int fd = wlr_renderer_get_drm_fd(importer->renderer);
+	if (importer->dmabuf_formats == NULL || fd < 0 || fstat(fd, &info) < 0) {
+		return false;
+	}
+	*device = info.st_rdev;
+	return true;
+}
+
+void gp_importer_for_each_format(const struct gp_importer *importer,
+	void (*handle)(void *data, uint32_t format, uint64_t modifier), void *data) {
+	const struct wlr_drm_format_set *set = importer->dmabuf_formats;
+	bool gpu = set != NULL;
+	if (!gpu) {
+		set = importer->data_formats;
+	}
+	for (size_t i = 0; set != NULL && i < set->len; i++) {
+		const struct wlr_drm_format *format = &set->formats[i];
+		if (gp_format_from_drm(format->format) == NULL) {
+			continue; // create_buffer would not know it
+		}
+		for (size_t j = 0; gpu && j < format->len; j++) {
+			handle(data, format->format, format->modifiers[j]);
+		}
+		if (!gpu) {
+			handle(data, format->format, DRM_FORMAT_MOD_LINEAR);
+		}
+	}
+}
+
+bool gp_importer_uses_gpu(const struct gp_importer *importer, uint32_t kind) {
+	return kind != GUEST_BLOB_V1_KIND_SHM && importer->dmabuf_formats != NULL;
+}
+
+static bool check_cpu_layout(
+	const struct gp_buffer_layout *layout, struct gp_import_failure *failure) {
+	uint32_t bytes_per_pixel = gp_format_from_drm(layout->format)->bytes_per_pixel;
+	if (layout->stride % CPU_STRIDE_UNIT != 0 || layout->stride > INT32_MAX) {
+		uint64_t wanted = (uint64_t)layout->width * bytes_per_pixel;
+		gp_import_failure_set(failure, GUEST_BLOB_V1_FAILURE_UNSUPPORTED_STRIDE,
+			"the CPU needs a stride that is a multiple of %d bytes", CPU_STRIDE_UNIT);
+		failure->stride =
+			(wanted + CPU_STRIDE_UNIT - 1) / CPU_STRIDE_UNIT * CPU_STRIDE_UNIT;
+		return false;
+	}
+	if (layout->offset % bytes_per_pixel != 0) {
+		gp_import_failure_set(failure, GUEST_BLOB_V1_FAILURE_REFUSED,
+			"the offset is not a multiple of a pixel");
+		return false;
+	}
+	return true;
+}
+
+bool gp_importer_check_layout(const struct gp_importer *importer, uint32_t kind,
+	const struct gp_buffer_layout *layout, struct gp_import_failure *failure) {
+	bool gpu = gp_importer_uses_gpu(importer, kind);
+	const struct wlr_drm_format_set *set =
+		gpu ? importer->dmabuf_formats : importer->data_formats;
+	const char *name = gp_format_from_drm(layout->format)->name;
+
+	if (set == NULL) {
+		gp_import_failure_set(failure, GUEST_BLOB_V1_FAILURE_UNSUPPORTED_KIND,
+			"the renderer does not read memory of this kind");
+		return false;
+	}
+	if (wlr_drm_format_set_get(set, layout->format) == NULL) {
+		gp_import_failure_set(failure, GUEST_BLOB_V1_FAILURE_UNSUPPORTED_FORMAT,
+			"the renderer does not know the format %s", name);
+		return false;
+	}
+	if (gpu) {
+		if (!wlr_drm_format_set_has(set, layout->format, layout->modifier)) {
+			gp_import_failure_set(failure, GUEST_BLOB_V1_FAILURE_UNSUPPORTED_FORMAT,
+				"the GPU does not import %s with modifier 0x%llx", name,
+				(unsigned long long)layout->modifier);
+			return false;
+		}
+		return true;
+	}
+	if (layout->modifier != DRM_FORMAT_MOD_LINEAR) {
+		gp_import_failure_set(failure, GUEST_BLOB_V1_FAILURE_UNSUPPORTED_FORMAT,
+			"the CPU reads linear layouts only");
+		return false;
+	}
+	return check_cpu_layout(layout, failure);
+}

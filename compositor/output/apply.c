@@ -1,0 +1,91 @@
+#include <stdlib.h>
+#include <wlr/types/wlr_output.h>
+
+#include "common/log.h"
+#include "compositor/output/output.h"
+#include "compositor/server.h"
+
+/* Rates are not told exactly: 59.94 Hz may be called 60. */
+#define REFRESH_TOLERANCE_MHZ 500
+
+/* The output's own mode of that size: the nearest to the rate, or the fastest if there is none. */
+static struct wlr_output_mode *find_mode(
+	const struct wlr_output *wlr_output, const struct gp_config_output *settings) {
+	struct wlr_output_mode *mode, *best = NULL;
+	int32_t wanted = settings->refresh_mhz;
+	wl_list_for_each (mode, &wlr_output->modes, link) {
+		if (mode->width != settings->width || mode->height != settings->height ||
+			(wanted > 0 && abs(mode->refresh - wanted) > REFRESH_TOLERANCE_MHZ)) {
+			continue;
+		}
+		if (best == NULL ||
+			(wanted > 0 ? abs(mode->refresh - wanted) < abs(best->refresh - wanted)
+				    : mode->refresh > best->refresh)) {
+			best = mode;
+		}
+	}
+	return best;
+}
+
+static void set_mode(const struct wlr_output *wlr_output, const struct gp_config_output *settings,
+	struct wlr_output_state *state) {
+	struct wlr_output_mode *mode = find_mode(wlr_output, settings);
+	if (mode != NULL) {
+		wlr_output_state_set_mode(state, mode);
+	} else {
+		wlr_output_state_set_custom_mode(
+			state, settings->width, settings->height, settings->refresh_mhz);
+	}
+}
+
+static void set_state(const struct wlr_output *wlr_output, const struct gp_config_output *settings,
+	struct wlr_output_state *state) {
+	if (settings->width > 0) {
+		set_mode(wlr_output, settings, state);
+	}
+	if (settings->transform >= 0) {
+		wlr_output_state_set_transform(state, settings->transform);
+	}
+	if (settings->has_adaptive_sync && wlr_output->adaptive_sync_supported) {
+		wlr_output_state_set_adaptive_sync_enabled(state, settings->adaptive_sync);
+	} else if (settings->has_adaptive_sync && settings->adaptive_sync) {
+		gp_warn("output %s: it has no adaptive sync", wlr_output->name);
+	}
+}
+
+static bool commit(struct gp_output *output, struct wlr_output_state *state) {
+	return wlr_output_test_state(output->wlr_output, state) &&
+		gp_output_commit_state(output, state);
+}
+
+bool gp_output_apply_settings(struct gp_output *output) {
+	struct wlr_output *wlr_output = output->wlr_output;
+	const struct gp_config_output *settings =
+		gp_settings_find_output(&output->server->settings, wlr_output);
+	if (settings == NULL) {
+		return true;
+	}
+	struct wlr_output_state state;
+	wlr_output_state_init(&state);
+	set_state(wlr_output, settings, &state);
+	bool ok = state.committed == 0 || commit(output, &state);
+	if (!ok && (state.committed & WLR_OUTPUT_STATE_ADAPTIVE_SYNC_ENABLED) != 0) {
+		gp_warn("output %s: it refuses adaptive sync", wlr_output->name);
+		state.committed &= ~WLR_OUTPUT_STATE_ADAPTIVE_SYNC_ENABLED;
+		ok = state.committed == 0 || commit(output, &state);
+	}
+	wlr_output_state_finish(&state);
+	if (!ok) {
+		gp_warn("output %s: it does not take the configured mode", wlr_output->name);
+	}
+
+	if (settings->scale_120 > 0) {
+		output->scale_120 = settings->scale_120;
+	}
+	const struct wlr_box position = {.x = settings->x, .y = settings->y};
+	if (settings->has_position) {
+		gp_output_update_layout(output, &position);
+	}
+	gp_output_handle_monitor(output);
+	return ok;
+}

@@ -1,0 +1,216 @@
+#include <stdio.h>
+#include <time.h>
+#include <wlr/backend/session.h>
+#include <wlr/render/drm_format_set.h>
+#include <wlr/types/wlr_output.h>
+#include <wlr/types/wlr_scene.h>
+
+#include "common/format.h"
+#include "common/log.h"
+#include "common/trace.h"
+#include "compositor/memory/guest_buffer.h"
+#include "compositor/guest/scanout.h"
+#include "compositor/output/output.h"
+#include "compositor/view/view.h"
+#include "compositor/server.h"
+#include "guest-scanout-v1-protocol.h"
+
+static void set_locked(struct gp_output *output, bool locked) {
+	if (output->is_locked != locked) {
+		output->is_locked = locked;
+		wlr_output_lock_attach_render(output->wlr_output, locked);
+	}
+}
+
+void gp_output_frame_reset(struct gp_output *output) {
+	output->refusals.count = 0;
+}
+
+/* Of what is shown; false if that is no guest's picture. */
+static bool get_class(const struct gp_output *output, struct gp_buffer_class *class) {
+	struct wlr_buffer *buffer =
+		output->view != NULL ? output->view->scanout->content.buffer : NULL;
+	const struct gp_guest_buffer *guest_buffer =
+		buffer != NULL ? gp_guest_buffer_try_from_buffer(buffer) : NULL;
+	if (guest_buffer == NULL || gp_guest_buffer_is_inert(guest_buffer)) {
+		return false;
+	}
+	const struct wlr_fbox *source = &output->view->shape_source;
+	*class = (struct gp_buffer_class){
+		.kind = guest_buffer->memory->kind,
+		.format = guest_buffer->layout.format,
+		.modifier = guest_buffer->layout.modifier,
+		.is_cropped = !wlr_fbox_empty(source) &&
+			(source->width != buffer->width || source->height != buffer->height),
+	};
+	return true;
+}
+
+static void get_facts(const struct gp_output *output, struct gp_frame_facts *facts) {
+	*facts = (struct gp_frame_facts){.output = output->wlr_output};
+	gp_scanout_view_describe_frame(output->view, facts);
+	facts->is_overlaid = facts->is_overlaid || output->splash.label_text[0] != '\0';
+	struct gp_buffer_class class;
+	if (get_class(output, &class)) {
+		facts->refusal = gp_refusals_find(&output->refusals, &class);
+		facts->is_translucent = gp_format_from_drm(class.format)->has_alpha;
+	}
+}
+
+static const char *kind_name(uint32_t kind) {
+	switch (kind) {
+	case GUEST_BLOB_V1_KIND_SHM:
+		return "shared memory";
+	case GUEST_BLOB_V1_KIND_DEVICE_DMABUF:
+		return "device memory";
+	default:
+		return "system memory";
+	}
+}
+
+static void refuse(
+	struct gp_output *output, const struct gp_buffer_class *class, const char *words) {
+	char reason[GP_REFUSAL_REASON_MAX];
+	if (gp_refusals_find(&output->refusals, class) != NULL) {
+		return;
+	}
+	snprintf(reason, sizeof(reason), "%s %s%s in %s", words,
+		class->is_cropped ? "a part of a buffer of " : "",
+		gp_format_from_drm(class->format)->name, kind_name(class->kind));
+	gp_warn("output %s: %s", output->wlr_output->name, reason);
+	gp_refusals_add(&output->refusals, class, reason);
+}
+
+/* Whether wlr_scene offered the picture to the output, which did not take it. */
+static bool was_test_refused(const struct gp_output *output) {
+	const struct wlr_session *session = output->server->session;
+	const struct gp_scanout_view *view = output->view;
+	struct gp_frame_facts facts;
+	if (view->is_direct || output->is_configuring ||
+		output->wlr_output->attach_render_locks > 0 ||
+		(session != NULL && !session->active)) {
+		return false;
+	}
+	get_facts(output, &facts);
+	return !facts.is_scaled && !facts.is_overlaid &&
+		output->wlr_output->transform == WL_OUTPUT_TRANSFORM_NORMAL;
+}
+
+static const char *why_test_refused(
+	const struct gp_output *output, const struct gp_buffer_class *class) {
+	const struct wlr_drm_format_set *formats = wlr_output_get_primary_formats(
+		output->wlr_output,
+		class->kind == GUEST_BLOB_V1_KIND_SHM ? WLR_BUFFER_CAP_SHM : WLR_BUFFER_CAP_DMABUF);
+	if (formats != NULL && wlr_drm_format_set_get(formats, class->format) == NULL) {
+		return "the plane has no format";
+	}
+	return "the output does not take";
+}
+
+static void trace_latch(const struct gp_output *output, struct gp_frame *frame) {
+	uint64_t now_ns = gp_trace_now();
+	frame->trace_id = gp_guest_scanout_get_frame_id(frame->view->scanout);
+	gp_trace_event("latch", GP_TRACE_NEXT, frame->trace_id,
+		output->latch_ns != 0 ? output->latch_ns : now_ns, now_ns, "way",
+		gp_way_name(frame->way));
+}
+
+static void trace_present(const struct gp_frame *frame, const struct timespec *when) {
+	uint64_t when_ns = (uint64_t)when->tv_sec * 1000000000 + (uint64_t)when->tv_nsec;
+	gp_trace_event("present", GP_TRACE_NEXT, frame->trace_id, when_ns, when_ns, NULL, NULL);
+}
+
+/* Notes a guest's frame that was committed, to be counted when it is on screen. */
+void gp_output_frame_handle_commit(struct gp_output *output) {
+	struct gp_scanout_view *view = output->view;
+	struct gp_buffer_class class;
+	if (view == NULL || !view->is_sampled) {
+		return;
+	}
+	if (was_test_refused(output) && get_class(output, &class)) {
+		refuse(output, &class, why_test_refused(output, &class));
+	}
+	view->is_sampled = false;
+	/* One that was hidden is seen again without a new frame, and takes a way all the same. */
+	bool is_new = view->n_counted != view->scanout->n_commits;
+	bool is_told = view->scanout->way != GUEST_SCANOUT_V1_WAY_NONE;
+	if ((!is_new && is_told) || view->scanout->content.buffer == NULL) {
+		return;
+	}
+	view->n_counted = view->scanout->n_commits;
+
+	struct gp_frame_facts facts;
+	get_facts(output, &facts);
+	struct gp_frame *frame =
+		gp_frame_queue_push(&output->frames, output->wlr_output->commit_seq);
+	frame->view = view;
+	frame->is_new = is_new;
+	frame->way = gp_frame_way(&facts, frame->reason);
+	if (gp_trace_on && is_new) {
+		trace_latch(output, frame);
+	}
+}
+
+void gp_output_frame_handle_present(
+	struct gp_output *output, const struct wlr_output_event_present *event) {
+	struct gp_frame frame;
+	if (!gp_frame_queue_pop(&output->frames, event->commit_seq, &frame) || !event->presented ||
+		frame.view == NULL) {
+		return;
+	}
+	if (frame.trace_id != 0 && gp_trace_on) {
+		trace_present(&frame, &event->when);
+	}
+	output->n_frames[frame.way] += frame.is_new;
+	frame.view->frames[frame.way] += frame.is_new;
+	if (frame.view->is_shown) {
+		gp_guest_scanout_send_way(frame.view->scanout, frame.way, frame.reason);
+	}
+}
+
+/*
+ * A buffer that the output does not take is composited, and so is one that passed the test and is
+ * refused when it counts: that in the same frame. Those that follow are not tried again. Nor is one
+ * with an alpha channel: a guest may leave anything in it. The scene ignores it, but a plane or a
+ * parent compositor would show what is behind.
+ */
+static void commit_frame(struct gp_output *output) {
+	struct gp_buffer_class class;
+	bool has_class = get_class(output, &class);
+	set_locked(output,
+		has_class &&
+			(gp_format_from_drm(class.format)->has_alpha ||
+				gp_refusals_find(&output->refusals, &class) != NULL));
+	if (output->view != NULL) {
+		output->view->is_sampled = false;
+	}
+	if (wlr_scene_output_commit(output->scene_output, NULL)) {
+		return;
+	}
+	const struct wlr_session *session = output->server->session;
+	bool was_direct = has_class && output->view->is_sampled && output->view->is_direct &&
+		!output->is_locked && (session == NULL || session->active);
+	if (!was_direct) {
+		gp_debug("output %s: commit failed", output->wlr_output->name);
+		return;
+	}
+	refuse(output, &class, "the output accepted and then refused");
+	set_locked(output, true);
+	wlr_scene_output_commit(output->scene_output, NULL);
+}
+
+void gp_output_frame_make(struct gp_output *output) {
+	gp_splash_draw(&output->splash);
+	gp_cursor_plane_restore(&output->cursor_plane);
+	if (wlr_scene_output_needs_frame(output->scene_output)) {
+		output->latch_ns = gp_trace_now();
+		commit_frame(output);
+		output->latch_ns = 0;
+	}
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	wlr_scene_output_send_frame_done(output->scene_output, &now);
+	if (output->view != NULL) {
+		gp_cursor_send_frame_done(&output->view->cursor, &now);
+	}
+}

@@ -1,0 +1,79 @@
+#include "compositor/output/monitor.h"
+
+#include <stdio.h>
+#include <wlr/types/wlr_output.h>
+
+#include "compositor/guest/scanout.h"
+#include "compositor/output/output.h"
+
+#define DEFAULT_REFRESH_MHZ 60000
+
+/* Sizes that guests may want beside the output's own; they are shown scaled. */
+static const struct {
+	int32_t width, height;
+} common_sizes[] = {
+	{3840, 2160},
+	{2560, 1600},
+	{2560, 1440},
+	{1920, 1200},
+	{1920, 1080},
+	{1680, 1050},
+	{1600, 900},
+	{1440, 900},
+	{1366, 768},
+	{1280, 1024},
+	{1280, 800},
+	{1280, 720},
+	{1024, 768},
+	{800, 600},
+	{640, 480},
+};
+
+static void set_modes(
+	struct gp_monitor_info *info, int32_t width, int32_t height, uint32_t refresh_mhz) {
+	info->modes[0] = (struct gp_monitor_mode){width, height, refresh_mhz};
+	info->n_modes = 1;
+	for (size_t i = 0; i < sizeof(common_sizes) / sizeof(common_sizes[0]); i++) {
+		int32_t w = common_sizes[i].width, h = common_sizes[i].height;
+		bool smaller = w <= width && h <= height && (w != width || h != height);
+		if (smaller && info->n_modes < GP_MONITOR_MODES_MAX) {
+			info->modes[info->n_modes++] = (struct gp_monitor_mode){w, h, refresh_mhz};
+		}
+	}
+}
+
+static void set_words(char out[GP_MONITOR_WORDS_MAX], const char *words) {
+	snprintf(out, GP_MONITOR_WORDS_MAX, "%s", words != NULL ? words : "");
+}
+
+uint32_t gp_output_refresh_mhz(const struct wlr_output *wlr_output) {
+	return wlr_output->refresh > 0 ? wlr_output->refresh : DEFAULT_REFRESH_MHZ;
+}
+
+void gp_output_info_get(const struct gp_output *output, struct gp_monitor_info *info) {
+	struct wlr_output *wlr_output = output->wlr_output;
+	int width, height;
+	wlr_output_transformed_resolution(wlr_output, &width, &height);
+
+	*info = (struct gp_monitor_info){
+		.width_mm = wlr_output->phys_width > 0 ? wlr_output->phys_width : 0,
+		.height_mm = wlr_output->phys_height > 0 ? wlr_output->phys_height : 0,
+		.scale_120 = output->scale_120,
+		.transform = wlr_output->transform,
+		.connected = wlr_output->enabled,
+	};
+	if (wlr_output->transform % 2 != 0) {
+		uint32_t width_mm = info->width_mm;
+		info->width_mm = info->height_mm;
+		info->height_mm = width_mm;
+	}
+	set_modes(info, width, height, gp_output_refresh_mhz(wlr_output));
+	set_words(info->make, wlr_output->make);
+	set_words(info->model, wlr_output->model);
+	set_words(info->serial, wlr_output->serial);
+}
+
+void gp_output_info_get_default(int width, int height, struct gp_monitor_info *info) {
+	*info = (struct gp_monitor_info){.scale_120 = 120};
+	set_modes(info, width, height, DEFAULT_REFRESH_MHZ);
+}

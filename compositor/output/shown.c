@@ -1,0 +1,190 @@
+#include <stdio.h>
+#include <string.h>
+#include <wlr/config.h>
+#include <wlr/types/wlr_output.h>
+#if WLR_HAS_X11_BACKEND
+#include <wlr/backend/x11.h>
+#endif
+
+#include "compositor/system/bridge_socket.h"
+#include "compositor/guest/scanout.h"
+#include "compositor/output/output.h"
+#include "compositor/view/view.h"
+#include "compositor/server.h"
+#include "compositor/nested/window.h"
+#include "guest-scanout-v1-protocol.h"
+
+const char *gp_showing_name(enum gp_showing showing) {
+	static const char *const names[] = {
+		[GP_SHOWING_WAITING] = "waiting",
+		[GP_SHOWING_NO_PICTURE] = "no-picture",
+		[GP_SHOWING_GUEST] = "guest",
+		[GP_SHOWING_PAUSED] = "paused",
+		[GP_SHOWING_GONE] = "gone",
+		[GP_SHOWING_IMPORT_FAILED] = "import-failed",
+	};
+	return names[showing];
+}
+
+/* Of the views that have a picture, the one that got its first one last. */
+static struct gp_scanout_view *pick_view(const struct gp_output *output) {
+	struct gp_scanout_view *view, *best = NULL;
+	if (!output->wlr_output->enabled) {
+		return NULL;
+	}
+	wl_list_for_each (view, &output->server->placement.views, link) {
+		if (view->output == output && view->has_picture &&
+			(best == NULL || view->picture_stamp > best->picture_stamp)) {
+			best = view;
+		}
+	}
+	return best;
+}
+
+struct gp_scanout_view *gp_output_get_subject(const struct gp_output *output) {
+	struct gp_scanout_view *view, *best = NULL;
+	if (output->view != NULL) {
+		return output->view;
+	}
+	wl_list_for_each (view, &output->server->placement.views, link) {
+		if (view->output == output &&
+			(best == NULL || view->change_stamp > best->change_stamp)) {
+			best = view;
+		}
+	}
+	return best;
+}
+
+/* The status screen of a guest that has no picture. */
+static void show_guest_screen(struct gp_output *output, const struct gp_scanout_view *view) {
+	const struct gp_guest_scanout *scanout = view->scanout;
+	const struct gp_guest *guest = scanout->guest;
+	char message[GP_SPLASH_TEXT_MAX] = "";
+
+	output->showing = GP_SHOWING_NO_PICTURE;
+	if (guest->state == GUEST_V1_STATE_WAITING) {
+		output->showing = GP_SHOWING_WAITING;
+		strcpy(message, "Waiting for the virtual machine to start");
+	} else if (guest->state == GUEST_V1_STATE_GONE) {
+		output->showing = GP_SHOWING_GONE;
+		strcpy(message, "The virtual machine has ended");
+	} else if (scanout->failure[0] != '\0') {
+		output->showing = GP_SHOWING_IMPORT_FAILED;
+		snprintf(message, sizeof(message), "The picture cannot be shown: %s",
+			scanout->failure);
+	} else if (guest->state == GUEST_V1_STATE_PAUSED) {
+		strcpy(message, "Paused, without a picture");
+	} else {
+		strcpy(message, "Connected, no picture yet");
+	}
+	gp_splash_show_screen(&output->splash, guest->name, message);
+}
+
+static void show_empty_screen(struct gp_output *output) {
+	if (output->lost_guest[0] != '\0') {
+		output->showing = GP_SHOWING_GONE;
+		gp_splash_show_screen(&output->splash, output->lost_guest,
+			"The connection to the virtual machine was lost");
+		return;
+	}
+	char message[GP_SPLASH_TEXT_MAX];
+	snprintf(message, sizeof(message), "Bridges connect to %s",
+		gp_bridge_socket_get_path(output->server->bridge_socket));
+	output->showing = GP_SHOWING_WAITING;
+	gp_splash_show_screen(&output->splash, "Waiting for a virtual machine", message);
+}
+
+#define HINT_MAX (GP_CHORD_TEXT_MAX + 32)
+
+/* How to get out, while the window has all keys; empty if it has not. */
+static void get_hint(const struct gp_output *output, char hint[HINT_MAX]) {
+	char chord[GP_CHORD_TEXT_MAX];
+	hint[0] = '\0';
+	if (output->window != NULL && output->window->is_inhibiting) {
+		gp_chord_print(gp_settings_get_chord(&output->server->settings), chord);
+		snprintf(hint, HINT_MAX, "%s+G releases the keyboard", chord);
+	}
+}
+
+static void set_window_title(struct gp_output *output, const struct gp_scanout_view *subject) {
+	char title[sizeof(output->title)], hint[HINT_MAX];
+	get_hint(output, hint);
+	snprintf(title, sizeof(title), "%s%sGuestpane%s%s",
+		subject != NULL ? subject->scanout->guest->title : "", subject != NULL ? " – " : "",
+		hint[0] != '\0' ? " – " : "", hint);
+	if (strcmp(title, output->title) == 0) {
+		return;
+	}
+	strcpy(output->title, title);
+	if (output->window != NULL) {
+		gp_window_set_title(output->window, title);
+	}
+#if WLR_HAS_X11_BACKEND
+	if (wlr_output_is_x11(output->wlr_output)) {
+		wlr_x11_output_set_title(output->wlr_output, title);
+	}
+#endif
+}
+
+static void switch_view(struct gp_output *output, struct gp_scanout_view *view) {
+	if (output->view == view) {
+		return;
+	}
+	struct gp_scanout_view *old = output->view;
+	output->view = view;
+	if (old != NULL) {
+		gp_scanout_view_set_shown(old, false);
+	}
+	if (view != NULL) {
+		gp_scanout_view_set_shown(view, true);
+	}
+}
+
+static void set_label(struct gp_output *output) {
+	char hint[HINT_MAX];
+	get_hint(output, hint);
+	if (output->showing == GP_SHOWING_PAUSED) {
+		gp_splash_set_label(&output->splash, "Paused");
+	} else {
+		gp_splash_set_label(&output->splash, output->has_hint ? hint : NULL);
+	}
+}
+
+void gp_output_refresh(struct gp_output *output) {
+	if (output->is_leaving) {
+		return;
+	}
+	switch_view(output, pick_view(output));
+
+	const struct gp_scanout_view *subject = gp_output_get_subject(output);
+	if (subject != NULL) {
+		output->lost_guest[0] = '\0';
+	}
+	if (output->view != NULL) {
+		bool paused = output->view->scanout->guest->state == GUEST_V1_STATE_PAUSED;
+		output->showing = paused ? GP_SHOWING_PAUSED : GP_SHOWING_GUEST;
+		gp_splash_hide_screen(&output->splash);
+	} else if (subject != NULL) {
+		show_guest_screen(output, subject);
+	} else {
+		show_empty_screen(output);
+	}
+	set_label(output);
+	set_window_title(output, subject);
+	if (output->splash.is_dirty) {
+		wlr_output_schedule_frame(output->wlr_output);
+	}
+	gp_seat_schedule_refresh(&output->server->seat);
+}
+
+void gp_output_lose_guest(struct gp_output *output, const struct gp_guest *guest) {
+	strcpy(output->lost_guest, guest->name);
+}
+
+void gp_output_forget_view(struct gp_output *output, struct gp_scanout_view *view) {
+	gp_frame_queue_forget_view(&output->frames, view);
+	if (output->view == view) {
+		switch_view(output, NULL);
+		gp_seat_schedule_refresh(&output->server->seat);
+	}
+}

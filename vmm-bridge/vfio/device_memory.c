@@ -1,0 +1,85 @@
+#include "vmm-bridge/vfio/device_memory.h"
+
+#include "common/fd.h"
+#include "vmm-bridge/vfio/vfio.h"
+#include "vmm-bridge/virtio/guest_memory.h"
+
+bool gp_device_memory_init(struct gp_device_memory *devices, struct wl_event_loop *loop,
+	struct gp_options *options, const struct gp_vfio_events *events, void *data) {
+	*devices = (struct gp_device_memory){.options = options, .socket = -1};
+	if (options->vfio == GP_VFIO_NONE) {
+		return true;
+	}
+	const char *address = options->vfio_address[0] != '\0' ? options->vfio_address : NULL;
+	devices->vfio = gp_vfio_create(loop, address, NULL, events, data);
+	if (devices->vfio == NULL) {
+		return false;
+	}
+	for (size_t i = 0; i < options->n_vfio_fds; i++) {
+		if (!gp_vfio_add_fd(devices->vfio, gp_fd_take(&options->vfio_fds[i]))) {
+			return false;
+		}
+	}
+	return true;
+}
+
+void gp_device_memory_finish(struct gp_device_memory *devices) {
+	gp_vfio_destroy(devices->vfio);
+	devices->vfio = NULL;
+}
+
+/* Once for each front end: what is refused now will be refused again. */
+static void look_for_vmm(struct gp_device_memory *devices) {
+	const struct gp_options *options = devices->options;
+	if (devices->looked || devices->socket < 0) {
+		return;
+	}
+	devices->looked = true;
+	if (options->vmm_pid != 0) {
+		gp_vfio_attach_pid(devices->vfio, options->vmm_pid);
+	} else if (options->n_vfio_fds == 0) {
+		gp_vfio_attach_socket(devices->vfio, devices->socket);
+	}
+}
+
+static int resolve(void *data, uint64_t gpa, uint64_t length, struct gp_memory_object **object,
+	uint64_t *offset) {
+	struct gp_device_memory *devices = data;
+	look_for_vmm(devices);
+	return gp_vfio_resolve(devices->vfio, gpa, length, object, offset);
+}
+
+void gp_device_memory_serve(struct gp_device_memory *devices, struct gp_guest_memory *memory) {
+	if (devices->vfio != NULL) {
+		memory->resolve = resolve;
+		memory->resolve_data = devices;
+	}
+}
+
+void gp_device_memory_connect(struct gp_device_memory *devices, int socket) {
+	devices->socket = socket;
+	devices->looked = false;
+	if (devices->vfio != NULL && socket < 0) {
+		gp_vfio_release(devices->vfio);
+	} else if (devices->vfio != NULL && devices->options->vmm_pid != 0) {
+		look_for_vmm(devices); // asked for: what is wrong with it is to be said early
+	}
+}
+
+void gp_device_memory_detached(struct gp_device_memory *devices, const struct gp_extents *extents) {
+	for (size_t i = 0; i < extents->count; i++) {
+		if (extents->items[i].object->kind == GP_MEMORY_VFIO) {
+			devices->changed = true;
+			return;
+		}
+	}
+}
+
+void gp_device_memory_settle(struct gp_device_memory *devices) {
+	unsigned faults = gp_guest_memory_faults();
+	if (devices->vfio != NULL && (devices->changed || faults != devices->faults)) {
+		gp_vfio_refresh(devices->vfio);
+	}
+	devices->changed = false;
+	devices->faults = faults;
+}
