@@ -65,15 +65,15 @@ def main():
     exact("3 imports of all flips of 3 blobs", 3, what="imports", case="100 flips of 3 blobs")
     exact("1 import of all re-flushes", 1, what="imports", case="100 re-flushes")
     exact("damaged bytes are written once", 1, what="bytes written ÷ damaged")
-    exact("a copied flip writes the picture", 1920 * 1080 * 4, case="flip 1080p", way="copy",
+    exact("a copied flip writes the picture", 1920 * 1080 * 4, case="flip 1080p", path="copy",
           what="bytes copied per frame")
-    exact("a copied re-flush writes its damage", 64 * 16 * 4, case="re-flush 1080p", way="copy",
+    exact("a copied re-flush writes its damage", 64 * 16 * 4, case="re-flush 1080p", path="copy",
           what="bytes copied per frame")
     for case in ("guest does nothing", "two guests, one hidden"):
         for name in ("bridge", "compositor"):
             exact(f"no wakeup of the {name}: {case}", 0, case=case, what=f"{name} wakeups")
     if has_udmabuf():
-        exact("nothing is copied", 0, way="zero-copy", what="bytes copied per frame")
+        exact("nothing is copied", 0, path="zero-copy", what="bytes copied per frame")
     else:
         cases.skip("nothing is copied", "no /dev/udmabuf")
     check_report(cases, records)

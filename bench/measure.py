@@ -26,9 +26,9 @@ class Measure:
         self.few = few or quick
         self.quick = quick
         # A frame that is scanned out, and one that the compositor reads in place.
-        self.ways = ["zero-copy", "in place"] if has_udmabuf() else ["copy"]
+        self.paths = ["zero-copy", "in place"] if has_udmabuf() else ["copy"]
         if has_udmabuf():
-            self.ways.append("copy")
+            self.paths.append("copy")
 
     def count(self, usual, quick):
         return quick if self.few else usual
@@ -38,8 +38,8 @@ class Measure:
                           "value": value if value is None else round(value, 4), "unit": unit,
                           **rest}, ensure_ascii=False), flush=True)
 
-    def session(self, way, size="1080p", **options):
-        return Session(self.build, way, size, **options)
+    def session(self, path, size="1080p", **options):
+        return Session(self.build, path, size, **options)
 
     @contextlib.contextmanager
     def frames(self, session, group, case, count):
@@ -50,30 +50,30 @@ class Measure:
         copied = session.counters()["bytes_copied"] - before["bytes_copied"]
         for process, ns in cost.items():
             self.emit(group, case, f"{process} CPU per frame", ns / count / 1000, "µs",
-                      way=session.way)
+                      path=session.path)
         self.emit(group, case, "CPU per frame", sum(cost.values()) / count / 1000, "µs",
-                  way=session.way)
-        self.emit(group, case, "bytes copied per frame", copied / count, "bytes", way=session.way)
+                  path=session.path)
+        self.emit(group, case, "bytes copied per frame", copied / count, "bytes", path=session.path)
 
     def memory(self, session, case):
         for name, program in ("bridge", session.bridges[0]), ("compositor", session.compositor):
             size = memory_mib(program.pid)
             for key, what in (("own", "own memory"), ("shared", "shared memory mapped"),
                               ("peak", "peak of both")):
-                self.emit("memory", case, f"{name}: {what}", size[key], "MiB", way=session.way)
+                self.emit("memory", case, f"{name}: {what}", size[key], "MiB", path=session.path)
             self.emit("memory", case, f"{name}: descriptors", count_fds(program.pid),
-                      way=session.way)
+                      path=session.path)
 
     ## Groups
 
     def cpu(self):
-        for way in self.ways:
+        for path in self.paths:
             # What is composited or copied grows with the picture: known, and slow in the VM.
-            for size in ["1080p"] if self.quick or way != self.ways[0] else SIZES:
-                with self.session(way, size) as session:
+            for size in ["1080p"] if self.quick or path != self.paths[0] else SIZES:
+                with self.session(path, size) as session:
                     self.cpu_of_size(session, size)
-        for way in self.ways[:1]:
-            self.imports(way)
+        for path in self.paths[:1]:
+            self.imports(path)
 
     def cpu_of_size(self, session, size):
         # A copied or composited frame of 8K takes longer than a period.
@@ -109,22 +109,22 @@ class Measure:
             note = ", ".join(f"{call} {number / count:.2f}" for call, number
                              in sorted(calls.items(), key=lambda item: -item[1]))
             self.emit("cpu", case, f"{name} syscalls per frame",
-                      sum(calls.values()) / count if calls else None, way=session.way,
+                      sum(calls.values()) / count if calls else None, path=session.path,
                       note=note or "no strace here")
 
-    def imports(self, way):
+    def imports(self, path):
         count = 100 if self.quick else 1000
-        with self.session(way, (640, 480), refresh=500) as session:
+        with self.session(path, (640, 480), refresh=500) as session:
             guest = session.start_guest(3)
             guest.run("flip 3", count)
             self.emit("cpu", f"{count} flips of 3 blobs", "imports",
-                      session.counters()["imports"], way=way)
-        with self.session(way, (640, 480), refresh=500) as session:
+                      session.counters()["imports"], path=path)
+        with self.session(path, (640, 480), refresh=500) as session:
             guest = session.start_guest(1)
             guest.do("show", 0)
             guest.run(f"flush 64 {ROWS}", count)
             self.emit("cpu", f"{count} re-flushes", "imports", session.counters()["imports"],
-                      way=way)
+                      path=path)
 
     def copy(self):
         """What the copy writes, and how fast it is beside memcpy."""
@@ -145,67 +145,67 @@ class Measure:
         for what, command, bytes_damaged in (("flip", "flip 3", frame),
                                              ("re-flush", f"flush 64 {ROWS}", 64 * ROWS * 4)):
             guest.do("show", 0)
-            session.settle()
+            session.end_turn()
             before = session.counters()["bytes_copied"]
             with session.cost() as cost:
                 guest.run(command, count)
             written = session.counters()["bytes_copied"] - before
             spent[what] = cost["bridge"] / count
             self.emit("copy", f"{what} {size}, from {memory}", "bytes written ÷ damaged",
-                      written / count / bytes_damaged, "ratio", way="copy")
+                      written / count / bytes_damaged, "ratio", path="copy")
         ours = spent["flip"] - spent["re-flush"]
         floor = guest.run("copy", self.count(30, 5))["p50"] * 1000
         case = f"flip {size}, from {memory}"
-        self.emit("copy", case, "copying", frame / ours, "GB/s", way="copy",
+        self.emit("copy", case, "copying", frame / ours, "GB/s", path="copy",
                   note="of the bridge's CPU time, less that of a small damage")
-        self.emit("copy", case, "copying", frame / floor, "GB/s", who="floor", way="copy",
+        self.emit("copy", case, "copying", frame / floor, "GB/s", who="floor", path="copy",
                   note="memcpy of the same picture")
-        self.emit("copy", case, "speed of copying ÷ memcpy's", floor / ours, "ratio", way="copy")
+        self.emit("copy", case, "speed of copying ÷ memcpy's", floor / ours, "ratio", path="copy")
 
     def latency(self):
         """One flip each 50 ms, at a random time: nothing waits for the rate."""
         count = self.count(80, 20)
-        for way in self.ways:
-            with self.session(way) as session:
+        for path in self.paths:
+            with self.session(path) as session:
                 guest = session.start_guest(3)
                 guest.do("show", 0)
                 guest.run("flip 3", 6)
-                self.emit_times(way, "guestpane", guest.run("flip 3", count, 50000, 16000))
-            with self.session(way) as session:
+                self.emit_times(path, "guestpane", guest.run("flip 3", count, 50000, 16000))
+            with self.session(path) as session:
                 floor = session.start_floor(3)
-                what = "copy 3" if way == "copy" else "flip 3"
+                what = "copy 3" if path == "copy" else "flip 3"
                 floor.run(what, 6)
-                self.emit_times(way, "floor", floor.run(what, count, 50000, 16000))
+                self.emit_times(path, "floor", floor.run(what, count, 50000, 16000))
 
-            with self.session(way, trace=True) as session:
+            with self.session(path, trace=True) as session:
                 guest = session.start_guest(3)
                 guest.do("show", 0)
                 guest.run("flip 3", count, 50000, 16000)
-                session.settle()
-                self.emit_stages(way, stages.read(session.trace, session.compositor.pid))
+                session.end_turn()
+                self.emit_stages(path, stages.read(session.trace, session.compositor.pid))
 
-    def emit_stages(self, way, times_of):
+    def emit_stages(self, path, times_of):
         for stage, times in times_of.items():
             for name, part in (("p50", 0.5), ("p99", 0.99), ("max", 1)):
                 self.emit("latency", "flip 1080p, traced", f"{stage} {name}",
-                          times[int((len(times) - 1) * part)], "µs", way=way,
+                          times[int((len(times) - 1) * part)], "µs", path=path,
                           note="the trace costs some µs an event")
 
-    def emit_times(self, way, who, figures):
+    def emit_times(self, path, who, figures):
         notes = {
             "guestpane": "from the guest's kick to the interrupt of its flush's answer",
-            "floor": "a Wayland client: memcpy and commit" if way == "copy" else
+            "floor": "a Wayland client: memcpy and commit" if path == "copy" else
                      "a Wayland client: from commit to the release of the buffer it replaced",
         }
         for name in ("p50", "p99", "max"):
-            self.emit("latency", "flip 1080p", f"kick to used {name}", figures[name], "µs", way=way,
+            self.emit("latency", "flip 1080p", f"kick to used {name}", figures[name], "µs", path=path,
                       who=who, note=notes[who])
 
     def rate(self):
-        for way in self.ways:
-            with self.session(way, (1280, 720)) as session:
+        for path in self.paths:
+            with self.session(path, (1280, 720)) as session:
                 self.rate_of(session, session.start_guest(3), "")
-            with self.session(way, (640, 480)) as session:
+            with self.session(path, (640, 480)) as session:
                 self.painted_over(session)
         if os.environ.get("GUESTPANE_BENCH_VM"):
             with self.session("KMS") as session:
@@ -223,12 +223,12 @@ class Measure:
                 figures = guest.run(f"flip {buffers}", self.count(120, 60), period)
                 self.emit("rate", f"{buffers} buffers, {timer}{case}", "rate ÷ refresh",
                           figures["count"] / figures["seconds"] / session.refresh, "ratio",
-                          way=session.way,
-                          note=f"{session.refresh:.2f} Hz, {session.output()['way']}")
+                          path=session.path,
+                          note=f"{session.refresh:.2f} Hz, {session.output()['path']}")
         replies = {cause: number - before[cause]
                    for cause, number in session.counters()["replies"].items()}
         self.emit("rate", f"all of these{case}", "replies before the release", replies["timeout"],
-                  way=session.way, note=f"of {sum(replies.values())}")
+                  path=session.path, note=f"of {sum(replies.values())}")
 
     def painted_over(self, session):
         """The guest paints what it was given back: that must not be seen."""
@@ -239,12 +239,12 @@ class Measure:
         seen = sum(session.has_colour(b"\xff\x00\xff") for _ in range(pictures))
         guest.answer("poison")
         self.emit("rate", "2 buffers, no timer", "painted over while on screen", seen,
-                  way=session.way, note=f"of {pictures} pictures taken")
+                  path=session.path, note=f"of {pictures} pictures taken")
 
     def idle(self):
         seconds = self.count(10, 2)
-        way = self.ways[0]
-        with self.session(way, (1280, 720)) as session:
+        path = self.paths[0]
+        with self.session(path, (1280, 720)) as session:
             guest = session.start_guest(2)
             guest.do("show", 0)
             self.wakeups(session, "guest does nothing", seconds)
@@ -256,7 +256,7 @@ class Measure:
 
     def wakeups(self, session, case, seconds, act=None, blinks=0):
         programs = [*session.bridges, session.compositor]
-        session.settle()
+        session.end_turn()
         before = [switches(program.pid) for program in programs]
         if act is None:
             time.sleep(seconds)
@@ -265,15 +265,15 @@ class Measure:
         after = [switches(program.pid) for program in programs]
         for program, first, last in zip(programs, before, after):
             name = "compositor" if program is session.compositor else "bridge"
-            self.emit("idle", case, f"{name} wakeups", last - first, way=session.way,
+            self.emit("idle", case, f"{name} wakeups", last - first, path=session.path,
                       note=f"in {seconds} s" + (f", with {blinks} blinks" if blinks else ""))
 
     def scale(self):
-        way = self.ways[0]
+        path = self.paths[0]
         for number in (1, 4) if self.quick else (1, 4, 16):
-            with self.session(way, (1280, 720), outputs=number, pin=True) as session:
+            with self.session(path, (1280, 720), outputs=number, pin=True) as session:
                 self.scale_machines(session, number)
-            with self.session(way, (1280, 720), outputs=number) as session:
+            with self.session(path, (1280, 720), outputs=number) as session:
                 self.scale_heads(session, number)
 
     def scale_machines(self, session, number):
@@ -281,7 +281,7 @@ class Measure:
         case = f"{number} VM" + "s" * (number > 1)
         guests = [session.start_guest(2) for _ in range(number)]
         # A copy of all of 16 pictures would measure the memory bus.
-        command = f"flush 64 {ROWS}" if session.way == "copy" else "flip 2"
+        command = f"flush 64 {ROWS}" if session.path == "copy" else "flip 2"
         for guest in guests:
             guest.do("show", 0)
             guest.run(command, 6)
@@ -296,7 +296,7 @@ class Measure:
         for process, ns in {**cost, "both": sum(cost.values())}.items():
             name = "CPU" if process == "both" else f"{process} CPU"
             self.emit("scale", case, f"{name} per frame and VM", ns / count / number / 1000, "µs",
-                      way=session.way, note=command)
+                      path=session.path, note=command)
         self.memory(session, case)
 
     def scale_heads(self, session, number):
@@ -311,29 +311,29 @@ class Measure:
         for process, ns in {**cost, "both": sum(cost.values())}.items():
             name = "CPU" if process == "both" else f"{process} CPU"
             self.emit("scale", case, f"{name} per frame and head", ns / count / number / 1000,
-                      "µs", way=session.way, note=f"flush 64 {ROWS}")
+                      "µs", path=session.path, note=f"flush 64 {ROWS}")
         self.memory(session, case)
 
     def first(self):
-        way = self.ways[0]
-        with self.session(way) as session:
+        path = self.paths[0]
+        with self.session(path) as session:
             guest = session.start_guest(1)
             begin = time.monotonic()
             guest.do("show", 0)
-            self.emit_shown(session, "SET_SCANOUT", begin, way)
+            self.emit_shown(session, "SET_SCANOUT", begin, path)
             session.compositor.stop()
             begin = time.monotonic()
             session.start_compositor()
             self.emit("first", "restart of the compositor", "until it answers",
-                      (time.monotonic() - begin) * 1000, "ms", way=way)
-            self.emit_shown(session, "restart of the compositor", begin, way)
+                      (time.monotonic() - begin) * 1000, "ms", path=path)
+            self.emit_shown(session, "restart of the compositor", begin, path)
 
-    def emit_shown(self, session, case, begin, way):
+    def emit_shown(self, session, case, begin, path):
         def shown():
             return session.output()["showing"] == "guest" and \
                 sum(session.output()["frames"].values()) > 0
         session.wait("the picture", shown, step=0.001)
-        self.emit("first", case, "until shown", (time.monotonic() - begin) * 1000, "ms", way=way)
+        self.emit("first", case, "until shown", (time.monotonic() - begin) * 1000, "ms", path=path)
 
 
 GROUPS = ("cpu", "copy", "latency", "rate", "idle", "scale", "first")

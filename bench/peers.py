@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Measures what a frame costs with other ways to show a virtual machine, beside ours.
+"""Measures what a frame costs with other paths to show a virtual machine, beside ours.
 
     bench/peers.py BUILD [--quick]
 
@@ -75,9 +75,9 @@ def plane_note(env):
             "instructions, 1 ns each: its figures compare with one another only")
 
 
-def ours(program, env, case, mode, way, frames):
+def ours(program, env, case, mode, path, frames):
     figures, why = run_flip(program, env, mode, frames)
-    more = {"way": way} if way else {}
+    more = {"path": path} if path else {}
     who = "guestpane 2D" if mode == "2d" else "guestpane"
     if figures is None:
         emit(case, who, "CPU per frame", None, f"not measured: {why}", **more)
@@ -109,7 +109,7 @@ def contrib(program, env, case, frames):
 
 
 def synthetic(program, env, case, frames):
-    """On the best way that there is, and with 2D resources as guests without blobs use them."""
+    """On the best path that there is, and with 2D resources as guests without blobs use them."""
     zero_copy = os.access("/dev/udmabuf", os.R_OK | os.W_OK)
     ours(program, env, case, "blob", "zero-copy" if zero_copy else "copy", frames)
     ours(program, env, case, "2d", "", frames)

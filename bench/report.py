@@ -70,9 +70,9 @@ def plot_cpu(records):
         unit = "µs" if where == "machine" else "k instr."
         for some, what in ((flips, "flips"), (others, "re-flushes of 64×16, cursor moves, 2D")):
             yield (f"CPU time per frame {PLACES[where]}: {what}",
-                   bars(parts_of(some, where, "cpu", "CPU per frame", "case", "way"), unit))
-    rows = parts_of(records, "machine", "cpu", "syscalls per frame", "case", "way") + \
-        parts_of(records, "vm", "cpu", "syscalls per frame", "case", "way")
+                   bars(parts_of(some, where, "cpu", "CPU per frame", "case", "path"), unit))
+    rows = parts_of(records, "machine", "cpu", "syscalls per frame", "case", "path") + \
+        parts_of(records, "vm", "cpu", "syscalls per frame", "case", "path")
     yield "System calls per frame", bars(rows, "")
 
 
@@ -86,8 +86,8 @@ def plot_latency(records):
         rows = []
         for r in records:
             if r["what"] == "kick to used p50" and r["where"] == where:
-                same = {key: r.get(key) for key in ("where", "case", "way", "who")}
-                rows.append([f"{r['who']}, {r['way']}", r["value"],
+                same = {key: r.get(key) for key in ("where", "case", "path", "who")}
+                rows.append([f"{r['who']}, {r['path']}", r["value"],
                              *(sum(find(records, **same, what=f"kick to used {name}")[:1])
                                for name in ("p99", "max"))])
         yield (f"Point: p50 (the number); lines: p99 and the longest; {PLACES[where]}",
@@ -95,16 +95,16 @@ def plot_latency(records):
 
 
 def plot_rate(records):
-    yield "", bars(rows_of(records, "rate ÷ refresh", "case", "way"), "", limit=1)
+    yield "", bars(rows_of(records, "rate ÷ refresh", "case", "path"), "", limit=1)
 
 
 def plot_scale(records):
     for where in ("machine", "vm"):
         unit = "µs" if where == "machine" else "k instr."
         yield (f"CPU time per frame and machine {PLACES[where]}",
-               bars(parts_of(records, where, "scale", "CPU per frame and VM", "case", "way"), unit))
+               bars(parts_of(records, where, "scale", "CPU per frame and VM", "case", "path"), unit))
         yield (f"CPU time per frame and head {PLACES[where]}",
-               bars(parts_of(records, where, "scale", "CPU per frame and head", "case", "way"),
+               bars(parts_of(records, where, "scale", "CPU per frame and head", "case", "path"),
                     unit))
 
 
@@ -114,18 +114,18 @@ def plot_memory(records):
         for r in records:
             for what in ("own memory", "shared memory mapped"):
                 if r["what"] == f"{name}: {what}":
-                    rows.setdefault(label(r, "case", "way"), {})[what] = r["value"]
+                    rows.setdefault(label(r, "case", "path"), {})[what] = r["value"]
         yield f"Resident memory of the {name}", bars(list(rows.items()), "MiB")
 
 
 def plot_first(records):
-    yield "", bars(rows_of(records, "until shown", "case", "way"), "ms")
+    yield "", bars(rows_of(records, "until shown", "case", "path"), "ms")
 
 
 def plot_peers(records):
     for case in dict.fromkeys(r["case"] for r in records):
         yield (f"CPU per frame: {case}",
-               bars(rows_of(records, "CPU per frame", "who", "way", case=case), "µs"))
+               bars(rows_of(records, "CPU per frame", "who", "path", case=case), "µs"))
 
 
 PLOTS = {"cpu": plot_cpu, "copy": plot_copy, "latency": plot_latency, "rate": plot_rate,
@@ -143,11 +143,11 @@ def limit_of(target):
 
 
 def cells(record):
-    return [record["case"], record.get("way", ""), record["where"], record["who"], record["what"],
+    return [record["case"], record.get("path", ""), record["where"], record["who"], record["what"],
             number(record["value"]), unit_of(record), record.get("note", "")]
 
 
-HEAD = ["case", "way", "where", "who", "what", "value", "unit", "note"]
+HEAD = ["case", "path", "where", "who", "what", "value", "unit", "note"]
 
 
 def print_table(records):

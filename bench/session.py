@@ -86,15 +86,15 @@ class Driver:
 class Session:
     """Use as a context manager: leaving it ends what was started and removes the directory.
 
-    way is "copy"; "zero-copy", with outputs that take every buffer as a plane does; or "in place",
+    path is "copy"; "zero-copy", with outputs that take every buffer as a plane does; or "in place",
     where the compositor composites from the guest's memory. "KMS" is zero-copy, too, on the
     monitor of a card; its size and rate are the card's.
     """
 
-    def __init__(self, build, way, size="1080p", outputs=1, refresh=60, trace=False,
+    def __init__(self, build, path, size="1080p", outputs=1, refresh=60, trace=False,
                  pin=False):
         self.build = pathlib.Path(build).resolve()
-        self.way = way
+        self.path = path
         self.width, self.height = SIZES.get(size, size)
         self.refresh = refresh
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="guestpane-bench-", dir="/tmp"))
@@ -146,9 +146,9 @@ class Session:
 
     def start_compositor(self):
         env = dict(self.env)
-        if self.way == "KMS":
+        if self.path == "KMS":
             env["WLR_BACKENDS"] = "drm"
-        elif self.way == "zero-copy":
+        elif self.path == "zero-copy":
             env["LD_PRELOAD"] = str(self.build / "bench/libbench-plane.so")
         self.compositor = Program(
             "guestpane", [self.build / "compositor/guestpane",
@@ -159,7 +159,7 @@ class Session:
             self.directory / "guestpane.log", env)
         self.wait("the compositor",
                   lambda: (self.status(self.compositor) or {}).get("outputs"))
-        if self.way == "KMS":
+        if self.path == "KMS":
             output = self.output()
             self.width, self.height = output["width"], output["height"]
             self.refresh = output["refresh_mhz"] / 1000
@@ -173,7 +173,7 @@ class Session:
              "--display", self.bridge_socket, "--name", f"vm{number}",
              "--control-socket", self.directory / f"bridge{number}.ctl",
              "--mode", f"{self.width}x{self.height}@{self.refresh:.3f}",
-             "--export", "copy" if self.way == "copy" else "auto",
+             "--export", "copy" if self.path == "copy" else "auto",
              *self.trace_options, *options],
             self.directory / f"bridge{number}.log", self.env)
         self.bridges.append(bridge)

@@ -25,9 +25,9 @@ def most(values):
 
 
 def best_places(records, **wanted):
-    """(where, way) of the records, those without a copy first."""
+    """(where, path) of the records, those without a copy first."""
     order = {"zero-copy": 0, "in place": 1, "copy": 2}
-    places = {(record["where"], record.get("way")) for record in records
+    places = {(record["where"], record.get("path")) for record in records
               if all(record.get(key) == value for key, value in wanted.items())}
     return sorted(places, key=lambda place: (order.get(place[1], 3), place[0]))
 
@@ -35,9 +35,9 @@ def best_places(records, **wanted):
 def cpu(records):
     ours = {"group": "cpu", "who": "guestpane"}
     yield Target("bytes copied per frame, zero-copy",
-                 most(find(records, **ours, way="zero-copy", what="bytes copied per frame",
+                 most(find(records, **ours, path="zero-copy", what="bytes copied per frame",
                            case="flip 1080p") +
-                      find(records, **ours, way="zero-copy", what="bytes copied per frame",
+                      find(records, **ours, path="zero-copy", what="bytes copied per frame",
                            case="flip 8K")), 0)
     imports = [r for r in records if r["what"] == "imports"]
     yield Target("imports of all flips of 3 blobs",
@@ -45,7 +45,7 @@ def cpu(records):
     yield Target("imports of all re-flushes",
                  most([r["value"] for r in imports if "re-flushes" in r["case"]]), 1)
     for where in ("machine", "vm"):
-        size = [find(records, **ours, where=where, way="zero-copy", what="CPU per frame",
+        size = [find(records, **ours, where=where, path="zero-copy", what="CPU per frame",
                      case=f"flip {size}") for size in ("8K", "1080p")]
         if any(size):
             yield Target(f"CPU per frame, 8K ÷ 1080p, zero-copy ({where})", ratio(*size), 1.1)
@@ -63,10 +63,10 @@ def idle(records):
 
 
 def latency(records):
-    for where, way in best_places(records, group="latency", what="kick to used p50"):
-        values = [find(records, group="latency", where=where, way=way, who=who,
+    for where, path in best_places(records, group="latency", what="kick to used p50"):
+        values = [find(records, group="latency", where=where, path=path, who=who,
                        what="kick to used p50") for who in ("guestpane", "floor")]
-        yield Target(f"latency p50 ÷ the floor's, {way} ({where})", ratio(*values), 1.5)
+        yield Target(f"latency p50 ÷ the floor's, {path} ({where})", ratio(*values), 1.5)
 
 
 def pace(records):
@@ -75,10 +75,10 @@ def pace(records):
 
 
 def scale(records):
-    for where, way in best_places(records, group="scale", case="1 VM"):
-        values = [find(records, group="scale", where=where, way=way, case=case,
+    for where, path in best_places(records, group="scale", case="1 VM"):
+        values = [find(records, group="scale", where=where, path=path, case=case,
                        what="CPU per frame and VM") for case in ("16 VMs", "1 VM")]
-        yield Target(f"cost per VM, 16 ÷ 1, {way} ({where})", ratio(*values), 1.1)
+        yield Target(f"cost per VM, 16 ÷ 1, {path} ({where})", ratio(*values), 1.1)
 
 
 def memory(records):

@@ -49,7 +49,7 @@ static struct gp_buffer *find_buffer(struct gp_blob *blob, uint32_t serial) {
 
 static void handle_blob_imported(
 	void *data, struct guest_blob_v1 *proxy, uint32_t serial, uint32_t how) {
-	static const char *const ways[] = {
+	static const char *const paths[] = {
 		[GUEST_BLOB_V1_IMPORT_GPU] = "GPU",
 		[GUEST_BLOB_V1_IMPORT_MAPPED] = "CPU, in place",
 		[GUEST_BLOB_V1_IMPORT_SHM] = "CPU, shared memory",
@@ -59,7 +59,7 @@ static void handle_blob_imported(
 		blob->client->counters.imports++;
 	}
 	gp_debug("a buffer of a blob of %" PRIu64 " bytes was imported, read by: %s", blob->size,
-		how < sizeof(ways) / sizeof(ways[0]) ? ways[how] : "?");
+		how < sizeof(paths) / sizeof(paths[0]) ? paths[how] : "?");
 }
 
 /* Other reasons are of one blob or layout: too short, a pitch that the GPU does not take. */

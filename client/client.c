@@ -33,7 +33,7 @@ static bool create_guest(struct gp_client *client) {
 		return false;
 	}
 	for (uint32_t i = 0; i < client->options.n_scanouts; i++) {
-		if (!gp_client_scanout_start(&client->scanouts[i])) {
+		if (!gp_scanout_surface_start(&client->scanouts[i])) {
 			return false;
 		}
 	}
@@ -66,8 +66,8 @@ static void handle_manager_done(void *data, struct guest_scanout_manager_v1 *man
 	client->ready = true;
 	client->ready_ns = gp_now_ns();
 	client->counters.connects++;
-	client->told_error = 0;
-	client->told_wrong_socket = false;
+	client->logged_error = 0;
+	client->logged_wrong_socket = false;
 	gp_info("connected to the compositor at %s", client->options.socket);
 	for (uint32_t i = 0; i < client->options.n_scanouts; i++) {
 		gp_client_cursor_start(&client->scanouts[i].cursor);
@@ -167,7 +167,7 @@ bool gp_client_connected(const struct gp_client *client) {
 	return client->ready;
 }
 
-void gp_client_set_state(struct gp_client *client, enum gp_guest_state state) {
+void gp_client_set_state(struct gp_client *client, enum gp_vm_state state) {
 	if (client->state == state) {
 		return;
 	}

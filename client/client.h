@@ -1,5 +1,5 @@
-#ifndef GP_WAYLAND_CLIENT_H
-#define GP_WAYLAND_CLIENT_H
+#ifndef GP_CLIENT_CLIENT_H
+#define GP_CLIENT_CLIENT_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -29,11 +29,11 @@ enum gp_blob_kind { // values of guest_blob_v1.kind
 	GP_BLOB_DEVICE_DMABUF = 2,
 };
 
-enum gp_guest_state { // values of guest_v1.state
+enum gp_vm_state { // values of guest_v1.state
 	GP_GUEST_WAITING = 0,
 	GP_GUEST_RUNNING = 1,
 	GP_GUEST_PAUSED = 2,
-	GP_GUEST_GONE = 3,
+	GP_VM_DISCONNECTED = 3,
 };
 
 struct gp_client_ops {
@@ -46,7 +46,7 @@ struct gp_client_ops {
 	/* The scanout is seen, or hidden. */
 	void (*visibility)(void *data, uint32_t scanout, bool visible);
 	/* Which way frames take now; reason says why not a better one. */
-	void (*way)(void *data, uint32_t scanout, const char *way, const char *reason);
+	void (*path)(void *data, uint32_t scanout, const char *path, const char *reason);
 	/* The compositor no longer reads the buffer. user is that of gp_blob_create, as below. */
 	void (*released)(void *data, void *user, struct gp_buffer *buffer);
 	/**
@@ -121,7 +121,7 @@ struct gp_client *gp_client_create(struct wl_event_loop *loop,
 void gp_client_destroy(struct gp_client *client);
 bool gp_client_connected(const struct gp_client *client);
 
-void gp_client_set_state(struct gp_client *client, enum gp_guest_state state);
+void gp_client_set_state(struct gp_client *client, enum gp_vm_state state);
 void gp_client_next_generation(struct gp_client *client);
 
 /* What the guest's keyboard shows: bits of (1 << LED_*) of evdev. */
@@ -129,7 +129,7 @@ void gp_client_set_leds(struct gp_client *client, uint32_t leds);
 /* Whether the guest has the keyboard. */
 bool gp_client_focused(const struct gp_client *client);
 /* Tells pointer_leave if the pointer has left and not come back; before the loop sleeps. */
-void gp_client_settle_seat(struct gp_client *client);
+void gp_client_end_turn(struct gp_client *client);
 
 /**
  * A blob of the fd, which is duplicated: the caller keeps its own. device is NULL or a PCI address.

@@ -1,5 +1,5 @@
-#ifndef GP_WAYLAND_CLIENT_INTERNAL_H
-#define GP_WAYLAND_CLIENT_INTERNAL_H
+#ifndef GP_CLIENT_CLIENT_INTERNAL_H
+#define GP_CLIENT_CLIENT_INTERNAL_H
 
 #include <wayland-client.h>
 
@@ -38,7 +38,7 @@ struct gp_buffer {
 
 /* The cursor of a scanout: what the user wants, kept over connections, and the objects for it. */
 struct gp_client_cursor {
-	struct gp_client_scanout *scanout;
+	struct gp_scanout_surface *scanout;
 	bool visible;
 	uint8_t pixels[GP_CURSOR_BYTES];
 	uint32_t hot_x, hot_y;
@@ -55,7 +55,7 @@ struct gp_client_cursor {
 	bool refused;
 };
 
-struct gp_client_scanout {
+struct gp_scanout_surface {
 	struct gp_client *client;
 	uint32_t index;
 	struct gp_client_cursor cursor;
@@ -83,7 +83,7 @@ struct gp_client_axis {
 #define GP_CLIENT_TOUCHES_MAX 32
 
 struct gp_client_touch {
-	const struct gp_client_scanout *scanout; // that it was put on; NULL: none
+	const struct gp_scanout_surface *scanout; // that it was put on; NULL: none
 	int32_t id;
 };
 
@@ -95,7 +95,7 @@ struct gp_client_seat {
 	struct zwp_relative_pointer_manager_v1 *relative_manager;
 	struct zwp_relative_pointer_v1 *relative;
 	struct zwp_pointer_constraints_v1 *constraints;
-	const struct gp_client_scanout *over; // where the pointer is; NULL if it is not here
+	const struct gp_scanout_surface *over; // where the pointer is; NULL if it is not here
 	bool left; // the user has not been told
 	bool locked;
 	struct gp_client_axis axes[2]; // vertical, horizontal
@@ -117,15 +117,15 @@ struct gp_client {
 	struct gp_client_options options;
 	const struct gp_client_ops *ops;
 	void *data;
-	enum gp_guest_state state;
+	enum gp_vm_state state;
 	uint32_t leds;
-	struct gp_client_scanout *scanouts; // options.n_scanouts
+	struct gp_scanout_surface *scanouts; // options.n_scanouts
 	struct gp_client_counters counters;
 
 	struct wl_event_source *retry_timer, *revoke_timer;
 	uint32_t retry_ms; // next delay; 0: the shortest
-	int told_error; // errno of connecting that was logged last
-	bool told_wrong_socket;
+	int logged_error; // errno of connecting that was logged last
+	bool logged_wrong_socket;
 
 	/* One connection. */
 	struct wl_display *display; // NULL without one
@@ -174,12 +174,12 @@ struct gp_blob *gp_blob_create_for_cursor(
 	struct gp_client *client, int fd, uint64_t size, struct gp_client_cursor *cursor);
 
 /* scanout.c */
-bool gp_client_scanout_start(struct gp_client_scanout *scanout);
+bool gp_scanout_surface_start(struct gp_scanout_surface *scanout);
 /* Destroys the objects of the connection. */
-void gp_client_scanout_stop(struct gp_client_scanout *scanout);
+void gp_scanout_surface_stop(struct gp_scanout_surface *scanout);
 
 /* monitor.c */
-void gp_client_monitor_listen(struct gp_client_scanout *scanout);
+void gp_client_monitor_listen(struct gp_scanout_surface *scanout);
 
 /* seat.c */
 /* A global of the registry; nothing happens if it is no use here. */
@@ -188,11 +188,11 @@ void gp_client_seat_bind(struct gp_client *client, struct wl_registry *registry,
 /* The scanouts exist. */
 void gp_client_seat_start(struct gp_client *client);
 /* The scanout goes. */
-void gp_client_seat_forget(struct gp_client *client, struct gp_client_scanout *scanout);
+void gp_client_seat_forget(struct gp_client *client, struct gp_scanout_surface *scanout);
 /* Destroys the objects of the connection; what is pressed is told as released. */
 void gp_client_seat_stop(struct gp_client *client);
 /* Whose surface it is; NULL: nobody's. */
-const struct gp_client_scanout *gp_client_seat_find(
+const struct gp_scanout_surface *gp_client_seat_find(
 	const struct gp_client *client, const struct wl_surface *surface);
 uint32_t gp_client_seat_now_ms(void);
 
@@ -200,16 +200,16 @@ uint32_t gp_client_seat_now_ms(void);
 /* There is a seat with touch screens. */
 void gp_client_touch_start(struct gp_client *client);
 void gp_client_touch_stop(struct gp_client *client);
-void gp_client_touch_forget(struct gp_client *client, struct gp_client_scanout *scanout);
+void gp_client_touch_forget(struct gp_client *client, struct gp_scanout_surface *scanout);
 
 /* pen.c */
 /* When both the seat and the manager are there. */
 void gp_client_pen_start(struct gp_client *client);
 void gp_client_pen_stop(struct gp_client *client);
-void gp_client_pen_forget(struct gp_client *client, struct gp_client_scanout *scanout);
+void gp_client_pen_forget(struct gp_client *client, struct gp_scanout_surface *scanout);
 
 /* cursor.c */
-void gp_client_cursor_init(struct gp_client_cursor *cursor, struct gp_client_scanout *scanout);
+void gp_client_cursor_init(struct gp_client_cursor *cursor, struct gp_scanout_surface *scanout);
 void gp_client_cursor_finish(struct gp_client_cursor *cursor);
 /* Tells the compositor what is wanted. */
 void gp_client_cursor_start(struct gp_client_cursor *cursor);

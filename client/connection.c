@@ -43,7 +43,7 @@ void gp_client_disconnect(struct gp_client *client) {
 	}
 	gp_client_seat_stop(client);
 	for (uint32_t i = 0; i < client->options.n_scanouts; i++) {
-		gp_client_scanout_stop(&client->scanouts[i]);
+		gp_scanout_surface_stop(&client->scanouts[i]);
 	}
 	gp_client_blobs_finish(client);
 #define DESTROY(member, destroy)                                                                   \
@@ -153,13 +153,13 @@ static void handle_globals_done(void *data, struct wl_callback *callback, uint32
 	if (client->manager != NULL && client->compositor != NULL) {
 		return; // guest_scanout_manager_v1.done goes on
 	}
-	if (!client->told_wrong_socket) {
+	if (!client->logged_wrong_socket) {
 		gp_error("%s is not a bridge socket: the compositor there offers no %s to this "
 			 "client",
 			client->options.socket,
 			client->manager == NULL ? guest_scanout_manager_v1_interface.name
 						: "wl_compositor of version 4");
-		client->told_wrong_socket = true;
+		client->logged_wrong_socket = true;
 	}
 	gp_client_fail(client);
 }
@@ -228,10 +228,10 @@ static int handle_display(int fd, uint32_t mask, void *data) {
 
 /* Says why there is no connection, once for each cause. */
 static void log_connect_error(struct gp_client *client, int error) {
-	if (error == client->told_error) {
+	if (error == client->logged_error) {
 		return;
 	}
-	client->told_error = error;
+	client->logged_error = error;
 	if (error == ENOENT || error == ECONNREFUSED) {
 		gp_info("waiting for a compositor at %s", client->options.socket);
 	} else {

@@ -14,7 +14,7 @@
 #define BUFFERS 2
 #define MEMORY_BYTES (BUFFERS * GP_CURSOR_BYTES)
 
-void gp_client_cursor_init(struct gp_client_cursor *cursor, struct gp_client_scanout *scanout) {
+void gp_client_cursor_init(struct gp_client_cursor *cursor, struct gp_scanout_surface *scanout) {
 	cursor->scanout = scanout;
 	cursor->memfd = -1;
 }

@@ -15,7 +15,7 @@
 
 static void handle_mode(void *data, struct guest_scanout_v1 *role, uint32_t flags, int32_t width,
 	int32_t height, uint32_t refresh) {
-	struct gp_client_scanout *scanout = data;
+	struct gp_scanout_surface *scanout = data;
 	struct gp_monitor *monitor = &scanout->monitor;
 	if (!scanout->new_modes) {
 		scanout->new_modes = true;
@@ -46,7 +46,7 @@ static void handle_mode(void *data, struct guest_scanout_v1 *role, uint32_t flag
 
 static void handle_physical_size(
 	void *data, struct guest_scanout_v1 *role, uint32_t width, uint32_t height) {
-	struct gp_client_scanout *scanout = data;
+	struct gp_scanout_surface *scanout = data;
 	scanout->monitor.width_mm = width;
 	scanout->monitor.height_mm = height;
 }
@@ -61,7 +61,7 @@ static void handle_transform(void *data, struct guest_scanout_v1 *role, uint32_t
 
 static void handle_identity(void *data, struct guest_scanout_v1 *role, const char *make,
 	const char *model, const char *serial) {
-	struct gp_client_scanout *scanout = data;
+	struct gp_scanout_surface *scanout = data;
 	struct gp_monitor *monitor = &scanout->monitor;
 	snprintf(monitor->make, sizeof(monitor->make), "%s", make);
 	snprintf(monitor->model, sizeof(monitor->model), "%s", model);
@@ -69,12 +69,12 @@ static void handle_identity(void *data, struct guest_scanout_v1 *role, const cha
 }
 
 static void handle_connected(void *data, struct guest_scanout_v1 *role, uint32_t connected) {
-	struct gp_client_scanout *scanout = data;
+	struct gp_scanout_surface *scanout = data;
 	scanout->monitor_connected = connected != 0;
 }
 
 static void handle_done(void *data, struct guest_scanout_v1 *role) {
-	struct gp_client_scanout *scanout = data;
+	struct gp_scanout_surface *scanout = data;
 	struct gp_client *client = scanout->client;
 	scanout->new_modes = false;
 	bool usable = scanout->monitor_connected && scanout->monitor.n_modes > 0;
@@ -85,32 +85,32 @@ static void handle_done(void *data, struct guest_scanout_v1 *role) {
 }
 
 static void handle_visibility(void *data, struct guest_scanout_v1 *role, uint32_t visible) {
-	struct gp_client_scanout *scanout = data;
+	struct gp_scanout_surface *scanout = data;
 	struct gp_client *client = scanout->client;
 	if (client->ops->visibility != NULL) {
 		client->ops->visibility(client->data, scanout->index, visible != 0);
 	}
 }
 
-static const char *way_name(uint32_t way) {
+static const char *path_name(uint32_t path) {
 	static const char *const names[] = {
-		[GUEST_SCANOUT_V1_WAY_NONE] = "none",
-		[GUEST_SCANOUT_V1_WAY_DIRECT] = "direct",
-		[GUEST_SCANOUT_V1_WAY_GPU] = "gpu",
-		[GUEST_SCANOUT_V1_WAY_MAPPED] = "mapped",
-		[GUEST_SCANOUT_V1_WAY_COPIED] = "copied",
+		[GUEST_SCANOUT_V1_PATH_NONE] = "none",
+		[GUEST_SCANOUT_V1_PATH_DIRECT] = "direct",
+		[GUEST_SCANOUT_V1_PATH_GPU] = "gpu",
+		[GUEST_SCANOUT_V1_PATH_MAPPED] = "mapped",
+		[GUEST_SCANOUT_V1_PATH_COPIED] = "copied",
 	};
-	return way < sizeof(names) / sizeof(names[0]) ? names[way] : "unknown";
+	return path < sizeof(names) / sizeof(names[0]) ? names[path] : "unknown";
 }
 
-static void handle_way(
-	void *data, struct guest_scanout_v1 *role, uint32_t way, const char *reason) {
-	struct gp_client_scanout *scanout = data;
+static void handle_path(
+	void *data, struct guest_scanout_v1 *role, uint32_t path, const char *reason) {
+	struct gp_scanout_surface *scanout = data;
 	struct gp_client *client = scanout->client;
-	gp_debug("scanout %u: frames go %s%s%s", scanout->index, way_name(way),
+	gp_debug("scanout %u: frames go %s%s%s", scanout->index, path_name(path),
 		reason[0] != '\0' ? ": " : "", reason);
-	if (client->ops->way != NULL) {
-		client->ops->way(client->data, scanout->index, way_name(way), reason);
+	if (client->ops->path != NULL) {
+		client->ops->path(client->data, scanout->index, path_name(path), reason);
 	}
 }
 
@@ -123,9 +123,9 @@ static const struct guest_scanout_v1_listener scanout_listener = {
 	.connected = handle_connected,
 	.done = handle_done,
 	.visibility = handle_visibility,
-	.way = handle_way,
+	.path = handle_path,
 };
 
-void gp_client_monitor_listen(struct gp_client_scanout *scanout) {
+void gp_client_monitor_listen(struct gp_scanout_surface *scanout) {
 	guest_scanout_v1_add_listener(scanout->role, &scanout_listener, scanout);
 }

@@ -21,7 +21,7 @@ struct tool {
 	bool has_pressure;
 	uint32_t pressure; // as it was told last
 
-	const struct gp_client_scanout *over; // NULL: none
+	const struct gp_scanout_surface *over; // NULL: none
 	struct gp_seat_pen pen; // scanout and pressure are set at the end of a frame
 };
 
@@ -282,7 +282,7 @@ void gp_client_pen_stop(struct gp_client *client) {
 	}
 }
 
-void gp_client_pen_forget(struct gp_client *client, struct gp_client_scanout *scanout) {
+void gp_client_pen_forget(struct gp_client *client, struct gp_scanout_surface *scanout) {
 	if (client->seat.tool != NULL && client->seat.tool->over == scanout) {
 		leave(client->seat.tool);
 	}

@@ -9,7 +9,7 @@
 /* How long a compositor may leave its socket unread while the guest goes on drawing. */
 #define BLOCKED_MAX_NS 5000000000ull
 
-bool gp_client_scanout_start(struct gp_client_scanout *scanout) {
+bool gp_scanout_surface_start(struct gp_scanout_surface *scanout) {
 	struct gp_client *client = scanout->client;
 	scanout->n_frames = 0;
 	scanout->surface = wl_compositor_create_surface(client->compositor);
@@ -24,7 +24,7 @@ bool gp_client_scanout_start(struct gp_client_scanout *scanout) {
 	return true;
 }
 
-void gp_client_scanout_stop(struct gp_client_scanout *scanout) {
+void gp_scanout_surface_stop(struct gp_scanout_surface *scanout) {
 	gp_client_cursor_stop(&scanout->cursor);
 	gp_client_seat_forget(scanout->client, scanout);
 	if (scanout->role != NULL) {
@@ -46,7 +46,7 @@ void gp_client_scanout_stop(struct gp_client_scanout *scanout) {
 }
 
 /* Sets the viewport if a part is shown, and takes it back when the whole buffer is shown again. */
-static void set_source(struct gp_client_scanout *scanout, const struct gp_buffer *buffer,
+static void set_source(struct gp_scanout_surface *scanout, const struct gp_buffer *buffer,
 	const struct gp_rect *source) {
 	struct gp_client *client = scanout->client;
 	bool cropped = source->x != 0 || source->y != 0 || source->width != buffer->width ||
@@ -69,7 +69,7 @@ static void set_source(struct gp_client_scanout *scanout, const struct gp_buffer
 	scanout->cropped = cropped;
 }
 
-static void show_buffer(struct gp_client_scanout *scanout, struct gp_buffer *buffer,
+static void show_buffer(struct gp_scanout_surface *scanout, struct gp_buffer *buffer,
 	const struct gp_rect *source, const struct gp_rect *damage) {
 	struct gp_rect whole = {.width = buffer->width, .height = buffer->height};
 	struct gp_rect clipped;
@@ -105,7 +105,7 @@ void gp_client_show(struct gp_client *client, uint32_t scanout, struct gp_buffer
 		}
 		return;
 	}
-	struct gp_client_scanout *shown = &client->scanouts[scanout];
+	struct gp_scanout_surface *shown = &client->scanouts[scanout];
 	if (buffer != NULL) {
 		show_buffer(shown, buffer, source, damage);
 	} else {

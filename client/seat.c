@@ -16,7 +16,7 @@ uint32_t gp_client_seat_now_ms(void) {
 	return (uint32_t)(gp_now_ns() / 1000000);
 }
 
-const struct gp_client_scanout *gp_client_seat_find(
+const struct gp_scanout_surface *gp_client_seat_find(
 	const struct gp_client *client, const struct wl_surface *surface) {
 	for (uint32_t i = 0; surface != NULL && i < client->options.n_scanouts; i++) {
 		if (client->scanouts[i].surface == surface) {
@@ -77,8 +77,8 @@ static const struct wl_keyboard_listener keyboard_listener = {
 
 /* The pointer. */
 
-static void tell_motion(struct gp_client *client, uint32_t time, wl_fixed_t x, wl_fixed_t y) {
-	const struct gp_client_scanout *over = client->seat.over;
+static void send_motion(struct gp_client *client, uint32_t time, wl_fixed_t x, wl_fixed_t y) {
+	const struct gp_scanout_surface *over = client->seat.over;
 	if (over != NULL) {
 		client->options.seat_ops->pointer_motion(client->data, time, over->index, x, y);
 	}
@@ -90,7 +90,7 @@ static void handle_pointer_enter(void *data, struct wl_pointer *pointer, uint32_
 	struct gp_client_seat *seat = &client->seat;
 	seat->over = gp_client_seat_find(client, surface);
 	seat->left = false;
-	tell_motion(client, gp_client_seat_now_ms(), x, y);
+	send_motion(client, gp_client_seat_now_ms(), x, y);
 }
 
 static void handle_pointer_leave(
@@ -102,7 +102,7 @@ static void handle_pointer_leave(
 
 static void handle_motion(
 	void *data, struct wl_pointer *pointer, uint32_t time, wl_fixed_t x, wl_fixed_t y) {
-	tell_motion(data, time, x, y);
+	send_motion(data, time, x, y);
 }
 
 static void handle_button(void *data, struct wl_pointer *pointer, uint32_t serial, uint32_t time,
@@ -131,7 +131,7 @@ static void handle_axis_value120(
 	moved->steps = value120;
 }
 
-static void tell_axis(struct gp_client *client, bool horizontal) {
+static void send_axis(struct gp_client *client, bool horizontal) {
 	struct gp_client_axis *moved = &client->seat.axes[horizontal];
 	int64_t amount = moved->has_steps ? (int64_t)moved->steps * 256
 		: moved->has_value        ? (int64_t)moved->value * 120 / STEP_LENGTH
@@ -144,8 +144,8 @@ static void tell_axis(struct gp_client *client, bool horizontal) {
 }
 
 static void handle_frame(void *data, struct wl_pointer *pointer) {
-	tell_axis(data, false);
-	tell_axis(data, true);
+	send_axis(data, false);
+	send_axis(data, true);
 }
 
 static void handle_axis_source(void *data, struct wl_pointer *pointer, uint32_t source) {
@@ -224,7 +224,7 @@ static void stop_keyboard(struct gp_client *client) {
 static void stop_pointer(struct gp_client *client) {
 	struct gp_client_seat *seat = &client->seat;
 	for (uint32_t i = 0; i < client->options.n_scanouts; i++) {
-		struct gp_client_scanout *scanout = &client->scanouts[i];
+		struct gp_scanout_surface *scanout = &client->scanouts[i];
 		if (scanout->lock != NULL) {
 			zwp_locked_pointer_v1_destroy(scanout->lock);
 			scanout->lock = NULL;
@@ -251,7 +251,7 @@ static void start_locks(struct gp_client *client) {
 		return;
 	}
 	for (uint32_t i = 0; i < client->options.n_scanouts; i++) {
-		struct gp_client_scanout *scanout = &client->scanouts[i];
+		struct gp_scanout_surface *scanout = &client->scanouts[i];
 		if (scanout->surface == NULL || scanout->lock != NULL) {
 			continue;
 		}
@@ -350,7 +350,7 @@ void gp_client_seat_start(struct gp_client *client) {
 	}
 }
 
-void gp_client_seat_forget(struct gp_client *client, struct gp_client_scanout *scanout) {
+void gp_client_seat_forget(struct gp_client *client, struct gp_scanout_surface *scanout) {
 	if (client->seat.over == scanout) {
 		client->seat.over = NULL;
 	}
@@ -380,7 +380,7 @@ void gp_client_seat_stop(struct gp_client *client) {
 	*seat = (struct gp_client_seat){0};
 }
 
-void gp_client_settle_seat(struct gp_client *client) {
+void gp_client_end_turn(struct gp_client *client) {
 	if (client->seat.left) {
 		client->seat.left = false;
 		client->options.seat_ops->pointer_leave(client->data);

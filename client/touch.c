@@ -24,7 +24,7 @@ static struct gp_client_touch *find_free(struct gp_client *client) {
 static void handle_down(void *data, struct wl_touch *proxy, uint32_t serial, uint32_t time,
 	struct wl_surface *surface, int32_t id, wl_fixed_t x, wl_fixed_t y) {
 	struct gp_client *client = data;
-	const struct gp_client_scanout *scanout = gp_client_seat_find(client, surface);
+	const struct gp_scanout_surface *scanout = gp_client_seat_find(client, surface);
 	struct gp_client_touch *touch = find_free(client);
 	if (scanout == NULL || touch == NULL || find_touch(client, id) != NULL) {
 		return;
@@ -106,7 +106,7 @@ void gp_client_touch_stop(struct gp_client *client) {
 	}
 }
 
-void gp_client_touch_forget(struct gp_client *client, struct gp_client_scanout *scanout) {
+void gp_client_touch_forget(struct gp_client *client, struct gp_scanout_surface *scanout) {
 	bool any = false;
 	for (size_t i = 0; i < GP_CLIENT_TOUCHES_MAX; i++) {
 		struct gp_client_touch *touch = &client->seat.touches[i];

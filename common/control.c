@@ -74,7 +74,7 @@ static struct json_object *error_document(const char *text) {
 }
 
 /* Takes the document. */
-static void client_reply(struct client *client, struct json_object *document) {
+static void reply_document(struct client *client, struct json_object *document) {
 	const char *text = json_object_to_json_string_ext(
 		document, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
 	int length = asprintf(&client->reply, "%s\n", text);
@@ -88,10 +88,10 @@ static void client_reply(struct client *client, struct json_object *document) {
 	client_send(client);
 }
 
-static void client_answer(struct client *client) {
+static void handle_client_request(struct client *client) {
 	struct gp_control *control = client->control;
 	struct json_object *document = control->handler(control->data, client->request);
-	client_reply(client, document != NULL ? document : error_document("unknown request"));
+	reply_document(client, document != NULL ? document : error_document("unknown request"));
 }
 
 static void client_receive(struct client *client) {
@@ -107,9 +107,9 @@ static void client_receive(struct client *client) {
 	char *newline = memchr(end, '\n', n);
 	if (newline != NULL) {
 		*newline = '\0';
-		client_answer(client);
+		handle_client_request(client);
 	} else if (client->n_request == sizeof(client->request)) {
-		client_reply(client, error_document("request too long"));
+		reply_document(client, error_document("request too long"));
 	}
 }
 

@@ -25,10 +25,10 @@
 #include "common/control.h"
 #include "common/fd.h"
 #include "common/log.h"
-#include "compositor/system/bridge_socket.h"
-#include "compositor/system/command.h"
 #include "compositor/output/output.h"
 #include "compositor/status.h"
+#include "compositor/system/bridge_socket.h"
+#include "compositor/system/command.h"
 #include "guest-scanout-v1-protocol.h"
 
 static const int handled_signals[] = {SIGINT, SIGTERM, SIGHUP, SIGCHLD};
@@ -181,7 +181,7 @@ static void forget_backend(struct gp_server *server) {
 	wl_list_remove(&server->new_output.link);
 	wl_list_remove(&server->backend_destroy.link);
 	gp_seat_finish(&server->seat);
-	gp_session_finish(&server->seat_session);
+	gp_vt_session_finish(&server->seat_session);
 	server->backend = NULL;
 }
 
@@ -258,12 +258,12 @@ static bool init_objects(struct gp_server *server) {
 	if (server->output_layout == NULL || !init_globals(server) ||
 		!gp_guest_manager_init(&server->guest_manager, server->display, server->renderer) ||
 		!gp_placement_init(placement, &server->guest_manager) ||
-		!gp_output_config_init(&server->output_config, server) ||
+		!gp_output_management_init(&server->output_config, server) ||
 		!gp_seat_init(&server->seat, server)) {
 		gp_error("the objects of the compositor cannot be made");
 		return false;
 	}
-	gp_session_init(&server->seat_session, server);
+	gp_vt_session_init(&server->seat_session, server);
 	wl_display_set_global_filter(server->display, filter_global, server);
 	return true;
 }
@@ -370,7 +370,7 @@ static void finish_outputs(struct gp_server *server) {
 }
 
 static void finish_objects(struct gp_server *server) {
-	gp_output_config_finish(&server->output_config);
+	gp_output_management_finish(&server->output_config);
 	finish_outputs(server);
 	gp_placement_finish(&server->placement);
 	gp_guest_manager_finish(&server->guest_manager);

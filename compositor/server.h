@@ -6,15 +6,15 @@
 #include <sys/resource.h>
 #include <wayland-server-core.h>
 
-#include "compositor/guest/manager.h"
 #include "compositor/config/options.h"
-#include "compositor/output/management.h"
+#include "compositor/config/settings.h"
+#include "compositor/guest/manager.h"
 #include "compositor/nested/parent.h"
+#include "compositor/output/management.h"
 #include "compositor/output/placement.h"
 #include "compositor/seat/seat.h"
 #include "compositor/system/service.h"
 #include "compositor/system/session.h"
-#include "compositor/config/settings.h"
 
 #define GP_STARTING_OUTPUTS_MAX 32
 
@@ -32,7 +32,7 @@ struct gp_server {
 	struct wl_event_loop *loop;
 	struct wlr_backend *backend; // NULL again if it has destroyed itself
 	struct wlr_session *session; // NULL if nested or headless
-	struct gp_session seat_session;
+	struct gp_vt_session seat_session;
 	struct gp_parent parent;
 	struct wlr_renderer *renderer;
 	struct wlr_allocator *allocator;

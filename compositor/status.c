@@ -24,11 +24,11 @@
 #endif
 
 #include "compositor/guest/scanout.h"
-#include "compositor/output/output.h"
-#include "compositor/output/monitor.h"
-#include "compositor/view/view.h"
-#include "compositor/server.h"
 #include "compositor/nested/window.h"
+#include "compositor/output/monitor.h"
+#include "compositor/output/output.h"
+#include "compositor/server.h"
+#include "compositor/view/view.h"
 #include "guest-scanout-v1-protocol.h"
 
 static const char *backend_name(struct wlr_backend *backend) {
@@ -93,17 +93,17 @@ static void add_int(struct json_object *object, const char *key, int64_t value) 
 	json_object_object_add(object, key, json_object_new_int64(value));
 }
 
-static void add_frames(struct json_object *object, const uint64_t frames[GP_WAYS]) {
+static void add_frames(struct json_object *object, const uint64_t frames[GP_PATHS]) {
 	struct json_object *counts = json_object_new_object();
-	for (uint32_t way = GUEST_SCANOUT_V1_WAY_DIRECT; way < GP_WAYS; way++) {
-		add_int(counts, gp_way_name(way), frames[way]);
+	for (uint32_t path = GUEST_SCANOUT_V1_PATH_DIRECT; path < GP_PATHS; path++) {
+		add_int(counts, gp_path_name(path), frames[path]);
 	}
 	json_object_object_add(object, "frames", counts);
 }
 
 static struct json_object *describe_output(const struct gp_output *output) {
 	struct json_object *object = json_object_new_object();
-	const struct gp_scanout_view *subject = gp_output_get_subject(output);
+	const struct gp_view *subject = gp_output_get_subject(output);
 	const struct gp_guest_scanout *scanout = subject != NULL ? subject->scanout : NULL;
 	bool is_shown = subject != NULL && subject->is_shown;
 	char monitor[GP_CONFIG_NAME_MAX];
@@ -118,7 +118,7 @@ static struct json_object *describe_output(const struct gp_output *output) {
 	json_object_object_add(
 		object, "scanout", scanout != NULL ? json_object_new_int64(scanout->index) : NULL);
 	add_string(object, "showing", gp_showing_name(output->showing));
-	add_string(object, "way", gp_way_name(is_shown ? scanout->way : 0));
+	add_string(object, "path", gp_path_name(is_shown ? scanout->path : 0));
 	add_string(object, "reason", is_shown ? scanout->reason : "");
 	add_string(object, "cursor",
 		!is_shown                                         ? "none"
@@ -135,9 +135,9 @@ static struct json_object *describe_output(const struct gp_output *output) {
 	return object;
 }
 
-static const struct gp_scanout_view *find_view(
+static const struct gp_view *find_view(
 	const struct gp_server *server, const struct gp_guest_scanout *scanout) {
-	struct gp_scanout_view *view;
+	struct gp_view *view;
 	wl_list_for_each (view, &server->placement.views, link) {
 		if (view->scanout == scanout) {
 			return view;
@@ -149,14 +149,14 @@ static const struct gp_scanout_view *find_view(
 static struct json_object *describe_scanout(
 	const struct gp_server *server, const struct gp_guest_scanout *scanout) {
 	struct json_object *object = json_object_new_object();
-	const struct gp_scanout_view *view = find_view(server, scanout);
+	const struct gp_view *view = find_view(server, scanout);
 	const struct gp_output *output = view != NULL ? view->output : NULL;
 
 	add_int(object, "index", scanout->index);
 	add_string(object, "output", output != NULL ? output->wlr_output->name : NULL);
 	add_int(object, "width", scanout->width);
 	add_int(object, "height", scanout->height);
-	add_string(object, "way", gp_way_name(scanout->way));
+	add_string(object, "path", gp_path_name(scanout->path));
 	add_string(object, "reason", scanout->reason);
 	json_object_object_add(
 		object, "visible", json_object_new_boolean(view != NULL && view->is_shown));
@@ -210,7 +210,7 @@ static struct json_object *describe_seat(const struct gp_server *server) {
 	if (server->seat.wlr_seat == NULL) {
 		return object; // it went with the backend
 	}
-	const struct gp_scanout_view *focus = gp_seat_get_focus(&server->seat);
+	const struct gp_view *focus = gp_seat_get_focus(&server->seat);
 	const struct gp_guest *guest = focus != NULL ? focus->scanout->guest : NULL;
 	add_string(object, "focus", guest != NULL ? guest->name : NULL);
 	add_int(object, "leds", server->seat.leds);
@@ -227,7 +227,7 @@ static struct json_object *describe_server(const struct gp_server *server) {
 	add_string(object, "version", GP_VERSION);
 	add_string(object, "renderer", gp_status_renderer_name(server));
 	add_string(object, "backend", gp_status_backend_name(server));
-	add_string(object, "session", gp_session_state(&server->seat_session));
+	add_string(object, "session", gp_vt_session_state(&server->seat_session));
 	add_string(object, "wayland_display", server->display_name);
 
 	json_object_object_add(object, "seat", describe_seat(server));

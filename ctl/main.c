@@ -54,7 +54,7 @@ static const struct section compositor_outputs = {
 			{"GPU", "{frames.gpu}"},
 			{"MAPPED", "{frames.mapped}"},
 			{"COPIED", "{frames.copied}"},
-			{"WAY", "{way}"},
+			{"PATH", "{path}"},
 			{"REASON", "{reason}"},
 			{0},
 		},
@@ -69,7 +69,7 @@ static const struct section guest_scanouts = {
 			{"SIZE", "{width}x{height}"},
 			{"VISIBLE", "{visible}"},
 			{"COMMITS", "{commits}"},
-			{"WAY", "{way}"},
+			{"PATH", "{path}"},
 			{"REASON", "{reason}"},
 			{0},
 		},
@@ -96,8 +96,8 @@ static const struct section bridge_scanouts = {
 			{"FLUSHES", "{flushes}"},
 			{"EXPORTER", "{exporter}"},
 			{"REASON", "{reason}"},
-			{"WAY", "{way}"},
-			{"WAY REASON", "{way_reason}"},
+			{"PATH", "{path}"},
+			{"PATH REASON", "{path_reason}"},
 			{0},
 		},
 };
@@ -107,7 +107,7 @@ static const struct section bridge_inputs = {
 	.columns =
 		(const struct column[]){
 			{"INPUT", "{kind}"},
-			{"HEAD", "{head}"},
+			{"SCANOUT", "{scanout}"},
 			{"VMM", "{vmm}"},
 			{"EVENTS", "{events}"},
 			{"WAITING", "{waiting}"},
@@ -344,7 +344,7 @@ static bool wait_readable(int fd, uint64_t deadline_ns) {
 }
 
 /* Reads to the end of the stream. Returns a string owned by the caller, or NULL with errno. */
-static char *read_answer(int fd) {
+static char *read_reply(int fd) {
 	uint64_t deadline_ns = gp_now_ns() + TIMEOUT_NS;
 	char *answer = NULL;
 	size_t size = 0;
@@ -383,7 +383,7 @@ static struct json_object *ask(const char *path, const char *request) {
 
 	if (fd != -1 &&
 		send(fd, request, strlen(request), MSG_NOSIGNAL) == (ssize_t)strlen(request)) {
-		answer = read_answer(fd);
+		answer = read_reply(fd);
 	}
 	if (answer == NULL) {
 		fprintf(stderr, "guestpanectl: %s: %s\n", path, strerror(errno));

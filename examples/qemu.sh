@@ -82,7 +82,7 @@ done
 #     config_size=24   the whole of virtio_gpu_config
 # -device vhost-user-input-pci
 #     Keyboard, absolute pointer, and a mouse for games and the like, to which guestpane's
-#     chord locks the pointer. Each has a connection of its own.
+#     hotkey locks the pointer. Each has a connection of its own.
 # -drive if=virtio
 #     The disk. QEMU guesses the format, but lets nobody write a boot sector to a disk that
 #     it takes for a raw one: say FORMAT=raw then.

@@ -82,7 +82,7 @@ static void handle_push(void *data, unsigned queue, uint16_t head, uint32_t writ
 	if (awaited) {
 		gp_vhost_device_push(bridge->vhost, queue, head, written);
 	} else {
-		gp_vhost_device_push_unawaited(bridge->vhost, queue, head, written);
+		gp_vhost_device_push_without_interrupt(bridge->vhost, queue, head, written);
 	}
 }
 
@@ -146,8 +146,8 @@ static void handle_reset(void *data) {
 }
 
 static void handle_state(void *data, enum gp_vhost_state state) {
-	static const enum gp_guest_state guest_states[] = {
-		[GP_VHOST_WAITING] = GP_GUEST_GONE, // there was one: this is a change
+	static const enum gp_vm_state guest_states[] = {
+		[GP_VHOST_WAITING] = GP_VM_DISCONNECTED, // there was one: this is a change
 		[GP_VHOST_CONNECTED] = GP_GUEST_WAITING,
 		[GP_VHOST_RUNNING] = GP_GUEST_RUNNING,
 		[GP_VHOST_PAUSED] = GP_GUEST_PAUSED,
@@ -209,14 +209,14 @@ static void handle_disconnected(void *data) {
 	struct gp_bridge *bridge = data;
 	gp_presenter_disconnected(&bridge->presenter);
 	for (uint32_t i = 0; i < bridge->options->n_scanouts; i++) {
-		snprintf(bridge->scanouts[i].way, sizeof(bridge->scanouts[i].way), "none");
-		bridge->scanouts[i].way_reason[0] = '\0';
+		snprintf(bridge->scanouts[i].path, sizeof(bridge->scanouts[i].path), "none");
+		bridge->scanouts[i].path_reason[0] = '\0';
 	}
 }
 
 static void handle_monitor(void *data, uint32_t scanout, const struct gp_monitor *monitor) {
 	struct gp_bridge *bridge = data;
-	struct gp_bridge_scanout *changed = &bridge->scanouts[scanout];
+	struct gp_scanout_report *changed = &bridge->scanouts[scanout];
 	changed->monitor_changed = true;
 	changed->monitor_connected = monitor != NULL;
 	if (monitor == NULL) {
@@ -234,11 +234,11 @@ static void handle_visibility(void *data, uint32_t scanout, bool visible) {
 	gp_presenter_visibility(&bridge->presenter, scanout, visible);
 }
 
-static void handle_way(void *data, uint32_t scanout, const char *way, const char *reason) {
+static void handle_path(void *data, uint32_t scanout, const char *path, const char *reason) {
 	struct gp_bridge *bridge = data;
-	struct gp_bridge_scanout *changed = &bridge->scanouts[scanout];
-	snprintf(changed->way, sizeof(changed->way), "%s", way);
-	snprintf(changed->way_reason, sizeof(changed->way_reason), "%s", reason);
+	struct gp_scanout_report *changed = &bridge->scanouts[scanout];
+	snprintf(changed->path, sizeof(changed->path), "%s", path);
+	snprintf(changed->path_reason, sizeof(changed->path_reason), "%s", reason);
 }
 
 static void handle_released(void *data, void *user, struct gp_buffer *buffer) {
@@ -262,21 +262,21 @@ static const struct gp_client_ops client_ops = {
 	.disconnected = handle_disconnected,
 	.monitor = handle_monitor,
 	.visibility = handle_visibility,
-	.way = handle_way,
+	.path = handle_path,
 	.released = handle_released,
 	.failed = handle_failed,
 	.revoked = handle_revoked,
 };
 
 /* Tells the device what the compositor has said meanwhile. False: more is to do in a millisecond. */
-static bool settle(struct gp_bridge *bridge) {
+static bool end_turn(struct gp_bridge *bridge) {
 	uint64_t now_ns = gp_now_ns(), token;
 	uint32_t scanout, resource_id;
-	gp_device_memory_settle(&bridge->devices);
-	bool done = gp_presenter_settle(&bridge->presenter);
-	gp_client_settle_seat(bridge->client);
+	gp_device_memory_end_turn(&bridge->devices);
+	bool done = gp_presenter_end_turn(&bridge->presenter);
+	gp_client_end_turn(bridge->client);
 	for (uint32_t i = 0; i < bridge->options->n_scanouts; i++) {
-		struct gp_bridge_scanout *changed = &bridge->scanouts[i];
+		struct gp_scanout_report *changed = &bridge->scanouts[i];
 		if (changed->monitor_changed) {
 			changed->monitor_changed = false;
 			gp_gpu_set_monitor(bridge->gpu, i,
@@ -284,7 +284,7 @@ static bool settle(struct gp_bridge *bridge) {
 		}
 	}
 	while (gp_presenter_take_ready(&bridge->presenter, &scanout)) {
-		gp_gpu_scanout_ready(bridge->gpu, scanout, now_ns);
+		gp_gpu_buffer_released(bridge->gpu, scanout, now_ns);
 	}
 	while (gp_presenter_take_revoked(&bridge->presenter, &resource_id, &token)) {
 		gp_gpu_resource_revoked(bridge->gpu, resource_id, token, now_ns);
@@ -293,7 +293,7 @@ static bool settle(struct gp_bridge *bridge) {
 }
 
 bool gp_bridge_dispatch(struct gp_bridge *bridge) {
-	bool done = settle(bridge);
+	bool done = end_turn(bridge);
 	gp_vhost_device_flush(bridge->vhost);
 	gp_inputs_flush(bridge->inputs);
 	gp_client_flush(bridge->client);
@@ -396,7 +396,7 @@ bool gp_bridge_resume(struct gp_bridge *bridge) {
 	if (has_front) {
 		gp_keeper_replay(keeper, 0, bridge->vhost);
 	}
-	gp_gpu_set_journal(bridge->gpu, gp_keeper_get_area(keeper), GP_KEEPER_AREA_BYTES);
+	gp_gpu_set_saved_state(bridge->gpu, gp_keeper_get_area(keeper), GP_KEEPER_AREA_BYTES);
 	if (has_front) {
 		gp_gpu_restore(bridge->gpu, gp_now_ns());
 		gp_vhost_device_recover(bridge->vhost, &bridge->chain);
@@ -433,7 +433,7 @@ struct gp_bridge *gp_bridge_create(
 	bridge->timer_fd = -1;
 	gp_exporter_init(&bridge->exporter, options->force_copy);
 	for (uint32_t i = 0; i < GP_GPU_SCANOUTS_MAX; i++) {
-		snprintf(bridge->scanouts[i].way, sizeof(bridge->scanouts[i].way), "none");
+		snprintf(bridge->scanouts[i].path, sizeof(bridge->scanouts[i].path), "none");
 	}
 	if (create_timer(bridge) && create_inputs(bridge) && create_client(bridge) &&
 		create_device(bridge, options) && create_devices(bridge, options) &&

@@ -1,5 +1,5 @@
-#ifndef GP_BRIDGE_H
-#define GP_BRIDGE_H
+#ifndef GP_VMM_BRIDGE_BRIDGE_H
+#define GP_VMM_BRIDGE_BRIDGE_H
 
 #include "vmm-bridge/options.h"
 

@@ -1,12 +1,12 @@
-#ifndef GP_BRIDGE_INTERNAL_H
-#define GP_BRIDGE_INTERNAL_H
+#ifndef GP_VMM_BRIDGE_BRIDGE_INTERNAL_H
+#define GP_VMM_BRIDGE_BRIDGE_INTERNAL_H
 
 #include "vmm-bridge/bridge.h"
-#include "vmm-bridge/vfio/device_memory.h"
 #include "vmm-bridge/gpu/device.h"
-#include "vmm-bridge/seat/inputs.h"
 #include "vmm-bridge/keeper/keeper.h"
 #include "vmm-bridge/present/presenter.h"
+#include "vmm-bridge/seat/inputs.h"
+#include "vmm-bridge/vfio/device_memory.h"
 #include "vmm-bridge/vhost/device.h"
 
 struct gp_control;
@@ -14,11 +14,11 @@ struct json_object;
 struct wl_event_source;
 
 /* What the compositor says about a scanout. */
-struct gp_bridge_scanout {
+struct gp_scanout_report {
 	bool monitor_changed; // the device is to be told
 	bool monitor_connected;
 	struct gp_monitor monitor;
-	char way[16], way_reason[160];
+	char path[16], path_reason[160];
 };
 
 struct gp_bridge {
@@ -33,7 +33,7 @@ struct gp_bridge {
 	struct gp_vhost_device *vhost;
 	struct gp_gpu *gpu;
 	struct gp_inputs *inputs;
-	struct gp_bridge_scanout scanouts[GP_GPU_SCANOUTS_MAX];
+	struct gp_scanout_report scanouts[GP_GPU_SCANOUTS_MAX];
 
 	int timer_fd; // wake_at
 	struct wl_event_source *timer;

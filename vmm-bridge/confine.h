@@ -1,5 +1,5 @@
-#ifndef GP_CONFINE_H
-#define GP_CONFINE_H
+#ifndef GP_VMM_BRIDGE_CONFINE_H
+#define GP_VMM_BRIDGE_CONFINE_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -155,12 +155,12 @@ static bool parse_log_level(const char *text, enum gp_log_level *level) {
 }
 
 static bool same_input(const struct gp_input_spec *a, const struct gp_input_spec *b) {
-	return a->kind == b->kind && a->head == b->head;
+	return a->kind == b->kind && a->scanout == b->scanout;
 }
 
-/* KIND[:HEAD]=PATH */
+/* KIND[:SCANOUT]=PATH */
 static bool parse_input(struct gp_options *options, const char *text) {
-	struct gp_input_spec spec = {.head = GP_INPUT_ALL_HEADS};
+	struct gp_input_spec spec = {.scanout = GP_INPUT_ALL_SCANOUTS};
 	size_t length = strcspn(text, ":=");
 	while (strlen(gp_input_kind_name(spec.kind)) != length ||
 		strncmp(gp_input_kind_name(spec.kind), text, length) != 0) {
@@ -170,12 +170,12 @@ static bool parse_input(struct gp_options *options, const char *text) {
 	}
 	text += length;
 	if (*text == ':') {
-		uint32_t head;
-		if (!gp_input_has_heads(spec.kind) ||
-			!parse_digits(text + 1, GP_GPU_SCANOUTS_MAX - 1, &head, &text)) {
+		uint32_t scanout;
+		if (!gp_input_has_scanouts(spec.kind) ||
+			!parse_digits(text + 1, GP_GPU_SCANOUTS_MAX - 1, &scanout, &text)) {
 			return false;
 		}
-		spec.head = (int)head;
+		spec.scanout = (int)scanout;
 	}
 	if (text[0] != '=' || text[1] == '\0' || options->n_inputs == GP_INPUTS_MAX) {
 		return false;
@@ -314,12 +314,12 @@ static bool store(struct gp_options *options, int option, const char *value) {
 /* The number of monitors may be given behind the devices. */
 static bool check_inputs(const struct gp_options *options) {
 	for (size_t i = 0; i < options->n_inputs; i++) {
-		int head = options->inputs[i].head;
-		if (head >= (int)options->n_scanouts) {
+		int scanout = options->inputs[i].scanout;
+		if (scanout >= (int)options->n_scanouts) {
 			fprintf(stderr,
 				"guestpane-bridge: --input %s:%d: there is no such monitor, "
 				"see --scanouts\n",
-				gp_input_kind_name(options->inputs[i].kind), head);
+				gp_input_kind_name(options->inputs[i].kind), scanout);
 			return false;
 		}
 	}

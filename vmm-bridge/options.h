@@ -1,5 +1,5 @@
-#ifndef GP_OPTIONS_H
-#define GP_OPTIONS_H
+#ifndef GP_VMM_BRIDGE_OPTIONS_H
+#define GP_VMM_BRIDGE_OPTIONS_H
 
 #include <limits.h>
 #include <stdbool.h>

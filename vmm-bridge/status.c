@@ -28,21 +28,21 @@ static void add_picture(struct json_object *object, struct gp_bridge *bridge,
 	const struct gp_resource *resource = info->resource_id != 0
 		? gp_gpu_find_resource(bridge->gpu, info->resource_id)
 		: NULL;
-	const struct gp_picture *picture = resource != NULL ? resource->outside : NULL;
+	const struct gp_import *picture = resource != NULL ? resource->outside : NULL;
 	add_number(object, "resource", info->resource_id);
 	if (picture == NULL || picture->ending) {
 		add(object, "exporter", NULL);
 		add_string(object, "reason", "");
 		return;
 	}
-	add_string(object, "exporter", gp_picture_kind_name(picture));
+	add_string(object, "exporter", gp_import_kind_name(picture));
 	add_string(object, "reason",
 		picture->host_copy ? "the guest's resource has no memory of its own to share"
 				   : picture->export.reason);
 }
 
 static struct json_object *scanout_status(struct gp_bridge *bridge, uint32_t index) {
-	const struct gp_bridge_scanout *scanout = &bridge->scanouts[index];
+	const struct gp_scanout_report *scanout = &bridge->scanouts[index];
 	struct gp_gpu_scanout_info info;
 	gp_gpu_get_scanout_info(bridge->gpu, index, &info);
 	char mode[64];
@@ -60,8 +60,8 @@ static struct json_object *scanout_status(struct gp_bridge *bridge, uint32_t ind
 		info.enabled && info.format != NULL ? json_object_new_string(info.format->name)
 						    : NULL);
 	add_picture(object, bridge, &info);
-	add_string(object, "way", scanout->way);
-	add_string(object, "way_reason", scanout->way_reason);
+	add_string(object, "path", scanout->path);
+	add_string(object, "path_reason", scanout->path_reason);
 	add_number(object, "flushes", info.flushes);
 	return object;
 }

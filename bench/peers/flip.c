@@ -180,14 +180,14 @@ static void flip_ours(const char *mode, unsigned n_frames) {
 		watch("compositor", host.compositor.pid),
 	};
 	measure(&fe, blob, n_frames, processes, 2);
-	printf(", \"way\": \"%s\", \"bytes_copied\": %lld, \"frames_shown\": {",
-		host_status_string(&host.compositor, "outputs.0.way"),
+	printf(", \"path\": \"%s\", \"bytes_copied\": %lld, \"frames_shown\": {",
+		host_status_string(&host.compositor, "outputs.0.path"),
 		(long long)host_status_number(&host.bridges[0], "counters.bytes_copied"));
-	static const char *const ways[] = {"direct", "gpu", "mapped", "copied"};
-	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+	static const char *const paths[] = {"direct", "gpu", "mapped", "copied"};
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
 		char path[40];
-		snprintf(path, sizeof(path), "outputs.0.frames.%s", ways[i]);
-		printf("%s\"%s\": %lld", i > 0 ? ", " : "", ways[i],
+		snprintf(path, sizeof(path), "outputs.0.frames.%s", paths[i]);
+		printf("%s\"%s\": %lld", i > 0 ? ", " : "", paths[i],
 			(long long)host_status_number(&host.compositor, path));
 	}
 	printf("}}\n");

@@ -100,7 +100,7 @@ def measure_ours(build, emit):
 
         processes = {"bridge": machine.bridge, "compositor": machine.compositor}
         costs, rate = measure_flips(machine, processes, count)
-        way = "copy" if machine.output().get("way") == "copied" else "zero-copy"
+        way = "copy" if machine.output().get("path") == "copied" else "zero-copy"
         emit(CASE, "guestpane", "CPU per frame", sum(costs.values()),
              f"QEMU without the threads of the guest's processors, bridge, compositor: "
              f"{describe(costs, rate)}; the picture is shown", way=way)

@@ -208,28 +208,28 @@ static bool read_output(struct reader *reader, const struct scfg_directive *dire
 	return true;
 }
 
-static bool read_head(struct reader *reader, const struct scfg_directive *directive,
+static bool read_scanout(struct reader *reader, const struct scfg_directive *directive,
 	struct gp_config_guest *guest) {
 	double index;
 	if (!check_shape(reader, directive, 2, false)) {
 		return false;
 	}
 	if (strpbrk(directive->params[0], ".-") != NULL ||
-		!parse_number(directive->params[0], 0, GP_CONFIG_HEADS_MAX - 1, &index)) {
-		return fail(reader, directive, "a head is a number from 0 to %d",
-			GP_CONFIG_HEADS_MAX - 1);
+		!parse_number(directive->params[0], 0, GP_CONFIG_SCANOUTS_MAX - 1, &index)) {
+		return fail(reader, directive, "a scanout is a number from 0 to %d",
+			GP_CONFIG_SCANOUTS_MAX - 1);
 	}
-	char *head = guest->heads[(size_t)index];
-	if (head[0] != '\0') {
-		return fail(reader, directive, "head %zu is there twice", (size_t)index);
+	char *scanout = guest->scanouts[(size_t)index];
+	if (scanout[0] != '\0') {
+		return fail(reader, directive, "scanout %zu is there twice", (size_t)index);
 	}
-	return read_name(reader, directive, directive->params[1], head);
+	return read_name(reader, directive, directive->params[1], scanout);
 }
 
 static bool read_guest_setting(struct reader *reader, const struct scfg_directive *directive,
 	struct gp_config_guest *guest) {
-	if (strcmp(directive->name, "head") == 0) {
-		return read_head(reader, directive, guest);
+	if (strcmp(directive->name, "scanout") == 0) {
+		return read_scanout(reader, directive, guest);
 	}
 	if (strcmp(directive->name, "scaling") == 0) {
 		guest->has_scaling = true;
@@ -263,11 +263,12 @@ static bool read_guest(struct reader *reader, const struct scfg_directive *direc
 	return true;
 }
 
-static bool read_chord(struct reader *reader, const struct scfg_directive *directive) {
+static bool read_hotkey(struct reader *reader, const struct scfg_directive *directive) {
 	struct gp_config *config = reader->config;
-	config->has_chord = true;
-	if (!gp_chord_parse(&config->chord, directive->params[0])) {
-		return fail(reader, directive, "%.60s is not " GP_CHORD_RULE, directive->params[0]);
+	config->has_hotkey = true;
+	if (!gp_hotkey_parse(&config->hotkey, directive->params[0])) {
+		return fail(
+			reader, directive, "%.60s is not " GP_HOTKEY_RULE, directive->params[0]);
 	}
 	return true;
 }
@@ -319,8 +320,8 @@ static bool read_directive(struct reader *reader, const struct scfg_directive *d
 		return check_shape(reader, directive, 1, false) &&
 			read_name(reader, directive, directive->params[0], reader->config->first);
 	}
-	if (strcmp(directive->name, "chord") == 0) {
-		return check_shape(reader, directive, 1, false) && read_chord(reader, directive);
+	if (strcmp(directive->name, "hotkey") == 0) {
+		return check_shape(reader, directive, 1, false) && read_hotkey(reader, directive);
 	}
 	return fail(reader, directive, "there is no setting %.60s", directive->name);
 }

@@ -1,5 +1,5 @@
-#ifndef GP_COMPOSITOR_CONFIG_H
-#define GP_COMPOSITOR_CONFIG_H
+#ifndef GP_COMPOSITOR_CONFIG_CONFIG_H
+#define GP_COMPOSITOR_CONFIG_CONFIG_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -10,7 +10,7 @@
 
 #define GP_CONFIG_OUTPUTS_MAX 32
 #define GP_CONFIG_GUESTS_MAX 32
-#define GP_CONFIG_HEADS_MAX 16
+#define GP_CONFIG_SCANOUTS_MAX 16
 #define GP_CONFIG_INPUTS_MAX 32
 #define GP_CONFIG_NAME_MAX 192 // with the terminating zero
 #define GP_CONFIG_ERROR_MAX 512
@@ -33,7 +33,8 @@ struct gp_config_output {
 
 struct gp_config_guest {
 	char name[GP_CONFIG_NAME_MAX];
-	char heads[GP_CONFIG_HEADS_MAX][GP_CONFIG_NAME_MAX]; // names of outputs; empty: not pinned
+	char scanouts[GP_CONFIG_SCANOUTS_MAX]
+		     [GP_CONFIG_NAME_MAX]; // names of outputs; empty: not pinned
 	bool has_scaling;
 	enum gp_scaling scaling;
 };
@@ -52,8 +53,8 @@ struct gp_config {
 	size_t n_outputs;
 	struct gp_config_guest guests[GP_CONFIG_GUESTS_MAX];
 	size_t n_guests;
-	bool has_chord;
-	struct gp_chord chord;
+	bool has_hotkey;
+	struct gp_hotkey hotkey;
 	struct gp_config_input inputs[GP_CONFIG_INPUTS_MAX];
 	size_t n_inputs;
 	char first

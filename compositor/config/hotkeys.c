@@ -30,18 +30,18 @@ static uint16_t find_key(const char *name, size_t length) {
 	return KEY_RESERVED;
 }
 
-bool gp_chord_parse(struct gp_chord *chord, const char *text) {
-	*chord = (struct gp_chord){0};
+bool gp_hotkey_parse(struct gp_hotkey *hotkey, const char *text) {
+	*hotkey = (struct gp_hotkey){0};
 	if (strcmp(text, "none") == 0) {
 		return true;
 	}
 	for (;;) {
 		size_t length = strcspn(text, "+");
 		uint16_t code = find_key(text, length);
-		if (code == KEY_RESERVED || chord->n == GP_CHORD_KEYS_MAX) {
+		if (code == KEY_RESERVED || hotkey->n == GP_HOTKEY_KEYS_MAX) {
 			return false;
 		}
-		chord->keys[chord->n++] = code;
+		hotkey->keys[hotkey->n++] = code;
 		if (text[length] == '\0') {
 			return true;
 		}
@@ -58,35 +58,35 @@ static const char *find_name(uint16_t code) {
 	return "";
 }
 
-void gp_chord_print(const struct gp_chord *chord, char text[GP_CHORD_TEXT_MAX]) {
+void gp_hotkey_print(const struct gp_hotkey *hotkey, char text[GP_HOTKEY_TEXT_MAX]) {
 	size_t length = 0;
 	text[0] = '\0';
-	for (size_t i = 0; i < chord->n && length < GP_CHORD_TEXT_MAX; i++) {
-		length += snprintf(text + length, GP_CHORD_TEXT_MAX - length, "%s%s",
-			i > 0 ? "+" : "", find_name(chord->keys[i]));
+	for (size_t i = 0; i < hotkey->n && length < GP_HOTKEY_TEXT_MAX; i++) {
+		length += snprintf(text + length, GP_HOTKEY_TEXT_MAX - length, "%s%s",
+			i > 0 ? "+" : "", find_name(hotkey->keys[i]));
 	}
 }
 
-enum gp_chord_action gp_chord_find(
-	const struct gp_chord *chord, const uint8_t *held, uint32_t code) {
-	for (size_t i = 0; i < chord->n; i++) {
-		if (held[chord->keys[i]] == 0) {
-			return GP_CHORD_NONE;
+enum gp_hotkey_action gp_hotkey_find(
+	const struct gp_hotkey *hotkey, const uint8_t *held, uint32_t code) {
+	for (size_t i = 0; i < hotkey->n; i++) {
+		if (held[hotkey->keys[i]] == 0) {
+			return GP_HOTKEY_NONE;
 		}
 	}
-	if (chord->n == 0) {
-		return GP_CHORD_NONE;
+	if (hotkey->n == 0) {
+		return GP_HOTKEY_NONE;
 	}
 	switch (code) {
 	case KEY_TAB:
-		return GP_CHORD_NEXT_GUEST;
+		return GP_HOTKEY_NEXT_GUEST;
 	case KEY_L:
-		return GP_CHORD_LOCK_POINTER;
+		return GP_HOTKEY_LOCK_POINTER;
 	case KEY_G:
-		return GP_CHORD_GRAB;
+		return GP_HOTKEY_GRAB;
 	case KEY_F:
-		return GP_CHORD_FULLSCREEN;
+		return GP_HOTKEY_FULLSCREEN;
 	default:
-		return GP_CHORD_NONE;
+		return GP_HOTKEY_NONE;
 	}
 }

@@ -1,5 +1,5 @@
-#ifndef GP_COMPOSITOR_CHORD_H
-#define GP_COMPOSITOR_CHORD_H
+#ifndef GP_COMPOSITOR_CONFIG_HOTKEYS_H
+#define GP_COMPOSITOR_CONFIG_HOTKEYS_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -10,35 +10,35 @@
  * guest's, and so are these themselves.
  */
 
-#define GP_CHORD_KEYS_MAX 4
-#define GP_CHORD_TEXT_MAX 64
-#define GP_CHORD_DEFAULT "LeftCtrl+LeftMeta"
-/* What gp_chord_parse understands, in words. */
-#define GP_CHORD_RULE                                                                              \
+#define GP_HOTKEY_KEYS_MAX 4
+#define GP_HOTKEY_TEXT_MAX 64
+#define GP_HOTKEY_DEFAULT "LeftCtrl+LeftMeta"
+/* What gp_hotkey_parse understands, in words. */
+#define GP_HOTKEY_RULE                                                                             \
 	"none, or one to four of Left and Right Ctrl, Shift, Alt and Meta, Menu, ScrollLock and "  \
-	"Pause, like " GP_CHORD_DEFAULT
+	"Pause, like " GP_HOTKEY_DEFAULT
 
-struct gp_chord {
-	uint16_t keys[GP_CHORD_KEYS_MAX]; // evdev codes
-	size_t n; // 0: there is no chord
+struct gp_hotkey {
+	uint16_t keys[GP_HOTKEY_KEYS_MAX]; // evdev codes
+	size_t n; // 0: there is no hotkey
 };
 
-enum gp_chord_action {
-	GP_CHORD_NONE, // the key is the guest's
-	GP_CHORD_NEXT_GUEST, // Tab
-	GP_CHORD_LOCK_POINTER, // L
-	GP_CHORD_GRAB, // G
-	GP_CHORD_FULLSCREEN, // F
+enum gp_hotkey_action {
+	GP_HOTKEY_NONE, // the key is the guest's
+	GP_HOTKEY_NEXT_GUEST, // Tab
+	GP_HOTKEY_LOCK_POINTER, // L
+	GP_HOTKEY_GRAB, // G
+	GP_HOTKEY_FULLSCREEN, // F
 };
 
 /* Parses names of keys with + between them, or "none". False: it is neither. */
-bool gp_chord_parse(struct gp_chord *chord, const char *text);
+bool gp_hotkey_parse(struct gp_hotkey *hotkey, const char *text);
 
-/* Writes its names; empty if there is no chord. */
-void gp_chord_print(const struct gp_chord *chord, char text[GP_CHORD_TEXT_MAX]);
+/* Writes its names; empty if there is no hotkey. */
+void gp_hotkey_print(const struct gp_hotkey *hotkey, char text[GP_HOTKEY_TEXT_MAX]);
 
 /* What the key is for. held has a number that is not 0 for each key that is down. */
-enum gp_chord_action gp_chord_find(
-	const struct gp_chord *chord, const uint8_t *held, uint32_t code);
+enum gp_hotkey_action gp_hotkey_find(
+	const struct gp_hotkey *hotkey, const uint8_t *held, uint32_t code);
 
 #endif

@@ -23,8 +23,8 @@ static const char usage[] =
 	"  --control-socket PATH  where status is asked for\n"
 	"                         (default: $XDG_RUNTIME_DIR/guestpane/compositor.ctl)\n"
 	"  --size WIDTHxHEIGHT    size of windows and headless outputs (default: 1280x800)\n"
-	"  --chord KEY[+KEY…]     keys to hold for the compositor's own keys, or none\n"
-	"                         (default: " GP_CHORD_DEFAULT "): Tab shows the next\n"
+	"  --hotkey KEY[+KEY…]     keys to hold for the compositor's own keys, or none\n"
+	"                         (default: " GP_HOTKEY_DEFAULT "): Tab shows the next\n"
 	"                         machine, L locks the pointer to one that has a mouse; of a\n"
 	"                         window, G grabs the keyboard or releases it, F makes it\n"
 	"                         fullscreen\n"
@@ -56,7 +56,7 @@ enum option_id {
 	OPTION_BRIDGE_SOCKET = 256,
 	OPTION_CONTROL_SOCKET,
 	OPTION_SIZE,
-	OPTION_CHORD,
+	OPTION_HOTKEY,
 	OPTION_FULLSCREEN,
 	OPTION_VT_SWITCH,
 	OPTION_ALLOW_VIRTUAL_INPUT,
@@ -74,7 +74,7 @@ static const struct option long_options[] = {
 	{"bridge-socket", required_argument, NULL, OPTION_BRIDGE_SOCKET},
 	{"control-socket", required_argument, NULL, OPTION_CONTROL_SOCKET},
 	{"size", required_argument, NULL, OPTION_SIZE},
-	{"chord", required_argument, NULL, OPTION_CHORD},
+	{"hotkey", required_argument, NULL, OPTION_HOTKEY},
 	{"fullscreen", no_argument, NULL, OPTION_FULLSCREEN},
 	{"vt-switch", no_argument, NULL, OPTION_VT_SWITCH},
 	{"allow-virtual-input", no_argument, NULL, OPTION_ALLOW_VIRTUAL_INPUT},
@@ -122,12 +122,12 @@ static bool parse_size(struct gp_options *options, const char *text) {
 	return true;
 }
 
-static bool parse_chord(struct gp_options *options, const char *text) {
-	options->has_chord = true;
-	if (gp_chord_parse(&options->chord, text)) {
+static bool parse_hotkey(struct gp_options *options, const char *text) {
+	options->has_hotkey = true;
+	if (gp_hotkey_parse(&options->hotkey, text)) {
 		return true;
 	}
-	fprintf(stderr, "guestpane: --chord: %s is not " GP_CHORD_RULE "\n", text);
+	fprintf(stderr, "guestpane: --hotkey: %s is not " GP_HOTKEY_RULE "\n", text);
 	return false;
 }
 
@@ -168,8 +168,8 @@ static bool parse_option(struct gp_options *options, int id, int *exit_status) {
 		return parse_path(options->control_socket, "--control-socket", optarg);
 	case OPTION_SIZE:
 		return parse_size(options, optarg);
-	case OPTION_CHORD:
-		return parse_chord(options, optarg);
+	case OPTION_HOTKEY:
+		return parse_hotkey(options, optarg);
 	case OPTION_FULLSCREEN:
 		options->fullscreen = true;
 		return true;

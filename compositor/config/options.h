@@ -1,5 +1,5 @@
-#ifndef GP_COMPOSITOR_OPTIONS_H
-#define GP_COMPOSITOR_OPTIONS_H
+#ifndef GP_COMPOSITOR_CONFIG_OPTIONS_H
+#define GP_COMPOSITOR_CONFIG_OPTIONS_H
 
 #include <stdbool.h>
 
@@ -15,8 +15,8 @@
 struct gp_options {
 	char bridge_socket[GP_PATH_MAX], control_socket[GP_PATH_MAX];
 	int width, height; // of outputs that have no size of their own
-	bool has_chord;
-	struct gp_chord chord;
+	bool has_hotkey;
+	struct gp_hotkey hotkey;
 	bool fullscreen;
 	bool vt_switch, allow_virtual_input;
 	const char *config_path; // NULL for the default one; points into argv

@@ -20,9 +20,9 @@ bool gp_scaling_from_name(const char *name, enum gp_scaling *scaling) {
 }
 
 /* The picture's shape with the width of the outer box, or with its height. */
-static struct gp_place touch(
+static struct gp_box touch(
 	int32_t width, int32_t height, int32_t outer_width, int32_t outer_height, bool by_width) {
-	struct gp_place place = {.width = outer_width, .height = outer_height};
+	struct gp_box place = {.width = outer_width, .height = outer_height};
 	if (by_width) {
 		place.height = (int64_t)height * outer_width / width;
 	} else {
@@ -37,11 +37,11 @@ static int32_t min(int32_t a, int32_t b) {
 	return a < b ? a : b;
 }
 
-struct gp_place gp_scaling_place(enum gp_scaling scaling, int32_t width, int32_t height,
+struct gp_box gp_scaling_fit(enum gp_scaling scaling, int32_t width, int32_t height,
 	int32_t outer_width, int32_t outer_height) {
 	bool is_wider = (int64_t)width * outer_height > (int64_t)height * outer_width;
 	int32_t factor = min(outer_width / width, outer_height / height);
-	struct gp_place place = {.width = width, .height = height};
+	struct gp_box place = {.width = width, .height = height};
 	if (scaling == GP_SCALING_FILL) {
 		place = touch(width, height, outer_width, outer_height, !is_wider);
 	} else if (scaling == GP_SCALING_INTEGER && factor >= 1) {

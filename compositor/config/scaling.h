@@ -1,5 +1,5 @@
-#ifndef GP_COMPOSITOR_SCALING_H
-#define GP_COMPOSITOR_SCALING_H
+#ifndef GP_COMPOSITOR_CONFIG_SCALING_H
+#define GP_COMPOSITOR_CONFIG_SCALING_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -14,7 +14,7 @@ enum gp_scaling {
 	GP_SCALING_NONE, // pixel by pixel; what is too large is cut off
 };
 
-struct gp_place {
+struct gp_box {
 	int32_t x, y, width, height; // in the output; may reach beyond it
 };
 
@@ -22,7 +22,7 @@ struct gp_place {
 bool gp_scaling_from_name(const char *name, enum gp_scaling *scaling);
 
 /* Sizes are of pixels and positive. */
-struct gp_place gp_scaling_place(enum gp_scaling scaling, int32_t width, int32_t height,
+struct gp_box gp_scaling_fit(enum gp_scaling scaling, int32_t width, int32_t height,
 	int32_t outer_width, int32_t outer_height);
 
 #endif

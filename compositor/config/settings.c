@@ -47,7 +47,7 @@ bool gp_settings_reload(struct gp_settings *settings) {
 
 bool gp_settings_init(struct gp_settings *settings, const struct gp_options *options) {
 	settings->options = options;
-	gp_chord_parse(&settings->default_chord, GP_CHORD_DEFAULT);
+	gp_hotkey_parse(&settings->default_hotkey, GP_HOTKEY_DEFAULT);
 	find_path(settings);
 	if (settings->path[0] != '\0') {
 		return gp_settings_reload(settings);
@@ -85,12 +85,13 @@ const struct gp_config_output *gp_settings_find_output(
 }
 
 const char *gp_settings_get_pin(
-	const struct gp_settings *settings, const char *guest, uint32_t head) {
+	const struct gp_settings *settings, const char *guest, uint32_t scanout) {
 	const struct gp_config_guest *found = gp_config_find_guest(settings->config, guest);
-	if (found == NULL || head >= GP_CONFIG_HEADS_MAX || found->heads[head][0] == '\0') {
+	if (found == NULL || scanout >= GP_CONFIG_SCANOUTS_MAX ||
+		found->scanouts[scanout][0] == '\0') {
 		return NULL;
 	}
-	return found->heads[head];
+	return found->scanouts[scanout];
 }
 
 const char *gp_settings_get_input_pin(const struct gp_settings *settings, const char *device) {
@@ -117,11 +118,11 @@ enum gp_scaling gp_settings_get_scaling(const struct gp_settings *settings, cons
 	return of_output != NULL && of_output->has_scaling ? of_output->scaling : GP_SCALING_FIT;
 }
 
-const struct gp_chord *gp_settings_get_chord(const struct gp_settings *settings) {
-	if (settings->options->has_chord) {
-		return &settings->options->chord;
+const struct gp_hotkey *gp_settings_get_hotkey(const struct gp_settings *settings) {
+	if (settings->options->has_hotkey) {
+		return &settings->options->hotkey;
 	}
-	return settings->config->has_chord ? &settings->config->chord : &settings->default_chord;
+	return settings->config->has_hotkey ? &settings->config->hotkey : &settings->default_hotkey;
 }
 
 bool gp_settings_is_first(const struct gp_settings *settings, const char *guest) {

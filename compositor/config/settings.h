@@ -1,5 +1,5 @@
-#ifndef GP_COMPOSITOR_SETTINGS_H
-#define GP_COMPOSITOR_SETTINGS_H
+#ifndef GP_COMPOSITOR_CONFIG_SETTINGS_H
+#define GP_COMPOSITOR_CONFIG_SETTINGS_H
 
 #include <limits.h>
 #include <stdbool.h>
@@ -17,7 +17,7 @@ struct gp_settings {
 	const struct gp_options *options;
 	struct gp_config *config; // never NULL after init
 	char path[PATH_MAX]; // of the file; empty if there is none
-	struct gp_chord default_chord;
+	struct gp_hotkey default_hotkey;
 	char error[GP_CONFIG_ERROR_MAX]; // of the last load; empty if that was good
 };
 
@@ -36,9 +36,9 @@ bool gp_settings_name_monitor(const struct wlr_output *wlr_output, char name[GP_
 /* Of an output, NULL for none. */
 const struct gp_config_output *gp_settings_find_output(
 	const struct gp_settings *settings, const struct wlr_output *wlr_output);
-/* The name of the output that a guest's head is pinned to, NULL if it is not. */
+/* The name of the output that a guest's scanout is pinned to, NULL if it is not. */
 const char *gp_settings_get_pin(
-	const struct gp_settings *settings, const char *guest, uint32_t head);
+	const struct gp_settings *settings, const char *guest, uint32_t scanout);
 /* The name of the output that an input device is pinned to, NULL if it is not. */
 const char *gp_settings_get_input_pin(const struct gp_settings *settings, const char *device);
 bool gp_settings_pin_matches(const char *pin, const struct wlr_output *wlr_output);
@@ -46,7 +46,7 @@ bool gp_settings_pin_matches(const char *pin, const struct wlr_output *wlr_outpu
 enum gp_scaling gp_settings_get_scaling(
 	const struct gp_settings *settings, const char *guest, const struct wlr_output *wlr_output);
 /* The keys that make the next one ours. */
-const struct gp_chord *gp_settings_get_chord(const struct gp_settings *settings);
+const struct gp_hotkey *gp_settings_get_hotkey(const struct gp_settings *settings);
 /* Whether it is the guest that stays in front. */
 bool gp_settings_is_first(const struct gp_settings *settings, const char *guest);
 

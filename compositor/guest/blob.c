@@ -6,10 +6,10 @@
 #include "common/format.h"
 #include "common/log.h"
 #include "common/trace.h"
-#include "compositor/memory/blob_memory.h"
 #include "compositor/guest/guest.h"
-#include "compositor/memory/guest_buffer.h"
 #include "compositor/guest/manager.h"
+#include "compositor/memory/blob_memory.h"
+#include "compositor/memory/guest_buffer.h"
 #include "compositor/memory/quota.h"
 #include "guest-scanout-v1-protocol.h"
 
@@ -49,7 +49,7 @@ static bool check_layout(const struct gp_guest_blob *blob, const struct gp_buffe
 	return true;
 }
 
-static void answer_failed(const struct gp_guest_blob *blob, uint32_t serial,
+static void reply_failed(const struct gp_guest_blob *blob, uint32_t serial,
 	const struct gp_import_failure *failure) {
 	if (blob->guest != NULL) {
 		blob->guest->n_imports_failed++;
@@ -99,7 +99,7 @@ static void blob_handle_create_buffer(struct wl_client *client, struct wl_resour
 	wl_list_insert(&blob->wl_buffers, &wl_buffer->link);
 
 	if (gp_guest_buffer_is_inert(wl_buffer->buffer)) {
-		answer_failed(blob, serial, &failure);
+		reply_failed(blob, serial, &failure);
 		return;
 	}
 	if (blob->guest != NULL) {

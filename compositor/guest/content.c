@@ -6,23 +6,25 @@
 #include "compositor/memory/guest_buffer.h"
 
 static void handle_buffer_lost(struct wl_listener *listener, void *data) {
-	struct gp_content *content = wl_container_of(listener, content, buffer_lost);
+	struct gp_surface_content *content = wl_container_of(listener, content, buffer_lost);
 	content->lost(content);
 }
 
-void gp_content_init(struct gp_content *content, void (*lost)(struct gp_content *content)) {
-	*content = (struct gp_content){
+void gp_surface_content_init(
+	struct gp_surface_content *content, void (*lost)(struct gp_surface_content *content)) {
+	*content = (struct gp_surface_content){
 		.lost = lost,
 		.buffer_lost.notify = handle_buffer_lost,
 	};
 	wl_list_init(&content->buffer_lost.link);
 }
 
-void gp_content_finish(struct gp_content *content) {
-	wlr_buffer_unlock(gp_content_swap(content, NULL));
+void gp_surface_content_finish(struct gp_surface_content *content) {
+	wlr_buffer_unlock(gp_surface_content_swap(content, NULL));
 }
 
-struct wlr_buffer *gp_content_swap(struct gp_content *content, struct wlr_buffer *buffer) {
+struct wlr_buffer *gp_surface_content_swap(
+	struct gp_surface_content *content, struct wlr_buffer *buffer) {
 	struct wlr_buffer *old = content->buffer;
 	wl_list_remove(&content->buffer_lost.link);
 	wl_list_init(&content->buffer_lost.link);

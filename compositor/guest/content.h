@@ -1,5 +1,5 @@
-#ifndef GP_COMPOSITOR_CONTENT_H
-#define GP_COMPOSITOR_CONTENT_H
+#ifndef GP_COMPOSITOR_GUEST_CONTENT_H
+#define GP_COMPOSITOR_GUEST_CONTENT_H
 
 #include <stdbool.h>
 #include <wayland-server-core.h>
@@ -12,22 +12,24 @@ struct wlr_surface;
  * What a surface shows: a buffer that is locked until another one takes its place or its memory is
  * revoked.
  */
-struct gp_content {
+struct gp_surface_content {
 	struct wlr_buffer *buffer; // may be NULL
 	/* Called when the memory is revoked; has to do what a swap with NULL does. */
-	void (*lost)(struct gp_content *content);
+	void (*lost)(struct gp_surface_content *content);
 
 	struct wl_listener buffer_lost;
 };
 
-void gp_content_init(struct gp_content *content, void (*lost)(struct gp_content *content));
-void gp_content_finish(struct gp_content *content);
+void gp_surface_content_init(
+	struct gp_surface_content *content, void (*lost)(struct gp_surface_content *content));
+void gp_surface_content_finish(struct gp_surface_content *content);
 
 /**
  * Locks and takes the new buffer, which may be NULL. Returns the one before, still locked: unlock
  * it when those who show the content have been told, so that a buffer that stays is not released.
  */
-struct wlr_buffer *gp_content_swap(struct gp_content *content, struct wlr_buffer *buffer);
+struct wlr_buffer *gp_surface_content_swap(
+	struct gp_surface_content *content, struct wlr_buffer *buffer);
 
 /**
  * The buffer of the surface's commit that is being handled; NULL if it has none, or an inert one.

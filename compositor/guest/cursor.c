@@ -14,7 +14,7 @@ static const struct wlr_surface_role cursor_role = {
 static void set_content(
 	struct gp_guest_cursor *cursor, struct wlr_buffer *buffer, pixman_region32_t *damage) {
 	static uint64_t last_stamp;
-	struct wlr_buffer *old = gp_content_swap(&cursor->content, buffer);
+	struct wlr_buffer *old = gp_surface_content_swap(&cursor->content, buffer);
 	cursor->stamp = ++last_stamp;
 	wl_signal_emit_mutable(&cursor->events.commit, damage);
 	wlr_buffer_unlock(old);
@@ -37,7 +37,7 @@ static void handle_surface_commit(struct wl_listener *listener, void *data) {
 	set_content(cursor, buffer, damage);
 }
 
-static void handle_content_lost(struct gp_content *content) {
+static void handle_content_lost(struct gp_surface_content *content) {
 	struct gp_guest_cursor *cursor = wl_container_of(content, cursor, content);
 	gp_guest_cursor_drop_content(cursor);
 }
@@ -55,7 +55,7 @@ static void cursor_addon_destroy(struct wlr_addon *addon) {
 	wl_list_remove(&cursor->link);
 	wl_list_remove(&cursor->surface_commit.link);
 	wlr_addon_finish(&cursor->addon);
-	gp_content_finish(&cursor->content);
+	gp_surface_content_finish(&cursor->content);
 	free(cursor);
 }
 
@@ -95,7 +95,7 @@ struct gp_guest_cursor *gp_guest_cursor_get(
 	}
 	cursor->surface = surface;
 	wl_list_init(&cursor->link);
-	gp_content_init(&cursor->content, handle_content_lost);
+	gp_surface_content_init(&cursor->content, handle_content_lost);
 	wl_signal_init(&cursor->events.commit);
 	wl_signal_init(&cursor->events.destroy);
 	cursor->surface_commit.notify = handle_surface_commit;

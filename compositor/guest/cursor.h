@@ -18,7 +18,7 @@ struct gp_guest_cursor {
 	struct wlr_surface *surface;
 	struct wlr_addon addon; // of the surface
 	struct wl_list link; // gp_guest.cursors of the guest that it was set for last, or itself
-	struct gp_content content;
+	struct gp_surface_content content;
 	uint64_t stamp; // of the content; no other cursor has, or had, the same
 
 	struct {

@@ -5,12 +5,12 @@
 #include <unistd.h>
 #include <wlr/types/wlr_compositor.h>
 
-#include "compositor/memory/blob_memory.h"
-#include "compositor/guest/text.h"
 #include "compositor/guest/blob.h"
 #include "compositor/guest/cursor.h"
-#include "compositor/guest/scanout.h"
 #include "compositor/guest/manager.h"
+#include "compositor/guest/scanout.h"
+#include "compositor/guest/text.h"
+#include "compositor/memory/blob_memory.h"
 #include "compositor/memory/quota.h"
 #include "guest-scanout-v1-protocol.h"
 
@@ -218,7 +218,7 @@ static void guest_handle_resource_destroy(struct wl_resource *resource) {
 
 	/* With its client: the scanouts and blobs are destroyed after us. */
 	for (size_t i = 0; i < GP_GUEST_SCANOUTS_MAX; i++) {
-		gp_guest_scanout_lose_guest(guest->scanouts[i]);
+		gp_guest_scanout_note_guest_removed(guest->scanouts[i]);
 	}
 	forget_cursors(guest);
 	struct gp_guest_blob *blob, *tmp;

@@ -1,5 +1,5 @@
-#ifndef GP_COMPOSITOR_GUEST_H
-#define GP_COMPOSITOR_GUEST_H
+#ifndef GP_COMPOSITOR_GUEST_GUEST_H
+#define GP_COMPOSITOR_GUEST_GUEST_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -3,10 +3,10 @@
 #include <string.h>
 
 #include "common/log.h"
-#include "compositor/memory/blob_memory.h"
-#include "compositor/guest/text.h"
-#include "compositor/guest/guest.h"
 #include "compositor/guest/blob.h"
+#include "compositor/guest/guest.h"
+#include "compositor/guest/text.h"
+#include "compositor/memory/blob_memory.h"
 #include "compositor/memory/guest_buffer.h"
 #include "compositor/memory/quota.h"
 #include "guest-scanout-v1-protocol.h"

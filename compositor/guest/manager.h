@@ -1,5 +1,5 @@
-#ifndef GP_COMPOSITOR_GUEST_SCANOUT_V1_H
-#define GP_COMPOSITOR_GUEST_SCANOUT_V1_H
+#ifndef GP_COMPOSITOR_GUEST_MANAGER_H
+#define GP_COMPOSITOR_GUEST_MANAGER_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -7,11 +7,11 @@
 #include <wlr/types/wlr_compositor.h>
 
 #include "common/trace.h"
-#include "compositor/memory/blob_memory.h"
-#include "compositor/guest/guest.h"
-#include "compositor/memory/guest_buffer.h"
 #include "compositor/guest/cursor.h"
+#include "compositor/guest/guest.h"
 #include "compositor/guest/manager.h"
+#include "compositor/memory/blob_memory.h"
+#include "compositor/memory/guest_buffer.h"
 #include "guest-scanout-v1-protocol.h"
 
 /*
@@ -41,14 +41,14 @@ void gp_guest_scanout_get_source_box(const struct gp_guest_scanout *scanout, str
 
 static void set_content(struct gp_guest_scanout *scanout, struct wlr_buffer *buffer,
 	const pixman_region32_t *damage) {
-	struct wlr_buffer *old = gp_content_swap(&scanout->content, buffer);
+	struct wlr_buffer *old = gp_surface_content_swap(&scanout->content, buffer);
 	scanout->width = buffer != NULL ? scanout->surface->current.width : 0;
 	scanout->height = buffer != NULL ? scanout->surface->current.height : 0;
 	wl_signal_emit_mutable(&scanout->events.commit, (void *)damage);
 	wlr_buffer_unlock(old);
 }
 
-static void handle_content_lost(struct gp_content *content) {
+static void handle_content_lost(struct gp_surface_content *content) {
 	struct gp_guest_scanout *scanout = wl_container_of(content, scanout, content);
 	set_content(scanout, NULL, NULL);
 }
@@ -213,9 +213,9 @@ static void scanout_detach(struct gp_guest_scanout *scanout) {
 	scanout->guest = NULL;
 }
 
-void gp_guest_scanout_lose_guest(struct gp_guest_scanout *scanout) {
+void gp_guest_scanout_note_guest_removed(struct gp_guest_scanout *scanout) {
 	if (scanout != NULL) {
-		scanout->guest_lost = true;
+		scanout->guest_removed = true;
 		scanout_detach(scanout);
 	}
 }
@@ -226,7 +226,7 @@ static void scanout_handle_resource_destroy(struct wl_resource *resource) {
 	forget_surface(scanout);
 	wl_list_remove(&scanout->cursor_commit.link);
 	wl_list_remove(&scanout->cursor_destroy.link);
-	gp_content_finish(&scanout->content);
+	gp_surface_content_finish(&scanout->content);
 	free(scanout);
 }
 
@@ -252,8 +252,8 @@ static void scanout_init(struct gp_guest_scanout *scanout, struct gp_guest *gues
 	scanout->guest = guest;
 	scanout->surface = surface;
 	scanout->index = index;
-	scanout->way = GUEST_SCANOUT_V1_WAY_NONE;
-	gp_content_init(&scanout->content, handle_content_lost);
+	scanout->path = GUEST_SCANOUT_V1_PATH_NONE;
+	gp_surface_content_init(&scanout->content, handle_content_lost);
 	wl_signal_init(&scanout->events.commit);
 	wl_signal_init(&scanout->events.guest);
 	wl_signal_init(&scanout->events.cursor);

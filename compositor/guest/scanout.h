@@ -41,11 +41,11 @@ struct gp_monitor_info {
 struct gp_guest_scanout {
 	struct wl_resource *resource;
 	struct gp_guest *guest; // NULL once that was destroyed
-	bool guest_lost; // it went, with its client, before its scanout
+	bool guest_removed; // it went, with its client, before its scanout
 	struct wlr_surface *surface; // NULL once that was destroyed
 	uint32_t index;
 
-	struct gp_content content;
+	struct gp_surface_content content;
 	int32_t width, height; // of the scanout, in its pixels; 0 without content
 	uint64_t n_commits; // that had a buffer
 	char failure[160]; // why the last buffer cannot be shown; empty if it can
@@ -57,7 +57,7 @@ struct gp_guest_scanout {
 	/* What was sent last. */
 	struct gp_monitor_info monitor;
 	bool has_monitor, visible;
-	uint32_t way; // enum guest_scanout_v1_way
+	uint32_t path; // enum guest_scanout_v1_path
 	char reason[160];
 
 	struct {
@@ -81,7 +81,7 @@ void gp_guest_scanout_create(
 /* For the guest; NULL is fine in all three. */
 void gp_guest_scanout_handle_guest(struct gp_guest_scanout *scanout);
 void gp_guest_scanout_drop_content(struct gp_guest_scanout *scanout);
-void gp_guest_scanout_lose_guest(struct gp_guest_scanout *scanout);
+void gp_guest_scanout_note_guest_removed(struct gp_guest_scanout *scanout);
 
 /* Whether there is content that may be shown. */
 bool gp_guest_scanout_has_picture(const struct gp_guest_scanout *scanout);
@@ -95,6 +95,7 @@ uint64_t gp_guest_scanout_get_frame_id(const struct gp_guest_scanout *scanout);
 void gp_guest_scanout_send_monitor(
 	struct gp_guest_scanout *scanout, const struct gp_monitor_info *info);
 void gp_guest_scanout_send_visibility(struct gp_guest_scanout *scanout, bool visible);
-void gp_guest_scanout_send_way(struct gp_guest_scanout *scanout, uint32_t way, const char *reason);
+void gp_guest_scanout_send_path(
+	struct gp_guest_scanout *scanout, uint32_t path, const char *reason);
 
 #endif

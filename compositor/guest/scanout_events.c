@@ -80,11 +80,12 @@ void gp_guest_scanout_send_visibility(struct gp_guest_scanout *scanout, bool vis
 	}
 }
 
-void gp_guest_scanout_send_way(struct gp_guest_scanout *scanout, uint32_t way, const char *reason) {
-	if (scanout->way == way && strcmp(scanout->reason, reason) == 0) {
+void gp_guest_scanout_send_path(
+	struct gp_guest_scanout *scanout, uint32_t path, const char *reason) {
+	if (scanout->path == path && strcmp(scanout->reason, reason) == 0) {
 		return;
 	}
-	scanout->way = way;
+	scanout->path = path;
 	snprintf(scanout->reason, sizeof(scanout->reason), "%s", reason);
-	guest_scanout_v1_send_way(scanout->resource, way, scanout->reason);
+	guest_scanout_v1_send_path(scanout->resource, path, scanout->reason);
 }

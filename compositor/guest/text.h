@@ -1,5 +1,5 @@
-#ifndef GP_COMPOSITOR_CHECK_H
-#define GP_COMPOSITOR_CHECK_H
+#ifndef GP_COMPOSITOR_GUEST_TEXT_H
+#define GP_COMPOSITOR_GUEST_TEXT_H
 
 #include <stdbool.h>
 

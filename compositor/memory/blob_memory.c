@@ -201,7 +201,7 @@ void gp_blob_memory_revoke(struct gp_blob_memory *memory) {
 		gp_guest_buffer_revoke(buffer);
 	}
 	if (!had_buffers) {
-		gp_blob_memory_handle_buffer_gone(memory);
+		gp_blob_memory_handle_buffer_removed(memory);
 	}
 	gp_blob_memory_unref(memory);
 }
@@ -215,7 +215,7 @@ void gp_blob_memory_end_use(struct gp_blob_memory *memory) {
 	wl_signal_emit_mutable(&memory->events.unused, memory);
 }
 
-void gp_blob_memory_handle_buffer_gone(struct gp_blob_memory *memory) {
+void gp_blob_memory_handle_buffer_removed(struct gp_blob_memory *memory) {
 	if (wl_list_empty(&memory->buffers)) {
 		gp_blob_memory_end_use(memory);
 	}

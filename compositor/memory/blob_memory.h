@@ -1,5 +1,5 @@
-#ifndef GP_COMPOSITOR_BLOB_MEMORY_H
-#define GP_COMPOSITOR_BLOB_MEMORY_H
+#ifndef GP_COMPOSITOR_MEMORY_BLOB_MEMORY_H
+#define GP_COMPOSITOR_MEMORY_BLOB_MEMORY_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -69,6 +69,6 @@ void gp_blob_memory_revoke(struct gp_blob_memory *memory);
  */
 void gp_blob_memory_end_use(struct gp_blob_memory *memory);
 /* For a buffer that has left the list. */
-void gp_blob_memory_handle_buffer_gone(struct gp_blob_memory *memory);
+void gp_blob_memory_handle_buffer_removed(struct gp_blob_memory *memory);
 
 #endif

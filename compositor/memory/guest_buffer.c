@@ -19,7 +19,7 @@ static void buffer_destroy(struct wlr_buffer *base) {
 	wlr_buffer_finish(base);
 	if (memory != NULL) {
 		wl_list_remove(&buffer->link);
-		gp_blob_memory_handle_buffer_gone(memory);
+		gp_blob_memory_handle_buffer_removed(memory);
 		gp_blob_memory_unref(memory);
 	}
 	free(buffer->failure);
@@ -178,14 +178,14 @@ static struct gp_guest_buffer *import(const struct gp_importer *importer,
 	}
 
 	const struct wlr_buffer_impl *impl;
-	uint32_t way;
+	uint32_t path;
 	if (gp_importer_uses_gpu(importer, memory->kind)) {
 		impl = &gpu_impl;
-		way = GUEST_BLOB_V1_IMPORT_GPU;
+		path = GUEST_BLOB_V1_IMPORT_GPU;
 	} else {
 		bool shm = memory->kind == GUEST_BLOB_V1_KIND_SHM;
 		impl = shm ? &shm_impl : &mapped_impl;
-		way = shm ? GUEST_BLOB_V1_IMPORT_SHM : GUEST_BLOB_V1_IMPORT_MAPPED;
+		path = shm ? GUEST_BLOB_V1_IMPORT_SHM : GUEST_BLOB_V1_IMPORT_MAPPED;
 		if (!gp_blob_memory_map(memory, failure)) {
 			return NULL;
 		}
@@ -200,7 +200,7 @@ static struct gp_guest_buffer *import(const struct gp_importer *importer,
 		wlr_buffer_drop(&buffer->base);
 		return NULL;
 	}
-	*how = way;
+	*how = path;
 	return buffer;
 }
 

@@ -1,5 +1,5 @@
-#ifndef GP_COMPOSITOR_GUEST_BUFFER_H
-#define GP_COMPOSITOR_GUEST_BUFFER_H
+#ifndef GP_COMPOSITOR_MEMORY_GUEST_BUFFER_H
+#define GP_COMPOSITOR_MEMORY_GUEST_BUFFER_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,5 +1,5 @@
-#ifndef GP_COMPOSITOR_IMPORTER_H
-#define GP_COMPOSITOR_IMPORTER_H
+#ifndef GP_COMPOSITOR_MEMORY_IMPORTER_H
+#define GP_COMPOSITOR_MEMORY_IMPORTER_H
 
 #include <stdbool.h>
 #include <stdint.h>

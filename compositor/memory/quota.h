@@ -1,5 +1,5 @@
-#ifndef GP_COMPOSITOR_QUOTA_H
-#define GP_COMPOSITOR_QUOTA_H
+#ifndef GP_COMPOSITOR_MEMORY_QUOTA_H
+#define GP_COMPOSITOR_MEMORY_QUOTA_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
-#ifndef GP_COMPOSITOR_PARENT_H
-#define GP_COMPOSITOR_PARENT_H
+#ifndef GP_COMPOSITOR_NESTED_PARENT_H
+#define GP_COMPOSITOR_NESTED_PARENT_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,5 +1,5 @@
-#ifndef GP_COMPOSITOR_WINDOW_H
-#define GP_COMPOSITOR_WINDOW_H
+#ifndef GP_COMPOSITOR_NESTED_WINDOW_H
+#define GP_COMPOSITOR_NESTED_WINDOW_H
 
 #include <stdbool.h>
 #include <wayland-server-core.h>

@@ -8,11 +8,11 @@
 #include "common/format.h"
 #include "common/log.h"
 #include "common/trace.h"
-#include "compositor/memory/guest_buffer.h"
 #include "compositor/guest/scanout.h"
+#include "compositor/memory/guest_buffer.h"
 #include "compositor/output/output.h"
-#include "compositor/view/view.h"
 #include "compositor/server.h"
+#include "compositor/view/view.h"
 #include "guest-scanout-v1-protocol.h"
 
 static void set_locked(struct gp_output *output, bool locked) {
@@ -48,8 +48,8 @@ static bool get_class(const struct gp_output *output, struct gp_buffer_class *cl
 
 static void get_facts(const struct gp_output *output, struct gp_frame_facts *facts) {
 	*facts = (struct gp_frame_facts){.output = output->wlr_output};
-	gp_scanout_view_describe_frame(output->view, facts);
-	facts->is_overlaid = facts->is_overlaid || output->splash.label_text[0] != '\0';
+	gp_view_describe_frame(output->view, facts);
+	facts->is_overlaid = facts->is_overlaid || output->status_screen.label_text[0] != '\0';
 	struct gp_buffer_class class;
 	if (get_class(output, &class)) {
 		facts->refusal = gp_refusals_find(&output->refusals, &class);
@@ -84,7 +84,7 @@ static void refuse(
 /* Whether wlr_scene offered the picture to the output, which did not take it. */
 static bool was_test_refused(const struct gp_output *output) {
 	const struct wlr_session *session = output->server->session;
-	const struct gp_scanout_view *view = output->view;
+	const struct gp_view *view = output->view;
 	struct gp_frame_facts facts;
 	if (view->is_direct || output->is_configuring ||
 		output->wlr_output->attach_render_locks > 0 ||
@@ -111,8 +111,8 @@ static void trace_latch(const struct gp_output *output, struct gp_frame *frame) 
 	uint64_t now_ns = gp_trace_now();
 	frame->trace_id = gp_guest_scanout_get_frame_id(frame->view->scanout);
 	gp_trace_event("latch", GP_TRACE_NEXT, frame->trace_id,
-		output->latch_ns != 0 ? output->latch_ns : now_ns, now_ns, "way",
-		gp_way_name(frame->way));
+		output->latch_ns != 0 ? output->latch_ns : now_ns, now_ns, "path",
+		gp_path_name(frame->path));
 }
 
 static void trace_present(const struct gp_frame *frame, const struct timespec *when) {
@@ -122,7 +122,7 @@ static void trace_present(const struct gp_frame *frame, const struct timespec *w
 
 /* Notes a guest's frame that was committed, to be counted when it is on screen. */
 void gp_output_frame_handle_commit(struct gp_output *output) {
-	struct gp_scanout_view *view = output->view;
+	struct gp_view *view = output->view;
 	struct gp_buffer_class class;
 	if (view == NULL || !view->is_sampled) {
 		return;
@@ -133,8 +133,8 @@ void gp_output_frame_handle_commit(struct gp_output *output) {
 	view->is_sampled = false;
 	/* One that was hidden is seen again without a new frame, and takes a way all the same. */
 	bool is_new = view->n_counted != view->scanout->n_commits;
-	bool is_told = view->scanout->way != GUEST_SCANOUT_V1_WAY_NONE;
-	if ((!is_new && is_told) || view->scanout->content.buffer == NULL) {
+	bool is_reported = view->scanout->path != GUEST_SCANOUT_V1_PATH_NONE;
+	if ((!is_new && is_reported) || view->scanout->content.buffer == NULL) {
 		return;
 	}
 	view->n_counted = view->scanout->n_commits;
@@ -145,7 +145,7 @@ void gp_output_frame_handle_commit(struct gp_output *output) {
 		gp_frame_queue_push(&output->frames, output->wlr_output->commit_seq);
 	frame->view = view;
 	frame->is_new = is_new;
-	frame->way = gp_frame_way(&facts, frame->reason);
+	frame->path = gp_frame_path(&facts, frame->reason);
 	if (gp_trace_on && is_new) {
 		trace_latch(output, frame);
 	}
@@ -161,10 +161,10 @@ void gp_output_frame_handle_present(
 	if (frame.trace_id != 0 && gp_trace_on) {
 		trace_present(&frame, &event->when);
 	}
-	output->n_frames[frame.way] += frame.is_new;
-	frame.view->frames[frame.way] += frame.is_new;
+	output->n_frames[frame.path] += frame.is_new;
+	frame.view->frames[frame.path] += frame.is_new;
 	if (frame.view->is_shown) {
-		gp_guest_scanout_send_way(frame.view->scanout, frame.way, frame.reason);
+		gp_guest_scanout_send_path(frame.view->scanout, frame.path, frame.reason);
 	}
 }
 
@@ -200,7 +200,7 @@ static void commit_frame(struct gp_output *output) {
 }
 
 void gp_output_frame_make(struct gp_output *output) {
-	gp_splash_draw(&output->splash);
+	gp_status_screen_draw(&output->status_screen);
 	gp_cursor_plane_restore(&output->cursor_plane);
 	if (wlr_scene_output_needs_frame(output->scene_output)) {
 		output->latch_ns = gp_trace_now();

@@ -12,15 +12,15 @@
 #include "compositor/memory/guest_buffer.h"
 #include "guest-scanout-v1-protocol.h"
 
-const char *gp_way_name(uint32_t way) {
-	static const char *const names[GP_WAYS] = {
-		[GUEST_SCANOUT_V1_WAY_NONE] = "none",
-		[GUEST_SCANOUT_V1_WAY_DIRECT] = "direct",
-		[GUEST_SCANOUT_V1_WAY_GPU] = "gpu",
-		[GUEST_SCANOUT_V1_WAY_MAPPED] = "mapped",
-		[GUEST_SCANOUT_V1_WAY_COPIED] = "copied",
+const char *gp_path_name(uint32_t path) {
+	static const char *const names[GP_PATHS] = {
+		[GUEST_SCANOUT_V1_PATH_NONE] = "none",
+		[GUEST_SCANOUT_V1_PATH_DIRECT] = "direct",
+		[GUEST_SCANOUT_V1_PATH_GPU] = "gpu",
+		[GUEST_SCANOUT_V1_PATH_MAPPED] = "mapped",
+		[GUEST_SCANOUT_V1_PATH_COPIED] = "copied",
 	};
-	return names[way];
+	return names[path];
 }
 
 /* A copy stays one, even where the copy itself is scanned out. */
@@ -68,22 +68,22 @@ static const char *why_composited(const struct gp_frame_facts *facts) {
 	return "the output does not take the buffer";
 }
 
-uint32_t gp_frame_way(const struct gp_frame_facts *facts, char reason[GP_WAY_REASON_MAX]) {
+uint32_t gp_frame_path(const struct gp_frame_facts *facts, char reason[GP_PATH_REASON_MAX]) {
 	reason[0] = '\0';
 	if (is_copy(facts->buffer)) {
-		snprintf(reason, GP_WAY_REASON_MAX, "the picture is a copy in shared memory");
-		return GUEST_SCANOUT_V1_WAY_COPIED;
+		snprintf(reason, GP_PATH_REASON_MAX, "the picture is a copy in shared memory");
+		return GUEST_SCANOUT_V1_PATH_COPIED;
 	}
 	if (facts->is_direct && why_no_plane(facts->output) == NULL) {
-		return GUEST_SCANOUT_V1_WAY_DIRECT;
+		return GUEST_SCANOUT_V1_PATH_DIRECT;
 	}
 	if (!wlr_renderer_is_pixman(facts->output->renderer)) {
-		snprintf(reason, GP_WAY_REASON_MAX, "%s", why_composited(facts));
-		return GUEST_SCANOUT_V1_WAY_GPU;
+		snprintf(reason, GP_PATH_REASON_MAX, "%s", why_composited(facts));
+		return GUEST_SCANOUT_V1_PATH_GPU;
 	}
-	snprintf(reason, GP_WAY_REASON_MAX, "%s, and the pixman renderer reads with the CPU",
+	snprintf(reason, GP_PATH_REASON_MAX, "%s, and the pixman renderer reads with the CPU",
 		why_composited(facts));
-	return GUEST_SCANOUT_V1_WAY_MAPPED;
+	return GUEST_SCANOUT_V1_PATH_MAPPED;
 }
 
 static struct gp_frame *frame_at(struct gp_frame_queue *queue, size_t i) {
@@ -120,7 +120,7 @@ bool gp_frame_queue_pop(struct gp_frame_queue *queue, uint32_t commit_seq, struc
 	return false;
 }
 
-void gp_frame_queue_forget_view(struct gp_frame_queue *queue, const struct gp_scanout_view *view) {
+void gp_frame_queue_forget_view(struct gp_frame_queue *queue, const struct gp_view *view) {
 	for (size_t i = 0; i < queue->count; i++) {
 		struct gp_frame *frame = frame_at(queue, i);
 		if (frame->view == view) {

@@ -1,19 +1,19 @@
-#ifndef GP_COMPOSITOR_FRAME_WAY_H
-#define GP_COMPOSITOR_FRAME_WAY_H
+#ifndef GP_COMPOSITOR_OUTPUT_FRAME_PATH_H
+#define GP_COMPOSITOR_OUTPUT_FRAME_PATH_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-struct gp_scanout_view;
+struct gp_view;
 struct wlr_buffer;
 struct wlr_output;
 
-#define GP_WAY_REASON_MAX 160
-#define GP_WAYS 5 // enum guest_scanout_v1_way
+#define GP_PATH_REASON_MAX 160
+#define GP_PATHS 5 // enum guest_scanout_v1_path
 
 /* The name of a way in status: "direct". */
-const char *gp_way_name(uint32_t way);
+const char *gp_path_name(uint32_t path);
 
 /**
  * What is known when a frame is committed to an output.
@@ -28,8 +28,8 @@ struct gp_frame_facts {
 	bool is_translucent; // it has an alpha channel that an output might not ignore
 };
 
-/* Returns enum guest_scanout_v1_way, and why it is not a better one in reason. */
-uint32_t gp_frame_way(const struct gp_frame_facts *facts, char reason[GP_WAY_REASON_MAX]);
+/* Returns enum guest_scanout_v1_path, and why it is not a better one in reason. */
+uint32_t gp_frame_path(const struct gp_frame_facts *facts, char reason[GP_PATH_REASON_MAX]);
 
 #define GP_FRAME_QUEUE_SIZE 16
 
@@ -40,11 +40,11 @@ uint32_t gp_frame_way(const struct gp_frame_facts *facts, char reason[GP_WAY_REA
 struct gp_frame_queue {
 	struct gp_frame {
 		uint32_t commit_seq; // of the output
-		struct gp_scanout_view *view; // NULL if it has gone meanwhile
+		struct gp_view *view; // NULL if it has gone meanwhile
 		bool is_new; // false: it was counted before
 		uint64_t trace_id; // 0: the trace does not tell of it
-		uint32_t way;
-		char reason[GP_WAY_REASON_MAX];
+		uint32_t path;
+		char reason[GP_PATH_REASON_MAX];
 	} frames[GP_FRAME_QUEUE_SIZE];
 	size_t first, count;
 };
@@ -56,6 +56,6 @@ struct gp_frame *gp_frame_queue_push(struct gp_frame_queue *queue, uint32_t comm
  * number and copies it.
  */
 bool gp_frame_queue_pop(struct gp_frame_queue *queue, uint32_t commit_seq, struct gp_frame *frame);
-void gp_frame_queue_forget_view(struct gp_frame_queue *queue, const struct gp_scanout_view *view);
+void gp_frame_queue_forget_view(struct gp_frame_queue *queue, const struct gp_view *view);
 
 #endif

@@ -79,15 +79,15 @@ static void handle_apply(struct wl_listener *listener, void *data) {
 		ok = ok && apply_head(head);
 	}
 	answer(request, ok);
-	gp_output_config_update(config);
+	gp_output_management_update(config);
 }
 
 static void handle_layout_change(struct wl_listener *listener, void *data) {
 	struct gp_output_config *config = wl_container_of(listener, config, layout_change);
-	gp_output_config_update(config);
+	gp_output_management_update(config);
 }
 
-bool gp_output_config_init(struct gp_output_config *config, struct gp_server *server) {
+bool gp_output_management_init(struct gp_output_config *config, struct gp_server *server) {
 	config->server = server;
 	config->manager = wlr_output_manager_v1_create(server->display);
 	if (config->manager == NULL) {
@@ -102,7 +102,7 @@ bool gp_output_config_init(struct gp_output_config *config, struct gp_server *se
 	return true;
 }
 
-void gp_output_config_finish(struct gp_output_config *config) {
+void gp_output_management_finish(struct gp_output_config *config) {
 	if (config->manager == NULL) {
 		return;
 	}
@@ -112,7 +112,7 @@ void gp_output_config_finish(struct gp_output_config *config) {
 	config->manager = NULL;
 }
 
-void gp_output_config_update(struct gp_output_config *config) {
+void gp_output_management_update(struct gp_output_config *config) {
 	if (config->manager == NULL) {
 		return;
 	}

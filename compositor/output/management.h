@@ -1,5 +1,5 @@
-#ifndef GP_COMPOSITOR_OUTPUT_CONFIG_H
-#define GP_COMPOSITOR_OUTPUT_CONFIG_H
+#ifndef GP_COMPOSITOR_OUTPUT_MANAGEMENT_H
+#define GP_COMPOSITOR_OUTPUT_MANAGEMENT_H
 
 #include <stdbool.h>
 #include <wayland-server-core.h>
@@ -22,9 +22,9 @@ struct gp_output_config {
 };
 
 /* Returns false if memory is short. */
-bool gp_output_config_init(struct gp_output_config *config, struct gp_server *server);
-void gp_output_config_finish(struct gp_output_config *config);
+bool gp_output_management_init(struct gp_output_config *config, struct gp_server *server);
+void gp_output_management_finish(struct gp_output_config *config);
 /* Tells clients what the outputs are now. */
-void gp_output_config_update(struct gp_output_config *config);
+void gp_output_management_update(struct gp_output_config *config);
 
 #endif

@@ -50,7 +50,7 @@ uint32_t gp_output_refresh_mhz(const struct wlr_output *wlr_output) {
 	return wlr_output->refresh > 0 ? wlr_output->refresh : DEFAULT_REFRESH_MHZ;
 }
 
-void gp_output_info_get(const struct gp_output *output, struct gp_monitor_info *info) {
+void gp_monitor_info_init(const struct gp_output *output, struct gp_monitor_info *info) {
 	struct wlr_output *wlr_output = output->wlr_output;
 	int width, height;
 	wlr_output_transformed_resolution(wlr_output, &width, &height);
@@ -73,7 +73,7 @@ void gp_output_info_get(const struct gp_output *output, struct gp_monitor_info *
 	set_words(info->serial, wlr_output->serial);
 }
 
-void gp_output_info_get_default(int width, int height, struct gp_monitor_info *info) {
+void gp_monitor_info_init_default(int width, int height, struct gp_monitor_info *info) {
 	*info = (struct gp_monitor_info){.scale_120 = 120};
 	set_modes(info, width, height, DEFAULT_REFRESH_MHZ);
 }

@@ -1,5 +1,5 @@
-#ifndef GP_COMPOSITOR_OUTPUT_INFO_H
-#define GP_COMPOSITOR_OUTPUT_INFO_H
+#ifndef GP_COMPOSITOR_OUTPUT_MONITOR_H
+#define GP_COMPOSITOR_OUTPUT_MONITOR_H
 
 #include <stdint.h>
 
@@ -11,8 +11,8 @@ struct wlr_output;
 uint32_t gp_output_refresh_mhz(const struct wlr_output *wlr_output);
 
 /* The monitor that the guests on this output shall see. */
-void gp_output_info_get(const struct gp_output *output, struct gp_monitor_info *info);
+void gp_monitor_info_init(const struct gp_output *output, struct gp_monitor_info *info);
 /* One that is not connected, of that size. */
-void gp_output_info_get_default(int width, int height, struct gp_monitor_info *info);
+void gp_monitor_info_init_default(int width, int height, struct gp_monitor_info *info);
 
 #endif

@@ -12,9 +12,9 @@
 #endif
 
 #include "common/log.h"
-#include "compositor/view/view.h"
-#include "compositor/server.h"
 #include "compositor/nested/window.h"
+#include "compositor/server.h"
+#include "compositor/view/view.h"
 
 /* While a window is being resized its guest is not told each size. */
 #define INFO_DELAY_MS 100
@@ -48,12 +48,12 @@ static void arrange(struct gp_output *output) {
 	int width, height;
 	wlr_scene_node_set_enabled(&output->scene->tree.node, output->wlr_output->enabled);
 	wlr_output_transformed_resolution(output->wlr_output, &width, &height);
-	gp_splash_set_size(&output->splash, width, height);
+	gp_status_screen_set_size(&output->status_screen, width, height);
 
-	struct gp_scanout_view *view;
+	struct gp_view *view;
 	wl_list_for_each (view, &output->server->placement.views, link) {
 		if (view->output == output) {
-			gp_scanout_view_arrange(view);
+			gp_view_arrange(view);
 		}
 	}
 }
@@ -84,7 +84,7 @@ static void handle_commit(struct wl_listener *listener, void *data) {
 
 void gp_output_handle_monitor(struct gp_output *output) {
 	wl_event_source_timer_update(output->info_timer, INFO_DELAY_MS);
-	gp_output_config_update(&output->server->output_config);
+	gp_output_management_update(&output->server->output_config);
 }
 
 static int handle_info_timer(void *data) {
@@ -117,7 +117,7 @@ bool gp_output_commit_state(struct gp_output *output, struct wlr_output_state *s
 	}
 	/* A kernel that has not flipped yet refuses all but a commit that waits: a modeset. */
 	state->allow_reconfiguration |= (state->committed & MONITOR_STATE) != 0;
-	gp_splash_draw(&output->splash);
+	gp_status_screen_draw(&output->status_screen);
 	output->is_configuring = true;
 	bool ok = wlr_scene_output_build_state(output->scene_output, state, NULL) &&
 		wlr_output_commit_state(output->wlr_output, state);
@@ -230,7 +230,7 @@ static bool create_scene(struct gp_output *output) {
 	}
 	return output->info_timer != NULL && output->hint_timer != NULL &&
 		output->scene_output != NULL &&
-		gp_splash_init(&output->splash, &output->scene->tree);
+		gp_status_screen_init(&output->status_screen, &output->scene->tree);
 }
 
 struct gp_output *gp_output_create(struct gp_server *server, struct wlr_output *wlr_output) {
@@ -267,7 +267,7 @@ struct gp_output *gp_output_create(struct gp_server *server, struct wlr_output *
 	gp_placement_add_output(&server->placement, output);
 	arrange(output);
 	gp_output_refresh(output);
-	gp_output_config_update(&server->output_config);
+	gp_output_management_update(&server->output_config);
 	gp_info("output %s: %dx%d, slot %u", wlr_output->name, wlr_output->width,
 		wlr_output->height, output->slot);
 	return output;
@@ -294,6 +294,6 @@ void gp_output_destroy(struct gp_output *output) {
 		wlr_scene_node_destroy(&output->scene->tree.node);
 	}
 	wlr_output_layout_remove(output->server->output_layout, output->wlr_output);
-	gp_output_config_update(&output->server->output_config);
+	gp_output_management_update(&output->server->output_config);
 	free(output);
 }

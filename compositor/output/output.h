@@ -1,17 +1,17 @@
-#ifndef GP_COMPOSITOR_OUTPUT_H
-#define GP_COMPOSITOR_OUTPUT_H
+#ifndef GP_COMPOSITOR_OUTPUT_OUTPUT_H
+#define GP_COMPOSITOR_OUTPUT_OUTPUT_H
 
 #include <stdbool.h>
 #include <stdint.h>
 #include <wayland-server-core.h>
 
-#include "compositor/view/cursor_plane.h"
-#include "compositor/output/frame_path.h"
 #include "compositor/guest/guest.h"
+#include "compositor/output/frame_path.h"
 #include "compositor/output/refusals.h"
 #include "compositor/output/status_screen.h"
+#include "compositor/view/cursor_plane.h"
 
-struct gp_scanout_view;
+struct gp_view;
 struct gp_server;
 struct gp_window;
 struct wlr_output;
@@ -26,7 +26,7 @@ enum gp_showing {
 	GP_SHOWING_NO_PICTURE,
 	GP_SHOWING_GUEST,
 	GP_SHOWING_PAUSED,
-	GP_SHOWING_GONE,
+	GP_SHOWING_DISCONNECTED,
 	GP_SHOWING_IMPORT_FAILED,
 };
 
@@ -45,12 +45,12 @@ struct gp_output {
 
 	struct wlr_scene *scene; // the views and the status screen
 	struct wlr_scene_output *scene_output;
-	struct gp_splash splash;
+	struct gp_status_screen status_screen;
 	struct gp_cursor_plane cursor_plane;
 
-	struct gp_scanout_view *view; // that is shown; may be NULL
+	struct gp_view *view; // that is shown; may be NULL
 	enum gp_showing showing;
-	char lost_guest[GP_GUEST_NAME_MAX + 1]; // that went without a word; empty if none
+	char removed_guest[GP_GUEST_NAME_MAX + 1]; // that went without a word; empty if none
 
 	struct gp_window *window; // in a Wayland compositor, or NULL
 	char title[GP_GUEST_TITLE_MAX + 128]; // of the window, if nested
@@ -60,7 +60,7 @@ struct gp_output {
 	bool is_configuring; // a commit of settings is made: wlr_scene tries no scan-out
 
 	struct gp_frame_queue frames;
-	uint64_t n_frames[GP_WAYS];
+	uint64_t n_frames[GP_PATHS];
 	struct gp_refusals refusals;
 	bool is_locked; // composition is: the picture was refused, or has an alpha channel
 	uint64_t latch_ns; // when the frame that is being made was begun, for the trace
@@ -97,11 +97,11 @@ bool gp_output_apply_settings(struct gp_output *output);
 /* Decides what is shown, after something about a view, its guest or the size has changed. */
 void gp_output_refresh(struct gp_output *output);
 /* The guest's client went with a picture on this output. */
-void gp_output_lose_guest(struct gp_output *output, const struct gp_guest *guest);
+void gp_output_note_guest_removed(struct gp_output *output, const struct gp_guest *guest);
 /* The view leaves. */
-void gp_output_forget_view(struct gp_output *output, struct gp_scanout_view *view);
+void gp_output_forget_view(struct gp_output *output, struct gp_view *view);
 /* The view that is shown, or the one that the status screen is about; NULL if there is none. */
-struct gp_scanout_view *gp_output_get_subject(const struct gp_output *output);
+struct gp_view *gp_output_get_subject(const struct gp_output *output);
 
 const char *gp_showing_name(enum gp_showing showing);
 

@@ -1,5 +1,5 @@
-#ifndef GP_COMPOSITOR_PLACEMENT_H
-#define GP_COMPOSITOR_PLACEMENT_H
+#ifndef GP_COMPOSITOR_OUTPUT_PLACEMENT_H
+#define GP_COMPOSITOR_OUTPUT_PLACEMENT_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -21,13 +21,13 @@ struct gp_placement {
 	const struct gp_settings *settings;
 	struct wlr_scene *hidden; // of no output; holds the views that have none
 	struct wl_list outputs; // gp_output.link, by slot
-	struct wl_list views; // gp_scanout_view.link, oldest first
+	struct wl_list views; // gp_view.link, oldest first
 	uint64_t stamp;
 	bool is_paused; // outputs are away: guests keep the monitors that they were told of
 	int default_width, default_height; // of the monitor of a scanout that has no output
 
 	struct wl_listener new_scanout;
-	struct wl_listener memory_awaited;
+	struct wl_listener memory_wanted;
 };
 
 /* The settings must be there. Returns false if memory is short. */

@@ -1,5 +1,5 @@
-#ifndef GP_COMPOSITOR_REFUSALS_H
-#define GP_COMPOSITOR_REFUSALS_H
+#ifndef GP_COMPOSITOR_OUTPUT_REFUSALS_H
+#define GP_COMPOSITOR_OUTPUT_REFUSALS_H
 
 #include <stdbool.h>
 #include <stddef.h>

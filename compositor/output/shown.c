@@ -6,12 +6,12 @@
 #include <wlr/backend/x11.h>
 #endif
 
-#include "compositor/system/bridge_socket.h"
 #include "compositor/guest/scanout.h"
-#include "compositor/output/output.h"
-#include "compositor/view/view.h"
-#include "compositor/server.h"
 #include "compositor/nested/window.h"
+#include "compositor/output/output.h"
+#include "compositor/server.h"
+#include "compositor/system/bridge_socket.h"
+#include "compositor/view/view.h"
 #include "guest-scanout-v1-protocol.h"
 
 const char *gp_showing_name(enum gp_showing showing) {
@@ -20,15 +20,15 @@ const char *gp_showing_name(enum gp_showing showing) {
 		[GP_SHOWING_NO_PICTURE] = "no-picture",
 		[GP_SHOWING_GUEST] = "guest",
 		[GP_SHOWING_PAUSED] = "paused",
-		[GP_SHOWING_GONE] = "gone",
+		[GP_SHOWING_DISCONNECTED] = "gone",
 		[GP_SHOWING_IMPORT_FAILED] = "import-failed",
 	};
 	return names[showing];
 }
 
 /* Of the views that have a picture, the one that got its first one last. */
-static struct gp_scanout_view *pick_view(const struct gp_output *output) {
-	struct gp_scanout_view *view, *best = NULL;
+static struct gp_view *pick_view(const struct gp_output *output) {
+	struct gp_view *view, *best = NULL;
 	if (!output->wlr_output->enabled) {
 		return NULL;
 	}
@@ -41,8 +41,8 @@ static struct gp_scanout_view *pick_view(const struct gp_output *output) {
 	return best;
 }
 
-struct gp_scanout_view *gp_output_get_subject(const struct gp_output *output) {
-	struct gp_scanout_view *view, *best = NULL;
+struct gp_view *gp_output_get_subject(const struct gp_output *output) {
+	struct gp_view *view, *best = NULL;
 	if (output->view != NULL) {
 		return output->view;
 	}
@@ -56,17 +56,17 @@ struct gp_scanout_view *gp_output_get_subject(const struct gp_output *output) {
 }
 
 /* The status screen of a guest that has no picture. */
-static void show_guest_screen(struct gp_output *output, const struct gp_scanout_view *view) {
+static void show_guest_screen(struct gp_output *output, const struct gp_view *view) {
 	const struct gp_guest_scanout *scanout = view->scanout;
 	const struct gp_guest *guest = scanout->guest;
-	char message[GP_SPLASH_TEXT_MAX] = "";
+	char message[GP_STATUS_SCREEN_TEXT_MAX] = "";
 
 	output->showing = GP_SHOWING_NO_PICTURE;
 	if (guest->state == GUEST_V1_STATE_WAITING) {
 		output->showing = GP_SHOWING_WAITING;
 		strcpy(message, "Waiting for the virtual machine to start");
 	} else if (guest->state == GUEST_V1_STATE_GONE) {
-		output->showing = GP_SHOWING_GONE;
+		output->showing = GP_SHOWING_DISCONNECTED;
 		strcpy(message, "The virtual machine has ended");
 	} else if (scanout->failure[0] != '\0') {
 		output->showing = GP_SHOWING_IMPORT_FAILED;
@@ -77,36 +77,37 @@ static void show_guest_screen(struct gp_output *output, const struct gp_scanout_
 	} else {
 		strcpy(message, "Connected, no picture yet");
 	}
-	gp_splash_show_screen(&output->splash, guest->name, message);
+	gp_status_screen_show_screen(&output->status_screen, guest->name, message);
 }
 
 static void show_empty_screen(struct gp_output *output) {
-	if (output->lost_guest[0] != '\0') {
-		output->showing = GP_SHOWING_GONE;
-		gp_splash_show_screen(&output->splash, output->lost_guest,
+	if (output->removed_guest[0] != '\0') {
+		output->showing = GP_SHOWING_DISCONNECTED;
+		gp_status_screen_show_screen(&output->status_screen, output->removed_guest,
 			"The connection to the virtual machine was lost");
 		return;
 	}
-	char message[GP_SPLASH_TEXT_MAX];
+	char message[GP_STATUS_SCREEN_TEXT_MAX];
 	snprintf(message, sizeof(message), "Bridges connect to %s",
 		gp_bridge_socket_get_path(output->server->bridge_socket));
 	output->showing = GP_SHOWING_WAITING;
-	gp_splash_show_screen(&output->splash, "Waiting for a virtual machine", message);
+	gp_status_screen_show_screen(
+		&output->status_screen, "Waiting for a virtual machine", message);
 }
 
-#define HINT_MAX (GP_CHORD_TEXT_MAX + 32)
+#define HINT_MAX (GP_HOTKEY_TEXT_MAX + 32)
 
 /* How to get out, while the window has all keys; empty if it has not. */
 static void get_hint(const struct gp_output *output, char hint[HINT_MAX]) {
-	char chord[GP_CHORD_TEXT_MAX];
+	char hotkey[GP_HOTKEY_TEXT_MAX];
 	hint[0] = '\0';
 	if (output->window != NULL && output->window->is_inhibiting) {
-		gp_chord_print(gp_settings_get_chord(&output->server->settings), chord);
-		snprintf(hint, HINT_MAX, "%s+G releases the keyboard", chord);
+		gp_hotkey_print(gp_settings_get_hotkey(&output->server->settings), hotkey);
+		snprintf(hint, HINT_MAX, "%s+G releases the keyboard", hotkey);
 	}
 }
 
-static void set_window_title(struct gp_output *output, const struct gp_scanout_view *subject) {
+static void set_window_title(struct gp_output *output, const struct gp_view *subject) {
 	char title[sizeof(output->title)], hint[HINT_MAX];
 	get_hint(output, hint);
 	snprintf(title, sizeof(title), "%s%sGuestpane%s%s",
@@ -126,17 +127,17 @@ static void set_window_title(struct gp_output *output, const struct gp_scanout_v
 #endif
 }
 
-static void switch_view(struct gp_output *output, struct gp_scanout_view *view) {
+static void switch_view(struct gp_output *output, struct gp_view *view) {
 	if (output->view == view) {
 		return;
 	}
-	struct gp_scanout_view *old = output->view;
+	struct gp_view *old = output->view;
 	output->view = view;
 	if (old != NULL) {
-		gp_scanout_view_set_shown(old, false);
+		gp_view_set_shown(old, false);
 	}
 	if (view != NULL) {
-		gp_scanout_view_set_shown(view, true);
+		gp_view_set_shown(view, true);
 	}
 }
 
@@ -144,9 +145,9 @@ static void set_label(struct gp_output *output) {
 	char hint[HINT_MAX];
 	get_hint(output, hint);
 	if (output->showing == GP_SHOWING_PAUSED) {
-		gp_splash_set_label(&output->splash, "Paused");
+		gp_status_screen_set_label(&output->status_screen, "Paused");
 	} else {
-		gp_splash_set_label(&output->splash, output->has_hint ? hint : NULL);
+		gp_status_screen_set_label(&output->status_screen, output->has_hint ? hint : NULL);
 	}
 }
 
@@ -156,14 +157,14 @@ void gp_output_refresh(struct gp_output *output) {
 	}
 	switch_view(output, pick_view(output));
 
-	const struct gp_scanout_view *subject = gp_output_get_subject(output);
+	const struct gp_view *subject = gp_output_get_subject(output);
 	if (subject != NULL) {
-		output->lost_guest[0] = '\0';
+		output->removed_guest[0] = '\0';
 	}
 	if (output->view != NULL) {
 		bool paused = output->view->scanout->guest->state == GUEST_V1_STATE_PAUSED;
 		output->showing = paused ? GP_SHOWING_PAUSED : GP_SHOWING_GUEST;
-		gp_splash_hide_screen(&output->splash);
+		gp_status_screen_hide_screen(&output->status_screen);
 	} else if (subject != NULL) {
 		show_guest_screen(output, subject);
 	} else {
@@ -171,17 +172,17 @@ void gp_output_refresh(struct gp_output *output) {
 	}
 	set_label(output);
 	set_window_title(output, subject);
-	if (output->splash.is_dirty) {
+	if (output->status_screen.is_dirty) {
 		wlr_output_schedule_frame(output->wlr_output);
 	}
 	gp_seat_schedule_refresh(&output->server->seat);
 }
 
-void gp_output_lose_guest(struct gp_output *output, const struct gp_guest *guest) {
-	strcpy(output->lost_guest, guest->name);
+void gp_output_note_guest_removed(struct gp_output *output, const struct gp_guest *guest) {
+	strcpy(output->removed_guest, guest->name);
 }
 
-void gp_output_forget_view(struct gp_output *output, struct gp_scanout_view *view) {
+void gp_output_forget_view(struct gp_output *output, struct gp_view *view) {
 	gp_frame_queue_forget_view(&output->frames, view);
 	if (output->view == view) {
 		switch_view(output, NULL);

@@ -75,47 +75,49 @@ static void draw_accent(cairo_t *cairo, int width, double y, double unit) {
 	cairo_fill(cairo);
 }
 
-static void draw_screen(const struct gp_splash *splash, cairo_t *cairo) {
-	int width = splash->width, height = splash->height;
+static void draw_screen(const struct gp_status_screen *status_screen, cairo_t *cairo) {
+	int width = status_screen->width, height = status_screen->height;
 	/* The size of letters follows the smaller side, so that a portrait monitor is fine too. */
 	double unit = (width < height ? width : height) / 18.0;
 
 	draw_background(cairo, width, height);
 	double y = height * 0.38;
-	int drawn = draw_text(
-		cairo, width, y, splash->heading, unit, PANGO_WEIGHT_SEMIBOLD, &heading_color);
+	int drawn = draw_text(cairo, width, y, status_screen->heading, unit, PANGO_WEIGHT_SEMIBOLD,
+		&heading_color);
 	if (drawn > 0) {
 		y += drawn + unit * 0.4;
 		draw_accent(cairo, width, y, unit);
 		y += unit * 0.6;
 	}
-	draw_text(
-		cairo, width, y, splash->message, unit * 0.5, PANGO_WEIGHT_NORMAL, &message_color);
+	draw_text(cairo, width, y, status_screen->message, unit * 0.5, PANGO_WEIGHT_NORMAL,
+		&message_color);
 	draw_text(cairo, width, height - unit * 1.4, PRODUCT, unit * 0.36, PANGO_WEIGHT_NORMAL,
 		&product_color);
 }
 
-static void set_image(struct wlr_scene_buffer *node, struct gp_image *image) {
+static void set_image(struct wlr_scene_buffer *node, struct gp_cairo_buffer *image) {
 	cairo_surface_flush(image->surface);
 	wlr_scene_buffer_set_buffer(node, &image->base);
 	wlr_buffer_drop(&image->base);
 }
 
-static void redraw_screen(struct gp_splash *splash) {
-	bool empty = splash->message[0] == '\0' && splash->heading[0] == '\0';
-	if (empty || splash->width <= 0 || splash->height <= 0) {
-		wlr_scene_buffer_set_buffer(splash->screen, NULL);
+static void redraw_screen(struct gp_status_screen *status_screen) {
+	bool empty = status_screen->message[0] == '\0' && status_screen->heading[0] == '\0';
+	if (empty || status_screen->width <= 0 || status_screen->height <= 0) {
+		wlr_scene_buffer_set_buffer(status_screen->screen, NULL);
 		return;
 	}
-	struct gp_image *image = gp_image_create(splash->width, splash->height, false);
+	struct gp_cairo_buffer *image =
+		gp_cairo_buffer_create(status_screen->width, status_screen->height, false);
 	if (image == NULL) {
-		gp_error("status screen: no memory for %dx%d", splash->width, splash->height);
+		gp_error("status screen: no memory for %dx%d", status_screen->width,
+			status_screen->height);
 		return;
 	}
 	cairo_t *cairo = cairo_create(image->surface);
-	draw_screen(splash, cairo);
+	draw_screen(status_screen, cairo);
 	cairo_destroy(cairo);
-	set_image(splash->screen, image);
+	set_image(status_screen->screen, image);
 }
 
 static void draw_label_box(cairo_t *cairo, double width, double height) {
@@ -143,7 +145,7 @@ static void measure_text(const char *text, double pixels, int *width, int *heigh
 }
 
 static void draw_label(
-	struct gp_image *image, const char *text, double pixels, int pad_x, int pad_y) {
+	struct gp_cairo_buffer *image, const char *text, double pixels, int pad_x, int pad_y) {
 	cairo_t *cairo = cairo_create(image->surface);
 	draw_label_box(cairo, image->base.width, image->base.height);
 	PangoLayout *layout = create_layout(cairo, text, pixels, PANGO_WEIGHT_SEMIBOLD);
@@ -154,76 +156,81 @@ static void draw_label(
 	cairo_destroy(cairo);
 }
 
-static void redraw_label(struct gp_splash *splash) {
-	if (splash->label_text[0] == '\0' || splash->width <= 0 || splash->height <= 0) {
-		wlr_scene_buffer_set_buffer(splash->label, NULL);
+static void redraw_label(struct gp_status_screen *status_screen) {
+	if (status_screen->label_text[0] == '\0' || status_screen->width <= 0 ||
+		status_screen->height <= 0) {
+		wlr_scene_buffer_set_buffer(status_screen->label, NULL);
 		return;
 	}
-	int side = splash->width < splash->height ? splash->width : splash->height;
+	int side = status_screen->width < status_screen->height ? status_screen->width
+								: status_screen->height;
 	double pixels = side / 36.0;
 	int width, height;
-	measure_text(splash->label_text, pixels, &width, &height);
+	measure_text(status_screen->label_text, pixels, &width, &height);
 	int pad_x = height * 3 / 4, pad_y = height / 3;
 
-	struct gp_image *image = gp_image_create(width + 2 * pad_x, height + 2 * pad_y, true);
+	struct gp_cairo_buffer *image =
+		gp_cairo_buffer_create(width + 2 * pad_x, height + 2 * pad_y, true);
 	if (image == NULL) {
 		gp_error("label: no memory");
 		return;
 	}
-	draw_label(image, splash->label_text, pixels, pad_x, pad_y);
-	wlr_scene_node_set_position(
-		&splash->label->node, splash->width - image->base.width - side / 36, side / 36);
-	set_image(splash->label, image);
+	draw_label(image, status_screen->label_text, pixels, pad_x, pad_y);
+	wlr_scene_node_set_position(&status_screen->label->node,
+		status_screen->width - image->base.width - side / 36, side / 36);
+	set_image(status_screen->label, image);
 }
 
-void gp_splash_draw(struct gp_splash *splash) {
-	if (!splash->is_dirty) {
+void gp_status_screen_draw(struct gp_status_screen *status_screen) {
+	if (!status_screen->is_dirty) {
 		return;
 	}
-	splash->is_dirty = false;
-	redraw_screen(splash);
-	redraw_label(splash);
-	wlr_scene_node_raise_to_top(&splash->label->node);
+	status_screen->is_dirty = false;
+	redraw_screen(status_screen);
+	redraw_label(status_screen);
+	wlr_scene_node_raise_to_top(&status_screen->label->node);
 }
 
-bool gp_splash_init(struct gp_splash *splash, struct wlr_scene_tree *tree) {
-	*splash = (struct gp_splash){0};
-	splash->screen = wlr_scene_buffer_create(tree, NULL);
-	splash->label = wlr_scene_buffer_create(tree, NULL);
-	return splash->screen != NULL && splash->label != NULL;
+bool gp_status_screen_init(struct gp_status_screen *status_screen, struct wlr_scene_tree *tree) {
+	*status_screen = (struct gp_status_screen){0};
+	status_screen->screen = wlr_scene_buffer_create(tree, NULL);
+	status_screen->label = wlr_scene_buffer_create(tree, NULL);
+	return status_screen->screen != NULL && status_screen->label != NULL;
 }
 
-void gp_splash_set_size(struct gp_splash *splash, int width, int height) {
-	if (splash->width == width && splash->height == height) {
+void gp_status_screen_set_size(struct gp_status_screen *status_screen, int width, int height) {
+	if (status_screen->width == width && status_screen->height == height) {
 		return;
 	}
-	splash->width = width;
-	splash->height = height;
-	splash->is_dirty = true;
+	status_screen->width = width;
+	status_screen->height = height;
+	status_screen->is_dirty = true;
 }
 
-void gp_splash_show_screen(struct gp_splash *splash, const char *heading, const char *message) {
-	if (strcmp(splash->heading, heading) == 0 && strcmp(splash->message, message) == 0) {
+void gp_status_screen_show_screen(
+	struct gp_status_screen *status_screen, const char *heading, const char *message) {
+	if (strcmp(status_screen->heading, heading) == 0 &&
+		strcmp(status_screen->message, message) == 0) {
 		return;
 	}
-	snprintf(splash->heading, sizeof(splash->heading), "%s", heading);
-	snprintf(splash->message, sizeof(splash->message), "%s", message);
-	splash->is_dirty = true;
+	snprintf(status_screen->heading, sizeof(status_screen->heading), "%s", heading);
+	snprintf(status_screen->message, sizeof(status_screen->message), "%s", message);
+	status_screen->is_dirty = true;
 }
 
-void gp_splash_hide_screen(struct gp_splash *splash) {
-	gp_splash_show_screen(splash, "", "");
+void gp_status_screen_hide_screen(struct gp_status_screen *status_screen) {
+	gp_status_screen_show_screen(status_screen, "", "");
 }
 
-void gp_splash_set_label(struct gp_splash *splash, const char *text) {
+void gp_status_screen_set_label(struct gp_status_screen *status_screen, const char *text) {
 	if (text == NULL) {
 		text = "";
 	}
-	if (strcmp(splash->label_text, text) == 0) {
+	if (strcmp(status_screen->label_text, text) == 0) {
 		return;
 	}
-	snprintf(splash->label_text, sizeof(splash->label_text), "%s", text);
-	splash->is_dirty = true;
+	snprintf(status_screen->label_text, sizeof(status_screen->label_text), "%s", text);
+	status_screen->is_dirty = true;
 }
 
 #ifndef __has_feature

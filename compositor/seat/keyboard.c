@@ -8,11 +8,11 @@
 
 #include "common/log.h"
 #include "compositor/config/hotkeys.h"
+#include "compositor/nested/window.h"
 #include "compositor/output/output.h"
-#include "compositor/view/view.h"
 #include "compositor/seat/seat.h"
 #include "compositor/server.h"
-#include "compositor/nested/window.h"
+#include "compositor/view/view.h"
 
 struct keyboard {
 	struct wl_list link; // gp_seat.keyboards
@@ -30,7 +30,7 @@ static const struct wlr_keyboard_impl seat_keyboard_impl = {
 
 /* That the user works with. */
 static struct gp_output *find_output(const struct gp_seat *seat) {
-	const struct gp_scanout_view *view = gp_seat_get_focus(seat);
+	const struct gp_view *view = gp_seat_get_focus(seat);
 	if (view != NULL) {
 		return view->output;
 	}
@@ -39,27 +39,27 @@ static struct gp_output *find_output(const struct gp_seat *seat) {
 	return wlr_output != NULL ? wlr_output->data : NULL;
 }
 
-static void do_action(struct gp_seat *seat, enum gp_chord_action action) {
+static void do_action(struct gp_seat *seat, enum gp_hotkey_action action) {
 	struct gp_output *output = find_output(seat);
 	switch (action) {
-	case GP_CHORD_LOCK_POINTER:
+	case GP_HOTKEY_LOCK_POINTER:
 		gp_pointer_toggle_lock(seat);
 		break;
-	case GP_CHORD_NEXT_GUEST:
+	case GP_HOTKEY_NEXT_GUEST:
 		if (output != NULL) {
 			gp_placement_next_guest(&seat->server->placement, output);
 		}
 		break;
-	case GP_CHORD_GRAB:
+	case GP_HOTKEY_GRAB:
 		seat->is_released = !seat->is_released;
 		gp_seat_update_grab(seat);
 		break;
-	case GP_CHORD_FULLSCREEN:
+	case GP_HOTKEY_FULLSCREEN:
 		if (output != NULL && output->window != NULL) {
 			gp_window_set_fullscreen(output->window, !output->window->is_fullscreen);
 		}
 		break;
-	case GP_CHORD_NONE:
+	case GP_HOTKEY_NONE:
 		break;
 	}
 }
@@ -79,10 +79,10 @@ static unsigned find_vt(const struct gp_seat *seat, uint32_t code) {
 
 /* Whether the key that was pressed is for the compositor; does what it is for. */
 static bool handle_own_key(struct gp_seat *seat, uint32_t code) {
-	enum gp_chord_action action =
-		gp_chord_find(gp_settings_get_chord(&seat->server->settings), seat->held, code);
+	enum gp_hotkey_action action =
+		gp_hotkey_find(gp_settings_get_hotkey(&seat->server->settings), seat->held, code);
 	unsigned vt = find_vt(seat, code);
-	if (action == GP_CHORD_NONE && vt == 0) {
+	if (action == GP_HOTKEY_NONE && vt == 0) {
 		return false;
 	}
 	seat->swallowed[code] = true;

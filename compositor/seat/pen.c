@@ -5,9 +5,9 @@
 #include <wlr/types/wlr_tablet_v2.h>
 
 #include "common/log.h"
+#include "compositor/seat/seat.h"
 #include "compositor/seat/transform.h"
 #include "compositor/view/view.h"
-#include "compositor/seat/seat.h"
 
 struct tablet {
 	struct wl_list link; // gp_seat.tablets
@@ -29,7 +29,7 @@ struct pen {
 	const struct tablet *tablet; // that it was seen on last
 	double x, y; // on the panel
 	double tilt_x, tilt_y; // likewise
-	struct gp_seat_place place;
+	struct gp_touch_point place;
 	uint32_t pressed; // button of the pointer that stands in for the pen; 0: none
 
 	struct wl_listener tool_destroy;
@@ -93,7 +93,7 @@ static bool is_held(const struct pen *pen) {
 /* A pen that is not pressed goes over to what is below it. */
 static void choose_surface(struct pen *pen, struct tablet *tablet, uint32_t time_ms) {
 	struct gp_seat *seat = pen->seat;
-	const struct gp_seat_place *place = &pen->place;
+	const struct gp_touch_point *place = &pen->place;
 	bool is_over = place->is_inside && gp_seat_focus_at(seat, time_ms, place);
 	if (is_over && wlr_surface_accepts_tablet_v2(place->surface, tablet->v2)) {
 		wlr_tablet_v2_tablet_tool_notify_proximity_in(pen->v2, tablet->v2, place->surface);
@@ -139,7 +139,7 @@ static void handle_axis(struct wl_listener *listener, void *data) {
 	pen->tilt_y = (axes & WLR_TABLET_TOOL_AXIS_TILT_Y) != 0 ? event->tilt_y : pen->tilt_y;
 	if ((axes & (WLR_TABLET_TOOL_AXIS_TILT_X | WLR_TABLET_TOOL_AXIS_TILT_Y)) != 0) {
 		double x = pen->tilt_x, y = pen->tilt_y;
-		gp_aim_turn_vector(pen->place.transform, &x, &y);
+		gp_transform_vector(pen->place.transform, &x, &y);
 		wlr_tablet_v2_tablet_tool_notify_tilt(pen->v2, x, y);
 	}
 }

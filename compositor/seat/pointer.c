@@ -145,7 +145,7 @@ static void find_absolute(const struct gp_seat *seat,
 	const char *claimed = event->pointer->output_name;
 	if (claimed != NULL ||
 		gp_settings_get_input_pin(&seat->server->settings, device->name) != NULL) {
-		struct gp_seat_place place;
+		struct gp_touch_point place;
 		gp_seat_locate(seat, device->name, claimed, event->x, event->y, &place);
 		*x = place.layout_x;
 		*y = place.layout_y;

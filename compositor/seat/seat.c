@@ -16,17 +16,16 @@
 
 #include "common/fd.h"
 #include "common/log.h"
-#include "compositor/seat/transform.h"
 #include "compositor/guest/guest.h"
 #include "compositor/guest/scanout.h"
-#include "compositor/output/output.h"
-#include "compositor/view/view.h"
-#include "compositor/server.h"
 #include "compositor/nested/window.h"
+#include "compositor/output/output.h"
+#include "compositor/seat/transform.h"
+#include "compositor/server.h"
+#include "compositor/view/view.h"
 
-static struct gp_scanout_view *find_view(
-	const struct gp_seat *seat, const struct wlr_surface *surface) {
-	struct gp_scanout_view *view;
+static struct gp_view *find_view(const struct gp_seat *seat, const struct wlr_surface *surface) {
+	struct gp_view *view;
 	if (surface == NULL) {
 		return NULL;
 	}
@@ -38,21 +37,21 @@ static struct gp_scanout_view *find_view(
 	return NULL;
 }
 
-struct gp_scanout_view *gp_seat_get_focus(const struct gp_seat *seat) {
+struct gp_view *gp_seat_get_focus(const struct gp_seat *seat) {
 	return find_view(seat, seat->wlr_seat->keyboard_state.focused_surface);
 }
 
-static bool has_place(const struct gp_scanout_view *view) {
+static bool has_place(const struct gp_view *view) {
 	return view != NULL && view->is_shown && view->scanout->surface != NULL &&
 		view->scanout->guest != NULL && view->box.width > 0 && view->box.height > 0;
 }
 
-static bool same_guest(const struct gp_scanout_view *a, const struct gp_scanout_view *b) {
+static bool same_guest(const struct gp_view *a, const struct gp_view *b) {
 	return a->scanout->guest == b->scanout->guest;
 }
 
 /* What is shown where the pointer is, or NULL. */
-static struct gp_scanout_view *view_under_cursor(const struct gp_seat *seat) {
+static struct gp_view *view_under_cursor(const struct gp_seat *seat) {
 	struct wlr_output *wlr_output = wlr_output_layout_output_at(
 		seat->server->output_layout, seat->cursor->x, seat->cursor->y);
 	const struct gp_output *output = wlr_output != NULL ? wlr_output->data : NULL;
@@ -60,10 +59,9 @@ static struct gp_scanout_view *view_under_cursor(const struct gp_seat *seat) {
 }
 
 /* A guest keeps the pointer while a button is held, though not all of its heads. */
-static struct gp_scanout_view *pick_view(const struct gp_seat *seat) {
-	struct gp_scanout_view *under = view_under_cursor(seat);
-	struct gp_scanout_view *old =
-		find_view(seat, seat->wlr_seat->pointer_state.focused_surface);
+static struct gp_view *pick_view(const struct gp_seat *seat) {
+	struct gp_view *under = view_under_cursor(seat);
+	struct gp_view *old = find_view(seat, seat->wlr_seat->pointer_state.focused_surface);
 	bool held = seat->wlr_seat->pointer_state.button_count > 0 || seat->lock != NULL;
 	if (held && has_place(old) && (under == NULL || !same_guest(under, old))) {
 		return old;
@@ -72,18 +70,19 @@ static struct gp_scanout_view *pick_view(const struct gp_seat *seat) {
 }
 
 /* Of a point of the layout, on the view's surface: its nearest point. */
-static void find_point(const struct gp_seat *seat, const struct gp_scanout_view *view,
-	double layout_x, double layout_y, double *x, double *y) {
+static void find_point(const struct gp_seat *seat, const struct gp_view *view, double layout_x,
+	double layout_y, double *x, double *y) {
 	struct wlr_box output;
 	wlr_output_layout_get_box(seat->server->output_layout, view->output->wlr_output, &output);
-	*x = gp_aim_scale(layout_x - output.x - view->box.x, view->box.width, view->scanout->width);
-	*y = gp_aim_scale(
+	*x = gp_scale_clamp(
+		layout_x - output.x - view->box.x, view->box.width, view->scanout->width);
+	*y = gp_scale_clamp(
 		layout_y - output.y - view->box.y, view->box.height, view->scanout->height);
 }
 
 bool gp_seat_find_point(const struct gp_seat *seat, const struct wlr_surface *surface,
-	const struct gp_seat_place *place, double *x, double *y) {
-	const struct gp_scanout_view *view = find_view(seat, surface);
+	const struct gp_touch_point *place, double *x, double *y) {
+	const struct gp_view *view = find_view(seat, surface);
 	if (!has_place(view)) {
 		return false;
 	}
@@ -113,19 +112,19 @@ static const struct gp_output *find_output(
 }
 
 void gp_seat_locate(const struct gp_seat *seat, const char *device, const char *claimed, double x,
-	double y, struct gp_seat_place *place) {
+	double y, struct gp_touch_point *place) {
 	const struct gp_output *output = find_output(seat, device, claimed);
 	struct wlr_box box = {0};
-	*place = (struct gp_seat_place){0};
+	*place = (struct gp_touch_point){0};
 	if (output == NULL) {
 		return;
 	}
 	place->transform = output->wlr_output->transform;
-	gp_aim_turn(place->transform, &x, &y);
+	gp_transform_point(place->transform, &x, &y);
 	wlr_output_layout_get_box(seat->server->output_layout, output->wlr_output, &box);
 	place->layout_x = box.x + x * box.width;
 	place->layout_y = box.y + y * box.height;
-	const struct gp_scanout_view *view = output->view;
+	const struct gp_view *view = output->view;
 	if (!has_place(view)) {
 		return;
 	}
@@ -139,12 +138,12 @@ void gp_seat_locate(const struct gp_seat *seat, const char *device, const char *
 }
 
 bool gp_seat_has_focus(const struct gp_seat *seat, const struct wlr_surface *surface) {
-	const struct gp_scanout_view *view = find_view(seat, surface);
-	const struct gp_scanout_view *focus = gp_seat_get_focus(seat);
+	const struct gp_view *view = find_view(seat, surface);
+	const struct gp_view *focus = gp_seat_get_focus(seat);
 	return has_place(view) && focus != NULL && same_guest(view, focus);
 }
 
-bool gp_seat_focus_at(struct gp_seat *seat, uint32_t time_ms, const struct gp_seat_place *place) {
+bool gp_seat_focus_at(struct gp_seat *seat, uint32_t time_ms, const struct gp_touch_point *place) {
 	if (!gp_seat_has_focus(seat, place->surface)) {
 		gp_pointer_warp(seat, time_ms, place->layout_x, place->layout_y);
 		wlr_seat_pointer_notify_frame(seat->wlr_seat);
@@ -153,8 +152,8 @@ bool gp_seat_focus_at(struct gp_seat *seat, uint32_t time_ms, const struct gp_se
 }
 
 /* Tells guests who has the keyboard, and shows the LEDs of that one. */
-static void tell_focus(struct gp_seat *seat) {
-	const struct gp_scanout_view *view = gp_seat_get_focus(seat);
+static void send_focus(struct gp_seat *seat) {
+	const struct gp_view *view = gp_seat_get_focus(seat);
 	struct gp_guest *focused = view != NULL ? view->scanout->guest : NULL;
 	struct gp_guest *guest;
 	wl_list_for_each (guest, &seat->server->guest_manager.guests, link) {
@@ -163,8 +162,8 @@ static void tell_focus(struct gp_seat *seat) {
 	gp_keyboard_set_leds(seat, focused != NULL ? focused->leds : 0);
 }
 
-static void focus_keyboard(struct gp_seat *seat, struct gp_scanout_view *view) {
-	const struct gp_scanout_view *old = gp_seat_get_focus(seat);
+static void focus_keyboard(struct gp_seat *seat, struct gp_view *view) {
+	const struct gp_view *old = gp_seat_get_focus(seat);
 	if (view != NULL && has_place(old) && same_guest(old, view)) {
 		return; // whichever of its heads it is
 	}
@@ -174,14 +173,14 @@ static void focus_keyboard(struct gp_seat *seat, struct gp_scanout_view *view) {
 		wlr_seat_keyboard_notify_enter(seat->wlr_seat, view->scanout->surface,
 			seat->keyboard.keycodes, seat->keyboard.num_keycodes, NULL);
 	}
-	tell_focus(seat);
+	send_focus(seat);
 }
 
 void gp_seat_update_grab(struct gp_seat *seat) {
 	const struct gp_server *server = seat->server;
-	const struct gp_scanout_view *focus = gp_seat_get_focus(seat);
-	/* Without a chord there would be no way out. */
-	bool may_grab = !seat->is_released && gp_settings_get_chord(&server->settings)->n > 0;
+	const struct gp_view *focus = gp_seat_get_focus(seat);
+	/* Without a hotkey there would be no way out. */
+	bool may_grab = !seat->is_released && gp_settings_get_hotkey(&server->settings)->n > 0;
 	struct gp_output *output;
 	wl_list_for_each (output, &server->placement.outputs, link) {
 		if (output->window != NULL) {
@@ -193,7 +192,7 @@ void gp_seat_update_grab(struct gp_seat *seat) {
 }
 
 void gp_seat_update_focus(struct gp_seat *seat, uint32_t time_ms) {
-	struct gp_scanout_view *view = pick_view(seat);
+	struct gp_view *view = pick_view(seat);
 	struct wlr_surface *surface = view != NULL ? view->scanout->surface : NULL;
 	if (surface != seat->wlr_seat->pointer_state.focused_surface) {
 		gp_pointer_unlock(seat);
@@ -231,7 +230,7 @@ void gp_seat_schedule_refresh(struct gp_seat *seat) {
 static void handle_guest_leds(struct wl_listener *listener, void *data) {
 	struct gp_seat *seat = wl_container_of(listener, seat, guest_leds);
 	const struct gp_guest *guest = data;
-	const struct gp_scanout_view *view = gp_seat_get_focus(seat);
+	const struct gp_view *view = gp_seat_get_focus(seat);
 	if (view != NULL && view->scanout->guest == guest) {
 		gp_keyboard_set_leds(seat, guest->leds);
 	}

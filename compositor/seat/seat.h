@@ -1,5 +1,5 @@
-#ifndef GP_COMPOSITOR_SEAT_H
-#define GP_COMPOSITOR_SEAT_H
+#ifndef GP_COMPOSITOR_SEAT_SEAT_H
+#define GP_COMPOSITOR_SEAT_SEAT_H
 
 #include <linux/input-event-codes.h>
 #include <stdbool.h>
@@ -8,7 +8,7 @@
 #include <wlr/types/wlr_keyboard.h>
 
 struct gp_server;
-struct gp_scanout_view;
+struct gp_view;
 struct wlr_cursor;
 struct wlr_input_device;
 struct wlr_output;
@@ -30,7 +30,7 @@ struct gp_seat_touch {
 };
 
 /* Where a touch screen or a pen tablet is touched. */
-struct gp_seat_place {
+struct gp_touch_point {
 	struct wlr_surface *surface; // that is shown there; NULL: none is on that output
 	bool is_inside; // of the surface's picture
 	double x, y; // on the surface: the nearest point
@@ -107,7 +107,7 @@ void gp_seat_schedule_refresh(struct gp_seat *seat);
 void gp_seat_update_focus(struct gp_seat *seat, uint32_t time_ms);
 int gp_seat_count_devices(const struct gp_seat *seat);
 /* The guest's view that has the keyboard, or NULL. */
-struct gp_scanout_view *gp_seat_get_focus(const struct gp_seat *seat);
+struct gp_view *gp_seat_get_focus(const struct gp_seat *seat);
 
 /* Whether the guest of the surface has the focus, and the surface is shown. */
 bool gp_seat_has_focus(const struct gp_seat *seat, const struct wlr_surface *surface);
@@ -117,12 +117,12 @@ bool gp_seat_has_focus(const struct gp_seat *seat, const struct wlr_surface *sur
  * first.
  */
 void gp_seat_locate(const struct gp_seat *seat, const char *device, const char *claimed, double x,
-	double y, struct gp_seat_place *place);
+	double y, struct gp_touch_point *place);
 /* The nearest point of a surface. False: it is not shown. */
 bool gp_seat_find_point(const struct gp_seat *seat, const struct wlr_surface *surface,
-	const struct gp_seat_place *place, double *x, double *y);
+	const struct gp_touch_point *place, double *x, double *y);
 /* Gives the focus to the guest there. False: another one keeps it, as a button is held. */
-bool gp_seat_focus_at(struct gp_seat *seat, uint32_t time_ms, const struct gp_seat_place *place);
+bool gp_seat_focus_at(struct gp_seat *seat, uint32_t time_ms, const struct gp_touch_point *place);
 /* In windows whose guest has the focus, the parent compositor shall leave all keys to us. */
 void gp_seat_update_grab(struct gp_seat *seat);
 

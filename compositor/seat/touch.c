@@ -4,8 +4,8 @@
 #include <wlr/types/wlr_touch.h>
 
 #include "common/log.h"
-#include "compositor/view/view.h"
 #include "compositor/seat/seat.h"
+#include "compositor/view/view.h"
 
 struct touch_screen {
 	struct wl_list link; // gp_seat.touch_screens
@@ -40,14 +40,14 @@ static int find_free(const struct gp_seat *seat) {
 }
 
 static void locate(
-	const struct touch_screen *screen, double x, double y, struct gp_seat_place *place) {
+	const struct touch_screen *screen, double x, double y, struct gp_touch_point *place) {
 	const struct wlr_touch *wlr_touch = screen->wlr_touch;
 	gp_seat_locate(screen->seat, wlr_touch->base.name, wlr_touch->output_name, x, y, place);
 }
 
 /* A guest without a touch screen has one finger, which is its pointer. */
 static bool begin_pointing(
-	struct gp_seat *seat, uint32_t time_ms, const struct gp_seat_place *place) {
+	struct gp_seat *seat, uint32_t time_ms, const struct gp_touch_point *place) {
 	for (int i = 0; i < GP_SEAT_TOUCHES_MAX; i++) {
 		if (seat->touches[i].screen != NULL && seat->touches[i].is_pointer) {
 			return false;
@@ -62,7 +62,7 @@ static void handle_down(struct wl_listener *listener, void *data) {
 	struct touch_screen *screen = wl_container_of(listener, screen, down);
 	const struct wlr_touch_down_event *event = data;
 	struct gp_seat *seat = screen->seat;
-	struct gp_seat_place place;
+	struct gp_touch_point place;
 	int at = find_free(seat);
 	locate(screen, event->x, event->y, &place);
 	if (at < 0 || find_touch(screen, event->touch_id) >= 0 || !place.is_inside ||
@@ -102,7 +102,7 @@ static void handle_motion(struct wl_listener *listener, void *data) {
 	struct touch_screen *screen = wl_container_of(listener, screen, motion);
 	const struct wlr_touch_motion_event *event = data;
 	struct gp_seat *seat = screen->seat;
-	struct gp_seat_place place;
+	struct gp_touch_point place;
 	int at = find_touch(screen, event->touch_id);
 	if (at < 0) {
 		return;

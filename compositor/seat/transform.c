@@ -6,7 +6,7 @@
 #define QUARTERS 3 // bits of a transform: how often it is turned by 90°
 #define FLIPPED 4
 
-void gp_aim_turn_vector(int transform, double *x, double *y) {
+void gp_transform_vector(int transform, double *x, double *y) {
 	for (int i = 0; i < (transform & QUARTERS); i++) {
 		double old_x = *x;
 		*x = -*y;
@@ -18,15 +18,15 @@ void gp_aim_turn_vector(int transform, double *x, double *y) {
 }
 
 /* Around the middle. */
-void gp_aim_turn(int transform, double *x, double *y) {
+void gp_transform_point(int transform, double *x, double *y) {
 	*x -= 0.5;
 	*y -= 0.5;
-	gp_aim_turn_vector(transform, x, y);
+	gp_transform_vector(transform, x, y);
 	*x += 0.5;
 	*y += 0.5;
 }
 
-double gp_aim_scale(double at, int from, int to) {
+double gp_scale_clamp(double at, int from, int to) {
 	double scaled = at * to / from;
 	return scaled < 0 ? 0 : scaled > to - FIXED_STEP ? to - FIXED_STEP : scaled;
 }

@@ -1,5 +1,5 @@
-#ifndef GP_COMPOSITOR_COMMAND_H
-#define GP_COMPOSITOR_COMMAND_H
+#ifndef GP_COMPOSITOR_SYSTEM_COMMAND_H
+#define GP_COMPOSITOR_SYSTEM_COMMAND_H
 
 #include <signal.h>
 #include <stdbool.h>

@@ -1,5 +1,5 @@
-#ifndef GP_COMPOSITOR_SERVICE_H
-#define GP_COMPOSITOR_SERVICE_H
+#ifndef GP_COMPOSITOR_SYSTEM_SERVICE_H
+#define GP_COMPOSITOR_SYSTEM_SERVICE_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -6,7 +6,7 @@
 #include "compositor/server.h"
 
 static void handle_resume(void *data) {
-	struct gp_session *session = data;
+	struct gp_vt_session *session = data;
 	struct gp_server *server = session->server;
 	session->resume = NULL;
 	gp_info("the session is active again");
@@ -14,7 +14,7 @@ static void handle_resume(void *data) {
 	gp_placement_update(&server->placement);
 }
 
-static void cancel_resume(struct gp_session *session) {
+static void cancel_resume(struct gp_vt_session *session) {
 	if (session->resume != NULL) {
 		wl_event_source_remove(session->resume);
 		session->resume = NULL;
@@ -22,7 +22,7 @@ static void cancel_resume(struct gp_session *session) {
 }
 
 static void handle_active(struct wl_listener *listener, void *data) {
-	struct gp_session *session = wl_container_of(listener, session, active);
+	struct gp_vt_session *session = wl_container_of(listener, session, active);
 	struct gp_server *server = session->server;
 	bool is_active = server->session->active;
 	cancel_resume(session);
@@ -37,12 +37,12 @@ static void handle_active(struct wl_listener *listener, void *data) {
 }
 
 static void handle_destroy(struct wl_listener *listener, void *data) {
-	struct gp_session *session = wl_container_of(listener, session, destroy);
-	gp_session_finish(session);
+	struct gp_vt_session *session = wl_container_of(listener, session, destroy);
+	gp_vt_session_finish(session);
 	session->server->session = NULL;
 }
 
-void gp_session_init(struct gp_session *session, struct gp_server *server) {
+void gp_vt_session_init(struct gp_vt_session *session, struct gp_server *server) {
 	session->server = server;
 	if (server->session == NULL) {
 		return;
@@ -54,7 +54,7 @@ void gp_session_init(struct gp_session *session, struct gp_server *server) {
 	wl_signal_add(&server->session->events.destroy, &session->destroy);
 }
 
-void gp_session_finish(struct gp_session *session) {
+void gp_vt_session_finish(struct gp_vt_session *session) {
 	if (session->active.notify == NULL) {
 		return;
 	}
@@ -64,7 +64,7 @@ void gp_session_finish(struct gp_session *session) {
 	session->active.notify = NULL;
 }
 
-const char *gp_session_state(const struct gp_session *session) {
+const char *gp_vt_session_state(const struct gp_vt_session *session) {
 	if (session->active.notify == NULL) {
 		return NULL;
 	}

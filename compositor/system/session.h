@@ -1,5 +1,5 @@
-#ifndef GP_COMPOSITOR_SESSION_H
-#define GP_COMPOSITOR_SESSION_H
+#ifndef GP_COMPOSITOR_SYSTEM_SESSION_H
+#define GP_COMPOSITOR_SYSTEM_SESSION_H
 
 #include <stdbool.h>
 #include <wayland-server-core.h>
@@ -14,7 +14,7 @@ struct gp_server;
  * In between guests go on, hidden, and keep the monitors that they were told of: those that have
  * really gone are told afterwards.
  */
-struct gp_session {
+struct gp_vt_session {
 	struct gp_server *server;
 	struct wl_event_source *resume; // pending, or NULL
 
@@ -23,11 +23,11 @@ struct gp_session {
 };
 
 /* Does nothing if the server has no session. The placement and the guest manager must be there. */
-void gp_session_init(struct gp_session *session, struct gp_server *server);
+void gp_vt_session_init(struct gp_vt_session *session, struct gp_server *server);
 /* To be called before the backend goes. One that is all zeros is fine. */
-void gp_session_finish(struct gp_session *session);
+void gp_vt_session_finish(struct gp_vt_session *session);
 
 /* "active", "paused", or NULL if there is no session. */
-const char *gp_session_state(const struct gp_session *session);
+const char *gp_vt_session_state(const struct gp_vt_session *session);
 
 #endif

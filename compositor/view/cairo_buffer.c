@@ -3,13 +3,13 @@
 #include <drm_fourcc.h>
 #include <stdlib.h>
 
-static struct gp_image *image_from_buffer(struct wlr_buffer *base) {
-	struct gp_image *image = wl_container_of(base, image, base);
+static struct gp_cairo_buffer *image_from_buffer(struct wlr_buffer *base) {
+	struct gp_cairo_buffer *image = wl_container_of(base, image, base);
 	return image;
 }
 
 static void image_destroy(struct wlr_buffer *base) {
-	struct gp_image *image = image_from_buffer(base);
+	struct gp_cairo_buffer *image = image_from_buffer(base);
 	wlr_buffer_finish(base);
 	cairo_surface_destroy(image->surface);
 	free(image);
@@ -17,7 +17,7 @@ static void image_destroy(struct wlr_buffer *base) {
 
 static bool image_begin_data_ptr_access(
 	struct wlr_buffer *base, uint32_t flags, void **data, uint32_t *format, size_t *stride) {
-	struct gp_image *image = image_from_buffer(base);
+	struct gp_cairo_buffer *image = image_from_buffer(base);
 	if ((flags & WLR_BUFFER_DATA_PTR_ACCESS_WRITE) != 0) {
 		return false;
 	}
@@ -38,8 +38,8 @@ static const struct wlr_buffer_impl image_impl = {
 	.end_data_ptr_access = image_end_data_ptr_access,
 };
 
-struct gp_image *gp_image_create(int width, int height, bool has_alpha) {
-	struct gp_image *image = calloc(1, sizeof(*image));
+struct gp_cairo_buffer *gp_cairo_buffer_create(int width, int height, bool has_alpha) {
+	struct gp_cairo_buffer *image = calloc(1, sizeof(*image));
 	if (image == NULL) {
 		return NULL;
 	}

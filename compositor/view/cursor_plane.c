@@ -51,7 +51,7 @@ static void draw(cairo_t *cairo, cairo_surface_t *pixels, const struct gp_cursor
 }
 
 /* Returns NULL if the CPU cannot read it. */
-static struct gp_image *copy_picture(const struct gp_cursor_picture *picture) {
+static struct gp_cairo_buffer *copy_picture(const struct gp_cursor_picture *picture) {
 	void *data;
 	uint32_t format;
 	size_t stride;
@@ -59,12 +59,12 @@ static struct gp_image *copy_picture(const struct gp_cursor_picture *picture) {
 		    picture->buffer, WLR_BUFFER_DATA_PTR_ACCESS_READ, &data, &format, &stride)) {
 		return NULL;
 	}
-	struct gp_image *image = NULL;
+	struct gp_cairo_buffer *image = NULL;
 	if (format == DRM_FORMAT_ARGB8888 || format == DRM_FORMAT_XRGB8888) {
 		cairo_surface_t *pixels = cairo_image_surface_create_for_data(data,
 			format == DRM_FORMAT_ARGB8888 ? CAIRO_FORMAT_ARGB32 : CAIRO_FORMAT_RGB24,
 			picture->buffer->width, picture->buffer->height, stride);
-		image = gp_image_create(picture->width, picture->height, true);
+		image = gp_cairo_buffer_create(picture->width, picture->height, true);
 		if (image != NULL) {
 			cairo_t *cairo = cairo_create(image->surface);
 			draw(cairo, pixels, picture);
@@ -106,7 +106,7 @@ static bool change_picture(struct gp_cursor_plane *plane, const struct gp_cursor
 			plane->refused_height == picture->height)) {
 		return false;
 	}
-	struct gp_image *image = copy_picture(picture);
+	struct gp_cairo_buffer *image = copy_picture(picture);
 	if (image == NULL) {
 		return false;
 	}

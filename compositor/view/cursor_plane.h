@@ -1,5 +1,5 @@
-#ifndef GP_COMPOSITOR_CURSOR_PLANE_H
-#define GP_COMPOSITOR_CURSOR_PLANE_H
+#ifndef GP_COMPOSITOR_VIEW_CURSOR_PLANE_H
+#define GP_COMPOSITOR_VIEW_CURSOR_PLANE_H
 
 #include <stdbool.h>
 #include <stdint.h>

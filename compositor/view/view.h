@@ -1,13 +1,13 @@
-#ifndef GP_COMPOSITOR_SCANOUT_VIEW_H
-#define GP_COMPOSITOR_SCANOUT_VIEW_H
+#ifndef GP_COMPOSITOR_VIEW_VIEW_H
+#define GP_COMPOSITOR_VIEW_VIEW_H
 
 #include <stdbool.h>
 #include <stdint.h>
 #include <wayland-server-core.h>
 #include <wlr/util/box.h>
 
-#include "compositor/view/view_cursor.h"
 #include "compositor/output/frame_path.h"
+#include "compositor/view/view_cursor.h"
 
 struct gp_guest_scanout;
 struct gp_output;
@@ -23,14 +23,14 @@ struct wlr_scene_tree;
  * would damage all of a scaled picture; what it does for frame callbacks and presentation feedback
  * is done here.
  */
-struct gp_scanout_view {
+struct gp_view {
 	struct wl_list link; // gp_placement.views
 	struct gp_placement *placement;
 	struct gp_guest_scanout *scanout;
 	struct gp_output *output; // NULL: there is none for it
 
 	struct wlr_scene_tree *tree; // in the output's scene, or in the placement's hidden one
-	struct wlr_scene_buffer *picture;
+	struct wlr_scene_buffer *node;
 	struct gp_cursor cursor;
 	struct wlr_box box; // of the picture in the output, in pixels; may reach beyond it
 	struct wlr_box seen; // the part of the scanout that is inside the output, in its pixels
@@ -46,7 +46,7 @@ struct gp_scanout_view {
 	uint64_t n_counted; // scanout.n_commits at the last frame that was counted
 	bool is_sampled, is_direct;
 
-	uint64_t frames[GP_WAYS];
+	uint64_t frames[GP_PATHS];
 
 	struct wl_listener scanout_commit;
 	struct wl_listener scanout_guest;
@@ -57,17 +57,15 @@ struct gp_scanout_view {
 };
 
 /* Lives until its scanout is destroyed. Returns NULL after logging if memory is short. */
-struct gp_scanout_view *gp_scanout_view_create(
-	struct gp_placement *placement, struct gp_guest_scanout *scanout);
+struct gp_view *gp_view_create(struct gp_placement *placement, struct gp_guest_scanout *scanout);
 
 /* NULL for none. The picture stays hidden. */
-void gp_scanout_view_set_output(struct gp_scanout_view *view, struct gp_output *output);
-void gp_scanout_view_set_shown(struct gp_scanout_view *view, bool shown);
+void gp_view_set_output(struct gp_view *view, struct gp_output *output);
+void gp_view_set_shown(struct gp_view *view, bool shown);
 /* Fits the picture into the output. */
-void gp_scanout_view_arrange(struct gp_scanout_view *view);
+void gp_view_arrange(struct gp_view *view);
 
 /* Describes a frame of it that was committed to its output. */
-void gp_scanout_view_describe_frame(
-	const struct gp_scanout_view *view, struct gp_frame_facts *facts);
+void gp_view_describe_frame(const struct gp_view *view, struct gp_frame_facts *facts);
 
 #endif

@@ -3,9 +3,9 @@
 #include <wlr/types/wlr_compositor.h>
 #include <wlr/types/wlr_scene.h>
 
-#include "compositor/view/cursor_plane.h"
 #include "compositor/guest/cursor.h"
 #include "compositor/guest/scanout.h"
+#include "compositor/view/cursor_plane.h"
 
 static void handle_frame_done(struct wl_listener *listener, void *data) {
 	struct gp_cursor *cursor = wl_container_of(listener, cursor, frame_done);
@@ -79,7 +79,8 @@ static int32_t scale_down(int64_t at, int to, int from) {
  * A plane is not cut at the edges of the picture: what is outside of that must be outside of the
  * output, too.
  */
-static bool is_whole(const struct gp_guest_scanout *scanout, const struct gp_cursor_place *place) {
+static bool is_whole(
+	const struct gp_guest_scanout *scanout, const struct gp_cursor_geometry *place) {
 	const struct wlr_surface_state *state = &scanout->cursor->surface->current;
 	const struct wlr_box *box = &place->box;
 	int64_t left = scanout->cursor_x, top = scanout->cursor_y;
@@ -94,7 +95,7 @@ static int32_t clamp(int64_t value, int32_t max) {
 }
 
 static bool show_on_plane(
-	const struct gp_guest_scanout *scanout, const struct gp_cursor_place *place) {
+	const struct gp_guest_scanout *scanout, const struct gp_cursor_geometry *place) {
 	const struct gp_guest_cursor *source = scanout->cursor;
 	const struct wlr_surface_state *state = &source->surface->current;
 	const struct wlr_box *box = &place->box;
@@ -118,7 +119,7 @@ static bool show_on_plane(
 		box->y + scale_down(scanout->cursor_y, box->height, scanout->height));
 }
 
-static void show_in_scene(struct gp_cursor *cursor, const struct gp_cursor_place *place,
+static void show_in_scene(struct gp_cursor *cursor, const struct gp_cursor_geometry *place,
 	const struct wlr_box *visible, const pixman_region32_t *damage) {
 	const struct gp_guest_scanout *scanout = cursor->scanout;
 	const struct wlr_box *box = &place->box;
@@ -136,7 +137,7 @@ static void show_in_scene(struct gp_cursor *cursor, const struct gp_cursor_place
 		cursor->node, scanout->cursor->content.buffer, damage);
 }
 
-void gp_cursor_update(struct gp_cursor *cursor, const struct gp_cursor_place *place,
+void gp_cursor_update(struct gp_cursor *cursor, const struct gp_cursor_geometry *place,
 	const pixman_region32_t *damage) {
 	const struct gp_guest_scanout *scanout = cursor->scanout;
 	const struct gp_guest_cursor *source = scanout->cursor;

@@ -1,5 +1,5 @@
-#ifndef GP_COMPOSITOR_CURSOR_H
-#define GP_COMPOSITOR_CURSOR_H
+#ifndef GP_COMPOSITOR_VIEW_VIEW_CURSOR_H
+#define GP_COMPOSITOR_VIEW_VIEW_CURSOR_H
 
 #include <pixman.h>
 #include <stdbool.h>
@@ -15,7 +15,7 @@ struct wlr_scene_tree;
 /**
  * Where the picture of a scanout is in its output, whose top left corner is 0, 0.
  */
-struct gp_cursor_place {
+struct gp_cursor_geometry {
 	struct wlr_box box; // of the picture, in pixels of the output; may reach beyond it
 	struct wlr_box seen; // the part of the scanout that may be drawn on, in its own pixels
 	int width, height; // of the output, as it is seen
@@ -42,7 +42,7 @@ bool gp_cursor_init(
 void gp_cursor_finish(struct gp_cursor *cursor);
 
 /* Follows the guest. The damage is that of the cursor's buffer, NULL for all of it. */
-void gp_cursor_update(struct gp_cursor *cursor, const struct gp_cursor_place *place,
+void gp_cursor_update(struct gp_cursor *cursor, const struct gp_cursor_geometry *place,
 	const pixman_region32_t *damage);
 /* Whether it is drawn above the picture. */
 bool gp_cursor_is_composed(const struct gp_cursor *cursor);

@@ -240,7 +240,7 @@ def zero_copy(machine):
     inner.start_compositor("virtio-pci", "WLR_RENDERER=gles2 WLR_RENDERER_ALLOW_SOFTWARE=1")
 
     def is_direct():
-        return [scanout["way"] for scanout in
+        return [scanout["path"] for scanout in
                 inner.status().get("guestpane-bridge", {}).get("scanouts", [])] == ["direct"]
 
     machine.wait("direct scan-out", is_direct, 300)
@@ -251,9 +251,9 @@ def zero_copy(machine):
     scanout = status["guestpane-bridge"]["scanouts"][0]
     after = status["guestpane-bridge"]["counters"]
     frames = status["guestpane"]["outputs"][0]["frames"]
-    note(f"{scanout['exporter']}, {scanout['way']}; frames {frames}; "
+    note(f"{scanout['exporter']}, {scanout['path']}; frames {frames}; "
          f"{after['bytes_copied'] - before['bytes_copied']} bytes copied")
-    expect(scanout["exporter"] == "vfio" and scanout["way"] == "direct", f"not direct: {scanout}")
+    expect(scanout["exporter"] == "vfio" and scanout["path"] == "direct", f"not direct: {scanout}")
     expect(after["bytes_copied"] == before["bytes_copied"], "something was copied")
     expect(after["imports_failed"] == before["imports_failed"], "an import failed")
 

@@ -1,5 +1,5 @@
-#ifndef GP_E2E_DESKTOP_H
-#define GP_E2E_DESKTOP_H
+#ifndef GP_TESTS_E2E_DESKTOP_H
+#define GP_TESTS_E2E_DESKTOP_H
 
 #include <stdio.h>
 #include <sys/types.h>

@@ -1,5 +1,5 @@
-#ifndef GP_E2E_INPUT_DEVICE_H
-#define GP_E2E_INPUT_DEVICE_H
+#ifndef GP_TESTS_E2E_INPUT_DEVICE_H
+#define GP_TESTS_E2E_INPUT_DEVICE_H
 
 #include <linux/virtio_input.h>
 #include <stdbool.h>

@@ -1,5 +1,5 @@
-#ifndef GP_E2E_PARENT_SEAT_H
-#define GP_E2E_PARENT_SEAT_H
+#ifndef GP_TESTS_E2E_PARENT_SEAT_H
+#define GP_TESTS_E2E_PARENT_SEAT_H
 
 #include <stdbool.h>
 #include <wayland-server-core.h>

@@ -104,8 +104,8 @@ static void test_flips(struct host *host) {
 			if (flip == 3 + i) {
 				kill((pid_t)worker, SIGABRT);
 			}
-			unsigned answered = 0;
-			while (answered < 2) {
+			unsigned replied = 0;
+			while (replied < 2) {
 				struct virtio_gpu_ctrl_hdr hdr;
 				int head =
 					fe_wait_used(&vm.fe, 0, &hdr, sizeof(hdr), NULL, WAIT_MS);
@@ -116,7 +116,7 @@ static void test_flips(struct host *host) {
 				if (head == heads[1]) {
 					assert_int_equal(hdr.fence_id, flip + 1);
 				}
-				answered++;
+				replied++;
 			}
 		}
 		assert_true(host_wait_number(vm.bridge, "counters.restarts", i + 1, WAIT_MS));

@@ -61,7 +61,8 @@ static void start_guest(struct vm *vm, struct host *host, unsigned index, uint32
 
 static void test_pins(struct host *host) {
 	struct vm red, blue;
-	start(host, 2, "guest vm0 {\n head 0 HEADLESS-2\n}\nguest vm1 {\n head 0 HEADLESS-1\n}\n",
+	start(host, 2,
+		"guest vm0 {\n scanout 0 HEADLESS-2\n}\nguest vm1 {\n scanout 0 HEADLESS-1\n}\n",
 		NULL, NULL);
 	start_guest(&red, host, 0, RED);
 	vm_assert_color(&red, OTHER_OUTPUT, RED);
@@ -86,7 +87,7 @@ static void test_pins(struct host *host) {
 static void test_pin_to_nothing(struct host *host) {
 	struct vm vm;
 	uint32_t width, height;
-	start(host, 1, "guest vm0 {\n head 0 \"Some Monitor 1\"\n}\n", NULL, NULL);
+	start(host, 1, "guest vm0 {\n scanout 0 \"Some Monitor 1\"\n}\n", NULL, NULL);
 	vm_start(&vm, host, 0, NULL);
 	assert_false(vm_display_info(&vm, 0, &width, &height));
 	vm_finish(&vm);
@@ -155,18 +156,19 @@ static void test_first(struct host *host) {
 
 static void test_reload(struct host *host) {
 	struct vm vm;
-	start(host, 2, "guest vm0 {\n head 0 HEADLESS-1\n}\n", NULL, NULL);
+	start(host, 2, "guest vm0 {\n scanout 0 HEADLESS-1\n}\n", NULL, NULL);
 	start_guest(&vm, host, 0, RED);
 	vm_assert_color(&vm, OUTPUT, RED);
 
 	/* A mistake changes nothing, and is shown. */
-	reload(host, "guest vm0 {\n head 0 HEADLESS-2\n heed 1 HEADLESS-1\n}\n");
+	reload(host, "guest vm0 {\n scanout 0 HEADLESS-2\n heed 1 HEADLESS-1\n}\n");
 	char error[128];
 	snprintf(error, sizeof(error), "%s:3: a guest has no setting heed", config_path);
 	assert_true(host_wait_string(&host->compositor, "config_error", error, WAIT_MS));
 	vm_assert_color(&vm, OUTPUT, RED);
 
-	reload(host, "guest vm0 {\n head 0 HEADLESS-2\n}\noutput HEADLESS-2 {\n mode 800x600\n}\n");
+	reload(host,
+		"guest vm0 {\n scanout 0 HEADLESS-2\n}\noutput HEADLESS-2 {\n mode 800x600\n}\n");
 	assert_true(host_wait_number(&host->compositor, "outputs.1.width", 800, WAIT_MS));
 	assert_string_equal(host_status_string(&host->compositor, "config_error"), "");
 	vm_assert_status_screen(&vm, OUTPUT, RED);

@@ -204,7 +204,7 @@ static void test_hidden(struct host *host) {
 	case_finish(&c);
 }
 
-/* Two machines on one output: the chord switches, and only one of them is typed to. */
+/* Two machines on one output: the hotkey switches, and only one of them is typed to. */
 static void test_switch(struct host *host) {
 	struct seat_case c;
 	struct vm other;
@@ -302,7 +302,7 @@ static void test_two_heads(struct host *host) {
 	vm_finish(&vm);
 }
 
-static void press_chord(struct fake_seat *seat, uint32_t key) {
+static void press_hotkey(struct fake_seat *seat, uint32_t key) {
 	const uint32_t keys[] = {KEY_LEFTCTRL, KEY_LEFTMETA, key};
 	for (int i = 0; i < 3; i++) {
 		assert_true(fake_seat_key(seat, keys[i], true));
@@ -333,7 +333,7 @@ static void test_lock(struct host *host) {
 	input_expect_pixel(&tablet, 103, 96, W, H);
 	input_expect_nothing(&mouse);
 
-	press_chord(&seat, KEY_L);
+	press_hotkey(&seat, KEY_L);
 	assert_true(host_wait_string(&host->compositor, "seat.pointer_locked", "true", WAIT_MS));
 	assert_true(fake_seat_move(&seat, 1000, -4));
 	input_expect(&mouse, EV_REL, REL_X, 1000);
@@ -342,7 +342,7 @@ static void test_lock(struct host *host) {
 	input_expect_group(&mouse, EV_KEY, BTN_RIGHT, 1);
 	input_expect_nothing(&tablet);
 
-	press_chord(&seat, KEY_L);
+	press_hotkey(&seat, KEY_L);
 	input_expect_group(&mouse, EV_KEY, BTN_RIGHT, 0); // the tablet has the buttons now
 	assert_true(fake_seat_button(&seat, BTN_RIGHT, false));
 	assert_true(fake_seat_move(&seat, 1, 1));

@@ -14,12 +14,12 @@
 #include "tests/e2e/vm.h"
 
 #define WINDOW "WL-1"
-#define CHORD "LeftCtrl+LeftMeta"
-#define HINT CHORD "+G releases the keyboard"
+#define HOTKEY "LeftCtrl+LeftMeta"
+#define HINT HOTKEY "+G releases the keyboard"
 
-static const char *const no_chord[] = {"--chord", "none", NULL};
+static const char *const no_hotkey[] = {"--hotkey", "none", NULL};
 
-/* Without a chord nothing is grabbed, and no hint lies over the picture. */
+/* Without a hotkey nothing is grabbed, and no hint lies over the picture. */
 static void start(struct desktop *desktop, struct host *host, const char *const *args) {
 	desktop_start(desktop, host);
 	assert_true(host_start_compositor(host, 1, W, H, args));
@@ -39,7 +39,7 @@ static void test_show(struct host *host) {
 	struct desktop desktop;
 	struct vm vm;
 	struct gg_blob blob;
-	start(&desktop, host, no_chord);
+	start(&desktop, host, no_hotkey);
 	desktop_expect(&desktop, "shown 640 480");
 	vm_start(&vm, host, 0, NULL);
 	vm_blob(&vm, &blob, 1, RED);
@@ -70,7 +70,7 @@ static void test_resize(struct host *host) {
 	struct vm vm;
 	struct gg_blob blob;
 	uint32_t width, height;
-	start(&desktop, host, no_chord);
+	start(&desktop, host, no_hotkey);
 	desktop_expect(&desktop, "shown 640 480");
 	vm_start(&vm, host, 0, NULL);
 	vm_blob(&vm, &blob, 1, RED);
@@ -104,7 +104,7 @@ static void test_close(struct host *host) {
 	struct desktop desktop;
 	struct vm vm;
 	struct gg_blob blob;
-	start(&desktop, host, no_chord);
+	start(&desktop, host, no_hotkey);
 	vm_start(&vm, host, 0, NULL);
 	vm_blob(&vm, &blob, 1, RED);
 	vm_show(&vm, 0, 1);
@@ -119,7 +119,7 @@ static void test_close(struct host *host) {
 
 static void test_desktop_ends(struct host *host) {
 	struct desktop desktop;
-	start(&desktop, host, no_chord);
+	start(&desktop, host, no_hotkey);
 	desktop_end(&desktop);
 	assert_ended(&host->compositor);
 }
@@ -128,7 +128,7 @@ static void press(struct desktop *desktop, unsigned code, bool pressed) {
 	desktop_do(desktop, "key %u %d", code, pressed);
 }
 
-static void press_chord(struct desktop *desktop, unsigned code) {
+static void press_hotkey(struct desktop *desktop, unsigned code) {
 	const unsigned codes[] = {KEY_LEFTCTRL, KEY_LEFTMETA, code};
 	for (size_t i = 0; i < 3; i++) {
 		press(desktop, codes[i], true);
@@ -154,15 +154,15 @@ static void test_grab(struct host *host) {
 	assert_true(host_wait_pixel(host, WINDOW, W - 30, 24, RED, 2 * WAIT_MS, &vm.picture));
 	vm_assert_color(&vm, WINDOW, RED);
 
-	press_chord(&desktop, KEY_F);
+	press_hotkey(&desktop, KEY_F);
 	desktop_expect_without(&desktop, "shown 1600 1200", "inhibit");
-	press_chord(&desktop, KEY_F);
+	press_hotkey(&desktop, KEY_F);
 	desktop_expect_without(&desktop, "shown 640 480", "inhibit");
 
-	press_chord(&desktop, KEY_G);
+	press_hotkey(&desktop, KEY_G);
 	desktop_expect(&desktop, "inhibit 0");
 	desktop_expect(&desktop, "title vm0 – Guestpane\n");
-	press_chord(&desktop, KEY_G);
+	press_hotkey(&desktop, KEY_G);
 	desktop_expect(&desktop, "inhibit 1");
 
 	/* Nobody is left to have the keys. */
@@ -179,10 +179,10 @@ static void test_fullscreen(struct host *host) {
 	start(&desktop, host, args);
 	desktop_expect(&desktop, "fullscreen 1");
 	desktop_expect(&desktop, "shown 1600 1200");
-	press_chord(&desktop, KEY_F);
+	press_hotkey(&desktop, KEY_F);
 	desktop_expect(&desktop, "fullscreen 0");
 	desktop_expect(&desktop, "shown 640 480");
-	press_chord(&desktop, KEY_F);
+	press_hotkey(&desktop, KEY_F);
 	desktop_expect(&desktop, "fullscreen 1");
 	desktop_expect(&desktop, "shown 1600 1200");
 	assert_int_equal(host_stop(&host->compositor), 0);
@@ -214,7 +214,7 @@ static void test_no_copy(struct host *host) {
 	struct vm vm;
 	struct gg_blob red, blue;
 	const char *memory = vm_copies() ? "memory /memfd:guestpane-copy" : "memory dma-buf";
-	start(&desktop, host, no_chord);
+	start(&desktop, host, no_hotkey);
 	vm_start(&vm, host, 0, NULL);
 	vm_blob(&vm, &red, 1, RED);
 	vm_blob(&vm, &blue, 2, BLUE);
@@ -224,7 +224,7 @@ static void test_no_copy(struct host *host) {
 		vm_show(&vm, 0, i % 2 == 0 ? 2 : 1);
 		host_sleep_ms(10);
 	}
-	assert_string_equal(host_status_string(&host->compositor, "outputs.0.way"),
+	assert_string_equal(host_status_string(&host->compositor, "outputs.0.path"),
 		vm_copies() ? "copied" : "direct");
 	/* A part of a buffer is not taken, but that is no reason against whole ones. */
 	show_half(&vm, 3);
@@ -245,7 +245,7 @@ static void test_covered(struct host *host) {
 	struct desktop desktop;
 	struct vm vm;
 	struct gg_blob red, blue;
-	start(&desktop, host, no_chord);
+	start(&desktop, host, no_hotkey);
 	vm_start(&vm, host, 0, NULL);
 	vm_blob(&vm, &red, 1, RED);
 	vm_blob(&vm, &blue, 2, BLUE);

@@ -208,10 +208,10 @@ static void test_rings(struct host *host) {
 	struct vm vm;
 	struct gg_blob red;
 	vm_start(&vm, host, 0, NULL);
-	for (unsigned way = 0; way < 7; way++) {
+	for (unsigned path = 0; path < 7; path++) {
 		vm_show_new(&vm, &red, 1, RED);
 		uint64_t gpa = fe_alloc(&vm.fe, 4096);
-		switch (way) {
+		switch (path) {
 		case 0: // a loop
 			fe_write_desc(&vm.fe, 0, 100, gpa, 32, VRING_DESC_F_NEXT, 101);
 			fe_write_desc(&vm.fe, 0, 101, gpa, 32, VRING_DESC_F_NEXT, 100);

@@ -1,5 +1,5 @@
-#ifndef GP_E2E_VM_H
-#define GP_E2E_VM_H
+#ifndef GP_TESTS_E2E_VM_H
+#define GP_TESTS_E2E_VM_H
 
 #include <linux/virtio_gpu.h>
 #include <stdbool.h>

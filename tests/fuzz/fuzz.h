@@ -1,5 +1,5 @@
-#ifndef GP_FUZZ_FUZZ_H
-#define GP_FUZZ_FUZZ_H
+#ifndef GP_TESTS_FUZZ_FUZZ_H
+#define GP_TESTS_FUZZ_FUZZ_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -20,7 +20,7 @@
 #define REGION_GPA (RIG_GPA + RIG_RAM_SIZE)
 #define REGION_SIZE (64u << 10)
 /* Less than all backings may need. */
-#define AREA_SIZE (sizeof(struct gp_journal_area) + 100 * sizeof(struct gp_gpu_entry))
+#define AREA_SIZE (sizeof(struct gp_saved_state_area) + 100 * sizeof(struct gp_gpu_entry))
 #define HEADER sizeof(struct virtio_gpu_ctrl_hdr)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -255,7 +255,7 @@ static void step_cursor(struct run *run) {
 
 static void step_ready(struct run *run) {
 	struct rig *rig = run->rig;
-	gp_gpu_scanout_ready(rig->gpu, take_u8(&run->input) % SCANOUTS, rig->now_ns);
+	gp_gpu_buffer_released(rig->gpu, take_u8(&run->input) % SCANOUTS, rig->now_ns);
 }
 
 static void step_revoked(struct run *run) {
@@ -372,14 +372,14 @@ static void take_picture(const struct run *run, struct picture *picture) {
 	}
 }
 
-/* Writes into the journal, mostly where there is something. */
+/* Writes into the saved_state, mostly where there is something. */
 static void scribble(struct run *run) {
 	static const size_t places[] = {
 		0,
-		offsetof(struct gp_journal_area, scanouts[1]),
-		offsetof(struct gp_journal_area, ids),
-		offsetof(struct gp_journal_area, resources),
-		offsetof(struct gp_journal_area, entries),
+		offsetof(struct gp_saved_state_area, scanouts[1]),
+		offsetof(struct gp_saved_state_area, ids),
+		offsetof(struct gp_saved_state_area, resources),
+		offsetof(struct gp_saved_state_area, entries),
 	};
 	uint8_t choice = take_u8(&run->input);
 	size_t offset = places[choice % 5u] + take_u8(&run->input) * sizeof(uint32_t);

@@ -14,7 +14,7 @@
 #include "vmm-bridge/input/device.h"
 
 struct guest {
-	size_t room, max;
+	size_t available_buffers, max;
 	bool in_group;
 	bool believed[KEY_CNT], pressed[KEY_CNT];
 
@@ -26,12 +26,12 @@ struct guest {
 	uint32_t tracking;
 };
 
-static size_t handle_room(void *data, size_t wanted) {
+static size_t handle_available_buffers(void *data, size_t wanted) {
 	const struct guest *guest = data;
-	return guest->room;
+	return guest->available_buffers;
 }
 
-static size_t handle_room_max(void *data) {
+static size_t handle_queue_size(void *data) {
 	const struct guest *guest = data;
 	return guest->max;
 }
@@ -68,7 +68,7 @@ static void believe_axis(struct guest *guest, uint16_t code, int32_t value) {
 static bool handle_put(void *data, const struct virtio_input_event *event) {
 	struct guest *guest = data;
 	uint16_t type = le16toh(event->type), code = le16toh(event->code);
-	require(guest->room-- > 0);
+	require(guest->available_buffers-- > 0);
 	guest->in_group = type != EV_SYN;
 	if (type == EV_KEY) {
 		bool down = event->value != 0;
@@ -85,8 +85,8 @@ static void handle_leds(void *data, uint32_t leds) {
 }
 
 static const struct gp_input_ops ops = {
-	.room = handle_room,
-	.room_max = handle_room_max,
+	.available_buffers = handle_available_buffers,
+	.queue_size = handle_queue_size,
 	.put = handle_put,
 	.leds = handle_leds,
 };
@@ -196,7 +196,7 @@ static void do_step(struct gp_input_device *device, struct guest *guest, const u
 		send_pair(device, EV_REL, step[1] & 1 ? REL_X : REL_WHEEL_HI_RES, value);
 		break;
 	case 5:
-		guest->room += step[1];
+		guest->available_buffers += step[1];
 		gp_input_device_flush(device);
 		break;
 	case 6:
@@ -235,12 +235,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 	if (size == 0) {
 		return 0;
 	}
-	gp_input_device_init(&device, data[0] % GP_INPUT_KINDS, GP_INPUT_ALL_HEADS, &ops, &guest);
+	gp_input_device_init(
+		&device, data[0] % GP_INPUT_KINDS, GP_INPUT_ALL_SCANOUTS, &ops, &guest);
 	for (size_t i = 1; i + 3 <= size; i += 3) {
 		do_step(&device, &guest, &data[i]);
 	}
 	guest.max = 64;
-	guest.room = SIZE_MAX;
+	guest.available_buffers = SIZE_MAX;
 	if (has_states(&device)) {
 		gp_input_device_set_state(
 			&device, &guest.now, 0); // the last may not have been sent

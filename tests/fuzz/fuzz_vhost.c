@@ -189,7 +189,7 @@ static void push(unsigned i) {
 	if (head % 2 == 0) {
 		gp_vhost_device_push(rig.device, queue, head, 1);
 	} else {
-		gp_vhost_device_push_unawaited(rig.device, queue, head, 1);
+		gp_vhost_device_push_without_interrupt(rig.device, queue, head, 1);
 	}
 	rig.held[i] = rig.held[--rig.n_held];
 }

@@ -125,8 +125,8 @@ def typing(desktop):
     expect(desktop.eval("Main.overview.visible") is False, "GNOME took a key of the guest's")
 
 
-def chord(desktop):
-    """The chord makes the window fullscreen and back, and gives GNOME its keys back."""
+def hotkey(desktop):
+    """The hotkey makes the window fullscreen and back, and gives GNOME its keys back."""
     desktop.press(LEFT_CTRL, LEFT_META, KEYS["f"])
     desktop.wait("the whole screen", lambda: desktop.frame() == [0, 0, *SCREEN], 20)
     expect(desktop.wait("status", desktop.output, 10)["fullscreen"], "status does not say so")
@@ -153,7 +153,7 @@ def close(desktop):
     desktop.call("true")
 
 
-CASES = [window, keys, console, typing, resize, chord, close]
+CASES = [window, keys, console, typing, resize, hotkey, close]
 
 
 def main():

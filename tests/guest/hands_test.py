@@ -123,7 +123,7 @@ def wheels(machine):
     forget(machine)
 
 
-def chord(machine, key):
+def hotkey(machine, key):
     for code, down in ((LEFT_CTRL, 1), (LEFT_META, 1), (key, 1), (key, 0), (LEFT_META, 0),
                        (LEFT_CTRL, 0)):
         machine.hands.do("key", code, down)
@@ -131,14 +131,14 @@ def chord(machine, key):
 
 def lock(machine):
     """While the pointer is locked the mouse moves, and the tablet stays."""
-    chord(machine, KEY_L)
+    hotkey(machine, KEY_L)
     machine.wait("the lock", lambda: machine.seat().get("pointer_locked"), 20)
     forget(machine)
     machine.hands.do("move", 17, -40)
     machine.hands.do("button", BTN_LEFT, 1)
     machine.hands.do("button", BTN_LEFT, 0)
     expect_heard(machine, "move 17 -40", f"button {BTN_LEFT} 1", f"button {BTN_LEFT} 0")
-    chord(machine, KEY_L)
+    hotkey(machine, KEY_L)
     machine.wait("the pointer to be free", lambda: not machine.seat().get("pointer_locked"), 20)
     forget(machine)
 
@@ -214,7 +214,7 @@ def switched_away(machine):
         machine.wait("the second guest",  # the newest picture is shown
                      lambda: machine.seat().get("focus") == "second", 20)
         machine.keep("second", machine.picture())
-        chord(machine, TAB)
+        hotkey(machine, TAB)
         machine.wait("the first guest", lambda: machine.seat().get("focus") == "guest", 20)
         forget(machine)
         machine.hands.do("key", KEYS["x"], 1)
@@ -226,7 +226,7 @@ def switched_away(machine):
         machine.wait("the second guest", lambda: machine.seat().get("focus") == "second", 20)
         machine.wait("the release", lambda: {f"key {KEYS['x']} 0", "up 0"} <= set(
             heard(machine)), 20)
-        expect(f"key {TAB} 1" not in heard(machine), "the chord's key was seen")
+        expect(f"key {TAB} 1" not in heard(machine), "the hotkey's key was seen")
         forget(machine)
         machine.hands.do("key", KEYS["x"], 0)
         machine.hands.tap(KEYS["y"])

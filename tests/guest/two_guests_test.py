@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Two stock Linux guests on one output: switched by the chord, and one of them killed.
+"""Two stock Linux guests on one output: switched by the hotkey, and one of them killed.
 
     two_guests_test.py BUILD-DIRECTORY LOG-DIRECTORY
 """
@@ -53,7 +53,7 @@ def boot_both(pair):
 
 
 def switch(pair):
-    """The chord shows the other guest, and the first one again; nothing of the other stays."""
+    """The hotkey shows the other guest, and the first one again; nothing of the other stays."""
     first = pair[0]
     shown = RED if is_all(first.picture(), RED) else GREEN
     for turn in range(3):
@@ -86,7 +86,7 @@ def killed(pair):
     first.await_picture("goes-on", lambda picture: is_all(picture, ("44", (0, 0, 170))))
     first.hands.tap(LEFT_CTRL, LEFT_META, TAB)
     time.sleep(1)
-    expect(is_all(first.picture(), ("44", (0, 0, 170))), "the chord shows a dead guest")
+    expect(is_all(first.picture(), ("44", (0, 0, 170))), "the hotkey shows a dead guest")
 
 
 CASES = [boot_both, switch, hidden, killed]

@@ -1,5 +1,5 @@
-#ifndef GP_HARNESS_CASES_H
-#define GP_HARNESS_CASES_H
+#ifndef GP_TESTS_HARNESS_CASES_H
+#define GP_TESTS_HARNESS_CASES_H
 
 #include <stddef.h>
 

@@ -136,17 +136,17 @@ bool fake_seat_move(struct fake_seat *seat, double dx, double dy) {
 	return end_frame(seat);
 }
 
-bool fake_seat_scroll(struct fake_seat *seat, bool horizontal, double way, int32_t steps) {
+bool fake_seat_scroll(struct fake_seat *seat, bool horizontal, double path, int32_t steps) {
 	uint32_t axis =
 		horizontal ? WL_POINTER_AXIS_HORIZONTAL_SCROLL : WL_POINTER_AXIS_VERTICAL_SCROLL;
 	zwlr_virtual_pointer_v1_axis_source(seat->pointer,
 		steps != 0 ? WL_POINTER_AXIS_SOURCE_WHEEL : WL_POINTER_AXIS_SOURCE_FINGER);
 	if (steps != 0) {
 		zwlr_virtual_pointer_v1_axis_discrete(
-			seat->pointer, now_ms(), axis, wl_fixed_from_double(way), steps);
+			seat->pointer, now_ms(), axis, wl_fixed_from_double(path), steps);
 	} else {
 		zwlr_virtual_pointer_v1_axis(
-			seat->pointer, now_ms(), axis, wl_fixed_from_double(way));
+			seat->pointer, now_ms(), axis, wl_fixed_from_double(path));
 	}
 	return end_frame(seat);
 }

@@ -1,5 +1,5 @@
-#ifndef GP_HARNESS_FAKE_SEAT_H
-#define GP_HARNESS_FAKE_SEAT_H
+#ifndef GP_TESTS_HARNESS_FAKE_SEAT_H
+#define GP_TESTS_HARNESS_FAKE_SEAT_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -31,7 +31,7 @@ bool fake_seat_point(
 	struct fake_seat *seat, uint32_t x, uint32_t y, uint32_t width, uint32_t height);
 bool fake_seat_move(struct fake_seat *seat, double dx, double dy);
 /* Steps of a wheel, down and right positive; 0 steps: a touchpad's way of so much. */
-bool fake_seat_scroll(struct fake_seat *seat, bool horizontal, double way, int32_t steps);
+bool fake_seat_scroll(struct fake_seat *seat, bool horizontal, double path, int32_t steps);
 /* The devices go, as if they were unplugged. */
 bool fake_seat_unplug(struct fake_seat *seat);
 

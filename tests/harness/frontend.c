@@ -442,12 +442,12 @@ static void offer_as_driver(struct fe *fe, unsigned index, uint16_t head) {
 }
 
 /* Makes sure that *gpa has room for size bytes. */
-static bool make_room(struct fe *fe, uint64_t *gpa, size_t *room, size_t size) {
-	if (size > *room) {
+static bool make_room(struct fe *fe, uint64_t *gpa, size_t *available_buffers, size_t size) {
+	if (size > *available_buffers) {
 		*gpa = fe_alloc(fe, size);
-		*room = *gpa != 0 ? size : 0;
+		*available_buffers = *gpa != 0 ? size : 0;
 	}
-	return *room >= size;
+	return *available_buffers >= size;
 }
 
 static int take_slot(

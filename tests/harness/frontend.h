@@ -1,5 +1,5 @@
-#ifndef GP_HARNESS_FRONTEND_H
-#define GP_HARNESS_FRONTEND_H
+#ifndef GP_TESTS_HARNESS_FRONTEND_H
+#define GP_TESTS_HARNESS_FRONTEND_H
 
 #include <stdbool.h>
 #include <stddef.h>

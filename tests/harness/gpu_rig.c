@@ -140,7 +140,7 @@ static void handle_push(void *data, unsigned queue, uint16_t head, uint32_t writ
 	require(head < RIG_HEADS && rig->replies[head].in_flight, "answer to nothing");
 	require(written <= rig->replies[head].size, "answer too long");
 	rig->replies[head].in_flight = false;
-	rig->replies[head].answered = true;
+	rig->replies[head].replied = true;
 	rig->replies[head].awaited = awaited;
 	rig->replies[head].written = written;
 	rig->n_pushes++;
@@ -184,7 +184,7 @@ void rig_keep(struct rig *rig, size_t size) {
 	rig->area = calloc(1, size);
 	rig->area_size = size;
 	require(rig->area != NULL, "no memory");
-	require(gp_gpu_set_journal(rig->gpu, rig->area, size), "no journal");
+	require(gp_gpu_set_saved_state(rig->gpu, rig->area, size), "no saved_state");
 }
 
 static void destroy_gpu(struct rig *rig) {
@@ -204,7 +204,8 @@ void rig_crash(struct rig *rig) {
 	rig_forget_events(rig);
 	create_gpu(rig);
 	if (rig->area != NULL) {
-		require(gp_gpu_set_journal(rig->gpu, rig->area, rig->area_size), "no journal");
+		require(gp_gpu_set_saved_state(rig->gpu, rig->area, rig->area_size),
+			"no saved_state");
 	}
 }
 
@@ -274,7 +275,7 @@ uint16_t rig_send_to_ram(
 struct virtio_gpu_ctrl_hdr rig_answer(const struct rig *rig, uint16_t head) {
 	const struct rig_reply *reply = &rig->replies[head];
 	struct virtio_gpu_ctrl_hdr hdr = {0};
-	if (reply->answered) {
+	if (reply->replied) {
 		memcpy(&hdr, reply->buffer,
 			reply->written < sizeof(hdr) ? reply->written : sizeof(hdr));
 	}

@@ -1,5 +1,5 @@
-#ifndef GP_HARNESS_GPU_RIG_H
-#define GP_HARNESS_GPU_RIG_H
+#ifndef GP_TESTS_HARNESS_GPU_RIG_H
+#define GP_TESTS_HARNESS_GPU_RIG_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -49,7 +49,7 @@ struct rig_event {
 
 struct rig_reply {
 	bool in_flight;
-	bool answered, awaited;
+	bool replied, awaited;
 	uint32_t size; // of the buffer
 	uint32_t written;
 	uint8_t *buffer; // own, or somewhere in the guest's RAM
@@ -59,7 +59,7 @@ struct rig_reply {
 struct rig {
 	struct gp_gpu *gpu;
 	uint32_t n_scanouts;
-	void *area; // for gp_gpu_set_journal, or NULL
+	void *area; // for gp_gpu_set_saved_state, or NULL
 	size_t area_size;
 	struct gp_guest_memory memory;
 	uint8_t *ram; // the guest's; RIG_GPA is ram[0]
@@ -92,7 +92,7 @@ struct rig *rig_create(uint32_t n_scanouts);
 /* Destroys the device too, and checks that nothing of it is left outside. */
 void rig_destroy(struct rig *rig);
 
-/* The device keeps a journal in a new area of that size. */
+/* The device keeps a saved_state in a new area of that size. */
 void rig_keep(struct rig *rig, size_t size);
 /**
  * The device's process crashes, and another one has taken its place: with the guest's memory and the

@@ -1,5 +1,5 @@
-#ifndef GP_HARNESS_GPU_WIRE_H
-#define GP_HARNESS_GPU_WIRE_H
+#ifndef GP_TESTS_HARNESS_GPU_WIRE_H
+#define GP_TESTS_HARNESS_GPU_WIRE_H
 
 #include <endian.h>
 #include <stdint.h>

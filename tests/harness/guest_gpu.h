@@ -1,5 +1,5 @@
-#ifndef GP_HARNESS_GUEST_GPU_H
-#define GP_HARNESS_GUEST_GPU_H
+#ifndef GP_TESTS_HARNESS_GUEST_GPU_H
+#define GP_TESTS_HARNESS_GUEST_GPU_H
 
 #include <stdbool.h>
 #include <stdint.h>

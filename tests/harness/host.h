@@ -1,5 +1,5 @@
-#ifndef GP_HARNESS_HOST_H
-#define GP_HARNESS_HOST_H
+#ifndef GP_TESTS_HARNESS_HOST_H
+#define GP_TESTS_HARNESS_HOST_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -43,7 +43,7 @@ static void answer(unsigned queue, const struct gp_chain *chain) {
 	if (awaited) {
 		gp_vhost_device_push(vr.device, queue, chain->head, (uint32_t)n);
 	} else {
-		gp_vhost_device_push_unawaited(vr.device, queue, chain->head, (uint32_t)n);
+		gp_vhost_device_push_without_interrupt(vr.device, queue, chain->head, (uint32_t)n);
 	}
 }
 

@@ -1,5 +1,5 @@
-#ifndef GP_HARNESS_VHOST_RIG_H
-#define GP_HARNESS_VHOST_RIG_H
+#ifndef GP_TESTS_HARNESS_VHOST_RIG_H
+#define GP_TESTS_HARNESS_VHOST_RIG_H
 
 #include <pthread.h>
 #include <semaphore.h>

@@ -31,18 +31,18 @@ void kms_start(struct host *host, const char *driver, const char *config, const 
 	assert_string_equal(host_status_string(&host->compositor, "backend"), "drm");
 }
 
-int64_t kms_frames(struct host *host, unsigned output, const char *way) {
-	char path[64];
-	snprintf(path, sizeof(path), "outputs.%u.frames.%s", output, way);
-	return host_status_number(&host->compositor, path);
+int64_t kms_frames(struct host *host, unsigned output, const char *path) {
+	char key[64];
+	snprintf(key, sizeof(key), "outputs.%u.frames.%s", output, path);
+	return host_status_number(&host->compositor, key);
 }
 
-void kms_assert_way(struct host *host, unsigned output, const char *way, const char *reason) {
-	char path[32];
-	snprintf(path, sizeof(path), "outputs.%u.way", output);
-	assert_true(host_wait_string(&host->compositor, path, way, WAIT_MS));
-	snprintf(path, sizeof(path), "outputs.%u.reason", output);
-	const char *said = host_status_string(&host->compositor, path);
+void kms_assert_path(struct host *host, unsigned output, const char *path, const char *reason) {
+	char key[32];
+	snprintf(key, sizeof(key), "outputs.%u.path", output);
+	assert_true(host_wait_string(&host->compositor, key, path, WAIT_MS));
+	snprintf(key, sizeof(key), "outputs.%u.reason", output);
+	const char *said = host_status_string(&host->compositor, key);
 	if (strstr(said, reason) == NULL) {
 		fail_msg("the reason is \"%s\"", said);
 	}
@@ -65,7 +65,7 @@ void kms_show_direct(struct vm *vm, struct gg_blob *blob, uint32_t id, uint32_t 
 	vm_blob(vm, blob, id, color);
 	vm_show(vm, 0, id);
 	kms_assert_monitor(vm, 0, color);
-	kms_assert_way(vm->host, 0, "direct", "");
+	kms_assert_path(vm->host, 0, "direct", "");
 	kms_assert_on_plane(true);
 }
 

@@ -15,9 +15,9 @@
 void kms_start(struct host *host, const char *driver, const char *config, const char *const *args);
 
 /* Frames of an output that took that way. */
-int64_t kms_frames(struct host *host, unsigned output, const char *way);
+int64_t kms_frames(struct host *host, unsigned output, const char *path);
 /* The output takes that way, now or soon, for a reason that contains the words. */
-void kms_assert_way(struct host *host, unsigned output, const char *way, const char *reason);
+void kms_assert_path(struct host *host, unsigned output, const char *path, const char *reason);
 /* Whether what is on the first plane was imported. */
 void kms_assert_on_plane(bool wanted);
 /* The monitor has the color everywhere, now or soon. */

@@ -100,7 +100,7 @@ static void test_pace(struct host *host) {
 	for (uint32_t n_blobs = 2; n_blobs <= 3; n_blobs++) {
 		assert_paced(&vm, n_blobs, refresh);
 	}
-	kms_assert_way(host, 0, "direct", "");
+	kms_assert_path(host, 0, "direct", "");
 	vm_finish(&vm);
 }
 
@@ -128,7 +128,7 @@ static void test_unplug(struct host *host) {
 	kms_wait_connected(&vm, 0, true);
 	vm_show(&vm, 0, 2);
 	kms_assert_monitor(&vm, 0, BLUE);
-	kms_assert_way(host, 0, "direct", "");
+	kms_assert_path(host, 0, "direct", "");
 	kms_assert_on_plane(true);
 	vm_finish(&vm);
 }
@@ -169,7 +169,7 @@ static void test_terminal(struct host *host) {
 	switch_back(host);
 	vm_flush(&vm, 2, 0, 0, W, H);
 	kms_assert_monitor(&vm, 0, GREEN);
-	kms_assert_way(host, 0, "direct", "");
+	kms_assert_path(host, 0, "direct", "");
 	kms_assert_on_plane(true);
 	vm_show(&vm, 0, 3);
 	kms_assert_monitor(&vm, 0, BLUE);
@@ -188,7 +188,7 @@ static void test_terminal(struct host *host) {
 	kms_wait_connected(&vm, 0, true);
 	vm_show(&vm, 0, 2);
 	kms_assert_monitor(&vm, 0, GREEN);
-	kms_assert_way(host, 0, "direct", "");
+	kms_assert_path(host, 0, "direct", "");
 	vm_finish(&vm);
 }
 
@@ -218,17 +218,17 @@ static void test_mode(struct host *host) {
 	assert_int_equal(gg_set_scanout_blob(&vm.fe, 0, 2, 800, 600), OK);
 	vm_flush(&vm, 2, 0, 0, 800, 600);
 	assert_true(kms_wait_pixel(0, &vm.picture, W / 2, H / 2, BLUE));
-	kms_assert_way(host, 0, "direct", "");
+	kms_assert_path(host, 0, "direct", "");
 	kms_assert_on_plane(true);
 	/* The same again is a modeset, and says nothing of the plane. */
 	kms_randr(host, 0, "--mode", "800x600");
 	vm_flush(&vm, 2, 0, 0, 800, 600);
-	kms_assert_way(host, 0, "direct", "");
+	kms_assert_path(host, 0, "direct", "");
 	kms_randr(host, 0, "--mode", "640x480");
 	wait_mode(&vm, W, H);
 	vm_show(&vm, 0, 1);
 	kms_assert_monitor(&vm, 0, RED);
-	kms_assert_way(host, 0, "direct", "");
+	kms_assert_path(host, 0, "direct", "");
 	vm_finish(&vm);
 }
 
@@ -251,7 +251,7 @@ static void test_flush(struct host *host) {
 	assert_int_equal(kms_count_imported(), 1);
 	assert_int_equal(vm_counter(&vm, "imports"), 1);
 	assert_int_equal(vm_counter(&vm, "bytes_copied"), 0);
-	kms_assert_way(host, 0, "direct", "");
+	kms_assert_path(host, 0, "direct", "");
 	vm_finish(&vm);
 }
 
@@ -269,12 +269,12 @@ static void test_cursor(struct host *host) {
 	assert_true(picture_is(&vm.picture, 200, 100, 64, 64, BLUE));
 	assert_true(picture_is(&vm.picture, 0, 0, W, 100, RED));
 	vm_flush(&vm, 1, 0, 0, W, H);
-	kms_assert_way(host, 0, "mapped", "a cursor or a label lies over the picture");
+	kms_assert_path(host, 0, "mapped", "a cursor or a label lies over the picture");
 	kms_assert_on_plane(false);
 
 	assert_true(gg_cursor(&vm.fe, 0, 0, 0, 0, 0, 0));
 	vm_flush(&vm, 1, 0, 0, W, H);
-	kms_assert_way(host, 0, "direct", "");
+	kms_assert_path(host, 0, "direct", "");
 	kms_assert_monitor(&vm, 0, RED);
 	kms_assert_on_plane(true);
 	assert_int_equal(vm_counter(&vm, "bytes_copied"), 0);
@@ -291,7 +291,7 @@ static void test_scaled(struct host *host) {
 	assert_int_equal(gg_set_scanout_blob(&vm.fe, 0, 1, W / 2, H / 2), OK);
 	vm_flush(&vm, 1, 0, 0, W / 2, H / 2);
 	kms_assert_monitor(&vm, 0, GREEN);
-	kms_assert_way(host, 0, "mapped", "not the size of the output");
+	kms_assert_path(host, 0, "mapped", "not the size of the output");
 	kms_assert_on_plane(false);
 	assert_int_equal(vm_counter(&vm, "bytes_copied"), 0);
 	vm_finish(&vm);
@@ -324,13 +324,13 @@ static void test_format(struct host *host) {
 		vm_flush(&vm, 1, 0, 0, W, H);
 	}
 	kms_assert_monitor(&vm, 0, swapped);
-	kms_assert_way(host, 0, "mapped", "the plane has no format XB24");
+	kms_assert_path(host, 0, "mapped", "the plane has no format XB24");
 	kms_assert_on_plane(false);
 
 	/* That says nothing about other formats. */
 	vm_show(&vm, 0, 1);
 	kms_assert_monitor(&vm, 0, BLUE);
-	kms_assert_way(host, 0, "direct", "");
+	kms_assert_path(host, 0, "direct", "");
 	vm_finish(&vm);
 }
 
@@ -343,7 +343,7 @@ static void test_alpha(struct host *host) {
 	set_format(&vm, 1, VIRTIO_GPU_FORMAT_B8G8R8A8_UNORM);
 	vm_flush(&vm, 1, 0, 0, W, H);
 	kms_assert_monitor(&vm, 0, GREEN);
-	kms_assert_way(host, 0, "direct", "");
+	kms_assert_path(host, 0, "direct", "");
 	kms_assert_on_plane(true);
 	vm_finish(&vm);
 }
@@ -360,7 +360,7 @@ static void test_placed(struct host *host) {
 	assert_true(kms_wait_pixel(0, &vm.picture, W / 2, H / 2, GREEN));
 	assert_true(picture_is(&vm.picture, W / 4, H / 4, W / 2, H / 2, GREEN));
 	assert_true(picture_is(&vm.picture, 0, 0, W, H / 4, 0));
-	kms_assert_way(host, 0, "mapped", "not the size of the output");
+	kms_assert_path(host, 0, "mapped", "not the size of the output");
 	kms_show_direct(&vm, &whole, 2, RED);
 	vm_finish(&vm);
 }
@@ -389,7 +389,7 @@ static void test_import_refused(struct host *host) {
 	vm_blob(&vm, &blue, 2, BLUE);
 	vm_show(&vm, 0, 1);
 	kms_assert_monitor(&vm, 0, RED);
-	kms_assert_way(host, 0, "mapped", "the output does not take XR24 in system memory");
+	kms_assert_path(host, 0, "mapped", "the output does not take XR24 in system memory");
 	assert_int_equal(count_refused(), 1);
 	int64_t mapped = kms_frames(host, 0, "mapped");
 	assert_int_equal(mapped, 1);
@@ -420,7 +420,7 @@ static void test_refused(struct host *host) {
 	vm_show(&vm, 0, 2);
 	kms_assert_monitor(&vm, 0, BLUE);
 	assert_int_not_equal(access(KMS_REFUSE, F_OK), 0);
-	kms_assert_way(host, 0, "mapped", "refused");
+	kms_assert_path(host, 0, "mapped", "refused");
 	kms_assert_on_plane(false);
 	int64_t direct = kms_frames(host, 0, "direct");
 	for (unsigned i = 0; i < 50; i++) {
@@ -440,7 +440,7 @@ static void test_capture(struct host *host) {
 	assert_true(host_grab(host, kms_output(0), &vm.picture));
 	assert_true(picture_is(&vm.picture, 0, 0, W, H, RED));
 	vm_flush(&vm, 1, 0, 0, W, H);
-	kms_assert_way(host, 0, "direct", "");
+	kms_assert_path(host, 0, "direct", "");
 	kms_assert_on_plane(true);
 	vm_finish(&vm);
 }

@@ -95,7 +95,7 @@ static void test_direct(struct host *host) {
 	vm_blob(&vm, &blue, 2, BLUE);
 	vm_show(&vm, 1, 2);
 	kms_assert_monitor(&vm, 1, BLUE);
-	kms_assert_way(host, 1, "direct", "");
+	kms_assert_path(host, 1, "direct", "");
 	kms_assert_monitor(&vm, 0, RED);
 	assert_int_equal(kms_count_imported(), 2);
 	assert_int_equal(vm_counter(&vm, "bytes_copied"), 0);
@@ -131,9 +131,9 @@ static void test_cursor(struct host *host) {
 	assert_int_equal(kms_plane_fb(), fb);
 	assert_int_equal(
 		host_status_number(&host->compositor, "guests.0.scanouts.0.commits"), commits);
-	kms_assert_way(host, 0, "direct", "");
+	kms_assert_path(host, 0, "direct", "");
 	vm_flush(&vm, 1, 0, 0, W, H);
-	kms_assert_way(host, 0, "direct", "");
+	kms_assert_path(host, 0, "direct", "");
 	assert_int_equal(kms_frames(host, 0, "mapped"), 0);
 
 	/* Another picture, and none. */
@@ -165,7 +165,7 @@ static void test_cursor_grab(struct host *host) {
 	assert_true(picture_is(&vm.picture, 0, 0, W, 100, RED));
 
 	vm_flush(&vm, 1, 0, 0, W, H);
-	kms_assert_way(host, 0, "direct", "");
+	kms_assert_path(host, 0, "direct", "");
 	kms_assert_on_plane(true);
 	struct kms_plane plane;
 	assert_true(kms_plane(1, &plane));
@@ -298,7 +298,7 @@ static void test_configured(struct host *host) {
 	assert_true(kms_choose(KMS_VIRTIO));
 	snprintf(config, sizeof(config),
 		"output %s {\n scale 1.5\n position 700 50\n adaptive-sync on\n}\n"
-		"guest vm0 {\n head 0 %s\n}\nguest vm1 {\n head 0 %s\n}\n",
+		"guest vm0 {\n scanout 0 %s\n}\nguest vm1 {\n scanout 0 %s\n}\n",
 		kms_output(1), kms_output(1), kms_output(0));
 	kms_start(host, KMS_VIRTIO, config, NULL);
 	vm_start(&red, host, 0, NULL);
@@ -307,7 +307,7 @@ static void test_configured(struct host *host) {
 	vm_blob(&red, &blob, 1, RED);
 	vm_show(&red, 0, 1);
 	kms_assert_monitor(&red, 1, RED);
-	kms_assert_way(host, 1, "direct", "");
+	kms_assert_path(host, 1, "direct", "");
 	kms_assert_monitor(&blue, 0, BLUE);
 
 	setenv("WAYLAND_DISPLAY", host->wayland_display, 1);
@@ -334,8 +334,8 @@ static void test_configured(struct host *host) {
 	vm_flush(&blue, 1, 0, 0, W, H);
 	kms_assert_monitor(&red, 1, RED);
 	kms_assert_monitor(&blue, 0, BLUE);
-	kms_assert_way(host, 0, "direct", "");
-	kms_assert_way(host, 1, "direct", "");
+	kms_assert_path(host, 0, "direct", "");
+	kms_assert_path(host, 1, "direct", "");
 	vm_finish(&red);
 	vm_finish(&blue);
 }
@@ -353,7 +353,7 @@ static void test_identity(struct host *host) {
 	assert_int_equal(host_stop(&host->compositor), 0);
 
 	snprintf(config, sizeof(config),
-		"output \"%s\" {\n mode 800x600\n}\nguest vm0 {\n head 1 \"%s\"\n}\n", monitor,
+		"output \"%s\" {\n mode 800x600\n}\nguest vm0 {\n scanout 1 \"%s\"\n}\n", monitor,
 		monitor);
 	kms_start(host, KMS_BOCHS, config, NULL);
 	assert_int_equal(host_status_number(&host->compositor, "outputs.0.width"), 800);
@@ -373,7 +373,7 @@ static void press(const char *key, bool down) {
 	assert_true(kms_ask(request));
 }
 
-static void press_chord(void) {
+static void press_hotkey(void) {
 	press("ctrl", true);
 	press("meta_l", true);
 	press("tab", true);
@@ -407,7 +407,7 @@ static void expect_key(struct fe *fe, uint16_t code, uint32_t value) {
 }
 
 /*
- * Two guests on one monitor, and a real keyboard: the chord shows the other one, with its cursor
+ * Two guests on one monitor, and a real keyboard: the hotkey shows the other one, with its cursor
  * and not that of the first, and its is the keyboard then.
  */
 static void test_switch(struct host *host) {
@@ -438,11 +438,11 @@ static void test_switch(struct host *host) {
 	assert_box(&green, 0, BLUE, &(struct gp_rect){300, 200, DRAWN, DRAWN});
 	assert_true(host_wait_string(&host->compositor, "seat.focus", "vm1", WAIT_MS));
 
-	press_chord();
+	press_hotkey();
 	assert_box(&red, 0, BLUE, &(struct gp_rect){30, 40, DRAWN, DRAWN});
 	assert_int_equal(picture_at(&red.picture, W - 1, H - 1), RED);
 	assert_false(picture_has(&red.picture, GREEN));
-	kms_assert_way(host, 0, "direct", "");
+	kms_assert_path(host, 0, "direct", "");
 	assert_true(host_wait_string(&host->compositor, "seat.focus", "vm0", WAIT_MS));
 	/* The one that is hidden moves its cursor, which is not seen. */
 	assert_true(gg_move_cursor(&green.fe, 0, 320, 210));
@@ -450,7 +450,7 @@ static void test_switch(struct host *host) {
 	vm_flush(&red, 1, 0, 0, W, H);
 	assert_box(&red, 0, BLUE, &(struct gp_rect){30, 40, DRAWN, DRAWN});
 
-	press_chord();
+	press_hotkey();
 	assert_box(&green, 0, BLUE, &(struct gp_rect){320, 210, DRAWN, DRAWN});
 	assert_int_equal(picture_at(&green.picture, 0, 0), GREEN);
 	fe_finish(&keyboard);

@@ -357,11 +357,11 @@ static void scanout_handle_visibility(
 }
 
 static void scanout_handle_way(
-	void *data, struct guest_scanout_v1 *proxy, uint32_t way, const char *reason) {
+	void *data, struct guest_scanout_v1 *proxy, uint32_t path, const char *reason) {
 	struct scanout *scanout = data;
 	scanout->n_way++;
-	scanout->way = way;
-	snprintf(scanout->way_reason, sizeof(scanout->way_reason), "%s", reason);
+	scanout->path = path;
+	snprintf(scanout->path_reason, sizeof(scanout->path_reason), "%s", reason);
 }
 
 static const struct guest_scanout_v1_listener scanout_listener = {
@@ -373,7 +373,7 @@ static const struct guest_scanout_v1_listener scanout_listener = {
 	.connected = scanout_handle_connected,
 	.done = scanout_handle_done,
 	.visibility = scanout_handle_visibility,
-	.way = scanout_handle_way,
+	.path = scanout_handle_way,
 };
 
 void scanout_create_for(struct scanout *scanout, struct wl_surface *surface, struct guest_v1 *guest,

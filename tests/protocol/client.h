@@ -1,5 +1,5 @@
-#ifndef GP_PROTOCOL_CLIENT_H
-#define GP_PROTOCOL_CLIENT_H
+#ifndef GP_TESTS_PROTOCOL_CLIENT_H
+#define GP_TESTS_PROTOCOL_CLIENT_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -88,8 +88,8 @@ struct scanout {
 	unsigned n_physical, n_scale, n_transform, n_identity, n_connected, n_done, n_visibility,
 		n_way;
 	unsigned events; // all of the batch
-	uint32_t scale, connected, visible, way;
-	char model[64], way_reason[160];
+	uint32_t scale, connected, visible, path;
+	char model[64], path_reason[160];
 };
 /* A surface of its own and its role. */
 void scanout_create(

@@ -82,137 +82,137 @@ static void raw_buffer(struct scene *scene, int32_t width, int32_t height, uint3
  * Each provokes its error in the way of that number, and returns false if there is no such way.
  */
 
-static bool provoke_guest_scanout_manager_v1_invalid_name(struct scene *scene, unsigned way) {
+static bool provoke_guest_scanout_manager_v1_invalid_name(struct scene *scene, unsigned path) {
 	char long_name[66];
 	memset(long_name, 'n', 65);
 	long_name[65] = '\0';
 	const char *const names[] = {"", long_name, "a\nb", "a\x7f", "\xff\xfe", "\x1b[2J"};
-	if (way < sizeof(names) / sizeof(names[0])) {
-		create_guest_uuid(scene, names[way], 16);
+	if (path < sizeof(names) / sizeof(names[0])) {
+		create_guest_uuid(scene, names[path], 16);
 		return true;
 	}
 	return false;
 }
 
-static bool provoke_guest_scanout_manager_v1_invalid_uuid(struct scene *scene, unsigned way) {
+static bool provoke_guest_scanout_manager_v1_invalid_uuid(struct scene *scene, unsigned path) {
 	const size_t sizes[] = {0, 15, 17};
-	if (way < sizeof(sizes) / sizeof(sizes[0])) {
-		create_guest_uuid(scene, "name", sizes[way]);
+	if (path < sizeof(sizes) / sizeof(sizes[0])) {
+		create_guest_uuid(scene, "name", sizes[path]);
 		return true;
 	}
 	return false;
 }
 
-static bool provoke_guest_scanout_manager_v1_too_many_guests(struct scene *scene, unsigned way) {
-	for (unsigned i = 0; way == 0 && i < QUOTA_SEARCH && client_sync(&scene->client); i++) {
+static bool provoke_guest_scanout_manager_v1_too_many_guests(struct scene *scene, unsigned path) {
+	for (unsigned i = 0; path == 0 && i < QUOTA_SEARCH && client_sync(&scene->client); i++) {
 		create_guest_uuid(scene, "one more", 16);
 	}
-	return way == 0;
+	return path == 0;
 }
 
-static bool provoke_guest_v1_role(struct scene *scene, unsigned way) {
-	if (way == 0) {
+static bool provoke_guest_v1_role(struct scene *scene, unsigned path) {
+	if (path == 0) {
 		struct wl_surface *cursor = new_surface(scene);
 		guest_scanout_v1_set_cursor(new_scanout(scene), cursor, 0, 0);
 		guest_v1_get_scanout(scene->guest, cursor, 1);
 	}
-	return way == 0;
+	return path == 0;
 }
 
-static bool provoke_guest_v1_already_constructed(struct scene *scene, unsigned way) {
-	if (way > 1) {
+static bool provoke_guest_v1_already_constructed(struct scene *scene, unsigned path) {
+	if (path > 1) {
 		return false;
 	}
 	struct wl_surface *surface = new_surface(scene);
 	scene_buffer(scene);
 	wl_surface_attach(surface, scene->buffer.proxy, 0, 0);
-	if (way == 1) {
+	if (path == 1) {
 		wl_surface_commit(surface);
 	}
 	guest_v1_get_scanout(scene->guest, surface, 0);
 	return true;
 }
 
-static bool provoke_guest_v1_invalid_index(struct scene *scene, unsigned way) {
+static bool provoke_guest_v1_invalid_index(struct scene *scene, unsigned path) {
 	const uint32_t indices[] = {16, UINT32_MAX};
-	if (way < sizeof(indices) / sizeof(indices[0])) {
-		guest_v1_get_scanout(scene->guest, new_surface(scene), indices[way]);
+	if (path < sizeof(indices) / sizeof(indices[0])) {
+		guest_v1_get_scanout(scene->guest, new_surface(scene), indices[path]);
 		return true;
 	}
 	return false;
 }
 
-static bool provoke_guest_v1_scanout_exists(struct scene *scene, unsigned way) {
-	for (unsigned i = 0; way == 0 && i < 2; i++) {
+static bool provoke_guest_v1_scanout_exists(struct scene *scene, unsigned path) {
+	for (unsigned i = 0; path == 0 && i < 2; i++) {
 		guest_v1_get_scanout(scene->guest, new_surface(scene), 3);
 	}
-	return way == 0;
+	return path == 0;
 }
 
-static bool provoke_guest_v1_invalid_size(struct scene *scene, unsigned way) {
+static bool provoke_guest_v1_invalid_size(struct scene *scene, unsigned path) {
 	const uint64_t sizes[] = {0, 1ull << 62, UINT64_MAX};
-	if (way < sizeof(sizes) / sizeof(sizes[0])) {
-		raw_blob(scene, sizes[way], GUEST_BLOB_V1_KIND_SHM, NULL);
+	if (path < sizeof(sizes) / sizeof(sizes[0])) {
+		raw_blob(scene, sizes[path], GUEST_BLOB_V1_KIND_SHM, NULL);
 		return true;
 	}
 	return false;
 }
 
-static bool provoke_guest_v1_invalid_kind(struct scene *scene, unsigned way) {
+static bool provoke_guest_v1_invalid_kind(struct scene *scene, unsigned path) {
 	const uint32_t kinds[] = {3, UINT32_MAX};
-	if (way < sizeof(kinds) / sizeof(kinds[0])) {
-		raw_blob(scene, 4096, kinds[way], NULL);
+	if (path < sizeof(kinds) / sizeof(kinds[0])) {
+		raw_blob(scene, 4096, kinds[path], NULL);
 		return true;
 	}
 	return false;
 }
 
-static bool provoke_guest_v1_too_many_blobs(struct scene *scene, unsigned way) {
-	for (unsigned i = 0; way == 0 && i < QUOTA_SEARCH; i++) {
+static bool provoke_guest_v1_too_many_blobs(struct scene *scene, unsigned path) {
+	for (unsigned i = 0; path == 0 && i < QUOTA_SEARCH; i++) {
 		raw_blob(scene, 4096, GUEST_BLOB_V1_KIND_SHM, NULL);
 		if (i % 16 == 0 && !client_sync(&scene->client)) {
 			assert_true(i >= 256);
 			break;
 		}
 	}
-	return way == 0;
+	return path == 0;
 }
 
-static bool provoke_guest_v1_invalid_title(struct scene *scene, unsigned way) {
+static bool provoke_guest_v1_invalid_title(struct scene *scene, unsigned path) {
 	char title[258];
 	memset(title, 't', 257);
 	title[257] = '\0';
-	if (way == 0) {
+	if (path == 0) {
 		guest_v1_set_title(scene->guest, title);
-	} else if (way == 1) {
+	} else if (path == 1) {
 		guest_v1_set_title(scene->guest, "\xc3\x28");
 	}
-	return way < 2;
+	return path < 2;
 }
 
-static bool provoke_guest_v1_invalid_state(struct scene *scene, unsigned way) {
+static bool provoke_guest_v1_invalid_state(struct scene *scene, unsigned path) {
 	const uint32_t states[] = {4, UINT32_MAX};
-	if (way < sizeof(states) / sizeof(states[0])) {
-		guest_v1_set_state(scene->guest, states[way]);
+	if (path < sizeof(states) / sizeof(states[0])) {
+		guest_v1_set_state(scene->guest, states[path]);
 		return true;
 	}
 	return false;
 }
 
-static bool provoke_guest_v1_defunct_scanouts(struct scene *scene, unsigned way) {
-	if (way == 0) {
+static bool provoke_guest_v1_defunct_scanouts(struct scene *scene, unsigned path) {
+	if (path == 0) {
 		new_scanout(scene);
 		/* The request without the end of the proxy, which the error names. */
 		wl_proxy_marshal((struct wl_proxy *)scene->guest, GUEST_V1_DESTROY);
 	}
-	return way == 0;
+	return path == 0;
 }
 
-static bool provoke_guest_v1_invalid_device(struct scene *scene, unsigned way) {
+static bool provoke_guest_v1_invalid_device(struct scene *scene, unsigned path) {
 	static const struct {
 		uint32_t kind;
 		const char *device;
-	} ways[] = {
+	} paths[] = {
 		{GUEST_BLOB_V1_KIND_SHM, "0000:03:00.1"},
 		{GUEST_BLOB_V1_KIND_SYSTEM_DMABUF, "0000:03:00.1"},
 		{GUEST_BLOB_V1_KIND_DEVICE_DMABUF, NULL},
@@ -221,39 +221,39 @@ static bool provoke_guest_v1_invalid_device(struct scene *scene, unsigned way) {
 		{GUEST_BLOB_V1_KIND_DEVICE_DMABUF, "0000:03:00.8"},
 		{GUEST_BLOB_V1_KIND_DEVICE_DMABUF, "0000:03:00.1\n"},
 	};
-	if (way < sizeof(ways) / sizeof(ways[0])) {
-		raw_blob(scene, 4096, ways[way].kind, ways[way].device);
+	if (path < sizeof(paths) / sizeof(paths[0])) {
+		raw_blob(scene, 4096, paths[path].kind, paths[path].device);
 		return true;
 	}
 	return false;
 }
 
-static bool provoke_guest_blob_v1_invalid_format(struct scene *scene, unsigned way) {
+static bool provoke_guest_blob_v1_invalid_format(struct scene *scene, unsigned path) {
 	const uint32_t formats[] = {0, DRM_FORMAT_NV12, DRM_FORMAT_YUV420, 0x20202020};
-	if (way < sizeof(formats) / sizeof(formats[0])) {
+	if (path < sizeof(formats) / sizeof(formats[0])) {
 		scene_blob(scene);
-		raw_buffer(scene, 64, 64, formats[way], 0, 64 * 4);
+		raw_buffer(scene, 64, 64, formats[path], 0, 64 * 4);
 		return true;
 	}
 	return false;
 }
 
-static bool provoke_guest_blob_v1_invalid_dimensions(struct scene *scene, unsigned way) {
+static bool provoke_guest_blob_v1_invalid_dimensions(struct scene *scene, unsigned path) {
 	static const int32_t sizes[][2] = {{0, 64}, {64, 0}, {-1, 64}, {64, -1}, {16385, 1},
 		{1, 16385}, {INT32_MAX, INT32_MAX}, {INT32_MIN, INT32_MIN}};
-	if (way < sizeof(sizes) / sizeof(sizes[0])) {
+	if (path < sizeof(sizes) / sizeof(sizes[0])) {
 		scene_blob(scene);
-		raw_buffer(scene, sizes[way][0], sizes[way][1], DRM_FORMAT_XRGB8888, 0, 64 * 4);
+		raw_buffer(scene, sizes[path][0], sizes[path][1], DRM_FORMAT_XRGB8888, 0, 64 * 4);
 		return true;
 	}
 	return false;
 }
 
-static bool provoke_guest_blob_v1_out_of_bounds(struct scene *scene, unsigned way) {
+static bool provoke_guest_blob_v1_out_of_bounds(struct scene *scene, unsigned path) {
 	static const struct {
 		int32_t width, height;
 		uint32_t offset, stride;
-	} ways[] = {
+	} paths[] = {
 		{64, 64, 0, 63 * 4}, // stride too small
 		{64, 64, 0, 0}, // none
 		{64, 64, SIZE, 64 * 4}, // offset at the end
@@ -262,22 +262,22 @@ static bool provoke_guest_blob_v1_out_of_bounds(struct scene *scene, unsigned wa
 		{CASE_WIDTH, CASE_HEIGHT, 4, CASE_WIDTH * 4}, // one pixel too far
 		{CASE_WIDTH, CASE_HEIGHT + 1, 0, CASE_WIDTH * 4}, // one row too many
 	};
-	if (way < sizeof(ways) / sizeof(ways[0])) {
+	if (path < sizeof(paths) / sizeof(paths[0])) {
 		scene_blob(scene);
-		raw_buffer(scene, ways[way].width, ways[way].height, DRM_FORMAT_XRGB8888,
-			ways[way].offset, ways[way].stride);
+		raw_buffer(scene, paths[path].width, paths[path].height, DRM_FORMAT_XRGB8888,
+			paths[path].offset, paths[path].stride);
 		return true;
 	}
 	return false;
 }
 
-static bool provoke_guest_blob_v1_revoked(struct scene *scene, unsigned way) {
-	if (way > 1) {
+static bool provoke_guest_blob_v1_revoked(struct scene *scene, unsigned path) {
+	if (path > 1) {
 		return false;
 	}
 	scene_blob(scene);
 	guest_blob_v1_revoke(scene->blob.proxy);
-	if (way == 0) {
+	if (path == 0) {
 		raw_buffer(scene, 64, 64, DRM_FORMAT_XRGB8888, 0, 64 * 4);
 	} else {
 		guest_blob_v1_revoke(scene->blob.proxy);
@@ -285,8 +285,8 @@ static bool provoke_guest_blob_v1_revoked(struct scene *scene, unsigned way) {
 	return true;
 }
 
-static bool provoke_guest_blob_v1_too_many_buffers(struct scene *scene, unsigned way) {
-	if (way != 0) {
+static bool provoke_guest_blob_v1_too_many_buffers(struct scene *scene, unsigned path) {
+	if (path != 0) {
 		return false;
 	}
 	scene_blob(scene);
@@ -302,48 +302,48 @@ static bool provoke_guest_blob_v1_too_many_buffers(struct scene *scene, unsigned
 	return true;
 }
 
-static bool provoke_guest_scanout_v1_defunct_surface(struct scene *scene, unsigned way) {
-	if (way == 0) {
+static bool provoke_guest_scanout_v1_defunct_surface(struct scene *scene, unsigned path) {
+	if (path == 0) {
 		struct wl_surface *surface = new_surface(scene);
 		guest_v1_get_scanout(scene->guest, surface, 0);
 		wl_surface_destroy(surface);
 	}
-	return way == 0;
+	return path == 0;
 }
 
-static bool provoke_guest_scanout_v1_role(struct scene *scene, unsigned way) {
-	if (way > 1) {
+static bool provoke_guest_scanout_v1_role(struct scene *scene, unsigned path) {
+	if (path > 1) {
 		return false;
 	}
 	struct wl_surface *surface = new_surface(scene);
 	struct guest_scanout_v1 *scanout = guest_v1_get_scanout(scene->guest, surface, 0);
 	struct wl_surface *other = new_surface(scene);
 	guest_v1_get_scanout(scene->guest, other, 1);
-	guest_scanout_v1_set_cursor(scanout, way == 0 ? surface : other, 0, 0);
+	guest_scanout_v1_set_cursor(scanout, path == 0 ? surface : other, 0, 0);
 	return true;
 }
 
-static bool provoke_guest_scanout_v1_already_constructed(struct scene *scene, unsigned way) {
-	if (way > 1) {
+static bool provoke_guest_scanout_v1_already_constructed(struct scene *scene, unsigned path) {
+	if (path > 1) {
 		return false;
 	}
 	struct wl_surface *surface = new_surface(scene);
 	scene_buffer(scene);
 	wl_surface_attach(surface, scene->buffer.proxy, 0, 0);
-	if (way == 1) {
+	if (path == 1) {
 		wl_surface_commit(surface);
 	}
 	guest_scanout_v1_set_cursor(new_scanout(scene), surface, 0, 0);
 	return true;
 }
 
-static bool provoke_guest_scanout_v1_invalid_scale(struct scene *scene, unsigned way) {
-	if (way > 1) {
+static bool provoke_guest_scanout_v1_invalid_scale(struct scene *scene, unsigned path) {
+	if (path > 1) {
 		return false;
 	}
 	struct wl_surface *surface = new_surface(scene);
 	guest_v1_get_scanout(scene->guest, surface, 0);
-	if (way == 0) {
+	if (path == 0) {
 		wl_surface_set_buffer_scale(surface, 2);
 	} else {
 		wl_surface_set_buffer_transform(surface, WL_OUTPUT_TRANSFORM_90);
@@ -356,7 +356,7 @@ static bool provoke_guest_scanout_v1_invalid_scale(struct scene *scene, unsigned
 
 struct row {
 	const char *name;
-	bool (*provoke)(struct scene *scene, unsigned way);
+	bool (*provoke)(struct scene *scene, unsigned path);
 	const struct wl_interface *interface;
 	uint32_t code;
 };
@@ -397,15 +397,15 @@ static struct host host; // one compositor for all: it must survive every error
 static void test_row(void **state) {
 	const struct row *row = *state;
 	bool there = true;
-	for (unsigned way = 0; there; way++) {
+	for (unsigned path = 0; there; path++) {
 		struct scene scene;
 		scene_init(&scene, &host);
 		assert_true(client_sync(&scene.client));
-		there = row->provoke(&scene, way);
+		there = row->provoke(&scene, path);
 		if (there && !client_expect_error(&scene.client, row->interface, row->code)) {
-			fail_msg("%s: way %u", row->name, way);
+			fail_msg("%s: way %u", row->name, path);
 		}
-		assert_true(there || way > 0);
+		assert_true(there || path > 0);
 		scene_finish(&scene);
 	}
 	assert_true(host_alive(&host.compositor));

@@ -219,11 +219,11 @@ static void test_way(struct host *host) {
 	show(&scene, host);
 	assert_true(client_wait(&scene.client, &scene.scanout.n_way, 1, WAIT_MS));
 	/* Headless outputs take every buffer directly; screen grabs compose. */
-	assert_true(scene.scanout.way == GUEST_SCANOUT_V1_WAY_DIRECT ||
-		scene.scanout.way == GUEST_SCANOUT_V1_WAY_MAPPED ||
-		scene.scanout.way == GUEST_SCANOUT_V1_WAY_COPIED);
-	if (scene.scanout.way != GUEST_SCANOUT_V1_WAY_DIRECT) {
-		assert_string_not_equal(scene.scanout.way_reason, "");
+	assert_true(scene.scanout.path == GUEST_SCANOUT_V1_PATH_DIRECT ||
+		scene.scanout.path == GUEST_SCANOUT_V1_PATH_MAPPED ||
+		scene.scanout.path == GUEST_SCANOUT_V1_PATH_COPIED);
+	if (scene.scanout.path != GUEST_SCANOUT_V1_PATH_DIRECT) {
+		assert_string_not_equal(scene.scanout.path_reason, "");
 	}
 	finish(&scene);
 }
@@ -233,16 +233,16 @@ static void test_way_again(struct host *host) {
 	struct scene scene, other;
 	show(&scene, host);
 	assert_true(client_wait(&scene.client, &scene.scanout.n_way, 1, WAIT_MS));
-	uint32_t way = scene.scanout.way;
-	assert_int_not_equal(way, GUEST_SCANOUT_V1_WAY_NONE);
+	uint32_t path = scene.scanout.path;
+	assert_int_not_equal(path, GUEST_SCANOUT_V1_PATH_NONE);
 	int64_t frames = host_status_number(&host->compositor, "guests.0.scanouts.0.frames.copied");
 
 	show(&other, host);
 	assert_true(client_wait(&scene.client, &scene.scanout.n_way, 2, WAIT_MS));
-	assert_int_equal(scene.scanout.way, GUEST_SCANOUT_V1_WAY_NONE);
+	assert_int_equal(scene.scanout.path, GUEST_SCANOUT_V1_PATH_NONE);
 	finish(&other);
 	assert_true(client_wait(&scene.client, &scene.scanout.n_way, 3, WAIT_MS));
-	assert_int_equal(scene.scanout.way, way);
+	assert_int_equal(scene.scanout.path, path);
 	assert_int_equal(
 		host_status_number(&host->compositor, "guests.0.scanouts.0.frames.copied"), frames);
 	finish(&scene);
@@ -710,7 +710,7 @@ static const struct host_case cases[] = {
 	{"first monitor batch", test_first_batch, 1},
 	{"scanout without output", test_no_output, 1},
 	{"visibility", test_visibility, 1},
-	{"way", test_way, 1},
+	{"path", test_way, 1},
 	{"way when seen again", test_way_again, 1},
 	{"presentation", test_presentation, 1},
 	{"exact pixels", test_exact_pixels, 1},

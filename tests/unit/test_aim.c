@@ -30,7 +30,7 @@ static void test_turn(void **state) {
 	};
 	for (int i = 0; i < 8; i++) {
 		double x = 1. / 8, y = 1. / 4;
-		gp_aim_turn(i, &x, &y);
+		gp_transform_point(i, &x, &y);
 		assert_near(x, rows[i].x);
 		assert_near(y, rows[i].y);
 	}
@@ -40,9 +40,9 @@ static void test_turn(void **state) {
 static void test_turn_vector(void **state) {
 	for (int i = 0; i < 8; i++) {
 		double x = 0.25, y = 0.75, to_x = 0.5, to_y = 0.25, dx = 0.25, dy = -0.5;
-		gp_aim_turn(i, &x, &y);
-		gp_aim_turn(i, &to_x, &to_y);
-		gp_aim_turn_vector(i, &dx, &dy);
+		gp_transform_point(i, &x, &y);
+		gp_transform_point(i, &to_x, &to_y);
+		gp_transform_vector(i, &dx, &dy);
 		assert_near(to_x - x, dx);
 		assert_near(to_y - y, dy);
 	}
@@ -65,7 +65,7 @@ static void test_scale(void **state) {
 		{8192, 16384, 1, 0.5},
 	};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		assert_near(gp_aim_scale(rows[i].at, rows[i].from, rows[i].to), rows[i].value);
+		assert_near(gp_scale_clamp(rows[i].at, rows[i].from, rows[i].to), rows[i].value);
 	}
 }
 
@@ -75,12 +75,12 @@ static void test_pixels(void **state) {
 		for (int factor = 1; factor <= 4; factor *= 2) {
 			for (int panel = 0; panel < SIZE; panel++) {
 				double x = (panel + 0.5) / SIZE, y = 0.25 + 0.5 / SIZE;
-				gp_aim_turn(transform, &x, &y);
+				gp_transform_point(transform, &x, &y);
 				int across = transform == 0 || transform == 6 ? panel
 					: transform == 2 || transform == 4    ? SIZE - 1 - panel
 					: transform == 1 || transform == 7    ? SIZE - 1 - SIZE / 4
 									      : SIZE / 4;
-				int found = (int)gp_aim_scale(x * SIZE, SIZE, SIZE / factor);
+				int found = (int)gp_scale_clamp(x * SIZE, SIZE, SIZE / factor);
 				assert_int_equal(found, across / factor);
 			}
 		}

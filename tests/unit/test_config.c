@@ -34,7 +34,7 @@ static const struct gp_config_identity headless = {"HEADLESS-1", NULL, NULL, NUL
 static void test_all(void **state) {
 	struct gp_config *config = load("# a comment\n"
 					"first one\n"
-					"chord RightCtrl+Menu\n"
+					"hotkey RightCtrl+Menu\n"
 					"output DP-1 {\n"
 					"	mode 1920x1080@59.94\n"
 					"	scale 1.25\n"
@@ -47,8 +47,8 @@ static void test_all(void **state) {
 					"	scaling fill\n"
 					"}\n"
 					"guest one {\n"
-					"	head 0 \"Dell Inc. U2720Q ABC\"\n"
-					"	head 3 HEADLESS-1\n"
+					"	scanout 0 \"Dell Inc. U2720Q ABC\"\n"
+					"	scanout 3 HEADLESS-1\n"
 					"	scaling none\n"
 					"}\n"
 					"guest two\n"
@@ -60,9 +60,9 @@ static void test_all(void **state) {
 		fail_msg("%s", error);
 	}
 	assert_string_equal(config->first, "one");
-	assert_true(config->has_chord);
-	assert_int_equal(config->chord.n, 2);
-	assert_int_equal(config->chord.keys[0], KEY_RIGHTCTRL);
+	assert_true(config->has_hotkey);
+	assert_int_equal(config->hotkey.n, 2);
+	assert_int_equal(config->hotkey.keys[0], KEY_RIGHTCTRL);
 	const struct gp_config_output *output = gp_config_find_output(config, &dp);
 	assert_ptr_equal(output, &config->outputs[0]);
 	assert_int_equal(output->width, 1920);
@@ -83,10 +83,10 @@ static void test_all(void **state) {
 	assert_false(output->has_position || output->has_adaptive_sync);
 
 	const struct gp_config_guest *guest = gp_config_find_guest(config, "one");
-	assert_true(gp_config_matches(guest->heads[0], &dp));
-	assert_false(gp_config_matches(guest->heads[0], &headless));
-	assert_string_equal(guest->heads[1], "");
-	assert_true(gp_config_matches(guest->heads[3], &headless));
+	assert_true(gp_config_matches(guest->scanouts[0], &dp));
+	assert_false(gp_config_matches(guest->scanouts[0], &headless));
+	assert_string_equal(guest->scanouts[1], "");
+	assert_true(gp_config_matches(guest->scanouts[3], &headless));
 	assert_int_equal(guest->scaling, GP_SCALING_NONE);
 	assert_false(gp_config_find_guest(config, "two")->has_scaling);
 	assert_null(gp_config_find_guest(config, "three"));
@@ -100,7 +100,7 @@ static void test_empty(void **state) {
 	struct gp_config *config = load("");
 	assert_non_null(config);
 	assert_null(gp_config_find_output(config, &dp));
-	assert_false(config->has_chord);
+	assert_false(config->has_hotkey);
 	free(config);
 }
 
@@ -114,9 +114,9 @@ static const struct {
 	{"first a b\n", 1, "first needs 1 parameter"},
 	{"first a {\n b c\n}\n", 1, "no block"},
 	{"first \"\"\n", 1, "a name has"},
-	{"chord LeftCtrl LeftMeta\n", 1, "chord needs 1 parameter"},
-	{"first a\nchord LeftCtrl+A\n", 2, "LeftCtrl+A is not none, or one to four of"},
-	{"chord \"\"\n", 1, "is not none"},
+	{"hotkey LeftCtrl LeftMeta\n", 1, "hotkey needs 1 parameter"},
+	{"first a\nhotkey LeftCtrl+A\n", 2, "LeftCtrl+A is not none, or one to four of"},
+	{"hotkey \"\"\n", 1, "is not none"},
 	{"output DP-1 {\n mode 1920\n}\n", 2, "not a mode"},
 	{"output DP-1 {\n mode 1920x1080@\n}\n", 2, "not a mode"},
 	{"output DP-1 {\n mode 19.5x1080\n}\n", 2, "not a mode"},
@@ -130,13 +130,13 @@ static const struct {
 	{"output DP-1 {\n scaling big\n}\n", 2, "scaling is"},
 	{"output DP-1 {\n color red\n}\n", 2, "no setting color"},
 	{"output DP-1\noutput DP-1\n", 2, "there twice"},
-	{"guest a {\n head 16 DP-1\n}\n", 2, "a head is a number"},
-	{"guest a {\n head -0 DP-1\n}\n", 2, "a head is a number"},
-	{"guest a {\n head 1 DP-1\n head 1 DP-2\n}\n", 3, "there twice"},
+	{"guest a {\n scanout 16 DP-1\n}\n", 2, "a scanout is a number"},
+	{"guest a {\n scanout -0 DP-1\n}\n", 2, "a scanout is a number"},
+	{"guest a {\n scanout 1 DP-1\n scanout 1 DP-2\n}\n", 3, "there twice"},
 	{"guest a {\n output DP-1\n}\n", 2, "no setting output"},
 	{"guest a\nguest a\n", 2, "there twice"},
 	{"input a {\n output\n}\n", 2, "output needs 1 parameter"},
-	{"input a {\n head 0 DP-1\n}\n", 2, "no setting head"},
+	{"input a {\n scanout 0 DP-1\n}\n", 2, "no setting scanout"},
 	{"input a\ninput a\n", 2, "there twice"},
 };
 

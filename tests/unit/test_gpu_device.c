@@ -354,7 +354,7 @@ static void test_wrong_queue(void **state) {
 	assert_int_equal(rig_type(rig, head), UNSPEC);
 	assert_true(rig_answer(rig, head).fence_id == htole64(9));
 	head = rig_send(rig, GP_GPU_QUEUE_CURSOR, &info, sizeof(info), 0);
-	assert_true(rig->replies[head].answered);
+	assert_true(rig->replies[head].replied);
 	assert_int_equal(rig->replies[head].written, 0);
 	struct virtio_gpu_update_cursor cursor =
 		wire_cursor(VIRTIO_GPU_CMD_MOVE_CURSOR, 0, 0, 1, 1, 0, 0);
@@ -406,7 +406,7 @@ static void test_awaited(void **state) {
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		uint16_t head =
 			rig_send(rig, GP_GPU_QUEUE_CONTROL, cases[i].wire, cases[i].size, RESPONSE);
-		assert_true(rig->replies[head].answered);
+		assert_true(rig->replies[head].replied);
 		assert_int_equal(rig->replies[head].awaited, cases[i].awaited);
 	}
 }
@@ -418,7 +418,7 @@ static void test_response_sizes(void **state) {
 	static const uint32_t sizes[] = {0, 1, 23, 24, 25, 407, 408, 409};
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
 		uint16_t head = rig_send(rig, GP_GPU_QUEUE_CONTROL, &wire, sizeof(wire), sizes[i]);
-		assert_true(rig->replies[head].answered);
+		assert_true(rig->replies[head].replied);
 		uint32_t wanted = sizes[i] < 408 ? sizes[i] : 408;
 		assert_int_equal(rig->replies[head].written, wanted);
 	}
@@ -560,7 +560,7 @@ static bool send_cursor(struct rig *rig, uint32_t type, uint32_t scanout, uint32
 	struct virtio_gpu_update_cursor wire = wire_cursor(type, scanout, id, x, y, hot, hot);
 	uint64_t errors = guest_errors(rig);
 	uint16_t head = rig_send(rig, GP_GPU_QUEUE_CURSOR, &wire, sizeof(wire), 0);
-	assert_true(rig->replies[head].answered);
+	assert_true(rig->replies[head].replied);
 	return guest_errors(rig) == errors;
 }
 

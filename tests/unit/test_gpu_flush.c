@@ -50,7 +50,7 @@ static uint64_t replies(struct rig *rig, uint32_t scanout, enum gp_reply_cause c
 }
 
 static void ready(struct rig *rig, uint32_t scanout) {
-	gp_gpu_scanout_ready(rig->gpu, scanout, rig->now_ns);
+	gp_gpu_buffer_released(rig->gpu, scanout, rig->now_ns);
 }
 
 static void test_unfenced(void **state) {
@@ -460,7 +460,7 @@ static void test_held_response(void **state) {
 		uint16_t head = rig_send_chain(rig, GP_GPU_QUEUE_CONTROL, &chain, NULL, size);
 		ready(rig, 0);
 		rig_advance(rig, rig->now_ns + PERIOD);
-		assert_true(rig->replies[head].answered);
+		assert_true(rig->replies[head].replied);
 		assert_int_equal(rig->replies[head].written, size < 24 ? size : 24);
 		if (size >= 4) {
 			assert_int_equal(rig_type(rig, head), OK);

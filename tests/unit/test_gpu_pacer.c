@@ -68,16 +68,15 @@ static void run_timer_case(const struct timer_case *test) {
 	uint64_t period = 1000000000000ull / test->refresh_mhz;
 	uint64_t guest_period = period - (uint64_t)((int64_t)period * test->guest_ppm / 1000000);
 	uint64_t ticks = SECONDS * 1000 * MS / guest_period;
-	uint64_t frames = 0, held = 0, answered = 0;
+	uint64_t frames = 0, held = 0, replied = 0;
 	uint32_t seed = 1;
 	for (uint64_t i = 0; i < ticks; i++) {
 		uint64_t tick = START + i * guest_period;
-		if (answered + period / 2 > tick) {
+		if (replied + period / 2 > tick) {
 			continue;
 		}
 		uint64_t now = tick + (uint64_t)noise(&seed, test->jitter_ns);
-		answered =
-			answer(&pacer, now, test->release_ns != 0, now + test->release_ns, &held);
+		replied = answer(&pacer, now, test->release_ns != 0, now + test->release_ns, &held);
 		frames++;
 	}
 	if (frames * 100 < ticks * 95 || held / frames > 4 * MS) {

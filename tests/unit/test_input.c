@@ -14,7 +14,7 @@ static struct virtio_input_config read_config(
 	enum gp_input_kind kind, uint8_t select, uint8_t sub) {
 	struct virtio_input_config config;
 	memset(&config, 0xee, sizeof(config));
-	gp_input_config_fill(kind, GP_INPUT_ALL_HEADS, select, sub, &config);
+	gp_input_config_fill(kind, GP_INPUT_ALL_SCANOUTS, select, sub, &config);
 	assert_int_equal(config.select, select);
 	assert_int_equal(config.subsel, sub);
 	assert_true(config.size <= sizeof(config.u));
@@ -271,7 +271,7 @@ static void test_relative(void **state) {
 #define LOG_MAX 4096
 static struct {
 	struct gp_input_device device;
-	size_t room, max;
+	size_t available_buffers, max;
 	struct gp_input_event log[LOG_MAX];
 	size_t n;
 	uint32_t leds;
@@ -280,7 +280,7 @@ static struct {
 
 static size_t rig_room(void *data, size_t wanted) {
 	assert_true(wanted <= rig.max);
-	return rig.room;
+	return rig.available_buffers;
 }
 
 static size_t rig_room_max(void *data) {
@@ -288,8 +288,8 @@ static size_t rig_room_max(void *data) {
 }
 
 static bool rig_put(void *data, const struct virtio_input_event *event) {
-	assert_true(rig.room > 0 && rig.n < LOG_MAX);
-	rig.room--;
+	assert_true(rig.available_buffers > 0 && rig.n < LOG_MAX);
+	rig.available_buffers--;
 	rig.log[rig.n++] = (struct gp_input_event){
 		le16toh(event->type), le16toh(event->code), (int32_t)le32toh(event->value)};
 	return true;
@@ -301,17 +301,17 @@ static void rig_leds(void *data, uint32_t leds) {
 }
 
 static const struct gp_input_ops rig_ops = {
-	.room = rig_room,
-	.room_max = rig_room_max,
+	.available_buffers = rig_room,
+	.queue_size = rig_room_max,
 	.put = rig_put,
 	.leds = rig_leds,
 };
 
-static void rig_start(enum gp_input_kind kind, size_t room) {
+static void rig_start(enum gp_input_kind kind, size_t available_buffers) {
 	memset(&rig, 0, sizeof(rig));
-	rig.room = room;
+	rig.available_buffers = available_buffers;
 	rig.max = 64;
-	gp_input_device_init(&rig.device, kind, GP_INPUT_ALL_HEADS, &rig_ops, NULL);
+	gp_input_device_init(&rig.device, kind, GP_INPUT_ALL_SCANOUTS, &rig_ops, NULL);
 	gp_input_device_flush(&rig.device);
 }
 
@@ -329,8 +329,8 @@ static void relative(int32_t x, int32_t y) {
 	gp_input_device_send(&rig.device, events, 2, 1);
 }
 
-static void give_room(size_t room) {
-	rig.room = room;
+static void give_room(size_t available_buffers) {
+	rig.available_buffers = available_buffers;
 	gp_input_device_flush(&rig.device);
 }
 
@@ -459,7 +459,7 @@ static void test_release_all(void **state) {
 	assert_int_equal(rig.n, 0);
 
 	/* Behind what waits. */
-	rig.room = 0;
+	rig.available_buffers = 0;
 	key(KEY_C, 1);
 	gp_input_device_release_all(&rig.device);
 	give_room(64);

@@ -15,7 +15,7 @@
 
 static struct {
 	struct gp_input_device device;
-	size_t room, max;
+	size_t available_buffers, max;
 	struct gp_input_event log[LOG_MAX];
 	size_t n;
 	struct gp_input_state now; // of the user's hands
@@ -27,7 +27,7 @@ static struct {
 } rig;
 
 static size_t rig_room(void *data, size_t wanted) {
-	return rig.room;
+	return rig.available_buffers;
 }
 
 static size_t rig_room_max(void *data) {
@@ -64,8 +64,8 @@ static void see_axis(uint16_t code, int32_t value) {
 static bool rig_put(void *data, const struct virtio_input_event *wire) {
 	const struct gp_input_event event = {
 		le16toh(wire->type), le16toh(wire->code), (int32_t)le32toh(wire->value)};
-	assert_true(rig.room > 0 && rig.n < LOG_MAX);
-	rig.room--;
+	assert_true(rig.available_buffers > 0 && rig.n < LOG_MAX);
+	rig.available_buffers--;
 	rig.log[rig.n++] = event;
 	if (event.type == EV_ABS) {
 		see_axis(event.code, event.value);
@@ -83,17 +83,17 @@ static void rig_leds(void *data, uint32_t leds) {
 }
 
 static const struct gp_input_ops rig_ops = {
-	.room = rig_room,
-	.room_max = rig_room_max,
+	.available_buffers = rig_room,
+	.queue_size = rig_room_max,
 	.put = rig_put,
 	.leds = rig_leds,
 };
 
-static void start(enum gp_input_kind kind, size_t room, size_t max) {
+static void start(enum gp_input_kind kind, size_t available_buffers, size_t max) {
 	memset(&rig, 0, sizeof(rig));
-	rig.room = room;
+	rig.available_buffers = available_buffers;
 	rig.max = max;
-	gp_input_device_init(&rig.device, kind, GP_INPUT_ALL_HEADS, &rig_ops, NULL);
+	gp_input_device_init(&rig.device, kind, GP_INPUT_ALL_SCANOUTS, &rig_ops, NULL);
 	gp_input_device_flush(&rig.device);
 	assert_int_equal(rig.n, 0);
 }
@@ -107,8 +107,8 @@ static void touch(unsigned slot, uint32_t tracking, int32_t x, int32_t y) {
 	rig.now.touch.contacts[slot] = (struct gp_contact){tracking, x, y};
 }
 
-static void give_room(size_t room) {
-	rig.room = room;
+static void give_room(size_t available_buffers) {
+	rig.available_buffers = available_buffers;
 	gp_input_device_flush(&rig.device);
 }
 

@@ -130,7 +130,7 @@ static void fill(const struct gp_resource *resource, uint8_t value) {
 
 /* Whether all of the copy that the compositor has is of that value. */
 static void assert_copy(const struct gp_resource *resource, uint8_t value) {
-	const struct gp_picture *picture = resource->outside;
+	const struct gp_import *picture = resource->outside;
 	assert_non_null(picture);
 	for (size_t i = 0; i < SIZE; i++) {
 		assert_int_equal(picture->export.map[i], value);
@@ -150,7 +150,7 @@ static void test_damage(void **state) {
 	fill(first, 2);
 	show(first, &part);
 	assert_memory_equal(&t.client.damage, &part, sizeof(part));
-	const struct gp_picture *picture = first->outside;
+	const struct gp_import *picture = first->outside;
 	assert_int_equal(picture->export.map[0], 1);
 	assert_int_equal(picture->export.map[(part.y * W + part.x) * 4], 2);
 }
@@ -203,7 +203,7 @@ static void test_refused_format(void **state) {
 	other.format++;
 	show(first, &whole);
 	gp_presenter_failed(&t.presenter, first->outside, t.client.buffer, true, "no such format");
-	gp_presenter_settle(&t.presenter);
+	gp_presenter_end_turn(&t.presenter);
 	show(first, &whole);
 	assert_int_equal(t.client.shown, 1);
 	gp_presenter_set(&t.presenter, 0, first, &other);
@@ -230,13 +230,13 @@ static void test_flood(void **state) {
 	fill(first, 9);
 	assert_false(gp_presenter_flush(&t.presenter, 0, &other_part));
 	assert_int_equal(t.client.shown, shown);
-	while (!gp_presenter_settle(&t.presenter)) {
+	while (!gp_presenter_end_turn(&t.presenter)) {
 		usleep(1000);
 	}
 	assert_int_equal(t.client.shown, shown + 1);
 	const struct gp_rect both = {8, 4, 40, 24};
 	assert_memory_equal(&t.client.damage, &both, sizeof(both));
-	const struct gp_picture *picture = first->outside;
+	const struct gp_import *picture = first->outside;
 	assert_int_equal(picture->export.map[(both.y * W + both.x) * 4], 9);
 	assert_int_equal(picture->export.map[0], 0);
 }
@@ -247,7 +247,7 @@ static void test_flood_set_away(void **state) {
 	flood(first);
 	unsigned shown = t.client.shown;
 	gp_presenter_set(&t.presenter, 0, second, &t.fb);
-	while (!gp_presenter_settle(&t.presenter)) {
+	while (!gp_presenter_end_turn(&t.presenter)) {
 		usleep(1000);
 	}
 	assert_int_equal(t.client.shown, shown);

@@ -11,7 +11,7 @@
 static const struct {
 	enum gp_scaling scaling;
 	int32_t width, height, outer_width, outer_height;
-	struct gp_place place;
+	struct gp_box place;
 } cases[] = {
 	{GP_SCALING_FIT, 640, 480, 640, 480, {0, 0, 640, 480}},
 	{GP_SCALING_FIT, 640, 480, 1920, 1080, {240, 0, 1440, 1080}},
@@ -28,9 +28,9 @@ static const struct {
 
 static void test_place(void **state) {
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct gp_place place = gp_scaling_place(cases[i].scaling, cases[i].width,
+		struct gp_box place = gp_scaling_fit(cases[i].scaling, cases[i].width,
 			cases[i].height, cases[i].outer_width, cases[i].outer_height);
-		const struct gp_place *wanted = &cases[i].place;
+		const struct gp_box *wanted = &cases[i].place;
 		if (place.x != wanted->x || place.y != wanted->y || place.width != wanted->width ||
 			place.height != wanted->height) {
 			fail_msg("case %zu: %dx%d at %d, %d", i, place.width, place.height, place.x,

@@ -44,7 +44,7 @@ static struct fake_state {
 } fake;
 
 static int fake_region_info(struct vfio_region_info *info) {
-	uint32_t room = info->argsz;
+	uint32_t available_buffers = info->argsz;
 	struct { // struct vfio_region_info_cap_sparse_mmap, with its array
 		struct vfio_info_cap_header header;
 		uint32_t nr_areas, reserved;
@@ -77,7 +77,7 @@ static int fake_region_info(struct vfio_region_info *info) {
 	if (fake.sparse) {
 		info->flags |= VFIO_REGION_INFO_FLAG_CAPS;
 		info->argsz = sizeof(*info) + sizeof(cap);
-		if (room >= info->argsz) {
+		if (available_buffers >= info->argsz) {
 			info->cap_offset = sizeof(*info);
 			memcpy(info + 1, &cap, sizeof(cap));
 		}

@@ -1,5 +1,5 @@
-#ifndef GP_TOOLS_HWPROBE_H
-#define GP_TOOLS_HWPROBE_H
+#ifndef GP_TOOLS_HWPROBE_HWPROBE_H
+#define GP_TOOLS_HWPROBE_HWPROBE_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
-#ifndef GP_DOCTOR_H
-#define GP_DOCTOR_H
+#ifndef GP_VMM_BRIDGE_DOCTOR_DOCTOR_H
+#define GP_VMM_BRIDGE_DOCTOR_DOCTOR_H
 
 #include <stdio.h>
 #include <sys/types.h>

@@ -1,5 +1,5 @@
-#ifndef GP_DEVICE_READ_H
-#define GP_DEVICE_READ_H
+#ifndef GP_VMM_BRIDGE_EXPORT_DEVICE_READ_H
+#define GP_VMM_BRIDGE_EXPORT_DEVICE_READ_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
-#ifndef GP_EXPORT_INTERNAL_H
-#define GP_EXPORT_INTERNAL_H
+#ifndef GP_VMM_BRIDGE_EXPORT_EXPORT_INTERNAL_H
+#define GP_VMM_BRIDGE_EXPORT_EXPORT_INTERNAL_H
 
 #include "vmm-bridge/export/exporter.h"
 

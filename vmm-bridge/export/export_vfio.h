@@ -1,5 +1,5 @@
-#ifndef GP_EXPORT_VFIO_H
-#define GP_EXPORT_VFIO_H
+#ifndef GP_VMM_BRIDGE_EXPORT_EXPORT_VFIO_H
+#define GP_VMM_BRIDGE_EXPORT_EXPORT_VFIO_H
 
 #include <stdbool.h>
 #include <stddef.h>

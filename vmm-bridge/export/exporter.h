@@ -1,5 +1,5 @@
-#ifndef GP_EXPORT_EXPORTER_H
-#define GP_EXPORT_EXPORTER_H
+#ifndef GP_VMM_BRIDGE_EXPORT_EXPORTER_H
+#define GP_VMM_BRIDGE_EXPORT_EXPORTER_H
 
 #include <stdbool.h>
 #include <stddef.h>

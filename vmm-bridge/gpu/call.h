@@ -1,5 +1,5 @@
-#ifndef GP_GPU_CALL_H
-#define GP_GPU_CALL_H
+#ifndef GP_VMM_BRIDGE_GPU_CALL_H
+#define GP_VMM_BRIDGE_GPU_CALL_H
 
 #include <linux/virtio_gpu.h>
 
@@ -8,8 +8,8 @@
 #include "vmm-bridge/gpu/device.h"
 #include "vmm-bridge/gpu/display_info.h"
 #include "vmm-bridge/gpu/held_reply.h"
-#include "vmm-bridge/gpu/saved_state.h"
 #include "vmm-bridge/gpu/resource.h"
+#include "vmm-bridge/gpu/saved_state.h"
 #include "vmm-bridge/gpu/scanout.h"
 
 /**
@@ -24,10 +24,10 @@ struct gp_gpu {
 	struct gp_displays displays;
 	struct gp_resources resources;
 	struct gp_scanout scanouts[GP_GPU_SCANOUTS_MAX]; // first displays.count
-	struct gp_fences fences;
+	struct gp_held_replies fences;
 	uint64_t wake_ns; // what wake_at was last told, 0: nothing
-	struct gp_journal journal;
-	bool restoring; // commands come from the journal: what is wrong with them is nobody's error
+	struct gp_saved_state saved_state;
+	bool restoring; // commands come from the saved_state: what is wrong with them is nobody's error
 
 	uint64_t commands, guest_errors, transferred;
 	struct gp_log_limit error_log;
@@ -40,7 +40,7 @@ struct gp_gpu_call {
 	struct gp_gpu_command command;
 	uint64_t now_ns;
 
-	struct gp_fence *fence; // made by gp_gpu_call_hold
+	struct gp_held_reply *fence; // made by gp_gpu_call_hold
 	union {
 		struct virtio_gpu_ctrl_hdr hdr;
 		struct virtio_gpu_resp_display_info display_info;
@@ -55,7 +55,7 @@ struct gp_gpu_call {
 uint32_t gp_gpu_call_refuse(struct gp_gpu_call *call, uint32_t code, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 /* The call's answer may be given later: the fence to add waits to. NULL: no memory for that. */
-struct gp_fence *gp_gpu_call_hold(struct gp_gpu_call *call);
+struct gp_held_reply *gp_gpu_call_hold(struct gp_gpu_call *call);
 /* The resource, or NULL after gp_gpu_call_refuse (the answer is INVALID_RESOURCE_ID then). */
 struct gp_resource *gp_gpu_call_resource(struct gp_gpu_call *call, uint32_t id);
 

@@ -35,7 +35,7 @@ static uint32_t set_framebuffer(struct gp_gpu_call *call, uint32_t scanout,
 	} else {
 		gp_scanout_remember(&call->gpu->scanouts[scanout], resource, fb);
 	}
-	gp_journal_scanout(&call->gpu->journal, scanout, resource->id, &call->command);
+	gp_saved_state_scanout(&call->gpu->saved_state, scanout, resource->id, &call->command);
 	return VIRTIO_GPU_RESP_OK_NODATA;
 }
 
@@ -139,7 +139,7 @@ uint32_t gp_gpu_flush(struct gp_gpu_call *call) {
 	for (uint32_t i = 0; i < gpu->displays.count; i++) {
 		struct gp_scanout *scanout = &gpu->scanouts[i];
 		if (scanout->resource_id == resource->id) {
-			struct gp_fence *fence =
+			struct gp_held_reply *fence =
 				call->command.fence ? gp_gpu_call_hold(call) : NULL;
 			gp_scanout_flush(scanout, rect, fence, call->now_ns);
 		}

@@ -39,7 +39,7 @@ uint32_t gp_gpu_create_2d(struct gp_gpu_call *call) {
 	if (resource == NULL) {
 		return refuse_limits(call);
 	}
-	resource->slot = gp_journal_add(&call->gpu->journal, id, &call->command, 0);
+	resource->slot = gp_saved_state_add(&call->gpu->saved_state, id, &call->command, 0);
 	return VIRTIO_GPU_RESP_OK_NODATA;
 }
 
@@ -67,12 +67,13 @@ static uint32_t refuse_entry(struct gp_gpu_call *call, uint32_t index, int error
  */
 static uint32_t map_entries(
 	struct gp_gpu_call *call, uint32_t n_entries, uint64_t size, struct gp_extents *extents) {
-	size_t room = GP_BACKING_EXTENTS_MAX - gp_resources_extents(&call->gpu->resources);
+	size_t available_buffers =
+		GP_BACKING_EXTENTS_MAX - gp_resources_extents(&call->gpu->resources);
 	for (uint32_t i = 0; i < n_entries; i++) {
 		const struct gp_gpu_entry *entry = &call->command.entries[i];
 		int error = gp_guest_memory_extents(
 			call->gpu->memory, entry->gpa, entry->length, extents);
-		if (error == 0 && extents->count > room) {
+		if (error == 0 && extents->count > available_buffers) {
 			error = -ENOMEM;
 		}
 		if (error != 0) {
@@ -121,7 +122,7 @@ uint32_t gp_gpu_create_blob(struct gp_gpu_call *call) {
 	if (n_entries > 0) {
 		gp_resource_attach(resource, &extents);
 	}
-	resource->slot = gp_journal_add(&call->gpu->journal, id, &call->command, n_entries);
+	resource->slot = gp_saved_state_add(&call->gpu->saved_state, id, &call->command, n_entries);
 	return VIRTIO_GPU_RESP_OK_NODATA;
 }
 
@@ -131,14 +132,14 @@ static void revoke(struct gp_gpu_call *call, struct gp_resource *resource) {
 	if (resource->outside == NULL && !gp_gpu_is_on_scanout(gpu, resource->id)) {
 		return;
 	}
-	struct gp_fence *fence = gp_gpu_call_hold(call);
+	struct gp_held_reply *fence = gp_gpu_call_hold(call);
 	if (fence == NULL) {
 		gpu->ops->resource_revoke(gpu->data, resource, 0, true);
 		return;
 	}
-	uint64_t token = gp_fence_wait_revoked(fence, resource->id);
+	uint64_t token = gp_held_reply_wait_revoked(fence, resource->id);
 	if (gpu->ops->resource_revoke(gpu->data, resource, token, false)) {
-		gp_fences_revoked(&gpu->fences, resource->id, token);
+		gp_held_replies_revoked(&gpu->fences, resource->id, token);
 	}
 }
 
@@ -155,7 +156,7 @@ uint32_t gp_gpu_unref(struct gp_gpu_call *call) {
 		}
 	}
 	revoke(call, resource);
-	gp_journal_remove(&gpu->journal, resource->slot);
+	gp_saved_state_remove(&gpu->saved_state, resource->slot);
 	gp_resources_remove(&gpu->resources, resource);
 	return VIRTIO_GPU_RESP_OK_NODATA;
 }
@@ -189,7 +190,8 @@ uint32_t gp_gpu_attach_backing(struct gp_gpu_call *call) {
 		return error;
 	}
 	gp_resource_attach(resource, &extents);
-	gp_journal_attach(&call->gpu->journal, resource->slot, call->command.entries, n_entries);
+	gp_saved_state_attach(
+		&call->gpu->saved_state, resource->slot, call->command.entries, n_entries);
 	if (resource->blob) {
 		show_again(call->gpu, resource);
 	}
@@ -210,7 +212,7 @@ uint32_t gp_gpu_detach_backing(struct gp_gpu_call *call) {
 		revoke(call, resource);
 	}
 	gp_resource_detach(resource);
-	gp_journal_detach(&call->gpu->journal, resource->slot);
+	gp_saved_state_detach(&call->gpu->saved_state, resource->slot);
 	return VIRTIO_GPU_RESP_OK_NODATA;
 }
 
@@ -220,7 +222,8 @@ static void note_size(struct gp_gpu_call *call, struct gp_resource *resource) {
 	if (rect->x == 0 && rect->y == 0 && call->command.transfer.offset == 0) {
 		resource->hint_width = rect->width;
 		resource->hint_height = rect->height;
-		gp_journal_hint(&call->gpu->journal, resource->slot, rect->width, rect->height);
+		gp_saved_state_hint(
+			&call->gpu->saved_state, resource->slot, rect->width, rect->height);
 	}
 }
 

@@ -71,7 +71,7 @@ static void show(struct gp_gpu_call *call, const void *pixels, uint32_t hot_x, u
 	struct gp_gpu *gpu = call->gpu;
 	uint32_t scanout = call->command.cursor.scanout;
 	gpu->ops->cursor_set(gpu->data, scanout, pixels, hot_x, hot_y);
-	gp_journal_cursor(&gpu->journal, scanout, pixels, hot_x, hot_y);
+	gp_saved_state_cursor(&gpu->saved_state, scanout, pixels, hot_x, hot_y);
 }
 
 static uint32_t set_picture(struct gp_gpu_call *call, uint32_t id) {
@@ -103,7 +103,7 @@ static uint32_t move(struct gp_gpu_call *call) {
 	uint32_t scanout = call->command.cursor.scanout;
 	int32_t x = call->command.cursor.x, y = call->command.cursor.y;
 	gpu->ops->cursor_move(gpu->data, scanout, x, y);
-	gp_journal_cursor_move(&gpu->journal, scanout, x, y);
+	gp_saved_state_cursor_move(&gpu->saved_state, scanout, x, y);
 	return VIRTIO_GPU_RESP_OK_NODATA;
 }
 

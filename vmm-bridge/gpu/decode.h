@@ -1,5 +1,5 @@
-#ifndef GP_GPU_DECODE_H
-#define GP_GPU_DECODE_H
+#ifndef GP_VMM_BRIDGE_GPU_DECODE_H
+#define GP_VMM_BRIDGE_GPU_DECODE_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -49,7 +49,7 @@ struct gp_gpu *gp_gpu_create(const struct gp_gpu_ops *ops, void *data,
 	gpu->memory = memory;
 	gpu->error_log.burst = ERROR_LOG_BURST;
 	gpu->error_log.interval_ns = ERROR_LOG_INTERVAL_NS;
-	gp_fences_init(&gpu->fences, ops, data);
+	gp_held_replies_init(&gpu->fences, ops, data);
 	gp_displays_init(&gpu->displays, n_scanouts, mode);
 	for (uint32_t i = 0; i < n_scanouts; i++) {
 		gp_scanout_init(&gpu->scanouts[i], ops, data, i, mode->refresh_mhz);
@@ -82,7 +82,7 @@ static void drop_guest_state(struct gp_gpu *gpu) {
 		gp_scanout_disable(&gpu->scanouts[i]);
 		gp_scanout_finish(&gpu->scanouts[i]);
 	}
-	gp_fences_finish(&gpu->fences);
+	gp_held_replies_finish(&gpu->fences);
 	for (size_t i = 0; i < gpu->resources.count; i++) {
 		struct gp_resource *resource = gpu->resources.items[i];
 		if (resource->outside != NULL) {
@@ -105,7 +105,7 @@ void gp_gpu_reset(struct gp_gpu *gpu) {
 	drop_guest_state(gpu);
 	gp_gpu_reset_cursors(gpu);
 	gpu->displays.events = 0;
-	gp_journal_clear(&gpu->journal);
+	gp_saved_state_clear(&gpu->saved_state);
 }
 
 uint32_t gp_gpu_call_refuse(struct gp_gpu_call *call, uint32_t code, const char *fmt, ...) {
@@ -128,9 +128,9 @@ uint32_t gp_gpu_call_refuse(struct gp_gpu_call *call, uint32_t code, const char 
 	return code;
 }
 
-struct gp_fence *gp_gpu_call_hold(struct gp_gpu_call *call) {
+struct gp_held_reply *gp_gpu_call_hold(struct gp_gpu_call *call) {
 	if (call->fence == NULL) {
-		call->fence = gp_fence_create(&call->gpu->fences, call->queue, call->chain);
+		call->fence = gp_held_reply_create(&call->gpu->fences, call->queue, call->chain);
 	}
 	return call->fence;
 }
@@ -155,7 +155,7 @@ bool gp_gpu_is_on_scanout(const struct gp_gpu *gpu, uint32_t resource_id) {
 
 void gp_gpu_disable_scanout(struct gp_gpu *gpu, uint32_t scanout) {
 	gp_scanout_disable(&gpu->scanouts[scanout]);
-	gp_journal_scanout(&gpu->journal, scanout, 0, NULL);
+	gp_saved_state_scanout(&gpu->saved_state, scanout, 0, NULL);
 }
 
 /* Decodes and runs the command. Returns the type of the answer, and its size if it is no error. */
@@ -201,7 +201,7 @@ void gp_gpu_handle(
 	uint32_t code = run(&call, &size);
 	if (call.fence != NULL) {
 		write_header(&call, code, &call.fence->hdr);
-		gp_fence_signal(call.fence);
+		gp_held_reply_signal(call.fence);
 	} else {
 		write_header(&call, code, &call.response.hdr);
 		size_t written = gp_chain_write(chain, 0, &call.response, size);
@@ -231,19 +231,19 @@ void gp_gpu_answer_lost(
 	gpu->ops->push(gpu->data, queue, chain->head, (uint32_t)written, true);
 }
 
-static void answer_now(struct gp_gpu *gpu, struct gp_fence *fence) {
+static void reply_now(struct gp_gpu *gpu, struct gp_held_reply *fence) {
 	for (uint32_t i = 0; i < gpu->displays.count; i++) {
-		gp_scanout_forget_fence(&gpu->scanouts[i], fence);
+		gp_scanout_forget_reply(&gpu->scanouts[i], fence);
 	}
-	gp_fence_answer(fence);
+	gp_held_reply_send(fence);
 }
 
 void gp_gpu_drain(struct gp_gpu *gpu, unsigned queue) {
-	struct gp_fence *fence = TAILQ_FIRST(&gpu->fences.list);
+	struct gp_held_reply *fence = TAILQ_FIRST(&gpu->fences.list);
 	while (fence != NULL) {
-		struct gp_fence *next = TAILQ_NEXT(fence, link);
+		struct gp_held_reply *next = TAILQ_NEXT(fence, link);
 		if (fence->queue == queue) {
-			answer_now(gpu, fence);
+			reply_now(gpu, fence);
 		}
 		fence = next;
 	}
@@ -251,12 +251,12 @@ void gp_gpu_drain(struct gp_gpu *gpu, unsigned queue) {
 }
 
 /* Answers can no longer be written into the object, once this is over. */
-static void answer_in_object(struct gp_gpu *gpu, const struct gp_memory_object *object) {
-	struct gp_fence *fence = TAILQ_FIRST(&gpu->fences.list);
+static void reply_in_object(struct gp_gpu *gpu, const struct gp_memory_object *object) {
+	struct gp_held_reply *fence = TAILQ_FIRST(&gpu->fences.list);
 	while (fence != NULL) {
-		struct gp_fence *next = TAILQ_NEXT(fence, link);
-		if (gp_fence_uses(fence, object)) {
-			answer_now(gpu, fence);
+		struct gp_held_reply *next = TAILQ_NEXT(fence, link);
+		if (gp_held_reply_uses(fence, object)) {
+			reply_now(gpu, fence);
 		}
 		fence = next;
 	}
@@ -288,7 +288,7 @@ void gp_gpu_memory_removed(struct gp_gpu *gpu, struct gp_memory_object *object) 
 			lose_backing(gpu, resource);
 		}
 	}
-	answer_in_object(gpu, object);
+	reply_in_object(gpu, object);
 	update_wake(gpu);
 }
 
@@ -299,15 +299,15 @@ void gp_gpu_dispatch(struct gp_gpu *gpu, uint64_t now_ns) {
 	update_wake(gpu);
 }
 
-void gp_gpu_scanout_ready(struct gp_gpu *gpu, uint32_t scanout, uint64_t now_ns) {
+void gp_gpu_buffer_released(struct gp_gpu *gpu, uint32_t scanout, uint64_t now_ns) {
 	assert(scanout < gpu->displays.count);
-	gp_scanout_ready(&gpu->scanouts[scanout], now_ns);
+	gp_scanout_buffer_released(&gpu->scanouts[scanout], now_ns);
 	gp_gpu_dispatch(gpu, now_ns);
 }
 
 void gp_gpu_resource_revoked(
 	struct gp_gpu *gpu, uint32_t resource_id, uint64_t token, uint64_t now_ns) {
-	gp_fences_revoked(&gpu->fences, resource_id, token);
+	gp_held_replies_revoked(&gpu->fences, resource_id, token);
 }
 
 void gp_gpu_set_monitor(struct gp_gpu *gpu, uint32_t scanout, const struct gp_monitor *monitor) {
@@ -315,9 +315,9 @@ void gp_gpu_set_monitor(struct gp_gpu *gpu, uint32_t scanout, const struct gp_mo
 	if (monitor != NULL) {
 		gp_pacer_set_refresh(&gpu->scanouts[scanout].pacer, monitor->modes[0].refresh_mhz);
 	}
-	gp_journal_monitor(&gpu->journal, scanout, monitor);
+	gp_saved_state_monitor(&gpu->saved_state, scanout, monitor);
 	if (gp_displays_set(&gpu->displays, scanout, monitor)) {
-		gp_journal_events(&gpu->journal, gpu->displays.events);
+		gp_saved_state_events(&gpu->saved_state, gpu->displays.events);
 		gpu->ops->config_changed(gpu->data);
 	}
 }
@@ -328,7 +328,7 @@ void gp_gpu_get_config(struct gp_gpu *gpu, uint32_t offset, uint32_t size, uint8
 
 void gp_gpu_set_config(struct gp_gpu *gpu, uint32_t offset, uint32_t size, const uint8_t *bytes) {
 	gp_displays_write_config(&gpu->displays, offset, size, bytes);
-	gp_journal_events(&gpu->journal, gpu->displays.events);
+	gp_saved_state_events(&gpu->saved_state, gpu->displays.events);
 }
 
 const char *gp_reply_cause_name(enum gp_reply_cause cause) {

@@ -1,5 +1,5 @@
-#ifndef GP_GPU_DEVICE_H
-#define GP_GPU_DEVICE_H
+#ifndef GP_VMM_BRIDGE_GPU_DEVICE_H
+#define GP_VMM_BRIDGE_GPU_DEVICE_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -69,7 +69,7 @@ void gp_gpu_memory_removed(struct gp_gpu *gpu, struct gp_memory_object *object);
  * empties it, destroy does not. False, with no effect, if the area is too small for an empty table;
  * backings that find no room in it are told once and not kept.
  */
-bool gp_gpu_set_journal(struct gp_gpu *gpu, void *area, size_t size);
+bool gp_gpu_set_saved_state(struct gp_gpu *gpu, void *area, size_t size);
 /**
  * Takes over what the process before this one has left in the area, into a device that no command
  * has reached yet, and has each scanout's picture shown. Call it when the guest's memory is known.
@@ -89,13 +89,13 @@ bool gp_gpu_restore(struct gp_gpu *gpu, uint64_t now_ns);
 void gp_gpu_dispatch(struct gp_gpu *gpu, uint64_t now_ns);
 /**
  * Answers to gp_gpu_ops. Each scanout_flush that returned true is followed by one
- * gp_gpu_scanout_ready, in the order of the flushes, also where the flush was answered long ago
+ * gp_gpu_buffer_released, in the order of the flushes, also where the flush was answered long ago
  * (timeout) or needed no answer. After scanout_disable none is owed for earlier flushes. Lost ones
  * are survived (see gpu/scanout.h), calls too many do nothing.
  *
  * Neither may be called from within a call of gp_gpu_ops, except resource_revoke.
  */
-void gp_gpu_scanout_ready(struct gp_gpu *gpu, uint32_t scanout, uint64_t now_ns);
+void gp_gpu_buffer_released(struct gp_gpu *gpu, uint32_t scanout, uint64_t now_ns);
 void gp_gpu_resource_revoked(
 	struct gp_gpu *gpu, uint32_t resource_id, uint64_t token, uint64_t now_ns);
 

@@ -1,5 +1,5 @@
-#ifndef GP_GPU_DISPLAY_INFO_H
-#define GP_GPU_DISPLAY_INFO_H
+#ifndef GP_VMM_BRIDGE_GPU_DISPLAY_INFO_H
+#define GP_VMM_BRIDGE_GPU_DISPLAY_INFO_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -3,24 +3,25 @@
 #include <stdlib.h>
 #include <string.h>
 
-void gp_fences_init(struct gp_fences *fences, const struct gp_gpu_ops *ops, void *data) {
-	*fences = (struct gp_fences){.ops = ops, .data = data};
+void gp_held_replies_init(
+	struct gp_held_replies *fences, const struct gp_gpu_ops *ops, void *data) {
+	*fences = (struct gp_held_replies){.ops = ops, .data = data};
 	TAILQ_INIT(&fences->list);
 }
 
-static void fence_destroy(struct gp_fence *fence) {
+static void fence_destroy(struct gp_held_reply *fence) {
 	TAILQ_REMOVE(&fence->fences->list, fence, link);
 	free(fence);
 }
 
-void gp_fences_finish(struct gp_fences *fences) {
+void gp_held_replies_finish(struct gp_held_replies *fences) {
 	while (!TAILQ_EMPTY(&fences->list)) {
 		fence_destroy(TAILQ_FIRST(&fences->list));
 	}
 }
 
 /* Keeps as many of the chain's buffers as a header needs. */
-static void keep_buffers(struct gp_fence *fence, const struct gp_chain *chain) {
+static void keep_buffers(struct gp_held_reply *fence, const struct gp_chain *chain) {
 	size_t left = sizeof(fence->hdr);
 	for (size_t i = 0; i < chain->n_in && left > 0; i++) {
 		struct iovec part = chain->in[i];
@@ -35,9 +36,9 @@ static void keep_buffers(struct gp_fence *fence, const struct gp_chain *chain) {
 	}
 }
 
-struct gp_fence *gp_fence_create(
-	struct gp_fences *fences, unsigned queue, const struct gp_chain *chain) {
-	struct gp_fence *fence = calloc(1, sizeof(*fence));
+struct gp_held_reply *gp_held_reply_create(
+	struct gp_held_replies *fences, unsigned queue, const struct gp_chain *chain) {
+	struct gp_held_reply *fence = calloc(1, sizeof(*fence));
 	if (fence == NULL) {
 		return NULL;
 	}
@@ -50,32 +51,32 @@ struct gp_fence *gp_fence_create(
 	return fence;
 }
 
-void gp_fence_wait(struct gp_fence *fence) {
+void gp_held_reply_wait(struct gp_held_reply *fence) {
 	fence->waits++;
 }
 
-void gp_fence_signal(struct gp_fence *fence) {
+void gp_held_reply_signal(struct gp_held_reply *fence) {
 	fence->waits--;
 	if (fence->waits == 0) {
-		gp_fence_answer(fence);
+		gp_held_reply_send(fence);
 	}
 }
 
-void gp_fence_answer(struct gp_fence *fence) {
+void gp_held_reply_send(struct gp_held_reply *fence) {
 	const uint8_t *bytes = (const uint8_t *)&fence->hdr;
 	uint32_t written = 0;
 	for (size_t i = 0; i < fence->n_in; i++) {
 		memcpy(fence->in[i].iov_base, bytes + written, fence->in[i].iov_len);
 		written += (uint32_t)fence->in[i].iov_len;
 	}
-	struct gp_fences *fences = fence->fences;
+	struct gp_held_replies *fences = fence->fences;
 	unsigned queue = fence->queue;
 	uint16_t head = fence->head;
 	fence_destroy(fence);
 	fences->ops->push(fences->data, queue, head, written, true);
 }
 
-bool gp_fence_uses(const struct gp_fence *fence, const struct gp_memory_object *object) {
+bool gp_held_reply_uses(const struct gp_held_reply *fence, const struct gp_memory_object *object) {
 	for (size_t i = 0; i < fence->n_in && object->map != NULL; i++) {
 		const uint8_t *base = fence->in[i].iov_base;
 		if (base >= object->map && base < object->map + object->size) {
@@ -85,19 +86,19 @@ bool gp_fence_uses(const struct gp_fence *fence, const struct gp_memory_object *
 	return false;
 }
 
-uint64_t gp_fence_wait_revoked(struct gp_fence *fence, uint32_t resource_id) {
+uint64_t gp_held_reply_wait_revoked(struct gp_held_reply *fence, uint32_t resource_id) {
 	fence->token = ++fence->fences->last_token;
 	fence->resource_id = resource_id;
-	gp_fence_wait(fence);
+	gp_held_reply_wait(fence);
 	return fence->token;
 }
 
-void gp_fences_revoked(struct gp_fences *fences, uint32_t resource_id, uint64_t token) {
-	struct gp_fence *fence;
+void gp_held_replies_revoked(struct gp_held_replies *fences, uint32_t resource_id, uint64_t token) {
+	struct gp_held_reply *fence;
 	TAILQ_FOREACH(fence, &fences->list, link) {
 		if (token != 0 && fence->token == token && fence->resource_id == resource_id) {
 			fence->token = 0;
-			gp_fence_signal(fence);
+			gp_held_reply_signal(fence);
 			return;
 		}
 	}

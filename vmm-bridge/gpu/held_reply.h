@@ -1,5 +1,5 @@
-#ifndef GP_GPU_FENCE_H
-#define GP_GPU_FENCE_H
+#ifndef GP_VMM_BRIDGE_GPU_HELD_REPLY_H
+#define GP_VMM_BRIDGE_GPU_HELD_REPLY_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -16,9 +16,9 @@
  * wait. It waits for any number of things, and is given when the last of them has come.
  */
 
-struct gp_fence {
-	TAILQ_ENTRY(gp_fence) link; // gp_fences.list
-	struct gp_fences *fences;
+struct gp_held_reply {
+	TAILQ_ENTRY(gp_held_reply) link; // gp_held_replies.list
+	struct gp_held_replies *fences;
 	unsigned queue;
 	uint16_t head;
 	struct virtio_gpu_ctrl_hdr hdr;
@@ -28,34 +28,34 @@ struct gp_fence {
 	size_t n_in;
 	struct iovec in[sizeof(struct virtio_gpu_ctrl_hdr)]; // a byte per buffer is the worst case
 };
-TAILQ_HEAD(gp_fence_list, gp_fence);
+TAILQ_HEAD(gp_held_reply_list, gp_held_reply);
 
 /* All answers of a device that are held back. */
-struct gp_fences {
+struct gp_held_replies {
 	const struct gp_gpu_ops *ops;
 	void *data;
-	struct gp_fence_list list; // gp_fence.link, oldest first
+	struct gp_held_reply_list list; // gp_held_reply.link, oldest first
 	uint64_t last_token;
 };
 
-void gp_fences_init(struct gp_fences *fences, const struct gp_gpu_ops *ops, void *data);
+void gp_held_replies_init(struct gp_held_replies *fences, const struct gp_gpu_ops *ops, void *data);
 /* Frees all of them without an answer. */
-void gp_fences_finish(struct gp_fences *fences);
+void gp_held_replies_finish(struct gp_held_replies *fences);
 
 /* Makes one for the chain, with one wait for its maker. NULL: no memory. */
-struct gp_fence *gp_fence_create(
-	struct gp_fences *fences, unsigned queue, const struct gp_chain *chain);
-void gp_fence_wait(struct gp_fence *fence);
+struct gp_held_reply *gp_held_reply_create(
+	struct gp_held_replies *fences, unsigned queue, const struct gp_chain *chain);
+void gp_held_reply_wait(struct gp_held_reply *fence);
 /* One wait less; the last one answers and frees the fence. */
-void gp_fence_signal(struct gp_fence *fence);
+void gp_held_reply_signal(struct gp_held_reply *fence);
 /* Answers now, whatever it waits for, and frees the fence. Nobody may refer to it. */
-void gp_fence_answer(struct gp_fence *fence);
+void gp_held_reply_send(struct gp_held_reply *fence);
 /* Whether the answer would be written into the object. */
-bool gp_fence_uses(const struct gp_fence *fence, const struct gp_memory_object *object);
+bool gp_held_reply_uses(const struct gp_held_reply *fence, const struct gp_memory_object *object);
 
-/* A new token, kept in the fence, which then waits for gp_fences_revoked as well. */
-uint64_t gp_fence_wait_revoked(struct gp_fence *fence, uint32_t resource_id);
+/* A new token, kept in the fence, which then waits for gp_held_replies_revoked as well. */
+uint64_t gp_held_reply_wait_revoked(struct gp_held_reply *fence, uint32_t resource_id);
 /* Signals the fence with that token; nothing if there is none (it was drained). */
-void gp_fences_revoked(struct gp_fences *fences, uint32_t resource_id, uint64_t token);
+void gp_held_replies_revoked(struct gp_held_replies *fences, uint32_t resource_id, uint64_t token);
 
 #endif

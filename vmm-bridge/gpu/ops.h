@@ -1,5 +1,5 @@
-#ifndef GP_GPU_OPS_H
-#define GP_GPU_OPS_H
+#ifndef GP_VMM_BRIDGE_GPU_OPS_H
+#define GP_VMM_BRIDGE_GPU_OPS_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -34,11 +34,11 @@ struct gp_gpu_ops {
 	 */
 	void (*scanout_set)(void *data, uint32_t scanout, struct gp_resource *resource,
 		const struct gp_framebuffer *fb);
-	/* The scanout shows nothing. No gp_gpu_scanout_ready is owed for earlier flushes. */
+	/* The scanout shows nothing. No gp_gpu_buffer_released is owed for earlier flushes. */
 	void (*scanout_disable)(void *data, uint32_t scanout);
 	/**
 	 * The pixels in the rectangle, in coordinates of the framebuffer, have changed; show the
-	 * scanout's current resource. The device is told later, by gp_gpu_scanout_ready, when the
+	 * scanout's current resource. The device is told later, by gp_gpu_buffer_released, when the
 	 * buffer that this frame replaces is no longer read. Returns false if nothing will be said
 	 * (no buffer is replaced, hidden, no compositor): the device then paces by time alone.
 	 */

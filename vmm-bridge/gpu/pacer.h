@@ -1,5 +1,5 @@
-#ifndef GP_GPU_PACER_H
-#define GP_GPU_PACER_H
+#ifndef GP_VMM_BRIDGE_GPU_PACER_H
+#define GP_VMM_BRIDGE_GPU_PACER_H
 
 #include <stdbool.h>
 #include <stdint.h>

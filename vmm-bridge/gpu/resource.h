@@ -1,5 +1,5 @@
-#ifndef GP_GPU_RESOURCE_H
-#define GP_GPU_RESOURCE_H
+#ifndef GP_VMM_BRIDGE_GPU_RESOURCE_H
+#define GP_VMM_BRIDGE_GPU_RESOURCE_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -43,7 +43,7 @@ struct gp_resource {
 	/* Size of the picture as the last whole TRANSFER of a blob told it, 0: unknown (C5). */
 	uint32_t hint_width, hint_height;
 
-	uint32_t slot; // in the journal, 0: not kept
+	uint32_t slot; // in the saved_state, 0: not kept
 	void *outside; // of the implementation of gp_gpu_ops; NULL at first, NULL after revoke
 };
 

@@ -1,12 +1,12 @@
 #include "vmm-bridge/gpu/call.h"
 
 /*
- * A device takes over what another process has left in the journal. What the journal says is run as
+ * A device takes over what another process has left in the saved_state. What the saved_state says is run as
  * the guest's commands are, by their handlers, so it is checked as they are.
  */
 
-bool gp_gpu_set_journal(struct gp_gpu *gpu, void *area, size_t size) {
-	return gp_journal_open(&gpu->journal, area, size);
+bool gp_gpu_set_saved_state(struct gp_gpu *gpu, void *area, size_t size) {
+	return gp_saved_state_open(&gpu->saved_state, area, size);
 }
 
 static bool replay(struct gp_gpu *gpu, gp_gpu_handler handler, const struct gp_gpu_command *command,
@@ -52,9 +52,9 @@ static bool fill(struct gp_resource *resource) {
 }
 
 /* Returns whether all of it is there again. */
-static bool restore_resource(struct gp_gpu *gpu, struct gp_journal_area *area, uint32_t index) {
+static bool restore_resource(struct gp_gpu *gpu, struct gp_saved_state_area *area, uint32_t index) {
 	uint32_t id = area->ids[index];
-	const struct gp_journal_resource *kept = &area->resources[index];
+	const struct gp_saved_state_resource *kept = &area->resources[index];
 	struct gp_resource *resource = create(gpu, id, &kept->create);
 	if (resource == NULL) {
 		gp_debug("resource %u cannot be made again", id);
@@ -64,10 +64,10 @@ static bool restore_resource(struct gp_gpu *gpu, struct gp_journal_area *area, u
 	resource->slot = index + 1;
 	resource->hint_width = kept->hint_width;
 	resource->hint_height = kept->hint_height;
-	if (kept->backing == GP_JOURNAL_DETACHED) {
+	if (kept->backing == GP_SAVED_DETACHED) {
 		return true;
 	}
-	resource->lost = kept->backing != GP_JOURNAL_ATTACHED ||
+	resource->lost = kept->backing != GP_SAVED_ATTACHED ||
 		!attach(gpu, id, &area->entries[kept->first], kept->n_entries);
 	if (resource->lost || (!resource->blob && !fill(resource))) {
 		gp_debug("resource %u: its memory is not found, or cannot be read", id);
@@ -76,7 +76,8 @@ static bool restore_resource(struct gp_gpu *gpu, struct gp_journal_area *area, u
 	return true;
 }
 
-static bool restore_scanout(struct gp_gpu *gpu, struct gp_journal_scanout *kept, uint32_t index) {
+static bool restore_scanout(
+	struct gp_gpu *gpu, struct gp_saved_state_scanout *kept, uint32_t index) {
 	struct gp_gpu_command command = kept->set;
 	bool set = false;
 	if (kept->resource_id == 0) {
@@ -98,8 +99,9 @@ static bool restore_scanout(struct gp_gpu *gpu, struct gp_journal_scanout *kept,
 	return set;
 }
 
-static void restore_cursor(struct gp_gpu *gpu, const struct gp_journal_area *area, uint32_t index) {
-	const struct gp_journal_scanout *kept = &area->scanouts[index];
+static void restore_cursor(
+	struct gp_gpu *gpu, const struct gp_saved_state_area *area, uint32_t index) {
+	const struct gp_saved_state_scanout *kept = &area->scanouts[index];
 	if (kept->cursor != 0 && kept->hot_x < GP_CURSOR_SIZE && kept->hot_y < GP_CURSOR_SIZE) {
 		gpu->ops->cursor_move(gpu->data, index, kept->x, kept->y);
 		gpu->ops->cursor_set(
@@ -108,13 +110,13 @@ static void restore_cursor(struct gp_gpu *gpu, const struct gp_journal_area *are
 }
 
 static void restore_monitor(
-	struct gp_gpu *gpu, const struct gp_journal_scanout *kept, uint32_t index) {
-	if (kept->plugged == GP_JOURNAL_UNPLUGGED) {
+	struct gp_gpu *gpu, const struct gp_saved_state_scanout *kept, uint32_t index) {
+	if (kept->plugged == GP_SAVED_UNPLUGGED) {
 		gp_displays_set(&gpu->displays, index, NULL);
 		return;
 	}
 	struct gp_monitor monitor = kept->monitor;
-	if (kept->plugged != GP_JOURNAL_PLUGGED || monitor.n_modes == 0 ||
+	if (kept->plugged != GP_SAVED_PLUGGED || monitor.n_modes == 0 ||
 		monitor.n_modes > GP_EDID_MODES_MAX) {
 		return;
 	}
@@ -126,7 +128,7 @@ static void restore_monitor(
 }
 
 /* The guest must not see other monitors until the compositor has told its own again. */
-static void restore_displays(struct gp_gpu *gpu, const struct gp_journal_area *area) {
+static void restore_displays(struct gp_gpu *gpu, const struct gp_saved_state_area *area) {
 	for (uint32_t i = 0; i < gpu->displays.count; i++) {
 		restore_monitor(gpu, &area->scanouts[i], i);
 	}
@@ -136,7 +138,7 @@ static void restore_displays(struct gp_gpu *gpu, const struct gp_journal_area *a
 	}
 }
 
-static unsigned restore_all(struct gp_gpu *gpu, struct gp_journal_area *area) {
+static unsigned restore_all(struct gp_gpu *gpu, struct gp_saved_state_area *area) {
 	unsigned missing = 0;
 	restore_displays(gpu, area);
 	for (uint32_t i = 0; i < GP_RESOURCES_MAX; i++) {
@@ -150,26 +152,26 @@ static unsigned restore_all(struct gp_gpu *gpu, struct gp_journal_area *area) {
 }
 
 bool gp_gpu_restore(struct gp_gpu *gpu, uint64_t now_ns) {
-	struct gp_journal journal = gpu->journal;
-	if (journal.area == NULL) {
+	struct gp_saved_state saved_state = gpu->saved_state;
+	if (saved_state.area == NULL) {
 		return false;
 	}
-	gpu->journal = (struct gp_journal){0}; // it is read, not written
+	gpu->saved_state = (struct gp_saved_state){0}; // it is read, not written
 	gpu->restoring = true;
-	unsigned missing = restore_all(gpu, journal.area);
+	unsigned missing = restore_all(gpu, saved_state.area);
 	gpu->restoring = false;
-	gpu->journal = journal;
+	gpu->saved_state = saved_state;
 	for (uint32_t i = 0; i < gpu->displays.count; i++) {
 		struct gp_scanout *scanout = &gpu->scanouts[i];
 		if (scanout->shown) {
 			gp_scanout_flush(scanout, &scanout->fb.rect, NULL, now_ns);
 		}
 	}
-	if (journal.torn) {
+	if (saved_state.torn) {
 		gp_warn("what the guest has set up was being changed when the process before "
 			"this one ended: the guest's picture is lost until it makes it anew");
 	} else if (missing > 0) {
 		gp_warn("%u of the guest's resources and scanouts are not as they were", missing);
 	}
-	return !journal.torn && missing == 0;
+	return !saved_state.torn && missing == 0;
 }

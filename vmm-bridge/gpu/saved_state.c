@@ -16,8 +16,8 @@ static void set_mark(_Atomic uint32_t *mark, uint32_t value) {
 	atomic_signal_fence(memory_order_seq_cst);
 }
 
-void gp_journal_clear(struct gp_journal *journal) {
-	struct gp_journal_area *area = journal->area;
+void gp_saved_state_clear(struct gp_saved_state *saved_state) {
+	struct gp_saved_state_area *area = saved_state->area;
 	if (area == NULL) {
 		return;
 	}
@@ -42,10 +42,10 @@ static int compare_keys(const void *a, const void *b) {
 }
 
 /* The places of all backings in their order, each with its resource in the low half. */
-static size_t sort_backings(struct gp_journal_area *area, uint64_t keys[GP_RESOURCES_MAX]) {
+static size_t sort_backings(struct gp_saved_state_area *area, uint64_t keys[GP_RESOURCES_MAX]) {
 	size_t n = 0;
 	for (uint32_t i = 0; i < GP_RESOURCES_MAX; i++) {
-		if (area->ids[i] != 0 && area->resources[i].backing == GP_JOURNAL_ATTACHED) {
+		if (area->ids[i] != 0 && area->resources[i].backing == GP_SAVED_ATTACHED) {
 			keys[n++] = (uint64_t)area->resources[i].first << 32 | i;
 		}
 	}
@@ -54,13 +54,13 @@ static size_t sort_backings(struct gp_journal_area *area, uint64_t keys[GP_RESOU
 }
 
 /* Moves all backings to the front. */
-static void compact(struct gp_journal_area *area) {
+static void compact(struct gp_saved_state_area *area) {
 	uint64_t keys[GP_RESOURCES_MAX];
 	size_t n = sort_backings(area, keys);
 	uint32_t used = 0;
 	set_mark(&area->moving, 1);
 	for (size_t i = 0; i < n; i++) {
-		struct gp_journal_resource *resource = &area->resources[(uint32_t)keys[i]];
+		struct gp_saved_state_resource *resource = &area->resources[(uint32_t)keys[i]];
 		memmove(&area->entries[used], &area->entries[resource->first],
 			resource->n_entries * sizeof(area->entries[0]));
 		resource->first = used;
@@ -71,22 +71,22 @@ static void compact(struct gp_journal_area *area) {
 }
 
 /* Backings that are not inside, or in each other, are lost. */
-static void check_backings(struct gp_journal_area *area, uint32_t capacity) {
+static void check_backings(struct gp_saved_state_area *area, uint32_t capacity) {
 	for (uint32_t i = 0; i < GP_RESOURCES_MAX; i++) {
-		struct gp_journal_resource *resource = &area->resources[i];
-		if (area->ids[i] != 0 && resource->backing != GP_JOURNAL_DETACHED &&
+		struct gp_saved_state_resource *resource = &area->resources[i];
+		if (area->ids[i] != 0 && resource->backing != GP_SAVED_DETACHED &&
 			(resource->n_entries > GP_BACKING_ENTRIES_MAX ||
 				!gp_range_inside(resource->first, resource->n_entries, capacity))) {
-			set_mark(&resource->backing, GP_JOURNAL_LOST);
+			set_mark(&resource->backing, GP_SAVED_LOST);
 		}
 	}
 	uint64_t keys[GP_RESOURCES_MAX];
 	size_t n = sort_backings(area, keys);
 	uint32_t used = 0;
 	for (size_t i = 0; i < n; i++) {
-		struct gp_journal_resource *resource = &area->resources[(uint32_t)keys[i]];
+		struct gp_saved_state_resource *resource = &area->resources[(uint32_t)keys[i]];
 		if (resource->first < used) {
-			set_mark(&resource->backing, GP_JOURNAL_LOST);
+			set_mark(&resource->backing, GP_SAVED_LOST);
 		} else {
 			used = resource->first + resource->n_entries;
 		}
@@ -94,107 +94,112 @@ static void check_backings(struct gp_journal_area *area, uint32_t capacity) {
 	area->used = used;
 }
 
-bool gp_journal_open(struct gp_journal *journal, void *area, size_t size) {
-	if (size < sizeof(*journal->area)) {
+bool gp_saved_state_open(struct gp_saved_state *saved_state, void *area, size_t size) {
+	if (size < sizeof(*saved_state->area)) {
 		return false;
 	}
-	uint64_t capacity = (size - sizeof(*journal->area)) / sizeof(journal->area->entries[0]);
-	*journal = (struct gp_journal){
+	uint64_t capacity =
+		(size - sizeof(*saved_state->area)) / sizeof(saved_state->area->entries[0]);
+	*saved_state = (struct gp_saved_state){
 		.area = area,
 		.capacity = capacity < UINT32_MAX ? (uint32_t)capacity : UINT32_MAX,
 	};
-	journal->torn = journal->area->moving != 0;
-	if (journal->torn) {
-		gp_journal_clear(journal);
+	saved_state->torn = saved_state->area->moving != 0;
+	if (saved_state->torn) {
+		gp_saved_state_clear(saved_state);
 	}
-	check_backings(journal->area, journal->capacity);
+	check_backings(saved_state->area, saved_state->capacity);
 	return true;
 }
 
-uint32_t gp_journal_add(struct gp_journal *journal, uint32_t id,
+uint32_t gp_saved_state_add(struct gp_saved_state *saved_state, uint32_t id,
 	const struct gp_gpu_command *create, uint32_t n_entries) {
 	uint32_t i = 0;
-	while (journal->area != NULL && i < GP_RESOURCES_MAX && journal->area->ids[i] != 0) {
+	while (saved_state->area != NULL && i < GP_RESOURCES_MAX &&
+		saved_state->area->ids[i] != 0) {
 		i++;
 	}
-	if (journal->area == NULL || i == GP_RESOURCES_MAX) {
+	if (saved_state->area == NULL || i == GP_RESOURCES_MAX) {
 		return 0;
 	}
-	struct gp_journal_resource *resource = &journal->area->resources[i];
-	set_mark(&resource->backing, GP_JOURNAL_DETACHED);
+	struct gp_saved_state_resource *resource = &saved_state->area->resources[i];
+	set_mark(&resource->backing, GP_SAVED_DETACHED);
 	resource->hint_width = 0;
 	resource->hint_height = 0;
 	resource->create = *create;
 	resource->create.entries = NULL;
 	if (n_entries > 0) {
-		gp_journal_attach(journal, i + 1, create->entries, n_entries);
+		gp_saved_state_attach(saved_state, i + 1, create->entries, n_entries);
 	}
-	set_mark(&journal->area->ids[i], id);
+	set_mark(&saved_state->area->ids[i], id);
 	return i + 1;
 }
 
-static struct gp_journal_resource *get_resource(struct gp_journal *journal, uint32_t slot) {
-	return journal->area != NULL && slot != 0 ? &journal->area->resources[slot - 1] : NULL;
+static struct gp_saved_state_resource *get_resource(
+	struct gp_saved_state *saved_state, uint32_t slot) {
+	return saved_state->area != NULL && slot != 0 ? &saved_state->area->resources[slot - 1]
+						      : NULL;
 }
 
-void gp_journal_remove(struct gp_journal *journal, uint32_t slot) {
-	if (get_resource(journal, slot) != NULL) {
-		set_mark(&journal->area->ids[slot - 1], 0);
+void gp_saved_state_remove(struct gp_saved_state *saved_state, uint32_t slot) {
+	if (get_resource(saved_state, slot) != NULL) {
+		set_mark(&saved_state->area->ids[slot - 1], 0);
 	}
 }
 
-static bool make_room(struct gp_journal *journal, uint32_t n_entries) {
-	struct gp_journal_area *area = journal->area;
-	if (n_entries > journal->capacity - area->used) {
+static bool make_room(struct gp_saved_state *saved_state, uint32_t n_entries) {
+	struct gp_saved_state_area *area = saved_state->area;
+	if (n_entries > saved_state->capacity - area->used) {
 		compact(area);
 	}
-	return n_entries <= journal->capacity - area->used;
+	return n_entries <= saved_state->capacity - area->used;
 }
 
-void gp_journal_attach(struct gp_journal *journal, uint32_t slot,
+void gp_saved_state_attach(struct gp_saved_state *saved_state, uint32_t slot,
 	const struct gp_gpu_entry *entries, uint32_t n_entries) {
-	struct gp_journal_resource *resource = get_resource(journal, slot);
+	struct gp_saved_state_resource *resource = get_resource(saved_state, slot);
 	if (resource == NULL) {
 		return;
 	}
-	struct gp_journal_area *area = journal->area;
-	set_mark(&resource->backing, GP_JOURNAL_LOST);
-	if (!make_room(journal, n_entries)) {
-		if (!journal->full_told) {
+	struct gp_saved_state_area *area = saved_state->area;
+	set_mark(&resource->backing, GP_SAVED_LOST);
+	if (!make_room(saved_state, n_entries)) {
+		if (!saved_state->full_logged) {
 			gp_warn("the guest's pictures are in too many pieces of memory: some of "
 				"them will be missing if this process has to be replaced");
 		}
-		journal->full_told = true;
+		saved_state->full_logged = true;
 		return;
 	}
 	memcpy(&area->entries[area->used], entries, n_entries * sizeof(entries[0]));
 	resource->first = area->used;
 	resource->n_entries = n_entries;
 	area->used += n_entries;
-	set_mark(&resource->backing, GP_JOURNAL_ATTACHED);
+	set_mark(&resource->backing, GP_SAVED_ATTACHED);
 }
 
-void gp_journal_detach(struct gp_journal *journal, uint32_t slot) {
-	struct gp_journal_resource *resource = get_resource(journal, slot);
+void gp_saved_state_detach(struct gp_saved_state *saved_state, uint32_t slot) {
+	struct gp_saved_state_resource *resource = get_resource(saved_state, slot);
 	if (resource != NULL) {
-		set_mark(&resource->backing, GP_JOURNAL_DETACHED);
+		set_mark(&resource->backing, GP_SAVED_DETACHED);
 	}
 }
 
-void gp_journal_hint(struct gp_journal *journal, uint32_t slot, uint32_t width, uint32_t height) {
-	struct gp_journal_resource *resource = get_resource(journal, slot);
+void gp_saved_state_hint(
+	struct gp_saved_state *saved_state, uint32_t slot, uint32_t width, uint32_t height) {
+	struct gp_saved_state_resource *resource = get_resource(saved_state, slot);
 	if (resource != NULL) {
 		resource->hint_width = width;
 		resource->hint_height = height;
 	}
 }
 
-void gp_journal_scanout(struct gp_journal *journal, uint32_t scanout, uint32_t resource_id,
-	const struct gp_gpu_command *set) {
-	if (journal->area == NULL) {
+void gp_saved_state_scanout(struct gp_saved_state *saved_state, uint32_t scanout,
+	uint32_t resource_id, const struct gp_gpu_command *set) {
+	if (saved_state->area == NULL) {
 		return;
 	}
-	struct gp_journal_scanout *kept = &journal->area->scanouts[scanout];
+	struct gp_saved_state_scanout *kept = &saved_state->area->scanouts[scanout];
 	set_mark(&kept->resource_id, 0);
 	if (resource_id != 0) {
 		kept->set = *set;
@@ -202,46 +207,47 @@ void gp_journal_scanout(struct gp_journal *journal, uint32_t scanout, uint32_t r
 	}
 }
 
-void gp_journal_cursor(struct gp_journal *journal, uint32_t scanout, const void *pixels,
+void gp_saved_state_cursor(struct gp_saved_state *saved_state, uint32_t scanout, const void *pixels,
 	uint32_t hot_x, uint32_t hot_y) {
-	if (journal->area == NULL) {
+	if (saved_state->area == NULL) {
 		return;
 	}
-	struct gp_journal_scanout *kept = &journal->area->scanouts[scanout];
+	struct gp_saved_state_scanout *kept = &saved_state->area->scanouts[scanout];
 	set_mark(&kept->cursor, 0);
 	if (pixels != NULL) {
 		kept->hot_x = hot_x;
 		kept->hot_y = hot_y;
-		memcpy(journal->area->cursors[scanout], pixels,
-			sizeof(journal->area->cursors[scanout]));
+		memcpy(saved_state->area->cursors[scanout], pixels,
+			sizeof(saved_state->area->cursors[scanout]));
 		set_mark(&kept->cursor, 1);
 	}
 }
 
-void gp_journal_cursor_move(struct gp_journal *journal, uint32_t scanout, int32_t x, int32_t y) {
-	if (journal->area != NULL) {
-		journal->area->scanouts[scanout].x = x;
-		journal->area->scanouts[scanout].y = y;
+void gp_saved_state_cursor_move(
+	struct gp_saved_state *saved_state, uint32_t scanout, int32_t x, int32_t y) {
+	if (saved_state->area != NULL) {
+		saved_state->area->scanouts[scanout].x = x;
+		saved_state->area->scanouts[scanout].y = y;
 	}
 }
 
-void gp_journal_monitor(
-	struct gp_journal *journal, uint32_t scanout, const struct gp_monitor *monitor) {
-	if (journal->area == NULL) {
+void gp_saved_state_monitor(
+	struct gp_saved_state *saved_state, uint32_t scanout, const struct gp_monitor *monitor) {
+	if (saved_state->area == NULL) {
 		return;
 	}
-	struct gp_journal_scanout *kept = &journal->area->scanouts[scanout];
+	struct gp_saved_state_scanout *kept = &saved_state->area->scanouts[scanout];
 	if (monitor == NULL) {
-		set_mark(&kept->plugged, GP_JOURNAL_UNPLUGGED);
+		set_mark(&kept->plugged, GP_SAVED_UNPLUGGED);
 		return;
 	}
-	set_mark(&kept->plugged, GP_JOURNAL_UNTOLD);
+	set_mark(&kept->plugged, GP_SAVED_UNKNOWN);
 	kept->monitor = *monitor;
-	set_mark(&kept->plugged, GP_JOURNAL_PLUGGED);
+	set_mark(&kept->plugged, GP_SAVED_PLUGGED);
 }
 
-void gp_journal_events(struct gp_journal *journal, uint32_t events) {
-	if (journal->area != NULL) {
-		journal->area->events = events;
+void gp_saved_state_events(struct gp_saved_state *saved_state, uint32_t events) {
+	if (saved_state->area != NULL) {
+		saved_state->area->events = events;
 	}
 }

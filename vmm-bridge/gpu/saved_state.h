@@ -1,5 +1,5 @@
-#ifndef GP_GPU_JOURNAL_H
-#define GP_GPU_JOURNAL_H
+#ifndef GP_VMM_BRIDGE_GPU_SAVED_STATE_H
+#define GP_VMM_BRIDGE_GPU_SAVED_STATE_H
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -13,7 +13,7 @@
 
 /**
  * Private to gpu/: what the guest has set up, as plain data in memory that outlives the process
- * (gp_gpu_set_journal). It is a table, not a log: each thing has a place of its own that is written
+ * (gp_gpu_set_saved_state). It is a table, not a log: each thing has a place of its own that is written
  * over, so it does not grow with time, and a page flip is a copy of one command.
  *
  * The process may end at any instruction. So each place has a mark that is taken away before the
@@ -21,31 +21,31 @@
  * came from was not answered then. Only when backings are moved, to make room, all are at stake; a
  * crash in the midst of that voids the whole table.
  *
- * A process that crashed may have written anything anywhere. gp_journal_open makes sure that the
+ * A process that crashed may have written anything anywhere. gp_saved_state_open makes sure that the
  * table is sound in itself, so that nobody reads or writes outside of it; values are checked when
  * they are used, as those of a guest (gpu/restore.c).
  */
 
-enum gp_journal_backing {
-	GP_JOURNAL_DETACHED,
-	GP_JOURNAL_ATTACHED,
-	GP_JOURNAL_LOST, // attached, but there was no room for its entries
+enum gp_saved_state_backing {
+	GP_SAVED_DETACHED,
+	GP_SAVED_ATTACHED,
+	GP_SAVED_LOST, // attached, but there was no room for its entries
 };
 
-struct gp_journal_resource {
-	_Atomic uint32_t backing; // enum gp_journal_backing; the mark of the next two
-	uint32_t first, n_entries; // in gp_journal_area.entries
+struct gp_saved_state_resource {
+	_Atomic uint32_t backing; // enum gp_saved_state_backing; the mark of the next two
+	uint32_t first, n_entries; // in gp_saved_state_area.entries
 	uint32_t hint_width, hint_height;
 	struct gp_gpu_command create; // without its entries
 };
 
-enum gp_journal_monitor {
-	GP_JOURNAL_UNTOLD,
-	GP_JOURNAL_UNPLUGGED,
-	GP_JOURNAL_PLUGGED,
+enum gp_saved_state_monitor {
+	GP_SAVED_UNKNOWN,
+	GP_SAVED_UNPLUGGED,
+	GP_SAVED_PLUGGED,
 };
 
-struct gp_journal_scanout {
+struct gp_saved_state_scanout {
 	_Atomic uint32_t resource_id; // 0: nothing; the mark of the next
 	struct gp_gpu_command set; // SET_SCANOUT or SET_SCANOUT_BLOB
 
@@ -53,60 +53,62 @@ struct gp_journal_scanout {
 	uint32_t hot_x, hot_y;
 	int32_t x, y;
 
-	_Atomic uint32_t plugged; // enum gp_journal_monitor; the mark of the next
+	_Atomic uint32_t plugged; // enum gp_saved_state_monitor; the mark of the next
 	struct gp_monitor monitor;
 };
 
 /* Zeroed, it is an empty table. */
-struct gp_journal_area {
+struct gp_saved_state_area {
 	_Atomic uint32_t moving; // backings are being moved, or all is being cleared: all is void
 	uint32_t used; // entries; behind them all is free
 	uint32_t events; // of the configuration space
-	struct gp_journal_scanout scanouts[GP_GPU_SCANOUTS_MAX];
+	struct gp_saved_state_scanout scanouts[GP_GPU_SCANOUTS_MAX];
 	_Atomic uint32_t ids[GP_RESOURCES_MAX]; // 0: free; the marks of the resources
-	struct gp_journal_resource resources[GP_RESOURCES_MAX];
+	struct gp_saved_state_resource resources[GP_RESOURCES_MAX];
 	uint32_t cursors[GP_GPU_SCANOUTS_MAX][GP_CURSOR_SIZE * GP_CURSOR_SIZE];
 	struct gp_gpu_entry entries[];
 };
 
 /* Zeroed, it keeps nothing, and all functions but open do nothing. */
-struct gp_journal {
-	struct gp_journal_area *area; // the caller's
+struct gp_saved_state {
+	struct gp_saved_state_area *area; // the caller's
 	uint32_t capacity; // entries
 	bool torn; // it was void when it was opened
-	bool full_told;
+	bool full_logged;
 };
 
 /**
- * Takes the area, which must be aligned as by malloc and stay as long as the journal is used. What
+ * Takes the area, which must be aligned as by malloc and stay as long as the saved_state is used. What
  * does not make sense in it is dropped. False, with no effect, if there is no room for the table.
  */
-bool gp_journal_open(struct gp_journal *journal, void *area, size_t size);
+bool gp_saved_state_open(struct gp_saved_state *saved_state, void *area, size_t size);
 /* The guest was reset. Monitors are the host's and stay. */
-void gp_journal_clear(struct gp_journal *journal);
+void gp_saved_state_clear(struct gp_saved_state *saved_state);
 
 /**
  * A resource, with the backing that the command has. Returns its slot for gp_resource.slot and the
  * calls below, which do nothing for slot 0: not kept.
  */
-uint32_t gp_journal_add(struct gp_journal *journal, uint32_t id,
+uint32_t gp_saved_state_add(struct gp_saved_state *saved_state, uint32_t id,
 	const struct gp_gpu_command *create, uint32_t n_entries);
-void gp_journal_remove(struct gp_journal *journal, uint32_t slot);
-void gp_journal_attach(struct gp_journal *journal, uint32_t slot,
+void gp_saved_state_remove(struct gp_saved_state *saved_state, uint32_t slot);
+void gp_saved_state_attach(struct gp_saved_state *saved_state, uint32_t slot,
 	const struct gp_gpu_entry *entries, uint32_t n_entries);
-void gp_journal_detach(struct gp_journal *journal, uint32_t slot);
-void gp_journal_hint(struct gp_journal *journal, uint32_t slot, uint32_t width, uint32_t height);
+void gp_saved_state_detach(struct gp_saved_state *saved_state, uint32_t slot);
+void gp_saved_state_hint(
+	struct gp_saved_state *saved_state, uint32_t slot, uint32_t width, uint32_t height);
 
 /* resource_id 0: nothing is on it, and set is not used. */
-void gp_journal_scanout(struct gp_journal *journal, uint32_t scanout, uint32_t resource_id,
-	const struct gp_gpu_command *set);
+void gp_saved_state_scanout(struct gp_saved_state *saved_state, uint32_t scanout,
+	uint32_t resource_id, const struct gp_gpu_command *set);
 /* The picture as gp_gpu_ops.cursor_set gets it; NULL: hidden. */
-void gp_journal_cursor(struct gp_journal *journal, uint32_t scanout, const void *pixels,
+void gp_saved_state_cursor(struct gp_saved_state *saved_state, uint32_t scanout, const void *pixels,
 	uint32_t hot_x, uint32_t hot_y);
-void gp_journal_cursor_move(struct gp_journal *journal, uint32_t scanout, int32_t x, int32_t y);
+void gp_saved_state_cursor_move(
+	struct gp_saved_state *saved_state, uint32_t scanout, int32_t x, int32_t y);
 /* NULL: none. */
-void gp_journal_monitor(
-	struct gp_journal *journal, uint32_t scanout, const struct gp_monitor *monitor);
-void gp_journal_events(struct gp_journal *journal, uint32_t events);
+void gp_saved_state_monitor(
+	struct gp_saved_state *saved_state, uint32_t scanout, const struct gp_monitor *monitor);
+void gp_saved_state_events(struct gp_saved_state *saved_state, uint32_t events);
 
 #endif

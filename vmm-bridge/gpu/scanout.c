@@ -13,7 +13,7 @@ void gp_scanout_init(struct gp_scanout *scanout, const struct gp_gpu_ops *ops, v
 
 static void flush_destroy(struct gp_scanout *scanout, struct gp_flush *flush) {
 	if (flush->fence == NULL) {
-		scanout->n_answered--;
+		scanout->n_replied--;
 	}
 	TAILQ_REMOVE(&scanout->flushes, flush, link);
 	free(flush);
@@ -28,7 +28,7 @@ void gp_scanout_finish(struct gp_scanout *scanout) {
 	scanout->timeouts = 0;
 }
 
-static void forget_answered(struct gp_scanout *scanout) {
+static void forget_replied(struct gp_scanout *scanout) {
 	struct gp_flush *flush = TAILQ_FIRST(&scanout->flushes);
 	while (flush != NULL) {
 		struct gp_flush *next = TAILQ_NEXT(flush, link);
@@ -39,7 +39,7 @@ static void forget_answered(struct gp_scanout *scanout) {
 	}
 }
 
-static void forget_oldest_answered(struct gp_scanout *scanout) {
+static void forget_oldest_replied(struct gp_scanout *scanout) {
 	struct gp_flush *flush;
 	TAILQ_FOREACH(flush, &scanout->flushes, link) {
 		if (flush->fence == NULL) {
@@ -68,7 +68,7 @@ void gp_scanout_hide(struct gp_scanout *scanout) {
 		return;
 	}
 	scanout->shown = false;
-	forget_answered(scanout);
+	forget_replied(scanout);
 	struct gp_flush *flush;
 	TAILQ_FOREACH(flush, &scanout->flushes, link) {
 		gp_pacer_release(&flush->hold, flush->hold.arrived_ns);
@@ -91,7 +91,7 @@ static void count_reply(struct gp_scanout *scanout, enum gp_reply_cause cause, u
 	}
 }
 
-static void add_flush(struct gp_scanout *scanout, struct gp_fence *fence, uint64_t frame,
+static void add_flush(struct gp_scanout *scanout, struct gp_held_reply *fence, uint64_t frame,
 	bool wait_ready, uint64_t now_ns) {
 	struct gp_flush *flush = calloc(1, sizeof(*flush));
 	if (flush == NULL) {
@@ -99,20 +99,20 @@ static void add_flush(struct gp_scanout *scanout, struct gp_fence *fence, uint64
 	}
 	if (fence != NULL) {
 		gp_pacer_begin(&scanout->pacer, &flush->hold, now_ns, wait_ready);
-		gp_fence_wait(fence);
+		gp_held_reply_wait(fence);
 	} else {
-		scanout->n_answered++;
+		scanout->n_replied++;
 	}
 	flush->fence = fence;
 	flush->frame = frame;
 	TAILQ_INSERT_TAIL(&scanout->flushes, flush, link);
-	if (scanout->n_answered > GP_SCANOUT_ANSWERED_MAX) {
-		forget_oldest_answered(scanout);
+	if (scanout->n_replied > GP_SCANOUT_ANSWERED_MAX) {
+		forget_oldest_replied(scanout);
 	}
 }
 
 void gp_scanout_flush(struct gp_scanout *scanout, const struct gp_rect *rect,
-	struct gp_fence *fence, uint64_t now_ns) {
+	struct gp_held_reply *fence, uint64_t now_ns) {
 	struct gp_rect damage;
 	if (!scanout->shown || !gp_rect_intersect(rect, &scanout->fb.rect, &damage)) {
 		scanout->replies[GP_REPLY_IMMEDIATE]++;
@@ -129,7 +129,7 @@ void gp_scanout_flush(struct gp_scanout *scanout, const struct gp_rect *rect,
 	}
 }
 
-void gp_scanout_ready(struct gp_scanout *scanout, uint64_t now_ns) {
+void gp_scanout_buffer_released(struct gp_scanout *scanout, uint64_t now_ns) {
 	struct gp_flush *flush;
 	TAILQ_FOREACH(flush, &scanout->flushes, link) {
 		if (flush->fence == NULL) {
@@ -144,20 +144,20 @@ void gp_scanout_ready(struct gp_scanout *scanout, uint64_t now_ns) {
 }
 
 /* The flush is over; its place stays if the outside still owes a release. */
-static void answer_flush(
+static void reply_flush(
 	struct gp_scanout *scanout, struct gp_flush *flush, enum gp_reply_cause cause) {
-	struct gp_fence *fence = flush->fence;
+	struct gp_held_reply *fence = flush->fence;
 	bool owed = flush->hold.wait_ready;
 	count_reply(scanout, cause, flush->frame);
 	scanout->timeouts = owed ? scanout->timeouts + 1 : 0;
 	flush->fence = NULL;
-	scanout->n_answered++;
+	scanout->n_replied++;
 	if (!owed) {
 		flush_destroy(scanout, flush);
-	} else if (scanout->n_answered > GP_SCANOUT_ANSWERED_MAX) {
-		forget_oldest_answered(scanout);
+	} else if (scanout->n_replied > GP_SCANOUT_ANSWERED_MAX) {
+		forget_oldest_replied(scanout);
 	}
-	gp_fence_signal(fence);
+	gp_held_reply_signal(fence);
 }
 
 void gp_scanout_dispatch(struct gp_scanout *scanout, uint64_t now_ns) {
@@ -167,13 +167,13 @@ void gp_scanout_dispatch(struct gp_scanout *scanout, uint64_t now_ns) {
 		enum gp_reply_cause cause;
 		uint64_t wake_ns;
 		if (flush->fence != NULL && gp_pacer_due(&flush->hold, now_ns, &cause, &wake_ns)) {
-			answer_flush(scanout, flush, cause);
+			reply_flush(scanout, flush, cause);
 		}
 		flush = next;
 	}
 	if (scanout->timeouts >= GP_SCANOUT_TIMEOUTS_MAX) {
 		scanout->timeouts = 0;
-		forget_answered(scanout);
+		forget_replied(scanout);
 	}
 }
 
@@ -189,14 +189,14 @@ uint64_t gp_scanout_deadline(const struct gp_scanout *scanout) {
 	return deadline_ns;
 }
 
-void gp_scanout_forget_fence(struct gp_scanout *scanout, const struct gp_fence *fence) {
+void gp_scanout_forget_reply(struct gp_scanout *scanout, const struct gp_held_reply *fence) {
 	struct gp_flush *flush = TAILQ_FIRST(&scanout->flushes);
 	while (flush != NULL) {
 		struct gp_flush *next = TAILQ_NEXT(flush, link);
 		if (flush->fence == fence) {
 			count_reply(scanout, GP_REPLY_DRAIN, flush->frame);
 			flush->fence = NULL;
-			scanout->n_answered++;
+			scanout->n_replied++;
 			if (!flush->hold.wait_ready) {
 				flush_destroy(scanout, flush);
 			}

@@ -1,5 +1,5 @@
-#ifndef GP_GPU_SCANOUT_H
-#define GP_GPU_SCANOUT_H
+#ifndef GP_VMM_BRIDGE_GPU_SCANOUT_H
+#define GP_VMM_BRIDGE_GPU_SCANOUT_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -14,7 +14,7 @@
 /**
  * A scanout: which resource it shows and how, and the flushes whose answer it holds back.
  *
- * Answers of gp_gpu_scanout_ready come in the order of the flushes that were told to the outside
+ * Answers of gp_gpu_buffer_released come in the order of the flushes that were told to the outside
  * and returned true. So every such flush keeps a place in the queue until its release has come,
  * even after its answer was given (timeout, no fence): a late release then frees the flush that it
  * belongs to and not the next one. Should releases get lost, GP_SCANOUT_TIMEOUTS_MAX timeouts in a
@@ -27,7 +27,7 @@
 struct gp_flush {
 	TAILQ_ENTRY(gp_flush) link; // gp_scanout.flushes
 	struct gp_pacer_hold hold;
-	struct gp_fence *fence; // one wait of it, NULL once answered
+	struct gp_held_reply *fence; // one wait of it, NULL once answered
 	uint64_t frame; // its id in the trace; 0: none
 };
 TAILQ_HEAD(gp_flush_list, gp_flush);
@@ -43,7 +43,7 @@ struct gp_scanout {
 
 	struct gp_pacer pacer;
 	struct gp_flush_list flushes; // gp_flush.link, oldest first
-	unsigned n_answered; // of them
+	unsigned n_replied; // of them
 	unsigned timeouts; // in a row
 	uint64_t n_flushes;
 	uint64_t replies[GP_REPLY_CAUSES];
@@ -73,14 +73,14 @@ void gp_scanout_disable(struct gp_scanout *scanout);
  * answer; without (NULL) the guest is not paced.
  */
 void gp_scanout_flush(struct gp_scanout *scanout, const struct gp_rect *rect,
-	struct gp_fence *fence, uint64_t now_ns);
+	struct gp_held_reply *fence, uint64_t now_ns);
 /* The buffer that the oldest flush without a release has replaced is no longer read. */
-void gp_scanout_ready(struct gp_scanout *scanout, uint64_t now_ns);
+void gp_scanout_buffer_released(struct gp_scanout *scanout, uint64_t now_ns);
 /* Signals the fences of all flushes that are due. */
 void gp_scanout_dispatch(struct gp_scanout *scanout, uint64_t now_ns);
 /* The time of the next gp_scanout_dispatch, UINT64_MAX if none is needed. */
 uint64_t gp_scanout_deadline(const struct gp_scanout *scanout);
 /* The fence is about to be answered by force: the flush no longer refers to it. */
-void gp_scanout_forget_fence(struct gp_scanout *scanout, const struct gp_fence *fence);
+void gp_scanout_forget_reply(struct gp_scanout *scanout, const struct gp_held_reply *fence);
 
 #endif

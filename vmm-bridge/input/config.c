@@ -177,7 +177,7 @@ const char *gp_input_kind_name(enum gp_input_kind kind) {
 	return kinds[kind].name;
 }
 
-bool gp_input_has_heads(enum gp_input_kind kind) {
+bool gp_input_has_scanouts(enum gp_input_kind kind) {
 	return kinds[kind].has_heads;
 }
 
@@ -224,11 +224,11 @@ static void fill_type(const struct kind *kind, uint8_t type, struct virtio_input
 	}
 }
 
-static void fill_name(const struct kind *kind, int head, struct virtio_input_config *config) {
+static void fill_name(const struct kind *kind, int scanout, struct virtio_input_config *config) {
 	char *text = config->u.string;
-	int n = head == GP_INPUT_ALL_HEADS
+	int n = scanout == GP_INPUT_ALL_SCANOUTS
 		? snprintf(text, sizeof(config->u.string), "%s", kind->title)
-		: snprintf(text, sizeof(config->u.string), "%s %d", kind->title, head);
+		: snprintf(text, sizeof(config->u.string), "%s %d", kind->title, scanout);
 	config->size = (uint8_t)n; // without the end
 }
 
@@ -253,7 +253,7 @@ static void fill_ids(enum gp_input_kind kind, struct virtio_input_config *config
 	config->size = sizeof(config->u.ids);
 }
 
-void gp_input_config_fill(enum gp_input_kind kind, int head, uint8_t select, uint8_t subsel,
+void gp_input_config_fill(enum gp_input_kind kind, int scanout, uint8_t select, uint8_t subsel,
 	struct virtio_input_config *config) {
 	memset(config, 0, sizeof(*config));
 	config->select = select;
@@ -264,7 +264,7 @@ void gp_input_config_fill(enum gp_input_kind kind, int head, uint8_t select, uin
 	}
 	switch (select) {
 	case VIRTIO_INPUT_CFG_ID_NAME:
-		fill_name(&kinds[kind], head, config);
+		fill_name(&kinds[kind], scanout, config);
 		break;
 	case VIRTIO_INPUT_CFG_ID_DEVIDS:
 		fill_ids(kind, config);

@@ -1,5 +1,5 @@
-#ifndef GP_INPUT_CONFIG_H
-#define GP_INPUT_CONFIG_H
+#ifndef GP_VMM_BRIDGE_INPUT_CONFIG_H
+#define GP_VMM_BRIDGE_INPUT_CONFIG_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -20,13 +20,13 @@ enum gp_input_kind {
 #define GP_INPUT_KINDS 5
 
 #define GP_INPUT_ABS_MAX 32767 // of axes that are places, which begin at 0
-#define GP_INPUT_ALL_HEADS (-1)
+#define GP_INPUT_ALL_SCANOUTS (-1)
 
 /* "keyboard", "tablet", "mouse", "touch", "pen". */
 const char *gp_input_kind_name(enum gp_input_kind kind);
 
-/* Whether a device of that kind can belong to one head alone. */
-bool gp_input_has_heads(enum gp_input_kind kind);
+/* Whether a device of that kind can belong to one scanout alone. */
+bool gp_input_has_scanouts(enum gp_input_kind kind);
 
 /**
  * Whether a device of that kind has the key or button. Codes of buttons are no keys, and the other
@@ -36,10 +36,10 @@ bool gp_input_has_key(enum gp_input_kind kind, uint32_t code);
 
 /**
  * Fills the structure as it is read after the selection. What there is not has size 0 and zeros
- * behind it. head is the scanout that the device belongs to, or GP_INPUT_ALL_HEADS; it shows in
+ * behind it. scanout is the scanout that the device belongs to, or GP_INPUT_ALL_SCANOUTS; it shows in
  * the name.
  */
-void gp_input_config_fill(enum gp_input_kind kind, int head, uint8_t select, uint8_t subsel,
+void gp_input_config_fill(enum gp_input_kind kind, int scanout, uint8_t select, uint8_t subsel,
 	struct virtio_input_config *config);
 
 #endif

@@ -8,9 +8,10 @@
 
 #define LEDS_ALL (1u << LED_NUML | 1u << LED_CAPSL | 1u << LED_SCROLLL)
 
-void gp_input_device_init(struct gp_input_device *device, enum gp_input_kind kind, int head,
+void gp_input_device_init(struct gp_input_device *device, enum gp_input_kind kind, int scanout,
 	const struct gp_input_ops *ops, void *data) {
-	*device = (struct gp_input_device){.kind = kind, .head = head, .ops = ops, .data = data};
+	*device = (struct gp_input_device){
+		.kind = kind, .scanout = scanout, .ops = ops, .data = data};
 	gp_event_queue_init(&device->queue);
 	gp_state_queue_init(
 		&device->states, kind == GP_INPUT_PEN ? &gp_pen_rules : &gp_touch_rules);
@@ -89,7 +90,7 @@ static void flush_states(struct gp_input_device *device, size_t max) {
 	size_t n;
 	while ((n = gp_state_queue_packet(queue)) > 0) {
 		n = queue->open || n > max ? 1 : n;
-		if (device->ops->room(device->data, n) < n) {
+		if (device->ops->available_buffers(device->data, n) < n) {
 			return;
 		}
 		for (; n > 0; n--) {
@@ -112,7 +113,7 @@ static void flush_groups(struct gp_input_device *device, size_t max) {
 			gp_event_queue_skip(&device->queue);
 			continue;
 		}
-		if (device->ops->room(device->data, group->n) < group->n ||
+		if (device->ops->available_buffers(device->data, group->n) < group->n ||
 			!put_group(device, group)) {
 			return;
 		}
@@ -127,7 +128,7 @@ static void interrupt(struct gp_input_device *device) {
 }
 
 void gp_input_device_flush(struct gp_input_device *device) {
-	size_t max = device->ops->room_max(device->data);
+	size_t max = device->ops->queue_size(device->data);
 	if (max == 0) {
 		interrupt(device);
 	} else if (has_states(device)) {
@@ -155,7 +156,8 @@ void gp_input_device_handle_status(
 void gp_input_device_get_config(
 	const struct gp_input_device *device, uint32_t offset, uint32_t size, uint8_t *out) {
 	struct virtio_input_config config;
-	gp_input_config_fill(device->kind, device->head, device->select, device->subsel, &config);
+	gp_input_config_fill(
+		device->kind, device->scanout, device->select, device->subsel, &config);
 	memset(out, 0, size);
 	if (offset < sizeof(config)) {
 		size_t there = sizeof(config) - offset;
@@ -177,10 +179,10 @@ void gp_input_device_set_config(
 void gp_input_device_take_over(struct gp_input_device *device) {
 	for (uint16_t code = 0; code < KEY_CNT; code++) {
 		if (gp_input_has_key(device->kind, code)) {
-			gp_event_queue_believe(&device->queue, code);
+			gp_event_queue_assume_pressed(&device->queue, code);
 		}
 	}
-	device->states.rules->believe(&device->states.told);
+	device->states.rules->assume_pressed(&device->states.told);
 }
 
 void gp_input_device_pause(struct gp_input_device *device) {

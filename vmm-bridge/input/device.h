@@ -1,5 +1,5 @@
-#ifndef GP_INPUT_DEVICE_H
-#define GP_INPUT_DEVICE_H
+#ifndef GP_VMM_BRIDGE_INPUT_DEVICE_H
+#define GP_VMM_BRIDGE_INPUT_DEVICE_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -27,9 +27,9 @@ struct gp_input_ops {
 	 * How many events the guest has room for now, 0 if it does not run. If that is less than
 	 * wanted, gp_input_device_flush is to be called when it may have changed.
 	 */
-	size_t (*room)(void *data, size_t wanted);
+	size_t (*available_buffers)(void *data, size_t wanted);
 	/* How many events it has room for at the most. */
-	size_t (*room_max)(void *data);
+	size_t (*queue_size)(void *data);
 	/* Gives one event to the guest. False: it did not work out, and will not soon. */
 	bool (*put)(void *data, const struct virtio_input_event *event);
 	/* The guest has set the LEDs of the keyboard, bits of (1 << LED_*). */
@@ -38,7 +38,7 @@ struct gp_input_ops {
 
 struct gp_input_device {
 	enum gp_input_kind kind;
-	int head; // scanout, or GP_INPUT_ALL_HEADS
+	int scanout; // scanout, or GP_INPUT_ALL_SCANOUTS
 	const struct gp_input_ops *ops;
 	void *data;
 
@@ -50,7 +50,7 @@ struct gp_input_device {
 	uint64_t latency_max_ns;
 };
 
-void gp_input_device_init(struct gp_input_device *device, enum gp_input_kind kind, int head,
+void gp_input_device_init(struct gp_input_device *device, enum gp_input_kind kind, int scanout,
 	const struct gp_input_ops *ops, void *data);
 
 /* Sends a group; see gp_event_queue_add. Keys that the device does not have are left out. */

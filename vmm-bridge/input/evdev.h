@@ -1,5 +1,5 @@
-#ifndef GP_INPUT_EVDEV_H
-#define GP_INPUT_EVDEV_H
+#ifndef GP_VMM_BRIDGE_INPUT_EVDEV_H
+#define GP_VMM_BRIDGE_INPUT_EVDEV_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -16,7 +16,7 @@ struct gp_input_event {
 };
 
 /**
- * A point on an axis of a tablet. position is in 1/256 pixel from the edge of the head, which lies
+ * A point on an axis of a tablet. position is in 1/256 pixel from the edge of the scanout, which lies
  * at offset in a desktop of that length (both in pixels; length is not 0). The guest finds the
  * pixel that it is on again: positions in whole pixels are not rounded to the pixel before. Points
  * outside the desktop come to lie at its edge.

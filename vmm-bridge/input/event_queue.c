@@ -21,7 +21,7 @@ static void set_key(struct gp_key_set *set, uint16_t code, bool on) {
 	}
 }
 
-void gp_event_queue_believe(struct gp_event_queue *queue, uint16_t code) {
+void gp_event_queue_assume_pressed(struct gp_event_queue *queue, uint16_t code) {
 	set_key(&queue->sent, code, true);
 	queue->out_of_step = true;
 }

@@ -1,5 +1,5 @@
-#ifndef GP_INPUT_EVENT_QUEUE_H
-#define GP_INPUT_EVENT_QUEUE_H
+#ifndef GP_VMM_BRIDGE_INPUT_EVENT_QUEUE_H
+#define GP_VMM_BRIDGE_INPUT_EVENT_QUEUE_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -69,7 +69,7 @@ void gp_event_queue_pop(struct gp_event_queue *queue);
 void gp_event_queue_skip(struct gp_event_queue *queue);
 
 /* The guest may have been told that it is pressed. Before anything is added. */
-void gp_event_queue_believe(struct gp_event_queue *queue, uint16_t code);
+void gp_event_queue_assume_pressed(struct gp_event_queue *queue, uint16_t code);
 /* Nobody listens: drops what waits. */
 void gp_event_queue_interrupt(struct gp_event_queue *queue);
 /* The guest was reset: it has seen nothing yet, and what is pressed is forgotten. */

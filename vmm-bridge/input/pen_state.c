@@ -60,9 +60,9 @@ static bool leave(struct gp_pen_state *told, struct gp_input_event *event) {
 	return make(event, EV_KEY, code, 0);
 }
 
-static bool step(struct gp_input_state *told_state, const struct gp_input_state *wanted_state,
+static bool step(struct gp_input_state *sent_state, const struct gp_input_state *wanted_state,
 	struct gp_input_event *event) {
-	struct gp_pen_state *told = &told_state->pen;
+	struct gp_pen_state *told = &sent_state->pen;
 	const struct gp_pen_state *wanted = &wanted_state->pen;
 	if (told->tool != GP_PEN_NONE && told->tool != wanted->tool) {
 		return leave(told, event);
@@ -91,7 +91,7 @@ static void close_packet(struct gp_input_state *told) {
 	told->pen.left = false;
 }
 
-static void believe(struct gp_input_state *told) {
+static void assume_pressed(struct gp_input_state *told) {
 	told->pen = (struct gp_pen_state){
 		.tool = GP_PEN_TIP,
 		.axes = {[GP_PEN_PRESSURE] = 1},
@@ -109,6 +109,6 @@ const struct gp_state_rules gp_pen_rules = {
 	.same_hands = same_hands,
 	.step = step,
 	.close = close_packet,
-	.believe = believe,
+	.assume_pressed = assume_pressed,
 	.lift = lift,
 };

@@ -1,5 +1,5 @@
-#ifndef GP_INPUT_PEN_STATE_H
-#define GP_INPUT_PEN_STATE_H
+#ifndef GP_VMM_BRIDGE_INPUT_PEN_STATE_H
+#define GP_VMM_BRIDGE_INPUT_PEN_STATE_H
 
 #include <stdbool.h>
 #include <stdint.h>

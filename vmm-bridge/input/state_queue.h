@@ -1,5 +1,5 @@
-#ifndef GP_INPUT_STATE_QUEUE_H
-#define GP_INPUT_STATE_QUEUE_H
+#ifndef GP_VMM_BRIDGE_INPUT_STATE_QUEUE_H
+#define GP_VMM_BRIDGE_INPUT_STATE_QUEUE_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -42,7 +42,7 @@ struct gp_state_rules {
 	/* SYN_REPORT was sent. */
 	void (*close)(struct gp_input_state *told);
 	/* All that can touch may do so, as far as it is known. */
-	void (*believe)(struct gp_input_state *told);
+	void (*assume_pressed)(struct gp_input_state *told);
 	/* Lifts everything; how much that was. */
 	unsigned (*lift)(struct gp_input_state *state);
 };

@@ -74,7 +74,7 @@ static void close_packet(struct gp_input_state *told) {
 	told->touch.lifted = 0;
 }
 
-static void believe(struct gp_input_state *told) {
+static void assume_pressed(struct gp_input_state *told) {
 	told->touch.slot = UINT8_MAX;
 	told->touch.touching = true;
 	for (unsigned i = 0; i < GP_TOUCH_SLOTS; i++) {
@@ -95,6 +95,6 @@ const struct gp_state_rules gp_touch_rules = {
 	.same_hands = same_hands,
 	.step = step,
 	.close = close_packet,
-	.believe = believe,
+	.assume_pressed = assume_pressed,
 	.lift = lift,
 };

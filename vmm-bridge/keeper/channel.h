@@ -1,5 +1,5 @@
-#ifndef GP_KEEPER_CHANNEL_H
-#define GP_KEEPER_CHANNEL_H
+#ifndef GP_VMM_BRIDGE_KEEPER_CHANNEL_H
+#define GP_VMM_BRIDGE_KEEPER_CHANNEL_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
-#ifndef GP_KEEPER_STORE_H
-#define GP_KEEPER_STORE_H
+#ifndef GP_VMM_BRIDGE_KEEPER_STORE_H
+#define GP_VMM_BRIDGE_KEEPER_STORE_H
 
 #include <stdbool.h>
 #include <stddef.h>

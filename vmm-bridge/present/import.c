@@ -5,8 +5,8 @@
 #include "common/log.h"
 #include "common/trace.h"
 
-static enum gp_blob_kind blob_kind(const struct gp_picture *picture) {
-	switch (gp_picture_kind(picture)) {
+static enum gp_blob_kind blob_kind(const struct gp_import *picture) {
+	switch (gp_import_kind(picture)) {
 	case GP_EXPORT_UDMABUF:
 		return GP_BLOB_SYSTEM_DMABUF;
 	case GP_EXPORT_VFIO:
@@ -16,9 +16,9 @@ static enum gp_blob_kind blob_kind(const struct gp_picture *picture) {
 	}
 }
 
-struct gp_picture *gp_picture_create(struct gp_exporter *exporter, struct gp_client *client,
+struct gp_import *gp_import_create(struct gp_exporter *exporter, struct gp_client *client,
 	struct gp_resource *resource, enum gp_export_kind from, const char *refusal) {
-	struct gp_picture *picture = calloc(1, sizeof(*picture));
+	struct gp_import *picture = calloc(1, sizeof(*picture));
 	if (picture == NULL) {
 		gp_error_errno("cannot show resource %u", resource->id);
 		return NULL;
@@ -44,19 +44,19 @@ struct gp_picture *gp_picture_create(struct gp_exporter *exporter, struct gp_cli
 	picture->blob = gp_blob_create(client, fd, size, blob_kind(picture),
 		export->device[0] != '\0' ? export->device : NULL, picture);
 	if (picture->blob == NULL) {
-		gp_picture_destroy(picture);
+		gp_import_destroy(picture);
 		return NULL;
 	}
 	return picture;
 }
 
-void gp_picture_destroy(struct gp_picture *picture) {
+void gp_import_destroy(struct gp_import *picture) {
 	gp_export_finish(&picture->export);
 	wl_list_remove(&picture->link);
 	free(picture);
 }
 
-void gp_picture_end(struct gp_picture *picture) {
+void gp_import_end(struct gp_import *picture) {
 	gp_blob_revoke(picture->blob);
 	gp_export_finish(&picture->export);
 	picture->blob = NULL;
@@ -65,15 +65,15 @@ void gp_picture_end(struct gp_picture *picture) {
 	picture->ending = true;
 }
 
-bool gp_picture_reads_guest(const struct gp_picture *picture) {
-	return gp_picture_kind(picture) != GP_EXPORT_COPY;
+bool gp_import_reads_guest(const struct gp_import *picture) {
+	return gp_import_kind(picture) != GP_EXPORT_COPY;
 }
 
-enum gp_export_kind gp_picture_kind(const struct gp_picture *picture) {
+enum gp_export_kind gp_import_kind(const struct gp_import *picture) {
 	return picture->host_copy ? GP_EXPORT_COPY : picture->export.kind;
 }
 
-const char *gp_picture_kind_name(const struct gp_picture *picture) {
+const char *gp_import_kind_name(const struct gp_import *picture) {
 	return picture->host_copy ? "2d" : gp_export_kind_name(picture->export.kind);
 }
 
@@ -82,7 +82,7 @@ static bool same_layout(const struct gp_framebuffer *a, const struct gp_framebuf
 		a->offset == b->offset && a->stride == b->stride;
 }
 
-struct gp_buffer *gp_picture_find(struct gp_picture *picture, const struct gp_framebuffer *fb) {
+struct gp_buffer *gp_import_find(struct gp_import *picture, const struct gp_framebuffer *fb) {
 	for (size_t i = 0; i < picture->n_buffers; i++) {
 		if (same_layout(&picture->buffers[i].fb, fb)) {
 			picture->buffers[i].used = ++picture->uses;
@@ -92,11 +92,11 @@ struct gp_buffer *gp_picture_find(struct gp_picture *picture, const struct gp_fr
 	return NULL;
 }
 
-struct gp_buffer *gp_picture_surplus(const struct gp_picture *picture) {
-	if (picture->n_buffers < GP_PICTURE_BUFFERS_MAX) {
+struct gp_buffer *gp_import_surplus(const struct gp_import *picture) {
+	if (picture->n_buffers < GP_IMPORT_BUFFERS_MAX) {
 		return NULL;
 	}
-	const struct gp_picture_buffer *oldest = &picture->buffers[0];
+	const struct gp_import_buffer *oldest = &picture->buffers[0];
 	for (size_t i = 1; i < picture->n_buffers; i++) {
 		if (picture->buffers[i].used < oldest->used) {
 			oldest = &picture->buffers[i];
@@ -105,7 +105,7 @@ struct gp_buffer *gp_picture_surplus(const struct gp_picture *picture) {
 	return oldest->buffer;
 }
 
-void gp_picture_drop(struct gp_picture *picture, struct gp_buffer *buffer) {
+void gp_import_drop(struct gp_import *picture, struct gp_buffer *buffer) {
 	for (size_t i = 0; i < picture->n_buffers; i++) {
 		if (picture->buffers[i].buffer == buffer) {
 			gp_buffer_destroy(buffer);
@@ -115,11 +115,11 @@ void gp_picture_drop(struct gp_picture *picture, struct gp_buffer *buffer) {
 	}
 }
 
-struct gp_buffer *gp_picture_add(struct gp_picture *picture, const struct gp_framebuffer *fb) {
+struct gp_buffer *gp_import_add(struct gp_import *picture, const struct gp_framebuffer *fb) {
 	struct gp_buffer *buffer = gp_buffer_create(
 		picture->blob, fb->format, fb->width, fb->height, fb->offset, fb->stride);
 	if (buffer != NULL) {
-		picture->buffers[picture->n_buffers++] = (struct gp_picture_buffer){
+		picture->buffers[picture->n_buffers++] = (struct gp_import_buffer){
 			.buffer = buffer,
 			.fb = *fb,
 			.used = ++picture->uses,
@@ -128,7 +128,7 @@ struct gp_buffer *gp_picture_add(struct gp_picture *picture, const struct gp_fra
 	return buffer;
 }
 
-void gp_picture_update(struct gp_picture *picture, struct gp_exporter *exporter,
+void gp_import_update(struct gp_import *picture, struct gp_exporter *exporter,
 	const struct gp_framebuffer *fb, const struct gp_rect *rect) {
 	if (picture->export.map == NULL) {
 		return;

@@ -8,7 +8,7 @@
 #define PICTURES_ENDING_MAX 224
 #define COPY_BYTES_MAX GP_RESOURCE_HOST_BYTES_MAX
 
-void gp_presenter_end_picture(struct gp_presenter *presenter, struct gp_picture *picture) {
+void gp_presenter_end_import(struct gp_presenter *presenter, struct gp_import *picture) {
 	for (size_t i = 0; i < picture->n_buffers; i++) {
 		gp_presenter_forget_buffer(presenter, picture->buffers[i].buffer);
 	}
@@ -17,13 +17,13 @@ void gp_presenter_end_picture(struct gp_presenter *presenter, struct gp_picture 
 			presenter->scanouts[i].copied = NULL;
 		}
 	}
-	gp_picture_end(picture);
+	gp_import_end(picture);
 }
 
 /* The resource refers to one of its pictures as long as there is any, so that it gets revoked. */
-void gp_presenter_free_picture(struct gp_presenter *presenter, struct gp_picture *picture) {
+void gp_presenter_free_import(struct gp_presenter *presenter, struct gp_import *picture) {
 	struct gp_resource *resource = picture->resource;
-	gp_picture_destroy(picture);
+	gp_import_destroy(picture);
 	if (resource == NULL || resource->outside != picture) {
 		return;
 	}
@@ -75,11 +75,11 @@ static bool on_scanout(const struct gp_presenter *presenter, const struct gp_res
 static bool make_room(struct gp_presenter *presenter, uint64_t size) {
 	size_t alive = 0, all = 0;
 	uint64_t bytes = size;
-	struct gp_picture *picture, *oldest = NULL;
+	struct gp_import *picture, *oldest = NULL;
 	wl_list_for_each (picture, &presenter->pictures, link) {
 		all++;
 		alive += picture->ending ? 0 : 1;
-		bool copied = !gp_picture_reads_guest(picture) && !picture->host_copy;
+		bool copied = !gp_import_reads_guest(picture) && !picture->host_copy;
 		bytes += copied ? picture->export.size : 0;
 		if (!picture->ending && !on_scanout(presenter, picture->resource)) {
 			oldest = picture;
@@ -87,22 +87,22 @@ static bool make_room(struct gp_presenter *presenter, uint64_t size) {
 	}
 	bool too_many = alive >= PICTURES_MAX || bytes > COPY_BYTES_MAX;
 	if (too_many && oldest != NULL) {
-		gp_presenter_end_picture(presenter, oldest);
+		gp_presenter_end_import(presenter, oldest);
 	}
 	return all < PICTURES_ENDING_MAX && bytes <= COPY_BYTES_MAX;
 }
 
-static void log_picture(struct gp_presenter *presenter, const struct gp_picture *picture) {
+static void log_picture(struct gp_presenter *presenter, const struct gp_import *picture) {
 	uint64_t suppressed;
 	if (!gp_log_limit_pass(&presenter->log, &suppressed)) {
 		return;
 	}
 	const char *reason = picture->export.reason;
 	gp_info("resource %u is shown by way of %s%s%s", picture->resource_id,
-		gp_picture_kind_name(picture), reason[0] != '\0' ? ": " : "", reason);
+		gp_import_kind_name(picture), reason[0] != '\0' ? ": " : "", reason);
 }
 
-struct gp_picture *gp_presenter_make_picture(struct gp_presenter *presenter,
+struct gp_import *gp_presenter_make_import(struct gp_presenter *presenter,
 	struct gp_resource *resource, const struct gp_format *format, enum gp_export_kind from,
 	const char *refusal) {
 	for (from = resource->blob ? from : GP_EXPORT_COPY; from < GP_EXPORT_KINDS; from++) {
@@ -116,13 +116,13 @@ struct gp_picture *gp_presenter_make_picture(struct gp_presenter *presenter,
 	if (from == GP_EXPORT_KINDS || !make_room(presenter, resource->blob ? resource->size : 0)) {
 		return NULL;
 	}
-	struct gp_picture *picture =
-		gp_picture_create(presenter->exporter, presenter->client, resource, from, refusal);
+	struct gp_import *picture =
+		gp_import_create(presenter->exporter, presenter->client, resource, from, refusal);
 	if (picture == NULL) {
 		return NULL;
 	}
 	/* Where a kind failed here, the next may be one that was refused. */
-	if (find_refusal(presenter, gp_picture_kind(picture), format) != NULL) {
+	if (find_refusal(presenter, gp_import_kind(picture), format) != NULL) {
 		picture->given_up = format;
 	}
 	wl_list_insert(&presenter->pictures, &picture->link);
@@ -131,19 +131,19 @@ struct gp_picture *gp_presenter_make_picture(struct gp_presenter *presenter,
 	return picture;
 }
 
-struct gp_picture *gp_presenter_ensure_picture(struct gp_presenter *presenter,
+struct gp_import *gp_presenter_ensure_import(struct gp_presenter *presenter,
 	struct gp_resource *resource, const struct gp_format *format) {
-	struct gp_picture *picture = resource->outside;
+	struct gp_import *picture = resource->outside;
 	if (picture != NULL && !picture->ending) {
 		if (picture->given_up == format) {
 			return NULL;
 		}
-		if (find_refusal(presenter, gp_picture_kind(picture), format) == NULL) {
+		if (find_refusal(presenter, gp_import_kind(picture), format) == NULL) {
 			wl_list_remove(&picture->link);
 			wl_list_insert(&presenter->pictures, &picture->link);
 			return picture;
 		}
-		gp_presenter_end_picture(presenter, picture);
+		gp_presenter_end_import(presenter, picture);
 	}
-	return gp_presenter_make_picture(presenter, resource, format, GP_EXPORT_UDMABUF, NULL);
+	return gp_presenter_make_import(presenter, resource, format, GP_EXPORT_UDMABUF, NULL);
 }

@@ -34,7 +34,7 @@ void gp_presenter_finish(struct gp_presenter *presenter) {
 }
 
 /* A buffer is no longer read, or will never be told: who waits for it need not. */
-static void satisfy_waits(struct gp_presenter_scanout *scanout, const struct gp_buffer *buffer) {
+static void satisfy_waits(struct gp_shown *scanout, const struct gp_buffer *buffer) {
 	for (size_t i = 0; i < scanout->n_waits; i++) {
 		if (scanout->waits[i] == buffer) {
 			scanout->waits[i] = NULL;
@@ -42,7 +42,7 @@ static void satisfy_waits(struct gp_presenter_scanout *scanout, const struct gp_
 	}
 }
 
-static void satisfy_all_waits(struct gp_presenter_scanout *scanout) {
+static void satisfy_all_waits(struct gp_shown *scanout) {
 	for (size_t i = 0; i < scanout->n_waits; i++) {
 		scanout->waits[i] = NULL;
 	}
@@ -50,7 +50,7 @@ static void satisfy_all_waits(struct gp_presenter_scanout *scanout) {
 
 void gp_presenter_forget_buffer(struct gp_presenter *presenter, const struct gp_buffer *buffer) {
 	for (uint32_t i = 0; i < presenter->n_scanouts; i++) {
-		struct gp_presenter_scanout *scanout = &presenter->scanouts[i];
+		struct gp_shown *scanout = &presenter->scanouts[i];
 		satisfy_waits(scanout, buffer);
 		if (scanout->shown == buffer) {
 			scanout->shown = NULL;
@@ -58,21 +58,21 @@ void gp_presenter_forget_buffer(struct gp_presenter *presenter, const struct gp_
 	}
 }
 
-static struct gp_buffer *ensure_buffer(struct gp_presenter *presenter, struct gp_picture *picture,
+static struct gp_buffer *ensure_buffer(struct gp_presenter *presenter, struct gp_import *picture,
 	const struct gp_framebuffer *fb) {
-	struct gp_buffer *buffer = gp_picture_find(picture, fb);
+	struct gp_buffer *buffer = gp_import_find(picture, fb);
 	if (buffer != NULL) {
 		return buffer;
 	}
-	struct gp_buffer *surplus = gp_picture_surplus(picture);
+	struct gp_buffer *surplus = gp_import_surplus(picture);
 	if (surplus != NULL) {
 		gp_presenter_forget_buffer(presenter, surplus);
-		gp_picture_drop(picture, surplus);
+		gp_import_drop(picture, surplus);
 	}
-	return gp_picture_add(picture, fb);
+	return gp_import_add(picture, fb);
 }
 
-static bool is_shown(const struct gp_presenter *presenter, const struct gp_picture *picture) {
+static bool is_shown(const struct gp_presenter *presenter, const struct gp_import *picture) {
 	for (uint32_t i = 0; i < presenter->n_scanouts; i++) {
 		for (size_t j = 0; j < picture->n_buffers; j++) {
 			if (presenter->scanouts[i].shown == picture->buffers[j].buffer) {
@@ -85,11 +85,11 @@ static bool is_shown(const struct gp_presenter *presenter, const struct gp_pictu
 
 /* Ends pictures without a resource that were kept as the last ones on screen. */
 static void end_orphans(struct gp_presenter *presenter) {
-	struct gp_picture *picture;
+	struct gp_import *picture;
 	wl_list_for_each (picture, &presenter->pictures, link) {
 		if (picture->resource == NULL && !picture->ending &&
 			!is_shown(presenter, picture)) {
-			gp_presenter_end_picture(presenter, picture);
+			gp_presenter_end_import(presenter, picture);
 		}
 	}
 }
@@ -100,15 +100,15 @@ static void end_orphans(struct gp_presenter *presenter) {
  */
 static struct gp_buffer *show(struct gp_presenter *presenter, uint32_t index,
 	const struct gp_rect *damage, struct gp_buffer **previous) {
-	struct gp_presenter_scanout *scanout = &presenter->scanouts[index];
+	struct gp_shown *scanout = &presenter->scanouts[index];
 	struct gp_resource *resource = scanout->resource;
 	*previous = NULL;
 	if (!gp_client_connected(presenter->client) || resource == NULL ||
 		!gp_resource_has_pixels(resource)) {
 		return NULL;
 	}
-	struct gp_picture *picture =
-		gp_presenter_ensure_picture(presenter, resource, scanout->fb.format);
+	struct gp_import *picture =
+		gp_presenter_ensure_import(presenter, resource, scanout->fb.format);
 	struct gp_buffer *buffer =
 		picture != NULL ? ensure_buffer(presenter, picture, &scanout->fb) : NULL;
 	if (buffer == NULL) {
@@ -125,7 +125,7 @@ static struct gp_buffer *show(struct gp_presenter *presenter, uint32_t index,
 	if (damage != NULL && scanout->copied == picture) {
 		gp_rect_intersect(damage, &scanout->fb.rect, &changed);
 	}
-	gp_picture_update(picture, presenter->exporter, &scanout->fb, &changed);
+	gp_import_update(picture, presenter->exporter, &scanout->fb, &changed);
 	gp_client_show(presenter->client, index, buffer, &scanout->fb.rect,
 		damage != NULL ? damage : &scanout->fb.rect);
 	satisfy_waits(scanout, buffer); // it is on screen again
@@ -155,14 +155,14 @@ static bool same_framebuffer(const struct gp_framebuffer *a, const struct gp_fra
 }
 
 /* A frame that waits is not shown any more: what it has changed must come with the next one. */
-static void drop_late(struct gp_presenter_scanout *scanout) {
+static void drop_late(struct gp_shown *scanout) {
 	scanout->missed |= scanout->late;
 	scanout->late = false;
 }
 
 void gp_presenter_set(struct gp_presenter *presenter, uint32_t scanout,
 	struct gp_resource *resource, const struct gp_framebuffer *fb) {
-	struct gp_presenter_scanout *set = &presenter->scanouts[scanout];
+	struct gp_shown *set = &presenter->scanouts[scanout];
 	if (!same_framebuffer(&set->fb, fb) || set->resource != resource) {
 		set->copied = NULL;
 		set->flushed = false;
@@ -173,7 +173,7 @@ void gp_presenter_set(struct gp_presenter *presenter, uint32_t scanout,
 }
 
 void gp_presenter_disable(struct gp_presenter *presenter, uint32_t scanout) {
-	struct gp_presenter_scanout *disabled = &presenter->scanouts[scanout];
+	struct gp_shown *disabled = &presenter->scanouts[scanout];
 	disabled->resource = NULL;
 	disabled->copied = NULL;
 	disabled->flushed = false;
@@ -198,7 +198,7 @@ static bool shown_elsewhere(
 }
 
 /* Whether there may be a frame now; it is counted then. */
-static bool take_budget(struct gp_presenter_scanout *scanout) {
+static bool take_token(struct gp_shown *scanout) {
 	uint64_t now_ns = gp_now_ns();
 	if (scanout->budget_ns > now_ns + FRAME_BURST * FRAME_INTERVAL_NS) {
 		return false;
@@ -208,7 +208,7 @@ static bool take_budget(struct gp_presenter_scanout *scanout) {
 	return true;
 }
 
-static void add_late_damage(struct gp_presenter_scanout *scanout, const struct gp_rect *damage) {
+static void add_late_damage(struct gp_shown *scanout, const struct gp_rect *damage) {
 	scanout->late_damage =
 		scanout->late ? gp_rect_union(&scanout->late_damage, damage) : *damage;
 	scanout->late = true;
@@ -216,10 +216,10 @@ static void add_late_damage(struct gp_presenter_scanout *scanout, const struct g
 
 bool gp_presenter_flush(
 	struct gp_presenter *presenter, uint32_t scanout, const struct gp_rect *damage) {
-	struct gp_presenter_scanout *flushed = &presenter->scanouts[scanout];
+	struct gp_shown *flushed = &presenter->scanouts[scanout];
 	struct gp_buffer *previous;
 	flushed->flushed = flushed->resource != NULL;
-	if (flushed->late || !take_budget(flushed)) {
+	if (flushed->late || !take_token(flushed)) {
 		add_late_damage(flushed, damage);
 		return false;
 	}
@@ -237,10 +237,10 @@ bool gp_presenter_flush(
 }
 
 static bool is_read(const struct gp_presenter *presenter, uint32_t resource_id) {
-	const struct gp_picture *picture;
+	const struct gp_import *picture;
 	wl_list_for_each (picture, &presenter->pictures, link) {
 		if (picture->resource_id == resource_id && picture->ending &&
-			gp_picture_reads_guest(picture)) {
+			gp_import_reads_guest(picture)) {
 			return true;
 		}
 	}
@@ -267,15 +267,14 @@ static bool add_revoke(struct gp_presenter *presenter, uint32_t resource_id, uin
 
 bool gp_presenter_revoke(
 	struct gp_presenter *presenter, struct gp_resource *resource, uint64_t token, bool wait) {
-	struct gp_picture *picture;
+	struct gp_import *picture;
 	wl_list_for_each (picture, &presenter->pictures, link) {
 		if (picture->resource == resource) {
 			picture->resource = NULL;
 			/* A copy is ours: it stays on screen until the guest has new backing. */
 			if (!picture->ending &&
-				(gp_picture_reads_guest(picture) ||
-					!is_shown(presenter, picture))) {
-				gp_presenter_end_picture(presenter, picture);
+				(gp_import_reads_guest(picture) || !is_shown(presenter, picture))) {
+				gp_presenter_end_import(presenter, picture);
 			}
 		}
 	}
@@ -299,21 +298,21 @@ bool gp_presenter_revoke(
 }
 
 void gp_presenter_end_users(struct gp_presenter *presenter, const struct gp_memory_object *object) {
-	struct gp_picture *picture;
+	struct gp_import *picture;
 	wl_list_for_each (picture, &presenter->pictures, link) {
 		const struct gp_resource *resource = picture->resource;
 		bool used = object == NULL ||
 			(resource != NULL && gp_extents_use(&resource->backing, object));
 		if (used && !picture->ending) {
-			gp_presenter_end_picture(presenter, picture);
+			gp_presenter_end_import(presenter, picture);
 		}
 	}
 }
 
 void gp_presenter_wait_revoked(struct gp_presenter *presenter) {
-	const struct gp_picture *picture;
+	const struct gp_import *picture;
 	wl_list_for_each (picture, &presenter->pictures, link) {
-		if (picture->ending && gp_picture_reads_guest(picture)) {
+		if (picture->ending && gp_import_reads_guest(picture)) {
 			gp_client_wait_revoked(presenter->client, REVOKE_WAIT_MS);
 			return; // the list has changed
 		}
@@ -329,16 +328,16 @@ void gp_presenter_connected(struct gp_presenter *presenter) {
 
 void gp_presenter_disconnected(struct gp_presenter *presenter) {
 	for (uint32_t i = 0; i < presenter->n_scanouts; i++) {
-		struct gp_presenter_scanout *scanout = &presenter->scanouts[i];
+		struct gp_shown *scanout = &presenter->scanouts[i];
 		satisfy_all_waits(scanout);
 		scanout->shown = NULL;
 		scanout->copied = NULL;
 		scanout->visible = false;
 		scanout->committed = false;
 	}
-	struct gp_picture *picture, *tmp;
+	struct gp_import *picture, *tmp;
 	wl_list_for_each_safe (picture, tmp, &presenter->pictures, link) {
-		gp_presenter_free_picture(presenter, picture);
+		gp_presenter_free_import(presenter, picture);
 	}
 	presenter->any_refused = false;
 }
@@ -356,24 +355,24 @@ void gp_presenter_released(struct gp_presenter *presenter, const struct gp_buffe
 	}
 }
 
-void gp_presenter_failed(struct gp_presenter *presenter, struct gp_picture *picture,
+void gp_presenter_failed(struct gp_presenter *presenter, struct gp_import *picture,
 	const struct gp_buffer *buffer, bool lasting, const char *message) {
 	picture->refused = gp_buffer_format(buffer);
 	picture->refused_lasting = lasting;
 	snprintf(picture->refusal, sizeof(picture->refusal), "the compositor refused %s: %s",
-		gp_picture_kind_name(picture), message);
+		gp_import_kind_name(picture), message);
 	presenter->any_refused = true;
 }
 
-void gp_presenter_revoked(struct gp_presenter *presenter, struct gp_picture *picture) {
+void gp_presenter_revoked(struct gp_presenter *presenter, struct gp_import *picture) {
 	presenter->any_freed = true;
-	gp_presenter_free_picture(presenter, picture);
+	gp_presenter_free_import(presenter, picture);
 }
 
-static void handle_refusal(struct gp_presenter *presenter, struct gp_picture *picture) {
+static void handle_refusal(struct gp_presenter *presenter, struct gp_import *picture) {
 	struct gp_resource *resource = picture->resource;
 	const struct gp_format *format = picture->refused;
-	enum gp_export_kind kind = gp_picture_kind(picture);
+	enum gp_export_kind kind = gp_import_kind(picture);
 	char text[sizeof(picture->refusal)];
 	memcpy(text, picture->refusal, sizeof(text));
 	picture->refused = NULL;
@@ -392,8 +391,8 @@ static void handle_refusal(struct gp_presenter *presenter, struct gp_picture *pi
 		}
 		return;
 	}
-	gp_presenter_end_picture(presenter, picture);
-	gp_presenter_make_picture(presenter, resource, format, kind + 1, text);
+	gp_presenter_end_import(presenter, picture);
+	gp_presenter_make_import(presenter, resource, format, kind + 1, text);
 	for (uint32_t i = 0; i < presenter->n_scanouts; i++) {
 		if (presenter->scanouts[i].resource == resource) {
 			show_again(presenter, i, NULL);
@@ -405,8 +404,8 @@ static void handle_refusal(struct gp_presenter *presenter, struct gp_picture *pi
 static bool show_late(struct gp_presenter *presenter) {
 	bool done = true;
 	for (uint32_t i = 0; i < presenter->n_scanouts; i++) {
-		struct gp_presenter_scanout *scanout = &presenter->scanouts[i];
-		if (scanout->late && take_budget(scanout)) {
+		struct gp_shown *scanout = &presenter->scanouts[i];
+		if (scanout->late && take_token(scanout)) {
 			struct gp_rect damage = scanout->late_damage;
 			show_again(presenter, i, &damage);
 		}
@@ -415,7 +414,7 @@ static bool show_late(struct gp_presenter *presenter) {
 	return done;
 }
 
-bool gp_presenter_settle(struct gp_presenter *presenter) {
+bool gp_presenter_end_turn(struct gp_presenter *presenter) {
 	if (presenter->any_freed) {
 		presenter->any_freed = false;
 		for (uint32_t i = 0; i < presenter->n_scanouts; i++) {
@@ -426,7 +425,7 @@ bool gp_presenter_settle(struct gp_presenter *presenter) {
 	}
 	while (presenter->any_refused) {
 		presenter->any_refused = false;
-		struct gp_picture *picture;
+		struct gp_import *picture;
 		wl_list_for_each (picture, &presenter->pictures, link) {
 			if (picture->refused != NULL && picture->resource != NULL) {
 				handle_refusal(presenter, picture);
@@ -440,7 +439,7 @@ bool gp_presenter_settle(struct gp_presenter *presenter) {
 
 bool gp_presenter_take_ready(struct gp_presenter *presenter, uint32_t *scanout) {
 	for (uint32_t i = 0; i < presenter->n_scanouts; i++) {
-		struct gp_presenter_scanout *ready = &presenter->scanouts[i];
+		struct gp_shown *ready = &presenter->scanouts[i];
 		if (ready->n_waits > 0 && ready->waits[0] == NULL) {
 			ready->n_waits--;
 			memmove(&ready->waits[0], &ready->waits[1],

@@ -1,5 +1,5 @@
-#ifndef GP_PRESENTER_H
-#define GP_PRESENTER_H
+#ifndef GP_VMM_BRIDGE_PRESENT_PRESENTER_H
+#define GP_VMM_BRIDGE_PRESENT_PRESENTER_H
 
 #include <wayland-util.h>
 
@@ -19,7 +19,7 @@
 #define GP_PRESENTER_WAITS_MAX 32
 #define GP_PRESENTER_REFUSALS_MAX 32
 
-struct gp_presenter_scanout {
+struct gp_shown {
 	struct gp_resource *resource; // NULL: nothing, or its memory has gone
 	struct gp_framebuffer fb;
 	bool flushed; // the resource was shown since it is there
@@ -27,11 +27,11 @@ struct gp_presenter_scanout {
 	bool committed; // the surface has content
 	bool missed; // the last frame could not be shown, for want of room perhaps
 	/* Frames that come too fast are put together. */
-	bool late; // one waits for its time; gp_presenter_settle shows it
+	bool late; // one waits for its time; gp_presenter_end_turn shows it
 	struct gp_rect late_damage; // what has changed meanwhile
 	uint64_t budget_ns; // time up to which frames are used up
 	struct gp_buffer *shown; // committed last; NULL: none, or it is gone
-	const struct gp_picture *copied; // whose copy has the previous frame; NULL: none has
+	const struct gp_import *copied; // whose copy has the previous frame; NULL: none has
 
 	/**
 	 * Buffers that frames have replaced, oldest first, each answered by one
@@ -57,9 +57,9 @@ struct gp_pending_revoke {
 struct gp_presenter {
 	struct gp_exporter *exporter;
 	struct gp_client *client;
-	struct gp_presenter_scanout scanouts[GP_PRESENTER_SCANOUTS_MAX];
+	struct gp_shown scanouts[GP_PRESENTER_SCANOUTS_MAX];
 	uint32_t n_scanouts;
-	struct wl_list pictures; // gp_picture.link, most recently shown first
+	struct wl_list pictures; // gp_import.link, most recently shown first
 	struct gp_refusal refusals[GP_PRESENTER_REFUSALS_MAX];
 	size_t n_refusals;
 	struct gp_pending_revoke *revokes;
@@ -96,15 +96,15 @@ void gp_presenter_connected(struct gp_presenter *presenter);
 void gp_presenter_disconnected(struct gp_presenter *presenter);
 void gp_presenter_visibility(struct gp_presenter *presenter, uint32_t scanout, bool visible);
 void gp_presenter_released(struct gp_presenter *presenter, const struct gp_buffer *buffer);
-void gp_presenter_failed(struct gp_presenter *presenter, struct gp_picture *picture,
+void gp_presenter_failed(struct gp_presenter *presenter, struct gp_import *picture,
 	const struct gp_buffer *buffer, bool lasting, const char *message);
-void gp_presenter_revoked(struct gp_presenter *presenter, struct gp_picture *picture);
+void gp_presenter_revoked(struct gp_presenter *presenter, struct gp_import *picture);
 
 /**
  * From the loop: replaces pictures that were refused, and shows frames again that were lost. False
  * if a frame waits for its time: to be called again in a millisecond.
  */
-bool gp_presenter_settle(struct gp_presenter *presenter);
+bool gp_presenter_end_turn(struct gp_presenter *presenter);
 /* Whether the device is to be told that a scanout is ready; one for each flush that said true. */
 bool gp_presenter_take_ready(struct gp_presenter *presenter, uint32_t *scanout);
 bool gp_presenter_take_revoked(

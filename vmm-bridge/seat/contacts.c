@@ -44,7 +44,7 @@ static void end_frame(struct gp_input_port *port) {
 }
 
 static void put(struct gp_input_port *port, int slot, uint32_t time_ms,
-	const struct gp_input_place *place) {
+	const struct gp_scanout_point *place) {
 	struct gp_contact *contact = &port->next.contacts[slot];
 	gp_inputs_find_axes(port, place, &contact->x, &contact->y);
 	port->changed = true;
@@ -52,8 +52,8 @@ static void put(struct gp_input_port *port, int slot, uint32_t time_ms,
 }
 
 void gp_inputs_touch_down(struct gp_inputs *inputs, uint32_t time_ms, int32_t id,
-	const struct gp_input_place *place) {
-	struct gp_input_port *port = gp_inputs_find_port(inputs, GP_INPUT_TOUCH, place->head);
+	const struct gp_scanout_point *place) {
+	struct gp_input_port *port = gp_inputs_find_port(inputs, GP_INPUT_TOUCH, place->scanout);
 	int slot;
 	if (port == NULL || find_contact(inputs, id, &slot) != NULL) {
 		return;
@@ -69,7 +69,7 @@ void gp_inputs_touch_down(struct gp_inputs *inputs, uint32_t time_ms, int32_t id
 }
 
 void gp_inputs_touch_motion(struct gp_inputs *inputs, uint32_t time_ms, int32_t id,
-	const struct gp_input_place *place) {
+	const struct gp_scanout_point *place) {
 	int slot;
 	struct gp_input_port *port = find_contact(inputs, id, &slot);
 	if (port != NULL) {
@@ -122,10 +122,10 @@ bool gp_inputs_has(const struct gp_inputs *inputs, enum gp_input_kind kind) {
 	return false;
 }
 
-void gp_inputs_pen(struct gp_inputs *inputs, uint32_t time_ms, const struct gp_input_place *place,
+void gp_inputs_pen(struct gp_inputs *inputs, uint32_t time_ms, const struct gp_scanout_point *place,
 	const struct gp_pen_state *pen) {
 	struct gp_input_state state = {.pen = *pen};
-	struct gp_input_port *port = gp_inputs_find_port(inputs, GP_INPUT_PEN, place->head);
+	struct gp_input_port *port = gp_inputs_find_port(inputs, GP_INPUT_PEN, place->scanout);
 	if (port != inputs->pen) {
 		gp_inputs_pen_leave(inputs);
 		inputs->pen = port;

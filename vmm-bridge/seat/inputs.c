@@ -15,12 +15,12 @@
 
 /* gp_input_ops: the device speaks. */
 
-static size_t handle_room(void *data, size_t wanted) {
+static size_t handle_available_buffers(void *data, size_t wanted) {
 	struct gp_input_port *port = data;
 	return gp_vhost_device_offered(port->vhost, GP_INPUT_QUEUE_EVENTS, (uint16_t)wanted);
 }
 
-static size_t handle_room_max(void *data) {
+static size_t handle_queue_size(void *data) {
 	struct gp_input_port *port = data;
 	return gp_vhost_device_queue_size(port->vhost, GP_INPUT_QUEUE_EVENTS);
 }
@@ -42,8 +42,8 @@ static void handle_leds(void *data, uint32_t leds) {
 }
 
 static const struct gp_input_ops device_ops = {
-	.room = handle_room,
-	.room_max = handle_room_max,
+	.available_buffers = handle_available_buffers,
+	.queue_size = handle_queue_size,
 	.put = handle_put,
 	.leds = handle_leds,
 };
@@ -139,7 +139,7 @@ struct gp_inputs *gp_inputs_create(struct wl_event_loop *loop, const struct gp_i
 		struct gp_input_port *port = &inputs->ports[inputs->n];
 		gp_keeper_get_info(keeper, 1 + (unsigned)inputs->n, &info);
 		port->inputs = inputs;
-		gp_input_device_init(&port->device, spec->kind, spec->head, &device_ops, port);
+		gp_input_device_init(&port->device, spec->kind, spec->scanout, &device_ops, port);
 		port->vhost = gp_vhost_device_create(loop, spec->path, -1, &info, &vhost_ops, port);
 		if (port->vhost == NULL) {
 			gp_inputs_destroy(inputs);
@@ -184,17 +184,17 @@ void gp_inputs_flush(struct gp_inputs *inputs) {
 }
 
 struct gp_input_port *gp_inputs_find_port(
-	struct gp_inputs *inputs, enum gp_input_kind kind, uint32_t head) {
+	struct gp_inputs *inputs, enum gp_input_kind kind, uint32_t scanout) {
 	struct gp_input_port *found = NULL;
 	for (size_t i = 0; i < inputs->n; i++) {
 		struct gp_input_port *port = &inputs->ports[i];
 		if (port->device.kind != kind) {
 			continue;
 		}
-		if (port->device.head == (int)head) {
+		if (port->device.scanout == (int)scanout) {
 			return port;
 		}
-		if (port->device.head == GP_INPUT_ALL_HEADS && found == NULL) {
+		if (port->device.scanout == GP_INPUT_ALL_SCANOUTS && found == NULL) {
 			found = port;
 		}
 	}
@@ -240,31 +240,31 @@ void gp_inputs_set_locked(struct gp_inputs *inputs, bool locked) {
 	inputs->locked = locked;
 	set_pointer(inputs,
 		gp_inputs_find_port(
-			inputs, locked ? GP_INPUT_MOUSE : GP_INPUT_TABLET, inputs->place.head));
+			inputs, locked ? GP_INPUT_MOUSE : GP_INPUT_TABLET, inputs->place.scanout));
 }
 
-/* The place in terms of the head that has the button, off its edge perhaps. */
-static struct gp_input_place relate_to(
-	const struct gp_input_place *place, const struct gp_input_place *held) {
-	struct gp_input_place related = *held;
+/* The place in terms of the scanout that has the button, off its edge perhaps. */
+static struct gp_scanout_point relate_to(
+	const struct gp_scanout_point *place, const struct gp_scanout_point *held) {
+	struct gp_scanout_point related = *held;
 	int64_t x = place->x + ((int64_t)place->offset - held->offset) * 256;
 	related.x = (int32_t)(x > INT32_MAX ? INT32_MAX : x < INT32_MIN ? INT32_MIN : x);
 	related.y = place->y;
 	return related;
 }
 
-void gp_inputs_find_axes(const struct gp_input_port *port, const struct gp_input_place *place,
+void gp_inputs_find_axes(const struct gp_input_port *port, const struct gp_scanout_point *place,
 	int32_t *x, int32_t *y) {
-	bool whole = port->device.head == GP_INPUT_ALL_HEADS;
+	bool whole = port->device.scanout == GP_INPUT_ALL_SCANOUTS;
 	*x = gp_evdev_absolute(
 		place->x, whole ? place->offset : 0, whole ? place->desktop_width : place->width);
 	*y = gp_evdev_absolute(place->y, 0, whole ? place->desktop_height : place->height);
 }
 
-void gp_inputs_point(
-	struct gp_inputs *inputs, uint32_t time_ms, const struct gp_input_place *place) {
+void gp_inputs_pointer_absolute(
+	struct gp_inputs *inputs, uint32_t time_ms, const struct gp_scanout_point *place) {
 	bool held = inputs->n_buttons > 0 && inputs->pointer != NULL &&
-		inputs->pointer->device.head != GP_INPUT_ALL_HEADS;
+		inputs->pointer->device.scanout != GP_INPUT_ALL_SCANOUTS;
 	if (inputs->locked) {
 		return;
 	}
@@ -272,7 +272,7 @@ void gp_inputs_point(
 		inputs->place = relate_to(place, &inputs->place);
 	} else {
 		inputs->place = *place;
-		set_pointer(inputs, gp_inputs_find_port(inputs, GP_INPUT_TABLET, place->head));
+		set_pointer(inputs, gp_inputs_find_port(inputs, GP_INPUT_TABLET, place->scanout));
 	}
 	if (inputs->pointer == NULL) {
 		return;
@@ -283,7 +283,8 @@ void gp_inputs_point(
 	gp_input_device_send(&inputs->pointer->device, events, 2, gp_inputs_full_time(time_ms));
 }
 
-void gp_inputs_move(struct gp_inputs *inputs, uint32_t time_ms, int32_t dx, int32_t dy) {
+void gp_inputs_pointer_relative(
+	struct gp_inputs *inputs, uint32_t time_ms, int32_t dx, int32_t dy) {
 	struct gp_input_port *port = inputs->pointer;
 	if (!inputs->locked || port == NULL) {
 		return;
@@ -314,7 +315,7 @@ void gp_inputs_button(struct gp_inputs *inputs, uint32_t time_ms, uint32_t code,
 	}
 }
 
-void gp_inputs_turn(struct gp_inputs *inputs, uint32_t time_ms, bool horizontal, int32_t amount) {
+void gp_inputs_scroll(struct gp_inputs *inputs, uint32_t time_ms, bool horizontal, int32_t amount) {
 	struct gp_input_port *port = inputs->pointer;
 	struct gp_input_event events[2];
 	if (port != NULL) {
@@ -333,8 +334,9 @@ static struct json_object *port_status(const struct gp_input_port *port) {
 	struct json_object *object = json_object_new_object();
 	json_object_object_add(
 		object, "kind", json_object_new_string(gp_input_kind_name(device->kind)));
-	json_object_object_add(object, "head",
-		device->head != GP_INPUT_ALL_HEADS ? json_object_new_int(device->head) : NULL);
+	json_object_object_add(object, "scanout",
+		device->scanout != GP_INPUT_ALL_SCANOUTS ? json_object_new_int(device->scanout)
+							 : NULL);
 	json_object_object_add(object, "vmm",
 		json_object_new_string(gp_vhost_state_name(gp_vhost_device_state(port->vhost))));
 	add_number(object, "events", counters->groups);

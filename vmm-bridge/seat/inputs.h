@@ -1,5 +1,5 @@
-#ifndef GP_INPUTS_H
-#define GP_INPUTS_H
+#ifndef GP_VMM_BRIDGE_SEAT_INPUTS_H
+#define GP_VMM_BRIDGE_SEAT_INPUTS_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -14,13 +14,13 @@
  * The input devices of the VM: each is a virtio-input device with a vhost-user socket of its own.
  * What the seat sends is given to the one that it is for; where there is none it is nobody's.
  *
- * The pointer is absolute on the tablet of its head, or on the one for all heads, and relative on
+ * The pointer is absolute on the tablet of its scanout, or on the one for all scanouts, and relative on
  * the mouse while it is locked. A button that is held stays with the device that it was pressed on,
  * and so does a finger.
  */
 
 #define GP_INPUTS_MAX                                                                              \
-	(2 + 3 * 17) // a keyboard, a mouse; the others for all heads, or for one of 16
+	(2 + 3 * 17) // a keyboard, a mouse; the others for all scanouts, or for one of 16
 
 struct gp_inputs;
 struct gp_keeper;
@@ -29,16 +29,16 @@ struct wl_event_loop;
 
 struct gp_input_spec {
 	enum gp_input_kind kind;
-	int head; // that it belongs to, or GP_INPUT_ALL_HEADS
+	int scanout; // that it belongs to, or GP_INPUT_ALL_SCANOUTS
 	const char *path; // of the socket
 };
 
-/* Where something is. Lengths are in pixels, and heads lie in a row from the left. */
-struct gp_input_place {
-	uint32_t head;
-	int32_t x, y; // in the head, in 1/256 pixel
-	uint32_t offset; // of the head
-	uint32_t width, height; // of the head; not 0
+/* Where something is. Lengths are in pixels, and scanouts lie in a row from the left. */
+struct gp_scanout_point {
+	uint32_t scanout;
+	int32_t x, y; // in the scanout, in 1/256 pixel
+	uint32_t offset; // of the scanout
+	uint32_t width, height; // of the scanout; not 0
 	uint32_t desktop_width, desktop_height;
 };
 
@@ -56,13 +56,13 @@ void gp_inputs_flush(struct gp_inputs *inputs);
 void gp_inputs_key(struct gp_inputs *inputs, uint32_t time_ms, uint32_t code, bool pressed);
 void gp_inputs_release_keys(struct gp_inputs *inputs);
 
-void gp_inputs_point(
-	struct gp_inputs *inputs, uint32_t time_ms, const struct gp_input_place *place);
+void gp_inputs_pointer_absolute(
+	struct gp_inputs *inputs, uint32_t time_ms, const struct gp_scanout_point *place);
 /* dx, dy are in 1/256 of a unit of the mouse. */
-void gp_inputs_move(struct gp_inputs *inputs, uint32_t time_ms, int32_t dx, int32_t dy);
+void gp_inputs_pointer_relative(struct gp_inputs *inputs, uint32_t time_ms, int32_t dx, int32_t dy);
 void gp_inputs_button(struct gp_inputs *inputs, uint32_t time_ms, uint32_t code, bool pressed);
 /* See gp_evdev_turn. */
-void gp_inputs_turn(struct gp_inputs *inputs, uint32_t time_ms, bool horizontal, int32_t amount);
+void gp_inputs_scroll(struct gp_inputs *inputs, uint32_t time_ms, bool horizontal, int32_t amount);
 void gp_inputs_release_buttons(struct gp_inputs *inputs);
 /* Whether the pointer is locked. */
 void gp_inputs_set_locked(struct gp_inputs *inputs, bool locked);
@@ -71,17 +71,17 @@ void gp_inputs_set_locked(struct gp_inputs *inputs, bool locked);
  * Fingers. The numbers are the seat's; those of fingers that no device has are ignored, and so are
  * more than GP_TOUCH_SLOTS of a device. The guest sees changes at the end of a frame.
  */
-void gp_inputs_touch_down(
-	struct gp_inputs *inputs, uint32_t time_ms, int32_t id, const struct gp_input_place *place);
-void gp_inputs_touch_motion(
-	struct gp_inputs *inputs, uint32_t time_ms, int32_t id, const struct gp_input_place *place);
+void gp_inputs_touch_down(struct gp_inputs *inputs, uint32_t time_ms, int32_t id,
+	const struct gp_scanout_point *place);
+void gp_inputs_touch_motion(struct gp_inputs *inputs, uint32_t time_ms, int32_t id,
+	const struct gp_scanout_point *place);
 void gp_inputs_touch_up(struct gp_inputs *inputs, uint32_t time_ms, int32_t id);
 void gp_inputs_touch_frame(struct gp_inputs *inputs);
 /* Lifts all. */
 void gp_inputs_touch_cancel(struct gp_inputs *inputs);
 
 /* The pen is there; its place is taken from place. */
-void gp_inputs_pen(struct gp_inputs *inputs, uint32_t time_ms, const struct gp_input_place *place,
+void gp_inputs_pen(struct gp_inputs *inputs, uint32_t time_ms, const struct gp_scanout_point *place,
 	const struct gp_pen_state *pen);
 void gp_inputs_pen_leave(struct gp_inputs *inputs);
 

@@ -1,5 +1,5 @@
-#ifndef GP_INPUTS_INTERNAL_H
-#define GP_INPUTS_INTERNAL_H
+#ifndef GP_VMM_BRIDGE_SEAT_INPUTS_INTERNAL_H
+#define GP_VMM_BRIDGE_SEAT_INPUTS_INTERNAL_H
 
 #include "vmm-bridge/input/device.h"
 #include "vmm-bridge/seat/inputs.h"
@@ -25,7 +25,7 @@ struct gp_inputs {
 	size_t n;
 	struct gp_input_port *pointer; // has the buttons; may be NULL
 	struct gp_input_port *pen; // that the pen is on; may be NULL
-	struct gp_input_place place; // of the pointer at its last motion
+	struct gp_scanout_point place; // of the pointer at its last motion
 	unsigned n_buttons; // that are held on it
 	bool locked;
 	uint32_t next_tracking;
@@ -34,13 +34,13 @@ struct gp_inputs {
 	struct gp_chain chain; // of the queue that is being handled
 };
 
-/* The device of that kind for a head, or NULL. */
+/* The device of that kind for a scanout, or NULL. */
 struct gp_input_port *gp_inputs_find_port(
-	struct gp_inputs *inputs, enum gp_input_kind kind, uint32_t head);
+	struct gp_inputs *inputs, enum gp_input_kind kind, uint32_t scanout);
 /* The seat tells the lower 32 bits of milliseconds only; 0 if it is another clock's time. */
 uint64_t gp_inputs_full_time(uint32_t time_ms);
 /* The place on the axes of the port's device. */
-void gp_inputs_find_axes(const struct gp_input_port *port, const struct gp_input_place *place,
+void gp_inputs_find_axes(const struct gp_input_port *port, const struct gp_scanout_point *place,
 	int32_t *x, int32_t *y);
 
 /* The guest was reset: what touches is forgotten. */

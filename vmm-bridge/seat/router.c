@@ -13,11 +13,11 @@ static void handle_keyboard_leave(void *data) {
 }
 
 /**
- * Where the heads lie is the guest's choice, which nobody tells. They are taken to lie in a row in
+ * Where the scanouts lie is the guest's choice, which nobody tells. They are taken to lie in a row in
  * their order, as the device proposes it (GET_DISPLAY_INFO).
  */
-static bool find_place(struct gp_bridge *bridge, uint32_t scanout, struct gp_input_place *place) {
-	*place = (struct gp_input_place){.head = scanout};
+static bool find_place(struct gp_bridge *bridge, uint32_t scanout, struct gp_scanout_point *place) {
+	*place = (struct gp_scanout_point){.scanout = scanout};
 	for (uint32_t i = 0; i < bridge->options->n_scanouts; i++) {
 		struct gp_gpu_scanout_info info;
 		gp_gpu_get_scanout_info(bridge->gpu, i, &info);
@@ -40,11 +40,11 @@ static bool find_place(struct gp_bridge *bridge, uint32_t scanout, struct gp_inp
 static void handle_pointer_motion(
 	void *data, uint32_t time_ms, uint32_t scanout, int32_t x, int32_t y) {
 	struct gp_bridge *bridge = data;
-	struct gp_input_place place;
+	struct gp_scanout_point place;
 	if (find_place(bridge, scanout, &place)) {
 		place.x = x;
 		place.y = y;
-		gp_inputs_point(bridge->inputs, time_ms, &place);
+		gp_inputs_pointer_absolute(bridge->inputs, time_ms, &place);
 	}
 }
 
@@ -55,7 +55,7 @@ static void handle_pointer_button(void *data, uint32_t time_ms, uint32_t code, b
 
 static void handle_pointer_axis(void *data, uint32_t time_ms, bool horizontal, int32_t amount) {
 	struct gp_bridge *bridge = data;
-	gp_inputs_turn(bridge->inputs, time_ms, horizontal, amount);
+	gp_inputs_scroll(bridge->inputs, time_ms, horizontal, amount);
 }
 
 static void handle_pointer_leave(void *data) {
@@ -70,13 +70,13 @@ static void handle_pointer_locked(void *data, bool locked) {
 
 static void handle_pointer_relative(void *data, uint32_t time_ms, int32_t dx, int32_t dy) {
 	struct gp_bridge *bridge = data;
-	gp_inputs_move(bridge->inputs, time_ms, dx, dy);
+	gp_inputs_pointer_relative(bridge->inputs, time_ms, dx, dy);
 }
 
 static void handle_touch_down(
 	void *data, uint32_t time_ms, int32_t id, uint32_t scanout, int32_t x, int32_t y) {
 	struct gp_bridge *bridge = data;
-	struct gp_input_place place;
+	struct gp_scanout_point place;
 	if (find_place(bridge, scanout, &place)) {
 		place.x = x;
 		place.y = y;
@@ -87,7 +87,7 @@ static void handle_touch_down(
 static void handle_touch_motion(
 	void *data, uint32_t time_ms, int32_t id, uint32_t scanout, int32_t x, int32_t y) {
 	struct gp_bridge *bridge = data;
-	struct gp_input_place place;
+	struct gp_scanout_point place;
 	if (find_place(bridge, scanout, &place)) {
 		place.x = x;
 		place.y = y;
@@ -119,7 +119,7 @@ static int32_t scale_tilt(int32_t tilt) {
 
 static void handle_pen(void *data, uint32_t time_ms, const struct gp_seat_pen *pen) {
 	struct gp_bridge *bridge = data;
-	struct gp_input_place place;
+	struct gp_scanout_point place;
 	if (!find_place(bridge, pen->scanout, &place)) {
 		return;
 	}

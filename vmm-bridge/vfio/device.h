@@ -1,5 +1,5 @@
-#ifndef GP_VFIO_DEVICE_H
-#define GP_VFIO_DEVICE_H
+#ifndef GP_VMM_BRIDGE_VFIO_DEVICE_H
+#define GP_VMM_BRIDGE_VFIO_DEVICE_H
 
 #include <stdbool.h>
 #include <stdint.h>

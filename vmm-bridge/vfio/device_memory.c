@@ -75,7 +75,7 @@ void gp_device_memory_detached(struct gp_device_memory *devices, const struct gp
 	}
 }
 
-void gp_device_memory_settle(struct gp_device_memory *devices) {
+void gp_device_memory_end_turn(struct gp_device_memory *devices) {
 	unsigned faults = gp_guest_memory_faults();
 	if (devices->vfio != NULL && (devices->changed || faults != devices->faults)) {
 		gp_vfio_refresh(devices->vfio);

@@ -1,5 +1,5 @@
-#ifndef GP_DEVICE_MEMORY_H
-#define GP_DEVICE_MEMORY_H
+#ifndef GP_VMM_BRIDGE_VFIO_DEVICE_MEMORY_H
+#define GP_VMM_BRIDGE_VFIO_DEVICE_MEMORY_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -41,6 +41,6 @@ void gp_device_memory_connect(struct gp_device_memory *devices, int socket);
 /* The guest has taken something back: the devices may be about to change. */
 void gp_device_memory_detached(struct gp_device_memory *devices, const struct gp_extents *extents);
 /* From the loop: looks at the devices if there is a reason to. */
-void gp_device_memory_settle(struct gp_device_memory *devices);
+void gp_device_memory_end_turn(struct gp_device_memory *devices);
 
 #endif

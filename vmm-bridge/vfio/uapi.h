@@ -1,5 +1,5 @@
-#ifndef GP_VFIO_UAPI_H
-#define GP_VFIO_UAPI_H
+#ifndef GP_VMM_BRIDGE_VFIO_UAPI_H
+#define GP_VMM_BRIDGE_VFIO_UAPI_H
 
 #include <linux/vfio.h>
 

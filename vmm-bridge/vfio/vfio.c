@@ -35,7 +35,7 @@ struct gp_vfio {
 	struct wl_event_source *vmm_source;
 	uint64_t refreshed_ns, scanned_ns;
 	uint64_t told[TOLD_FDS / 64]; // the VMM's descriptors that a line was written about
-	bool told_full;
+	bool logged_full;
 };
 
 struct gp_vfio *gp_vfio_create(struct wl_event_loop *loop, const char *address,
@@ -160,10 +160,10 @@ static bool add_device(struct gp_vfio *vfio, struct gp_vfio_device *device) {
 		return false;
 	}
 	if (vfio->count == DEVICES_MAX || !wanted(vfio, device)) {
-		if (vfio->count == DEVICES_MAX && !vfio->told_full) {
+		if (vfio->count == DEVICES_MAX && !vfio->logged_full) {
 			gp_warn("VFIO: more than %d devices; %s is left out", DEVICES_MAX,
 				gp_vfio_device_name(device));
-			vfio->told_full = true;
+			vfio->logged_full = true;
 		}
 		gp_vfio_device_destroy(device);
 		return false;

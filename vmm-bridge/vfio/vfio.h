@@ -1,5 +1,5 @@
-#ifndef GP_VFIO_VFIO_H
-#define GP_VFIO_VFIO_H
+#ifndef GP_VMM_BRIDGE_VFIO_VFIO_H
+#define GP_VMM_BRIDGE_VFIO_VFIO_H
 
 #include <stdbool.h>
 #include <stddef.h>

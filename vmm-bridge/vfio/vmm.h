@@ -1,5 +1,5 @@
-#ifndef GP_VFIO_VMM_H
-#define GP_VFIO_VMM_H
+#ifndef GP_VMM_BRIDGE_VFIO_VMM_H
+#define GP_VMM_BRIDGE_VFIO_VMM_H
 
 #include <stdbool.h>
 #include <stddef.h>

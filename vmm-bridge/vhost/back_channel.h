@@ -1,5 +1,5 @@
-#ifndef GP_VHOST_BACK_CHANNEL_H
-#define GP_VHOST_BACK_CHANNEL_H
+#ifndef GP_VMM_BRIDGE_VHOST_BACK_CHANNEL_H
+#define GP_VMM_BRIDGE_VHOST_BACK_CHANNEL_H
 
 #include <stdbool.h>
 

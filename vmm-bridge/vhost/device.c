@@ -121,7 +121,7 @@ void gp_vhost_update_state(struct gp_vhost_device *device) {
  * C10: QEMU dies of a config-change message while its side is not started, and it stops with
  * SET_VRING_ENABLE 0 first. So none is sent while a started queue is disabled.
  */
-static bool may_tell_config(const struct gp_vhost_device *device) {
+static bool may_send_config(const struct gp_vhost_device *device) {
 	for (unsigned i = 0; i < device->info.n_queues; i++) {
 		if (device->vrings[i].started && !device->vrings[i].enabled) {
 			return false;
@@ -130,8 +130,8 @@ static bool may_tell_config(const struct gp_vhost_device *device) {
 	return any_active(device) && gp_back_channel_is_open(&device->back_channel);
 }
 
-static void tell_config(struct gp_vhost_device *device) {
-	if (device->config_changed && may_tell_config(device)) {
+static void send_config(struct gp_vhost_device *device) {
+	if (device->config_changed && may_send_config(device)) {
 		device->config_changed = false;
 		gp_back_channel_config_changed(&device->back_channel);
 	}
@@ -246,7 +246,7 @@ static int handle_socket(int fd, uint32_t mask, void *data) {
 		}
 		gp_vhost_reader_next(&device->reader);
 		serve_due(device);
-		tell_config(device);
+		send_config(device);
 	}
 	return 0;
 }
@@ -266,7 +266,7 @@ static bool connect_socket(struct gp_vhost_device *device, int fd) {
 	return true;
 }
 
-static void tell_keep(const struct gp_vhost_device *device) {
+static void send_keep(const struct gp_vhost_device *device) {
 	if (device->info.keep != NULL) {
 		device->info.keep->connected(device->info.keep->data, device->socket);
 	}
@@ -289,7 +289,7 @@ static void handle_accepted(void *data, int fd) {
 		gp_fd_close(&fd);
 	} else if (connect_socket(device, fd)) {
 		gp_info("vhost: a front end has connected");
-		tell_keep(device);
+		send_keep(device);
 		gp_vhost_set_state(device, GP_VHOST_CONNECTED);
 	}
 }
@@ -304,7 +304,7 @@ static bool open_front(struct gp_vhost_device *device, const char *path, int fd)
 		return false;
 	}
 	if (!device->info.is_resuming) {
-		tell_keep(device);
+		send_keep(device);
 	}
 	return true;
 }
@@ -313,7 +313,7 @@ static void keep_vrings(struct gp_vhost_device *device) {
 	const struct gp_vhost_keep *keep = device->info.keep;
 	for (unsigned i = 0; keep != NULL && i < device->info.n_queues; i++) {
 		struct gp_vring *vring = &device->vrings[i];
-		gp_vring_keep(vring, &keep->state->queues[i], &keep->state->worked[i]);
+		gp_vring_set_checkpoint(vring, &keep->state->queues[i], &keep->state->worked[i]);
 		if (device->info.is_resuming) {
 			gp_vring_resume(vring);
 		}
@@ -417,7 +417,7 @@ void gp_vhost_device_recover(struct gp_vhost_device *device, struct gp_chain *ch
 void gp_vhost_device_answer(struct gp_vhost_device *device, const struct gp_vhost_frame *frame) {
 	handle_copy(device, frame);
 	serve_due(device);
-	tell_config(device);
+	send_config(device);
 }
 
 void gp_vhost_device_destroy(struct gp_vhost_device *device) {
@@ -506,7 +506,7 @@ void gp_vhost_device_push(
 	gp_vring_push(&device->vrings[queue], head, written, true);
 }
 
-void gp_vhost_device_push_unawaited(
+void gp_vhost_device_push_without_interrupt(
 	struct gp_vhost_device *device, unsigned queue, uint16_t head, uint32_t written) {
 	gp_vring_push(&device->vrings[queue], head, written, false);
 }
@@ -519,5 +519,5 @@ void gp_vhost_device_flush(struct gp_vhost_device *device) {
 
 void gp_vhost_device_config_changed(struct gp_vhost_device *device) {
 	device->config_changed = true;
-	tell_config(device);
+	send_config(device);
 }

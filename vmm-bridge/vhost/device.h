@@ -1,5 +1,5 @@
-#ifndef GP_VHOST_DEVICE_H
-#define GP_VHOST_DEVICE_H
+#ifndef GP_VMM_BRIDGE_VHOST_DEVICE_H
+#define GP_VMM_BRIDGE_VHOST_DEVICE_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -146,7 +146,7 @@ void gp_vhost_device_push(
  * The same for one that the guest does not wait for: the interrupt may come later, with that for the
  * chain that was taken last, if that one is kept.
  */
-void gp_vhost_device_push_unawaited(
+void gp_vhost_device_push_without_interrupt(
 	struct gp_vhost_device *device, unsigned queue, uint16_t head, uint32_t written);
 /* Sends the interrupts that are due for what was pushed. */
 void gp_vhost_device_flush(struct gp_vhost_device *device);

@@ -1,5 +1,5 @@
-#ifndef GP_VHOST_DEVICE_INTERNAL_H
-#define GP_VHOST_DEVICE_INTERNAL_H
+#ifndef GP_VMM_BRIDGE_VHOST_DEVICE_INTERNAL_H
+#define GP_VMM_BRIDGE_VHOST_DEVICE_INTERNAL_H
 
 #include "common/log.h"
 #include "vmm-bridge/vhost/back_channel.h"

@@ -1,5 +1,5 @@
-#ifndef GP_VHOST_KEEP_H
-#define GP_VHOST_KEEP_H
+#ifndef GP_VMM_BRIDGE_VHOST_KEEP_H
+#define GP_VMM_BRIDGE_VHOST_KEEP_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -18,7 +18,7 @@
 
 /* In memory that outlives the process. All zeros at first. Plain data, without pointers. */
 struct gp_vhost_keep_state {
-	struct gp_ring_keep queues[GP_VHOST_KEEP_QUEUES];
+	struct gp_ring_checkpoint queues[GP_VHOST_KEEP_QUEUES];
 	uint8_t worked[GP_VHOST_KEEP_QUEUES]; // gp_vring.worked
 };
 

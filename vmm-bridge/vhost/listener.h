@@ -1,5 +1,5 @@
-#ifndef GP_VHOST_LISTENER_H
-#define GP_VHOST_LISTENER_H
+#ifndef GP_VMM_BRIDGE_VHOST_LISTENER_H
+#define GP_VMM_BRIDGE_VHOST_LISTENER_H
 
 struct gp_listener;
 struct wl_event_loop;

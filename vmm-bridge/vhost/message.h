@@ -1,5 +1,5 @@
-#ifndef GP_VHOST_MESSAGE_H
-#define GP_VHOST_MESSAGE_H
+#ifndef GP_VMM_BRIDGE_VHOST_MESSAGE_H
+#define GP_VMM_BRIDGE_VHOST_MESSAGE_H
 
 #include <stdbool.h>
 #include <stddef.h>

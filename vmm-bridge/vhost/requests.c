@@ -379,7 +379,7 @@ static bool send_reply(struct gp_vhost_device *device, const struct gp_vhost_mes
 }
 
 /* Whether the failure may be told by an acknowledgement; else the connection has to end. */
-static bool tell_failure(
+static bool send_failure(
 	struct gp_vhost_device *device, const struct gp_vhost_message *message, const char *error) {
 	uint64_t suppressed;
 	if (!message->need_reply) {
@@ -421,7 +421,7 @@ bool gp_vhost_handle_frame(struct gp_vhost_device *device, struct gp_vhost_frame
 	handler handle = find_handler(message.request);
 	error = handle != NULL ? handle(device, &message, frame, &reply)
 			       : handle_unknown(device, &message);
-	if (error != NULL && !tell_failure(device, &message, error)) {
+	if (error != NULL && !send_failure(device, &message, error)) {
 		return false;
 	}
 	gp_vhost_update_state(device);

@@ -1,5 +1,5 @@
-#ifndef GP_VHOST_REQUESTS_H
-#define GP_VHOST_REQUESTS_H
+#ifndef GP_VMM_BRIDGE_VHOST_REQUESTS_H
+#define GP_VMM_BRIDGE_VHOST_REQUESTS_H
 
 #include <stdbool.h>
 

@@ -36,16 +36,17 @@ void gp_vring_finish(struct gp_vring *vring) {
 	drop_kick(vring);
 	gp_fd_close(&vring->call_fd);
 	gp_fd_close(&vring->err_fd);
-	struct gp_ring_keep *keep = vring->keep;
+	struct gp_ring_checkpoint *keep = vring->keep;
 	uint8_t *keep_worked = vring->keep_worked;
 	gp_vring_init(vring, vring->index, vring->kicked, vring->data);
 	if (keep != NULL) {
-		gp_vring_keep(vring, keep, keep_worked);
+		gp_vring_set_checkpoint(vring, keep, keep_worked);
 		gp_vring_set_worked(vring, false);
 	}
 }
 
-void gp_vring_keep(struct gp_vring *vring, struct gp_ring_keep *keep, uint8_t *keep_worked) {
+void gp_vring_set_checkpoint(
+	struct gp_vring *vring, struct gp_ring_checkpoint *keep, uint8_t *keep_worked) {
 	vring->keep = keep;
 	vring->keep_worked = keep_worked;
 }
@@ -144,7 +145,7 @@ const char *gp_vring_attach(
 	if (vring->resuming) {
 		gp_virtqueue_resume(&vring->queue, vring->keep);
 	} else if (vring->keep != NULL) {
-		gp_virtqueue_keep(&vring->queue, vring->keep);
+		gp_virtqueue_set_checkpoint(&vring->queue, vring->keep);
 	}
 	return NULL;
 }
@@ -167,7 +168,7 @@ const char *gp_vring_start(
 	if (vring->resuming) {
 		vring->base = vring->keep->last_avail;
 	} else if (vring->keep != NULL) {
-		*vring->keep = (struct gp_ring_keep){.last_avail = vring->base};
+		*vring->keep = (struct gp_ring_checkpoint){.last_avail = vring->base};
 	}
 	vring->queue.last_avail = vring->base;
 	vring->started = true;

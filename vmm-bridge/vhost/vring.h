@@ -1,5 +1,5 @@
-#ifndef GP_VHOST_VRING_H
-#define GP_VHOST_VRING_H
+#ifndef GP_VMM_BRIDGE_VHOST_VRING_H
+#define GP_VMM_BRIDGE_VHOST_VRING_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -35,7 +35,7 @@ struct gp_vring {
 	bool last_in_flight; // it was not returned yet
 	bool awaited; // the interrupt for what was pushed is
 
-	struct gp_ring_keep *keep; // NULL: nobody takes over
+	struct gp_ring_checkpoint *keep; // NULL: nobody takes over
 	uint8_t *keep_worked;
 	bool resuming; // a start goes on where the process before was
 	uint64_t kicked_ns; // when that was
@@ -57,7 +57,8 @@ enum gp_vring_restart {
 void gp_vring_init(struct gp_vring *vring, unsigned index,
 	void (*kicked)(void *, struct gp_vring *), void *data);
 /* All that the ring does is noted there. Before its first start. */
-void gp_vring_keep(struct gp_vring *vring, struct gp_ring_keep *keep, uint8_t *keep_worked);
+void gp_vring_set_checkpoint(
+	struct gp_vring *vring, struct gp_ring_checkpoint *keep, uint8_t *keep_worked);
 /* Takes the ring over from a process that has noted there: its next start goes on. */
 void gp_vring_resume(struct gp_vring *vring);
 /* Stops, closes all descriptors and forgets the settings. The ring can be used again. */

@@ -1,5 +1,5 @@
-#ifndef GP_VIRTIO_GUEST_MEMORY_H
-#define GP_VIRTIO_GUEST_MEMORY_H
+#ifndef GP_VMM_BRIDGE_VIRTIO_GUEST_MEMORY_H
+#define GP_VMM_BRIDGE_VIRTIO_GUEST_MEMORY_H
 
 #include <stdbool.h>
 #include <stddef.h>

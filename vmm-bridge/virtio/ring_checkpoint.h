@@ -1,5 +1,5 @@
-#ifndef GP_VIRTIO_RING_KEEP_H
-#define GP_VIRTIO_RING_KEEP_H
+#ifndef GP_VMM_BRIDGE_VIRTIO_RING_CHECKPOINT_H
+#define GP_VMM_BRIDGE_VIRTIO_RING_CHECKPOINT_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -10,13 +10,13 @@
  * virtqueue.c only; whoever reads it after a crash believes none of it (gp_virtqueue_recover).
  */
 
-#define GP_RING_KEEP_HEADS 1024
+#define GP_RING_CHECKPOINT_HEADS 1024
 
-struct gp_ring_keep {
+struct gp_ring_checkpoint {
 	/* A chain that is taken, or returned, just now: bit 32, index of the ring << 16, head. 0: none. */
 	uint64_t taking, returning;
 	uint16_t last_avail;
-	uint8_t in_flight[GP_RING_KEEP_HEADS]; // by head: 1 if taken and not returned
+	uint8_t in_flight[GP_RING_CHECKPOINT_HEADS]; // by head: 1 if taken and not returned
 };
 
 #endif

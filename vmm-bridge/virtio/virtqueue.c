@@ -89,14 +89,14 @@ void gp_virtqueue_stop(struct gp_virtqueue *queue) {
 #define KEEP_STORE(field, value) __atomic_store_n(&(field), (value), __ATOMIC_RELEASE)
 #define KEEP_SET (UINT64_C(1) << 32)
 
-static uint64_t keep_mark(uint16_t index, uint16_t head) {
+static uint64_t checkpoint_mark(uint16_t index, uint16_t head) {
 	return KEEP_SET | (uint64_t)index << 16 | head;
 }
 
 static void keep_taken(struct gp_virtqueue *queue, uint16_t head) {
-	struct gp_ring_keep *keep = queue->keep;
+	struct gp_ring_checkpoint *keep = queue->keep;
 	if (keep != NULL) {
-		KEEP_STORE(keep->taking, keep_mark(queue->last_avail, head));
+		KEEP_STORE(keep->taking, checkpoint_mark(queue->last_avail, head));
 		KEEP_STORE(keep->last_avail, (uint16_t)(queue->last_avail + 1));
 		KEEP_STORE(keep->in_flight[head], 1);
 	}
@@ -110,27 +110,27 @@ static void keep_nothing_running(struct gp_virtqueue *queue) {
 
 static void keep_returning(struct gp_virtqueue *queue, uint16_t head) {
 	if (queue->keep != NULL) {
-		KEEP_STORE(queue->keep->returning, keep_mark(queue->used_idx, head));
+		KEEP_STORE(queue->keep->returning, checkpoint_mark(queue->used_idx, head));
 	}
 }
 
 static void keep_returned(struct gp_virtqueue *queue, uint16_t head) {
-	struct gp_ring_keep *keep = queue->keep;
+	struct gp_ring_checkpoint *keep = queue->keep;
 	if (keep != NULL) {
 		if ((keep->taking & UINT16_MAX) == head) {
 			KEEP_STORE(keep->taking, 0);
 		}
-		KEEP_STORE(keep->in_flight[head % GP_RING_KEEP_HEADS], 0);
+		KEEP_STORE(keep->in_flight[head % GP_RING_CHECKPOINT_HEADS], 0);
 		KEEP_STORE(keep->returning, 0);
 	}
 }
 
-void gp_virtqueue_keep(struct gp_virtqueue *queue, struct gp_ring_keep *keep) {
-	*keep = (struct gp_ring_keep){.last_avail = queue->last_avail};
+void gp_virtqueue_set_checkpoint(struct gp_virtqueue *queue, struct gp_ring_checkpoint *keep) {
+	*keep = (struct gp_ring_checkpoint){.last_avail = queue->last_avail};
 	queue->keep = keep;
 }
 
-void gp_virtqueue_resume(struct gp_virtqueue *queue, struct gp_ring_keep *keep) {
+void gp_virtqueue_resume(struct gp_virtqueue *queue, struct gp_ring_checkpoint *keep) {
 	uint64_t returning = keep->returning;
 	queue->keep = keep;
 	if ((returning & KEEP_SET) != 0 && (uint16_t)(returning >> 16) != queue->used_idx) {
@@ -257,8 +257,9 @@ static const char *add_buffer(struct walk *walk, const struct descriptor *desc) 
 	struct iovec *iov = writable ? chain->in : chain->out;
 	size_t *count = writable ? &chain->n_in : &chain->n_out;
 	// The limit is on the chain, so a chain never needs more room than that in either array.
-	size_t room = GP_CHAIN_SEGMENTS_MAX - chain->n_in - chain->n_out;
-	int n = gp_guest_memory_map(walk->memory, desc->gpa, desc->length, iov + *count, room);
+	size_t available_buffers = GP_CHAIN_SEGMENTS_MAX - chain->n_in - chain->n_out;
+	int n = gp_guest_memory_map(
+		walk->memory, desc->gpa, desc->length, iov + *count, available_buffers);
 	if (n == -E2BIG) {
 		return "a chain of too many buffers";
 	}

@@ -1,5 +1,5 @@
-#ifndef GP_VIRTIO_VIRTQUEUE_H
-#define GP_VIRTIO_VIRTQUEUE_H
+#ifndef GP_VMM_BRIDGE_VIRTIO_VIRTQUEUE_H
+#define GP_VMM_BRIDGE_VIRTIO_VIRTQUEUE_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -15,7 +15,7 @@
  * read once, and checked before it is used. A broken queue stays broken until it is set up again.
  */
 
-#define GP_VIRTQUEUE_SIZE_MAX GP_RING_KEEP_HEADS // descriptors; a power of two
+#define GP_VIRTQUEUE_SIZE_MAX GP_RING_CHECKPOINT_HEADS // descriptors; a power of two
 #define GP_CHAIN_SEGMENTS_MAX 1024 // buffers of one chain in all, split at region borders
 
 struct gp_virtqueue {
@@ -30,7 +30,7 @@ struct gp_virtqueue {
 	uint16_t signalled; // used_idx when an interrupt was last considered
 	bool signalled_valid; // false until then: the first one is always sent
 	uint16_t in_flight; // chains taken and not yet returned
-	struct gp_ring_keep *keep; // is told all of this; NULL: nobody takes over
+	struct gp_ring_checkpoint *keep; // is told all of this; NULL: nobody takes over
 };
 
 /**
@@ -57,13 +57,13 @@ bool gp_virtqueue_start(struct gp_virtqueue *queue, uint16_t size, void *desc, v
 /* Forgets the rings and the keep. last_avail stays readable. */
 void gp_virtqueue_stop(struct gp_virtqueue *queue);
 /* From now on keep is told how far the queue is. It starts anew; nothing may be in flight. */
-void gp_virtqueue_keep(struct gp_virtqueue *queue, struct gp_ring_keep *keep);
+void gp_virtqueue_set_checkpoint(struct gp_virtqueue *queue, struct gp_ring_checkpoint *keep);
 /**
  * The same after the end of a process that has served the queue and told keep: the chains that it
  * has not returned count as taken, and gp_virtqueue_recover gives them again, each once. The queue
  * was started at keep->last_avail.
  */
-void gp_virtqueue_resume(struct gp_virtqueue *queue, struct gp_ring_keep *keep);
+void gp_virtqueue_resume(struct gp_virtqueue *queue, struct gp_ring_checkpoint *keep);
 /**
  * Gives the next chain that was taken before, to be pushed. at is where the search begins: 0 at
  * first, and moves on. Returns false after the last one. A chain that has become invalid has no

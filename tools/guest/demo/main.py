@@ -123,7 +123,7 @@ def summary(stack, times, output_file):
                    f"{compositor.get('backend')}, renderer {compositor.get('renderer')}"),
         ("frames", f"{sum(frames.values())} shown: "
                    + (", ".join(f"{count} {way}" for way, count in frames.items()) or "none")),
-        ("way", f"{output.get('way')}; not better because: {output.get('reason') or '-'}"),
+        ("path", f"{output.get('path')}; not better because: {output.get('reason') or '-'}"),
         ("memory", f"{scanout.get('exporter')}; not better because: "
                    f"{scanout.get('reason') or '-'}"),
         ("copied", f"{counters.get('bytes_copied', 0) / 1e6:.1f} MB in all, "

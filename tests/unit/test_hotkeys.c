@@ -28,48 +28,48 @@ static void test_parse(void **state) {
 		{"none+Pause", false, 0, 0},
 	};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct gp_chord chord;
-		bool good = gp_chord_parse(&chord, rows[i].text);
-		if (good != rows[i].good || (good && chord.n != rows[i].n) ||
-			(good && chord.n > 0 && chord.keys[chord.n - 1] != rows[i].last)) {
+		struct gp_hotkey hotkey;
+		bool good = gp_hotkey_parse(&hotkey, rows[i].text);
+		if (good != rows[i].good || (good && hotkey.n != rows[i].n) ||
+			(good && hotkey.n > 0 && hotkey.keys[hotkey.n - 1] != rows[i].last)) {
 			fail_msg("row %zu", i);
 		}
 	}
 }
 
 static void test_find(void **state) {
-	struct gp_chord chord;
+	struct gp_hotkey hotkey;
 	uint8_t held[KEY_CNT] = {0};
-	assert_true(gp_chord_parse(&chord, "LeftCtrl+LeftMeta"));
-	assert_int_equal(gp_chord_find(&chord, held, KEY_TAB), GP_CHORD_NONE);
+	assert_true(gp_hotkey_parse(&hotkey, "LeftCtrl+LeftMeta"));
+	assert_int_equal(gp_hotkey_find(&hotkey, held, KEY_TAB), GP_HOTKEY_NONE);
 	held[KEY_LEFTCTRL] = 1;
-	assert_int_equal(gp_chord_find(&chord, held, KEY_TAB), GP_CHORD_NONE);
+	assert_int_equal(gp_hotkey_find(&hotkey, held, KEY_TAB), GP_HOTKEY_NONE);
 	held[KEY_LEFTMETA] = 2; // on two keyboards
-	assert_int_equal(gp_chord_find(&chord, held, KEY_TAB), GP_CHORD_NEXT_GUEST);
-	assert_int_equal(gp_chord_find(&chord, held, KEY_L), GP_CHORD_LOCK_POINTER);
-	assert_int_equal(gp_chord_find(&chord, held, KEY_G), GP_CHORD_GRAB);
-	assert_int_equal(gp_chord_find(&chord, held, KEY_F), GP_CHORD_FULLSCREEN);
-	assert_int_equal(gp_chord_find(&chord, held, KEY_A), GP_CHORD_NONE);
-	assert_int_equal(gp_chord_find(&chord, held, KEY_LEFTMETA), GP_CHORD_NONE);
-	assert_true(gp_chord_parse(&chord, "none"));
-	assert_int_equal(gp_chord_find(&chord, held, KEY_TAB), GP_CHORD_NONE);
+	assert_int_equal(gp_hotkey_find(&hotkey, held, KEY_TAB), GP_HOTKEY_NEXT_GUEST);
+	assert_int_equal(gp_hotkey_find(&hotkey, held, KEY_L), GP_HOTKEY_LOCK_POINTER);
+	assert_int_equal(gp_hotkey_find(&hotkey, held, KEY_G), GP_HOTKEY_GRAB);
+	assert_int_equal(gp_hotkey_find(&hotkey, held, KEY_F), GP_HOTKEY_FULLSCREEN);
+	assert_int_equal(gp_hotkey_find(&hotkey, held, KEY_A), GP_HOTKEY_NONE);
+	assert_int_equal(gp_hotkey_find(&hotkey, held, KEY_LEFTMETA), GP_HOTKEY_NONE);
+	assert_true(gp_hotkey_parse(&hotkey, "none"));
+	assert_int_equal(gp_hotkey_find(&hotkey, held, KEY_TAB), GP_HOTKEY_NONE);
 }
 
 static void test_print(void **state) {
 	static const char *const texts[] = {
-		GP_CHORD_DEFAULT,
+		GP_HOTKEY_DEFAULT,
 		"ScrollLock",
 		"RightShift+RightShift+RightShift+ScrollLock",
 	};
-	struct gp_chord chord;
-	char text[GP_CHORD_TEXT_MAX];
+	struct gp_hotkey hotkey;
+	char text[GP_HOTKEY_TEXT_MAX];
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
-		assert_true(gp_chord_parse(&chord, texts[i]));
-		gp_chord_print(&chord, text);
+		assert_true(gp_hotkey_parse(&hotkey, texts[i]));
+		gp_hotkey_print(&hotkey, text);
 		assert_string_equal(text, texts[i]);
 	}
-	assert_true(gp_chord_parse(&chord, "none"));
-	gp_chord_print(&chord, text);
+	assert_true(gp_hotkey_parse(&hotkey, "none"));
+	gp_hotkey_print(&hotkey, text);
 	assert_string_equal(text, "");
 }
 
@@ -79,5 +79,5 @@ int main(void) {
 		cmocka_unit_test(test_find),
 		cmocka_unit_test(test_print),
 	};
-	return cmocka_run_group_tests_name("chord", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("hotkey", tests, NULL, NULL);
 }

@@ -21,7 +21,7 @@
 
 static struct gp_guest_memory memory;
 static struct gp_virtqueue queue;
-static struct gp_ring_keep keep;
+static struct gp_ring_checkpoint keep;
 static struct gp_chain *chain;
 
 static uint8_t *at(uint64_t gpa) {
@@ -55,7 +55,7 @@ static int setup(void **state) {
 		memcpy(at(DESC + i * sizeof(desc)), &desc, sizeof(desc));
 	}
 	start(0);
-	gp_virtqueue_keep(&queue, &keep);
+	gp_virtqueue_set_checkpoint(&queue, &keep);
 	return 0;
 }
 
@@ -181,7 +181,7 @@ static void test_while_returning(void **state) {
 
 /* Of the one in hand: each state that a crash in the midst of a push can leave. */
 static void test_while_returning_in_hand(void **state) {
-	struct gp_ring_keep states[4];
+	struct gp_ring_checkpoint states[4];
 	offer(3);
 	assert_int_equal(pop(), 1);
 	keep.returning = SET | 0u << 16 | 3;

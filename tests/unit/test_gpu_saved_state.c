@@ -33,7 +33,7 @@
 
 /* Bytes of an area with room for a number of entries. */
 static size_t area_bytes(uint32_t n_entries) {
-	return sizeof(struct gp_journal_area) + n_entries * sizeof(struct gp_gpu_entry);
+	return sizeof(struct gp_saved_state_area) + n_entries * sizeof(struct gp_gpu_entry);
 }
 
 static int setup(void **state) {
@@ -111,7 +111,7 @@ static void test_empty(void **state) {
 static void test_too_small(void **state) {
 	struct rig *rig = rig_create(1);
 	uint8_t area[64] = {0};
-	assert_false(gp_gpu_set_journal(rig->gpu, area, sizeof(area)));
+	assert_false(gp_gpu_set_saved_state(rig->gpu, area, sizeof(area)));
 	assert_int_equal(rig_create_2d(rig, 1, W, H), OK);
 	assert_false(gp_gpu_restore(rig->gpu, rig->now_ns)); // there is none
 	rig_destroy(rig);
@@ -225,7 +225,7 @@ static void test_cycles(void **state) {
 		assert_int_equal(rig_detach(rig, 2), OK);
 	}
 	assert_int_equal(attach_pages(rig, 2, GPA + 8 * SIZE, 7), OK);
-	const struct gp_journal_area *area = rig->area;
+	const struct gp_saved_state_area *area = rig->area;
 	assert_true(area->used <= 64);
 	assert_true(take_over(rig));
 	check_pages(rig, 2, GPA + 8 * SIZE, 7);
@@ -523,7 +523,7 @@ static void test_unanswered(void **state) {
 
 static void test_torn(void **state) {
 	struct rig *rig = *state;
-	struct gp_journal_area *area = rig->area;
+	struct gp_saved_state_area *area = rig->area;
 	assert_int_equal(rig_create_blob(rig, 1, SIZE, GPA), OK);
 	assert_int_equal(rig_set_scanout_blob(rig, 0, 1, W, H), OK);
 	area->moving = 1;
@@ -537,7 +537,7 @@ static void test_torn(void **state) {
 }
 
 /*
- * A crash at any instruction: a process that works on a journal is led through it step by step, and
+ * A crash at any instruction: a process that works on a saved_state is led through it step by step, and
  * each state of the area is taken over.
  */
 
@@ -554,7 +554,7 @@ static uint32_t make_entries(uint32_t id, uint32_t place, struct gp_gpu_entry *e
 	return n;
 }
 
-static uint32_t add_blob(struct gp_journal *journal, uint32_t id) {
+static uint32_t add_blob(struct gp_saved_state *saved_state, uint32_t id) {
 	struct gp_gpu_entry entry = {.gpa = GPA, .length = SIZE};
 	struct gp_gpu_command create = {
 		.type = VIRTIO_GPU_CMD_RESOURCE_CREATE_BLOB,
@@ -562,11 +562,11 @@ static uint32_t add_blob(struct gp_journal *journal, uint32_t id) {
 		.entries = &entry,
 	};
 	create.create_blob.size = id > STEP_IDS ? SIZE : id * PAGE;
-	return gp_journal_add(journal, id, &create, id > STEP_IDS);
+	return gp_saved_state_add(saved_state, id, &create, id > STEP_IDS);
 }
 
 /* A picture of another size for each resource. */
-static void flip(struct gp_journal *journal, uint32_t id) {
+static void flip(struct gp_saved_state *saved_state, uint32_t id) {
 	uint32_t height = 16 + id;
 	struct gp_gpu_command set = {
 		.type = VIRTIO_GPU_CMD_SET_SCANOUT_BLOB,
@@ -577,41 +577,43 @@ static void flip(struct gp_journal *journal, uint32_t id) {
 			.stride = W * 4,
 			.rect = {0, 0, W, height}},
 	};
-	gp_journal_scanout(journal, 0, id, &set);
+	gp_saved_state_scanout(saved_state, 0, id, &set);
 }
 
-static void show_cursor(struct gp_journal *journal, uint8_t shade) {
+static void show_cursor(struct gp_saved_state *saved_state, uint8_t shade) {
 	uint32_t pixels[GP_CURSOR_SIZE * GP_CURSOR_SIZE];
 	memset(pixels, shade, sizeof(pixels));
-	gp_journal_cursor(journal, 0, pixels, shade, 0);
+	gp_saved_state_cursor(saved_state, 0, pixels, shade, 0);
 }
 
-static void work(struct gp_journal *journal) {
+static void work(struct gp_saved_state *saved_state) {
 	uint32_t slots[STEP_IDS + 1];
 	struct gp_gpu_entry entries[3 + STEP_IDS];
 	for (uint32_t id = 1; id <= STEP_IDS; id++) {
-		slots[id] = add_blob(journal, id);
+		slots[id] = add_blob(saved_state, id);
 	}
-	add_blob(journal, STEP_IDS + 1);
-	add_blob(journal, STEP_IDS + 2);
+	add_blob(saved_state, STEP_IDS + 1);
+	add_blob(saved_state, STEP_IDS + 2);
 	for (uint32_t id = 2; id <= STEP_IDS; id++) {
-		gp_journal_attach(journal, slots[id], entries, make_entries(id, 0, entries));
+		gp_saved_state_attach(
+			saved_state, slots[id], entries, make_entries(id, 0, entries));
 	}
 	for (uint32_t i = 0; i < 8; i++) {
 		/* Mostly the smallest, so that others are moved by less than their own length. */
 		uint32_t id = i % 4 == 3 ? 2 + i / 4 % 3 : 1;
-		flip(journal, STEP_IDS + 1 + i % 2);
-		gp_journal_detach(journal, slots[id]);
-		gp_journal_attach(journal, slots[id], entries, make_entries(id, i % 2, entries));
+		flip(saved_state, STEP_IDS + 1 + i % 2);
+		gp_saved_state_detach(saved_state, slots[id]);
+		gp_saved_state_attach(
+			saved_state, slots[id], entries, make_entries(id, i % 2, entries));
 		if (i == 4) { // they change places
-			gp_journal_remove(journal, slots[1]);
-			gp_journal_remove(journal, slots[2]);
-			slots[2] = add_blob(journal, 2);
-			slots[1] = add_blob(journal, 1);
+			gp_saved_state_remove(saved_state, slots[1]);
+			gp_saved_state_remove(saved_state, slots[2]);
+			slots[2] = add_blob(saved_state, 2);
+			slots[1] = add_blob(saved_state, 1);
 		}
 	}
-	show_cursor(journal, 1);
-	show_cursor(journal, 2);
+	show_cursor(saved_state, 1);
+	show_cursor(saved_state, 2);
 }
 
 static bool has_entries(const struct gp_resource *resource, uint32_t place) {
@@ -629,7 +631,7 @@ static bool has_entries(const struct gp_resource *resource, uint32_t place) {
 }
 
 /* What is there is right. */
-static void check_state(struct rig *rig, const struct gp_journal_area *area) {
+static void check_state(struct rig *rig, const struct gp_saved_state_area *area) {
 	memcpy(rig->area, area, rig->area_size);
 	bool torn = area->moving != 0;
 	bool all = take_over(rig);
@@ -650,13 +652,13 @@ static void check_state(struct rig *rig, const struct gp_journal_area *area) {
 
 /* The parts that change, but only the ends of the cursor. */
 struct glance {
-	struct gp_journal_scanout scanout;
-	struct gp_journal_resource resources[STEP_IDS + 2];
+	struct gp_saved_state_scanout scanout;
+	struct gp_saved_state_resource resources[STEP_IDS + 2];
 	struct gp_gpu_entry entries[STEP_ENTRIES];
 	uint32_t ids[STEP_IDS + 2], first, last, moving;
 };
 
-static void take_glance(const struct gp_journal_area *area, struct glance *glance) {
+static void take_glance(const struct gp_saved_state_area *area, struct glance *glance) {
 	memset(glance, 0, sizeof(*glance));
 	memcpy(&glance->scanout, &area->scanouts[0], sizeof(glance->scanout));
 	memcpy(glance->resources, area->resources, sizeof(glance->resources));
@@ -668,7 +670,7 @@ static void take_glance(const struct gp_journal_area *area, struct glance *glanc
 }
 
 /* Returns the number of states. */
-static unsigned lead(struct rig *rig, pid_t pid, const struct gp_journal_area *area) {
+static unsigned lead(struct rig *rig, pid_t pid, const struct gp_saved_state_area *area) {
 	struct glance last, now;
 	unsigned n_states = 0;
 	int status;
@@ -696,8 +698,8 @@ static void test_each_instruction(void **state) {
 	rig_keep(rig, size);
 	void *area = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	assert_ptr_not_equal(area, MAP_FAILED);
-	struct gp_journal journal;
-	assert_true(gp_journal_open(&journal, area, size));
+	struct gp_saved_state saved_state;
+	assert_true(gp_saved_state_open(&saved_state, area, size));
 	pid_t pid = fork();
 	assert_true(pid >= 0);
 	if (pid == 0) {
@@ -705,7 +707,7 @@ static void test_each_instruction(void **state) {
 			_exit(1);
 		}
 		raise(SIGSTOP);
-		work(&journal);
+		work(&saved_state);
 		_exit(0);
 	}
 	int status;
@@ -721,64 +723,64 @@ static void test_each_instruction(void **state) {
 }
 
 /* In a table of two resources with a scanout each. */
-static void scribble_first(struct gp_journal_area *area) {
+static void scribble_first(struct gp_saved_state_area *area) {
 	area->resources[0].first = 65;
 }
-static void scribble_length(struct gp_journal_area *area) {
+static void scribble_length(struct gp_saved_state_area *area) {
 	area->resources[0].n_entries = UINT32_MAX;
 }
-static void scribble_no_length(struct gp_journal_area *area) {
+static void scribble_no_length(struct gp_saved_state_area *area) {
 	area->resources[0].n_entries = 0;
 }
-static void scribble_overlap(struct gp_journal_area *area) {
+static void scribble_overlap(struct gp_saved_state_area *area) {
 	/* It would be in order by itself. */
 	area->resources[0].first = area->resources[1].first + 1;
 	area->entries[area->resources[0].first + 1] = area->entries[0];
 }
-static void scribble_state(struct gp_journal_area *area) {
+static void scribble_state(struct gp_saved_state_area *area) {
 	area->resources[0].backing = 77;
 }
-static void scribble_entry(struct gp_journal_area *area) {
+static void scribble_entry(struct gp_saved_state_area *area) {
 	area->entries[area->resources[0].first].gpa = UINT64_MAX - 1;
 }
-static void scribble_used(struct gp_journal_area *area) {
+static void scribble_used(struct gp_saved_state_area *area) {
 	area->used = UINT32_MAX;
 }
-static void scribble_type(struct gp_journal_area *area) {
+static void scribble_type(struct gp_saved_state_area *area) {
 	area->resources[0].create.type = VIRTIO_GPU_CMD_RESOURCE_UNREF;
 }
-static void scribble_size(struct gp_journal_area *area) {
+static void scribble_size(struct gp_saved_state_area *area) {
 	area->resources[0].create.create_blob.size = 0;
 }
-static void scribble_twice(struct gp_journal_area *area) {
+static void scribble_twice(struct gp_saved_state_area *area) {
 	area->ids[100] = 1;
 	area->resources[100] = area->resources[0];
 }
-static void scribble_scanout(struct gp_journal_area *area) {
+static void scribble_scanout(struct gp_saved_state_area *area) {
 	area->scanouts[0].resource_id = 99;
 }
-static void scribble_set(struct gp_journal_area *area) {
+static void scribble_set(struct gp_saved_state_area *area) {
 	area->scanouts[0].set.type = VIRTIO_GPU_CMD_RESOURCE_FLUSH;
 }
-static void scribble_stride(struct gp_journal_area *area) {
+static void scribble_stride(struct gp_saved_state_area *area) {
 	area->scanouts[0].set.set_scanout_blob.stride = UINT32_MAX;
 }
-static void scribble_cursor(struct gp_journal_area *area) {
+static void scribble_cursor(struct gp_saved_state_area *area) {
 	area->scanouts[0].cursor = 1;
 	area->scanouts[0].hot_x = GP_CURSOR_SIZE;
 }
-static void scribble_monitor(struct gp_journal_area *area) {
-	area->scanouts[0].plugged = GP_JOURNAL_PLUGGED;
+static void scribble_monitor(struct gp_saved_state_area *area) {
+	area->scanouts[0].plugged = GP_SAVED_PLUGGED;
 	area->scanouts[0].monitor.n_modes = GP_EDID_MODES_MAX + 1;
 }
-static void scribble_name(struct gp_journal_area *area) {
-	area->scanouts[0].plugged = GP_JOURNAL_PLUGGED;
+static void scribble_name(struct gp_saved_state_area *area) {
+	area->scanouts[0].plugged = GP_SAVED_PLUGGED;
 	memset(&area->scanouts[0].monitor, 'x', sizeof(area->scanouts[0].monitor));
 	area->scanouts[0].monitor.n_modes = 1;
 }
 
 static const struct {
-	void (*scribble)(struct gp_journal_area *area);
+	void (*scribble)(struct gp_saved_state_area *area);
 	size_t n_resources, n_sets; // what is still there then
 	bool all;
 } scribbles[] = {
@@ -832,7 +834,7 @@ static void test_scribbled(void **state) {
 static void test_random(void **state) {
 	struct rig *rig = *state;
 	uint8_t *bytes = rig->area;
-	struct gp_journal_area *area = rig->area;
+	struct gp_saved_state_area *area = rig->area;
 	srand(2);
 	for (unsigned i = 0; i < 20; i++) {
 		for (size_t j = 0; j < rig->area_size; j++) {
