@@ -187,26 +187,21 @@ void gp_client_seat_bind(struct gp_client *client, struct wl_registry *registry,
 	const char *interface, uint32_t version);
 /* The scanouts exist. */
 void gp_client_seat_start(struct gp_client *client);
-/* The scanout goes. */
-void gp_client_seat_forget(struct gp_client *client, struct gp_scanout_surface *scanout);
 /* Destroys the objects of the connection; what is pressed is told as released. */
 void gp_client_seat_stop(struct gp_client *client);
 /* Whose surface it is; NULL: nobody's. */
 const struct gp_scanout_surface *gp_client_seat_find(
 	const struct gp_client *client, const struct wl_surface *surface);
-uint32_t gp_client_seat_now_ms(void);
 
 /* touch.c */
 /* There is a seat with touch screens. */
 void gp_client_touch_start(struct gp_client *client);
 void gp_client_touch_stop(struct gp_client *client);
-void gp_client_touch_forget(struct gp_client *client, struct gp_scanout_surface *scanout);
 
 /* pen.c */
 /* When both the seat and the manager are there. */
 void gp_client_pen_start(struct gp_client *client);
 void gp_client_pen_stop(struct gp_client *client);
-void gp_client_pen_forget(struct gp_client *client, struct gp_scanout_surface *scanout);
 
 /* cursor.c */
 void gp_client_cursor_init(struct gp_client_cursor *cursor, struct gp_scanout_surface *scanout);

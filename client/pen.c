@@ -281,9 +281,3 @@ void gp_client_pen_stop(struct gp_client *client) {
 		seat->tablet_manager = NULL;
 	}
 }
-
-void gp_client_pen_forget(struct gp_client *client, struct gp_scanout_surface *scanout) {
-	if (client->seat.tool != NULL && client->seat.tool->over == scanout) {
-		leave(client->seat.tool);
-	}
-}

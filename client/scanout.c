@@ -26,7 +26,6 @@ bool gp_scanout_surface_start(struct gp_scanout_surface *scanout) {
 
 void gp_scanout_surface_stop(struct gp_scanout_surface *scanout) {
 	gp_client_cursor_stop(&scanout->cursor);
-	gp_client_seat_forget(scanout->client, scanout);
 	if (scanout->role != NULL) {
 		guest_scanout_v1_destroy(scanout->role);
 		scanout->role = NULL;

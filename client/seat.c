@@ -12,7 +12,7 @@
 /* Without steps, as from a touchpad: a step for so much of a surface, as libinput counts it. */
 #define STEP_LENGTH 15
 
-uint32_t gp_client_seat_now_ms(void) {
+static uint32_t now_ms(void) {
 	return (uint32_t)(gp_now_ns() / 1000000);
 }
 
@@ -39,7 +39,7 @@ static void handle_keyboard_enter(void *data, struct wl_keyboard *keyboard, uint
 	struct gp_client *client = data;
 	uint32_t *code;
 	wl_array_for_each (code, keys) {
-		client->options.seat_ops->key(client->data, gp_client_seat_now_ms(), *code, true);
+		client->options.seat_ops->key(client->data, now_ms(), *code, true);
 	}
 }
 
@@ -90,7 +90,7 @@ static void handle_pointer_enter(void *data, struct wl_pointer *pointer, uint32_
 	struct gp_client_seat *seat = &client->seat;
 	seat->over = gp_client_seat_find(client, surface);
 	seat->left = false;
-	send_motion(client, gp_client_seat_now_ms(), x, y);
+	send_motion(client, now_ms(), x, y);
 }
 
 static void handle_pointer_leave(
@@ -347,18 +347,6 @@ void gp_client_seat_bind(struct gp_client *client, struct wl_registry *registry,
 void gp_client_seat_start(struct gp_client *client) {
 	if (client->seat.pointer != NULL) {
 		start_locks(client);
-	}
-}
-
-void gp_client_seat_forget(struct gp_client *client, struct gp_scanout_surface *scanout) {
-	if (client->seat.over == scanout) {
-		client->seat.over = NULL;
-	}
-	gp_client_touch_forget(client, scanout);
-	gp_client_pen_forget(client, scanout);
-	if (scanout->lock != NULL) {
-		zwp_locked_pointer_v1_destroy(scanout->lock);
-		scanout->lock = NULL;
 	}
 }
 

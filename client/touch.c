@@ -105,19 +105,3 @@ void gp_client_touch_stop(struct gp_client *client) {
 		forget_all(client);
 	}
 }
-
-void gp_client_touch_forget(struct gp_client *client, struct gp_scanout_surface *scanout) {
-	bool any = false;
-	for (size_t i = 0; i < GP_CLIENT_TOUCHES_MAX; i++) {
-		struct gp_client_touch *touch = &client->seat.touches[i];
-		if (touch->scanout == scanout) {
-			touch->scanout = NULL;
-			client->options.seat_ops->touch_up(
-				client->data, gp_client_seat_now_ms(), touch->id);
-			any = true;
-		}
-	}
-	if (any) {
-		client->options.seat_ops->touch_frame(client->data);
-	}
-}
