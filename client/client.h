@@ -128,8 +128,6 @@ void gp_client_next_generation(struct gp_client *client);
 void gp_client_set_leds(struct gp_client *client, uint32_t leds);
 /* Whether the guest has the keyboard. */
 bool gp_client_focused(const struct gp_client *client);
-/* Tells pointer_leave if the pointer has left and not come back; before the loop sleeps. */
-void gp_client_end_turn(struct gp_client *client);
 
 /**
  * A blob of the fd, which is duplicated: the caller keeps its own. device is NULL or a PCI address.

@@ -96,7 +96,7 @@ struct gp_client_seat {
 	struct zwp_relative_pointer_v1 *relative;
 	struct zwp_pointer_constraints_v1 *constraints;
 	const struct gp_scanout_surface *over; // where the pointer is; NULL if it is not here
-	bool left; // the user has not been told
+	struct wl_event_source *leave; // the user is notified by it; NULL: nothing is due
 	bool locked;
 	struct gp_client_axis axes[2]; // vertical, horizontal
 

@@ -2,7 +2,7 @@
 
 #include <linux/input-event-codes.h>
 #include <string.h>
-#include <time.h>
+#include <wayland-server-core.h>
 
 #include "common/fd.h"
 #include "common/log.h"
@@ -84,20 +84,43 @@ static void send_motion(struct gp_client *client, uint32_t time, wl_fixed_t x, w
 	}
 }
 
+static void cancel_leave(struct gp_client_seat *seat) {
+	if (seat->leave != NULL) {
+		wl_event_source_remove(seat->leave);
+		seat->leave = NULL;
+	}
+}
+
 static void handle_pointer_enter(void *data, struct wl_pointer *pointer, uint32_t serial,
 	struct wl_surface *surface, wl_fixed_t x, wl_fixed_t y) {
 	struct gp_client *client = data;
 	struct gp_client_seat *seat = &client->seat;
 	seat->over = gp_client_seat_find(client, surface);
-	seat->left = false;
+	cancel_leave(seat);
 	send_motion(client, now_ms(), x, y);
 }
 
+static void handle_idle_leave(void *data) {
+	struct gp_client *client = data;
+	client->seat.leave = NULL; // libwayland removes it
+	client->options.seat_ops->pointer_leave(client->data);
+}
+
+/* An enter of another scanout may follow: then the pointer has not left the guest. */
 static void handle_pointer_leave(
 	void *data, struct wl_pointer *pointer, uint32_t serial, struct wl_surface *surface) {
 	struct gp_client *client = data;
-	client->seat.left = client->seat.over != NULL;
-	client->seat.over = NULL;
+	struct gp_client_seat *seat = &client->seat;
+	if (seat->over == NULL) {
+		return;
+	}
+	seat->over = NULL;
+	if (seat->leave == NULL) {
+		seat->leave = wl_event_loop_add_idle(client->loop, handle_idle_leave, client);
+	}
+	if (seat->leave == NULL) {
+		handle_idle_leave(client);
+	}
 }
 
 static void handle_motion(
@@ -239,7 +262,7 @@ static void stop_pointer(struct gp_client *client) {
 		wl_pointer_release(seat->pointer);
 		seat->pointer = NULL;
 		seat->over = NULL;
-		seat->left = false;
+		cancel_leave(seat);
 		client->options.seat_ops->pointer_leave(client->data);
 	}
 }
@@ -366,11 +389,4 @@ void gp_client_seat_stop(struct gp_client *client) {
 		wl_seat_release(seat->proxy);
 	}
 	*seat = (struct gp_client_seat){0};
-}
-
-void gp_client_end_turn(struct gp_client *client) {
-	if (client->seat.left) {
-		client->seat.left = false;
-		client->options.seat_ops->pointer_leave(client->data);
-	}
 }

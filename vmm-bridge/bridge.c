@@ -274,7 +274,6 @@ static bool end_turn(struct gp_bridge *bridge) {
 	uint32_t scanout, resource_id;
 	gp_device_memory_end_turn(&bridge->devices);
 	bool done = gp_presenter_end_turn(&bridge->presenter);
-	gp_client_end_turn(bridge->client);
 	for (uint32_t i = 0; i < bridge->options->n_scanouts; i++) {
 		struct gp_scanout_report *changed = &bridge->scanouts[i];
 		if (changed->monitor_changed) {
