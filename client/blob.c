@@ -4,20 +4,27 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "common/format.h"
 #include "common/log.h"
+
+#define ASSERT_SAME(ours, theirs) _Static_assert((int)(ours) == (int)(theirs), #ours)
+
+ASSERT_SAME(GP_CLIENT_BLOB_SHM, GUEST_BLOB_V1_KIND_SHM);
+ASSERT_SAME(GP_CLIENT_BLOB_SYSTEM_DMABUF, GUEST_BLOB_V1_KIND_SYSTEM_DMABUF);
+ASSERT_SAME(GP_CLIENT_BLOB_DEVICE_DMABUF, GUEST_BLOB_V1_KIND_DEVICE_DMABUF);
 
 /* What every compositor takes (guest_v1.create_blob, guest_blob_v1.create_buffer). */
 #define BLOB_SIZE_MAX (1ull << 30)
 #define DIMENSION_MAX 16384
 
-static void buffer_free(struct gp_buffer *buffer) {
+static void buffer_free(struct gp_client_buffer *buffer) {
 	wl_list_remove(&buffer->link);
 	wl_buffer_destroy(buffer->proxy);
 	free(buffer);
 }
 
-static void blob_free(struct gp_blob *blob) {
-	struct gp_buffer *buffer, *tmp;
+static void blob_free(struct gp_client_blob *blob) {
+	struct gp_client_buffer *buffer, *tmp;
 	wl_list_for_each_safe (buffer, tmp, &blob->buffers, link) {
 		buffer_free(buffer);
 	}
@@ -31,14 +38,14 @@ static void blob_free(struct gp_blob *blob) {
 }
 
 void gp_client_blobs_finish(struct gp_client *client) {
-	struct gp_blob *blob, *tmp;
+	struct gp_client_blob *blob, *tmp;
 	wl_list_for_each_safe (blob, tmp, &client->blobs, link) {
 		blob_free(blob);
 	}
 }
 
-static struct gp_buffer *find_buffer(struct gp_blob *blob, uint32_t serial) {
-	struct gp_buffer *buffer;
+static struct gp_client_buffer *find_buffer(struct gp_client_blob *blob, uint32_t serial) {
+	struct gp_client_buffer *buffer;
 	wl_list_for_each (buffer, &blob->buffers, link) {
 		if (buffer->serial == serial) {
 			return buffer;
@@ -54,7 +61,7 @@ static void handle_blob_imported(
 		[GUEST_BLOB_V1_IMPORT_MAPPED] = "CPU, in place",
 		[GUEST_BLOB_V1_IMPORT_SHM] = "CPU, shared memory",
 	};
-	struct gp_blob *blob = data;
+	struct gp_client_blob *blob = data;
 	if (blob->cursor == NULL) {
 		blob->client->counters.imports++;
 	}
@@ -71,9 +78,9 @@ static bool is_lasting(uint32_t reason) {
 
 static void handle_blob_failed(void *data, struct guest_blob_v1 *proxy, uint32_t serial,
 	uint32_t reason, uint32_t stride, const char *message) {
-	struct gp_blob *blob = data;
+	struct gp_client_blob *blob = data;
 	struct gp_client *client = blob->client;
-	struct gp_buffer *buffer = find_buffer(blob, serial);
+	struct gp_client_buffer *buffer = find_buffer(blob, serial);
 	if (blob->cursor == NULL) {
 		client->counters.imports_failed++;
 	}
@@ -82,13 +89,18 @@ static void handle_blob_failed(void *data, struct guest_blob_v1 *proxy, uint32_t
 	}
 	if (blob->cursor != NULL) {
 		gp_client_cursor_handle_failed(blob->cursor, message);
-	} else if (client->ops->failed != NULL) {
-		client->ops->failed(client->data, blob->user, buffer, is_lasting(reason), message);
+	} else if (client->events->failed != NULL) {
+		const struct gp_client_failure failure = {
+			.lasting = is_lasting(reason),
+			.wanted_stride = stride,
+			.message = message,
+		};
+		client->events->failed(client->data, blob->user, buffer, &failure);
 	}
 }
 
 static void handle_blob_revoked(void *data, struct guest_blob_v1 *proxy) {
-	struct gp_blob *blob = data;
+	struct gp_client_blob *blob = data;
 	struct gp_client *client = blob->client;
 	if (!blob->revoking) {
 		gp_warn("the compositor says revoked and was not asked to");
@@ -96,8 +108,8 @@ static void handle_blob_revoked(void *data, struct guest_blob_v1 *proxy) {
 	}
 	void *user = blob->user;
 	blob_free(blob);
-	if (client->ops->revoked != NULL) {
-		client->ops->revoked(client->data, user);
+	if (client->events->revoked != NULL) {
+		client->events->revoked(client->data, user);
 	}
 }
 
@@ -108,8 +120,8 @@ static const struct guest_blob_v1_listener blob_listener = {
 };
 
 static void handle_buffer_release(void *data, struct wl_buffer *proxy) {
-	struct gp_buffer *buffer = data;
-	struct gp_blob *blob = buffer->blob;
+	struct gp_client_buffer *buffer = data;
+	struct gp_client_blob *blob = buffer->blob;
 	struct gp_client *client = blob->client;
 	buffer->busy = false;
 	if (blob->revoking) {
@@ -120,8 +132,8 @@ static void handle_buffer_release(void *data, struct wl_buffer *proxy) {
 		return;
 	}
 	client->counters.releases++;
-	if (client->ops->released != NULL) {
-		client->ops->released(client->data, blob->user, buffer);
+	if (client->events->released != NULL) {
+		client->events->released(client->data, blob->user, buffer);
 	}
 }
 
@@ -129,12 +141,12 @@ static const struct wl_buffer_listener buffer_listener = {
 	.release = handle_buffer_release,
 };
 
-struct gp_blob *gp_blob_create(struct gp_client *client, int fd, uint64_t size,
-	enum gp_blob_kind kind, const char *device, void *user) {
+struct gp_client_blob *gp_client_blob_create(struct gp_client *client, int fd, uint64_t size,
+	enum gp_client_blob_kind kind, const char *device, void *user) {
 	if (!client->ready || size == 0 || size > BLOB_SIZE_MAX) {
 		return NULL;
 	}
-	struct gp_blob *blob = calloc(1, sizeof(*blob));
+	struct gp_client_blob *blob = calloc(1, sizeof(*blob));
 	if (blob == NULL) {
 		gp_error_errno("cannot make a blob");
 		return NULL;
@@ -156,16 +168,17 @@ struct gp_blob *gp_blob_create(struct gp_client *client, int fd, uint64_t size,
 	return blob;
 }
 
-struct gp_blob *gp_blob_create_for_cursor(
+struct gp_client_blob *gp_client_blob_create_for_cursor(
 	struct gp_client *client, int fd, uint64_t size, struct gp_client_cursor *cursor) {
-	struct gp_blob *blob = gp_blob_create(client, fd, size, GP_BLOB_SHM, NULL, NULL);
+	struct gp_client_blob *blob =
+		gp_client_blob_create(client, fd, size, GP_CLIENT_BLOB_SHM, NULL, NULL);
 	if (blob != NULL) {
 		blob->cursor = cursor;
 	}
 	return blob;
 }
 
-void gp_blob_revoke(struct gp_blob *blob) {
+void gp_client_blob_revoke(struct gp_client_blob *blob) {
 	if (!blob->revoking) {
 		blob->revoking = true;
 		/* The clock of one that waits already goes on. */
@@ -176,27 +189,35 @@ void gp_blob_revoke(struct gp_blob *blob) {
 	}
 }
 
-struct gp_buffer *gp_buffer_create(struct gp_blob *blob, const struct gp_format *format,
-	uint32_t width, uint32_t height, uint32_t offset, uint32_t stride) {
-	/* What would be a protocol error is not sent: it would end the connection. */
-	if (width == 0 || width > DIMENSION_MAX || height == 0 || height > DIMENSION_MAX ||
-		!gp_format_fits(format, width, height, offset, stride, blob->size)) {
+/* What would be a protocol error is not sent: it would end the connection. */
+static bool is_acceptable(const struct gp_client_layout *layout, uint64_t blob_size) {
+	const struct gp_format *format = gp_format_from_drm(layout->format);
+	const struct gp_client_plane *plane = &layout->planes[0];
+	return format != NULL && layout->n_planes == 1 && layout->width > 0 &&
+		layout->width <= DIMENSION_MAX && layout->height > 0 &&
+		layout->height <= DIMENSION_MAX &&
+		(layout->modifier != DRM_FORMAT_MOD_LINEAR ||
+			gp_format_fits(format, layout->width, layout->height, plane->offset,
+				plane->stride, blob_size));
+}
+
+struct gp_client_buffer *gp_client_buffer_create(
+	struct gp_client_blob *blob, const struct gp_client_layout *layout) {
+	if (!is_acceptable(layout, blob->size)) {
 		return NULL;
 	}
-	struct gp_buffer *buffer = calloc(1, sizeof(*buffer));
+	struct gp_client_buffer *buffer = calloc(1, sizeof(*buffer));
 	if (buffer == NULL) {
 		gp_error_errno("cannot make a buffer");
 		return NULL;
 	}
 	buffer->blob = blob;
-	buffer->format = format;
-	buffer->width = width;
-	buffer->height = height;
+	buffer->layout = *layout;
 	buffer->serial = ++blob->next_serial;
-	const uint64_t modifier = DRM_FORMAT_MOD_LINEAR;
-	buffer->proxy = guest_blob_v1_create_buffer(blob->proxy, buffer->serial, (int32_t)width,
-		(int32_t)height, format->drm, (uint32_t)(modifier >> 32), (uint32_t)modifier,
-		offset, stride);
+	buffer->proxy = guest_blob_v1_create_buffer(blob->proxy, buffer->serial,
+		(int32_t)layout->width, (int32_t)layout->height, layout->format,
+		(uint32_t)(layout->modifier >> 32), (uint32_t)layout->modifier,
+		layout->planes[0].offset, layout->planes[0].stride);
 	if (buffer->proxy == NULL) {
 		gp_error_errno("cannot make a buffer");
 		free(buffer);
@@ -207,19 +228,19 @@ struct gp_buffer *gp_buffer_create(struct gp_blob *blob, const struct gp_format 
 	return buffer;
 }
 
-void gp_buffer_destroy(struct gp_buffer *buffer) {
+void gp_client_buffer_destroy(struct gp_client_buffer *buffer) {
 	buffer_free(buffer);
 }
 
-bool gp_buffer_busy(const struct gp_buffer *buffer) {
+bool gp_client_buffer_busy(const struct gp_client_buffer *buffer) {
 	return buffer->busy;
 }
 
-const struct gp_format *gp_buffer_format(const struct gp_buffer *buffer) {
-	return buffer->format;
+const struct gp_client_layout *gp_client_buffer_layout(const struct gp_client_buffer *buffer) {
+	return &buffer->layout;
 }
 
-void gp_buffer_attach(struct gp_buffer *buffer, struct wl_surface *surface) {
+void gp_client_buffer_attach(struct gp_client_buffer *buffer, struct wl_surface *surface) {
 	wl_surface_attach(surface, buffer->proxy, 0, 0);
 	buffer->busy = true;
 }

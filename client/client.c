@@ -1,6 +1,5 @@
 #include "client/client_internal.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <wayland-server-core.h>
 
@@ -72,8 +71,8 @@ static void handle_manager_done(void *data, struct guest_scanout_manager_v1 *man
 	for (uint32_t i = 0; i < client->options.n_scanouts; i++) {
 		gp_client_cursor_start(&client->scanouts[i].cursor);
 	}
-	if (client->ops->connected != NULL) {
-		client->ops->connected(client->data);
+	if (client->events->connected != NULL) {
+		client->events->connected(client->data);
 	}
 }
 
@@ -91,15 +90,6 @@ void gp_client_manager_listen(struct gp_client *client) {
 static int handle_retry(void *data) {
 	gp_client_connect(data);
 	return 0;
-}
-
-static void log_libwayland(const char *fmt, va_list args) {
-	char line[256];
-	int length = vsnprintf(line, sizeof(line), fmt, args);
-	if (length > 0 && (size_t)length < sizeof(line) && line[length - 1] == '\n') {
-		line[length - 1] = '\0';
-	}
-	gp_warn("libwayland: %s", line);
 }
 
 static bool create_timers(struct gp_client *client) {
@@ -121,7 +111,12 @@ static void client_free(struct gp_client *client) {
 }
 
 struct gp_client *gp_client_create(struct wl_event_loop *loop,
-	const struct gp_client_options *options, const struct gp_client_ops *ops, void *data) {
+	const struct gp_client_options *options, const struct gp_client_events *events,
+	void *data) {
+	if (options->n_scanouts == 0 || options->n_scanouts > GP_CLIENT_SCANOUTS_MAX) {
+		gp_error("a VM has 1 to %d scanouts", GP_CLIENT_SCANOUTS_MAX);
+		return NULL;
+	}
 	struct gp_client *client = calloc(1, sizeof(*client));
 	if (client == NULL) {
 		gp_error_errno("cannot make the Wayland client");
@@ -129,7 +124,7 @@ struct gp_client *gp_client_create(struct wl_event_loop *loop,
 	}
 	client->loop = loop;
 	client->options = *options;
-	client->ops = ops;
+	client->events = events;
 	client->data = data;
 	wl_list_init(&client->blobs);
 	client->scanouts = calloc(options->n_scanouts, sizeof(*client->scanouts));
@@ -143,8 +138,6 @@ struct gp_client *gp_client_create(struct wl_event_loop *loop,
 		client->scanouts[i].index = i;
 		gp_client_cursor_init(&client->scanouts[i].cursor, &client->scanouts[i]);
 	}
-	wl_log_set_handler_client(log_libwayland);
-	wl_log_set_handler_server(log_libwayland);
 	gp_client_connect(client);
 	return client;
 }
@@ -167,7 +160,7 @@ bool gp_client_connected(const struct gp_client *client) {
 	return client->ready;
 }
 
-void gp_client_set_state(struct gp_client *client, enum gp_vm_state state) {
+void gp_client_set_state(struct gp_client *client, enum gp_client_vm_state state) {
 	if (client->state == state) {
 		return;
 	}

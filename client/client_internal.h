@@ -8,16 +8,14 @@
 #include "relative-pointer-unstable-v1-client-protocol.h"
 #include "tablet-v2-client-protocol.h"
 #include "viewporter-client-protocol.h"
-#include "client/client.h"
+#include "client/guest_scanout.h"
 
-#define GP_CLIENT_SCANOUTS_MAX 16
-#define GP_CURSOR_PIXELS 64 // in both directions
-#define GP_CURSOR_BYTES (GP_CURSOR_PIXELS * GP_CURSOR_PIXELS * 4)
+#define GP_CURSOR_BYTES (GP_CLIENT_CURSOR_SIZE * GP_CLIENT_CURSOR_SIZE * 4)
 
-struct gp_blob {
+struct gp_client_blob {
 	struct gp_client *client;
 	struct wl_list link; // gp_client.blobs
-	struct wl_list buffers; // gp_buffer.link
+	struct wl_list buffers; // gp_client_buffer.link
 	struct guest_blob_v1 *proxy;
 	uint64_t size; // bytes
 	void *user;
@@ -26,12 +24,11 @@ struct gp_blob {
 	bool revoking;
 };
 
-struct gp_buffer {
-	struct gp_blob *blob;
-	struct wl_list link; // gp_blob.buffers
+struct gp_client_buffer {
+	struct gp_client_blob *blob;
+	struct wl_list link; // gp_client_blob.buffers
 	struct wl_buffer *proxy;
-	const struct gp_format *format;
-	uint32_t width, height; // pixels
+	struct gp_client_layout layout;
 	uint32_t serial;
 	bool busy;
 };
@@ -49,8 +46,8 @@ struct gp_client_cursor {
 
 	/* Of one connection. Two buffers, so that the one on screen is not written. */
 	struct wl_surface *surface;
-	struct gp_blob *blob;
-	struct gp_buffer *buffers[2];
+	struct gp_client_blob *blob;
+	struct gp_client_buffer *buffers[2];
 	bool waiting; // both buffers were read when the picture changed
 	bool refused;
 };
@@ -67,7 +64,7 @@ struct gp_scanout_surface {
 	struct zwp_locked_pointer_v1 *lock; // asked for; may be NULL
 	bool cropped; // the viewport has a source
 	uint64_t n_frames; // that were committed
-	struct gp_monitor monitor;
+	struct gp_client_monitor monitor;
 	bool monitor_connected;
 	bool new_modes; // the current batch had a mode
 };
@@ -115,9 +112,9 @@ struct gp_client_seat {
 struct gp_client {
 	struct wl_event_loop *loop;
 	struct gp_client_options options;
-	const struct gp_client_ops *ops;
+	const struct gp_client_events *events;
 	void *data;
-	enum gp_vm_state state;
+	enum gp_client_vm_state state;
 	uint32_t leds;
 	struct gp_scanout_surface *scanouts; // options.n_scanouts
 	struct gp_client_counters counters;
@@ -138,7 +135,7 @@ struct gp_client {
 	struct guest_v1 *guest;
 	struct gp_client_seat seat;
 	bool focused;
-	struct wl_list blobs; // gp_blob.link
+	struct wl_list blobs; // gp_client_blob.link
 	size_t n_revoking;
 	unsigned dispatching; // depth; the connection is not ended inside
 	bool broken; // to be ended from the loop
@@ -168,9 +165,9 @@ void gp_client_manager_listen(struct gp_client *client);
 /* blob.c */
 void gp_client_blobs_finish(struct gp_client *client);
 /* Takes a damaged picture of the buffer to the surface, as part of its next commit. */
-void gp_buffer_attach(struct gp_buffer *buffer, struct wl_surface *surface);
-/* The kind of memory must be GP_BLOB_SHM; events go to the cursor. */
-struct gp_blob *gp_blob_create_for_cursor(
+void gp_client_buffer_attach(struct gp_client_buffer *buffer, struct wl_surface *surface);
+/* The kind of memory must be GP_CLIENT_BLOB_SHM; events go to the cursor. */
+struct gp_client_blob *gp_client_blob_create_for_cursor(
 	struct gp_client *client, int fd, uint64_t size, struct gp_client_cursor *cursor);
 
 /* scanout.c */

@@ -91,8 +91,8 @@ static void lose_connection(struct gp_client *client) {
 	}
 	gp_client_disconnect(client);
 	schedule_retry(client);
-	if (was_ready && client->ops->disconnected != NULL) {
-		client->ops->disconnected(client->data);
+	if (was_ready && client->events->disconnected != NULL) {
+		client->events->disconnected(client->data);
 	}
 }
 

@@ -55,23 +55,31 @@ static bool ensure_objects(struct gp_client_cursor *cursor) {
 	if (!ensure_memory(cursor)) {
 		return false;
 	}
-	cursor->blob = gp_blob_create_for_cursor(client, cursor->memfd, MEMORY_BYTES, cursor);
+	cursor->blob =
+		gp_client_blob_create_for_cursor(client, cursor->memfd, MEMORY_BYTES, cursor);
 	if (cursor->blob == NULL) {
 		return false;
 	}
-	const struct gp_format *format = gp_format_from_drm(DRM_FORMAT_ARGB8888);
 	for (uint32_t i = 0; i < BUFFERS; i++) {
-		cursor->buffers[i] = gp_buffer_create(cursor->blob, format, GP_CURSOR_PIXELS,
-			GP_CURSOR_PIXELS, i * GP_CURSOR_BYTES, GP_CURSOR_PIXELS * 4);
+		const struct gp_client_layout layout = {
+			.width = GP_CLIENT_CURSOR_SIZE,
+			.height = GP_CLIENT_CURSOR_SIZE,
+			.format = DRM_FORMAT_ARGB8888,
+			.modifier = DRM_FORMAT_MOD_LINEAR,
+			.planes = {{i * GP_CURSOR_BYTES, GP_CLIENT_CURSOR_SIZE * 4}},
+			.n_planes = 1,
+		};
+		cursor->buffers[i] = gp_client_buffer_create(cursor->blob, &layout);
 	}
 	cursor->surface = wl_compositor_create_surface(client->compositor);
 	return cursor->surface != NULL;
 }
 
 /* A buffer that nobody reads, or NULL. */
-static struct gp_buffer *free_buffer(const struct gp_client_cursor *cursor, unsigned *index) {
+static struct gp_client_buffer *free_buffer(
+	const struct gp_client_cursor *cursor, unsigned *index) {
 	for (unsigned i = 0; i < BUFFERS; i++) {
-		if (cursor->buffers[i] != NULL && !gp_buffer_busy(cursor->buffers[i])) {
+		if (cursor->buffers[i] != NULL && !gp_client_buffer_busy(cursor->buffers[i])) {
 			*index = i;
 			return cursor->buffers[i];
 		}
@@ -84,7 +92,7 @@ static void show(struct gp_client_cursor *cursor) {
 		return;
 	}
 	unsigned index;
-	struct gp_buffer *buffer = free_buffer(cursor, &index);
+	struct gp_client_buffer *buffer = free_buffer(cursor, &index);
 	cursor->waiting = buffer == NULL;
 	if (buffer == NULL) {
 		return; // handle_released comes back here
@@ -92,8 +100,9 @@ static void show(struct gp_client_cursor *cursor) {
 	memcpy(cursor->map + index * GP_CURSOR_BYTES, cursor->pixels, GP_CURSOR_BYTES);
 	guest_scanout_v1_set_cursor(cursor->scanout->role, cursor->surface, (int32_t)cursor->hot_x,
 		(int32_t)cursor->hot_y);
-	gp_buffer_attach(buffer, cursor->surface);
-	wl_surface_damage_buffer(cursor->surface, 0, 0, GP_CURSOR_PIXELS, GP_CURSOR_PIXELS);
+	gp_client_buffer_attach(buffer, cursor->surface);
+	wl_surface_damage_buffer(
+		cursor->surface, 0, 0, GP_CLIENT_CURSOR_SIZE, GP_CLIENT_CURSOR_SIZE);
 	wl_surface_commit(cursor->surface);
 }
 
@@ -130,7 +139,7 @@ void gp_client_cursor_handle_failed(struct gp_client_cursor *cursor, const char 
 	}
 }
 
-void gp_client_cursor(struct gp_client *client, uint32_t scanout, const void *pixels,
+void gp_client_set_cursor(struct gp_client *client, uint32_t scanout, const void *pixels,
 	uint32_t hot_x, uint32_t hot_y) {
 	if (scanout >= client->options.n_scanouts) {
 		return;
@@ -142,8 +151,8 @@ void gp_client_cursor(struct gp_client *client, uint32_t scanout, const void *pi
 	if (pixels != NULL) {
 		memcpy(cursor->pixels, pixels, GP_CURSOR_BYTES);
 		/* A hotspot outside is the guest's mistake, and no reason to lose the cursor. */
-		cursor->hot_x = hot_x < GP_CURSOR_PIXELS ? hot_x : 0;
-		cursor->hot_y = hot_y < GP_CURSOR_PIXELS ? hot_y : 0;
+		cursor->hot_x = hot_x < GP_CLIENT_CURSOR_SIZE ? hot_x : 0;
+		cursor->hot_y = hot_y < GP_CLIENT_CURSOR_SIZE ? hot_y : 0;
 	}
 	if (!client->ready) {
 		return;

@@ -16,7 +16,7 @@
 static void handle_mode(void *data, struct guest_scanout_v1 *role, uint32_t flags, int32_t width,
 	int32_t height, uint32_t refresh) {
 	struct gp_scanout_surface *scanout = data;
-	struct gp_monitor *monitor = &scanout->monitor;
+	struct gp_client_monitor *monitor = &scanout->monitor;
 	if (!scanout->new_modes) {
 		scanout->new_modes = true;
 		monitor->n_modes = 0;
@@ -27,7 +27,7 @@ static void handle_mode(void *data, struct guest_scanout_v1 *role, uint32_t flag
 		gp_warn("the compositor sent a mode of %dx%d", width, height);
 		return;
 	}
-	if (monitor->n_modes == GP_EDID_MODES_MAX) {
+	if (monitor->n_modes == GP_CLIENT_MODES_MAX) {
 		if (!preferred) {
 			return;
 		}
@@ -36,7 +36,7 @@ static void handle_mode(void *data, struct guest_scanout_v1 *role, uint32_t flag
 	size_t at = preferred ? 0 : monitor->n_modes;
 	memmove(&monitor->modes[at + 1], &monitor->modes[at],
 		(monitor->n_modes - at) * sizeof(monitor->modes[0]));
-	monitor->modes[at] = (struct gp_mode){
+	monitor->modes[at] = (struct gp_client_mode){
 		.width = (uint32_t)width,
 		.height = (uint32_t)height,
 		.refresh_mhz = refresh > 0 ? refresh : REFRESH_DEFAULT_MHZ,
@@ -62,7 +62,7 @@ static void handle_transform(void *data, struct guest_scanout_v1 *role, uint32_t
 static void handle_identity(void *data, struct guest_scanout_v1 *role, const char *make,
 	const char *model, const char *serial) {
 	struct gp_scanout_surface *scanout = data;
-	struct gp_monitor *monitor = &scanout->monitor;
+	struct gp_client_monitor *monitor = &scanout->monitor;
 	snprintf(monitor->make, sizeof(monitor->make), "%s", make);
 	snprintf(monitor->model, sizeof(monitor->model), "%s", model);
 	snprintf(monitor->serial, sizeof(monitor->serial), "%s", serial);
@@ -78,8 +78,8 @@ static void handle_done(void *data, struct guest_scanout_v1 *role) {
 	struct gp_client *client = scanout->client;
 	scanout->new_modes = false;
 	bool usable = scanout->monitor_connected && scanout->monitor.n_modes > 0;
-	if (client->ops->monitor != NULL) {
-		client->ops->monitor(
+	if (client->events->monitor != NULL) {
+		client->events->monitor(
 			client->data, scanout->index, usable ? &scanout->monitor : NULL);
 	}
 }
@@ -87,8 +87,8 @@ static void handle_done(void *data, struct guest_scanout_v1 *role) {
 static void handle_visibility(void *data, struct guest_scanout_v1 *role, uint32_t visible) {
 	struct gp_scanout_surface *scanout = data;
 	struct gp_client *client = scanout->client;
-	if (client->ops->visibility != NULL) {
-		client->ops->visibility(client->data, scanout->index, visible != 0);
+	if (client->events->visibility != NULL) {
+		client->events->visibility(client->data, scanout->index, visible != 0);
 	}
 }
 
@@ -109,8 +109,8 @@ static void handle_path(
 	struct gp_client *client = scanout->client;
 	gp_debug("scanout %u: frames go %s%s%s", scanout->index, path_name(path),
 		reason[0] != '\0' ? ": " : "", reason);
-	if (client->ops->path != NULL) {
-		client->ops->path(client->data, scanout->index, path_name(path), reason);
+	if (client->events->path != NULL) {
+		client->events->path(client->data, scanout->index, path_name(path), reason);
 	}
 }
 

@@ -22,12 +22,12 @@ struct tool {
 	uint32_t pressure; // as it was told last
 
 	const struct gp_scanout_surface *over; // NULL: none
-	struct gp_seat_pen pen; // scanout and pressure are set at the end of a frame
+	struct gp_client_pen pen; // scanout and pressure are set at the end of a frame
 };
 
 static void handle_type(void *data, struct zwp_tablet_tool_v2 *proxy, uint32_t type) {
 	struct tool *tool = data;
-	tool->pen.is_rubber = type == ZWP_TABLET_TOOL_V2_TYPE_ERASER;
+	tool->pen.eraser = type == ZWP_TABLET_TOOL_V2_TYPE_ERASER;
 }
 
 static void handle_hardware_serial(
@@ -51,13 +51,13 @@ static void handle_tool_done(void *data, struct zwp_tablet_tool_v2 *proxy) {
 static void leave(struct tool *tool) {
 	struct gp_client *client = tool->client;
 	tool->over = NULL;
-	tool->pen.is_down = false;
+	tool->pen.down = false;
 	for (size_t i = 0; i < 3; i++) {
 		tool->pen.buttons[i] = false;
 	}
 	if (client->seat.tool == tool) {
 		client->seat.tool = NULL;
-		client->options.seat_ops->pen_leave(client->data);
+		client->options.seat_events->pen_leave(client->data);
 	}
 }
 
@@ -89,12 +89,12 @@ static void handle_proximity_out(void *data, struct zwp_tablet_tool_v2 *proxy) {
 
 static void handle_down(void *data, struct zwp_tablet_tool_v2 *proxy, uint32_t serial) {
 	struct tool *tool = data;
-	tool->pen.is_down = true;
+	tool->pen.down = true;
 }
 
 static void handle_up(void *data, struct zwp_tablet_tool_v2 *proxy) {
 	struct tool *tool = data;
-	tool->pen.is_down = false;
+	tool->pen.down = false;
 }
 
 static void handle_motion(
@@ -146,10 +146,10 @@ static void handle_frame(void *data, struct zwp_tablet_tool_v2 *proxy, uint32_t 
 		return;
 	}
 	tool->pen.scanout = tool->over->index;
-	tool->pen.pressure = !tool->pen.is_down ? 0
-		: tool->has_pressure            ? tool->pressure
-						: PRESSURE_MAX;
-	client->options.seat_ops->pen(client->data, time, &tool->pen);
+	tool->pen.pressure = !tool->pen.down ? 0
+		: tool->has_pressure         ? tool->pressure
+					     : PRESSURE_MAX;
+	client->options.seat_events->pen(client->data, time, &tool->pen);
 }
 
 static const struct zwp_tablet_tool_v2_listener tool_listener = {

@@ -4,6 +4,7 @@
 
 #include "common/fd.h"
 #include "common/log.h"
+#include "common/rect.h"
 #include "common/trace.h"
 
 /* How long a compositor may leave its socket unread while the guest goes on drawing. */
@@ -39,17 +40,17 @@ void gp_scanout_surface_stop(struct gp_scanout_surface *scanout) {
 		scanout->surface = NULL;
 	}
 	scanout->cropped = false;
-	scanout->monitor = (struct gp_monitor){0};
+	scanout->monitor = (struct gp_client_monitor){0};
 	scanout->monitor_connected = false;
 	scanout->new_modes = false;
 }
 
 /* Sets the viewport if a part is shown, and takes it back when the whole buffer is shown again. */
-static void set_source(struct gp_scanout_surface *scanout, const struct gp_buffer *buffer,
-	const struct gp_rect *source) {
+static void set_source(struct gp_scanout_surface *scanout, const struct gp_client_buffer *buffer,
+	const struct gp_client_rect *source) {
 	struct gp_client *client = scanout->client;
-	bool cropped = source->x != 0 || source->y != 0 || source->width != buffer->width ||
-		source->height != buffer->height;
+	bool cropped = source->x != 0 || source->y != 0 || source->width != buffer->layout.width ||
+		source->height != buffer->layout.height;
 	if (cropped && scanout->viewport == NULL && client->viewporter != NULL) {
 		scanout->viewport =
 			wp_viewporter_get_viewport(client->viewporter, scanout->surface);
@@ -68,19 +69,21 @@ static void set_source(struct gp_scanout_surface *scanout, const struct gp_buffe
 	scanout->cropped = cropped;
 }
 
-static void show_buffer(struct gp_scanout_surface *scanout, struct gp_buffer *buffer,
-	const struct gp_rect *source, const struct gp_rect *damage) {
-	struct gp_rect whole = {.width = buffer->width, .height = buffer->height};
+static void show_buffer(struct gp_scanout_surface *scanout, struct gp_client_buffer *buffer,
+	const struct gp_client_rect *source, const struct gp_client_rect *damage) {
+	const struct gp_rect whole = {0, 0, buffer->layout.width, buffer->layout.height};
+	const struct gp_rect shown = {source->x, source->y, source->width, source->height};
+	const struct gp_rect changed = {damage->x, damage->y, damage->width, damage->height};
 	struct gp_rect clipped;
-	if (!gp_rect_inside(source, buffer->width, buffer->height) || source->width == 0 ||
-		source->height == 0) {
+	if (!gp_rect_inside(&shown, whole.width, whole.height) || shown.width == 0 ||
+		shown.height == 0) {
 		gp_warn("scanout %u: a source outside its buffer is not shown", scanout->index);
 		return;
 	}
 	uint64_t start_ns = gp_trace_now();
 	set_source(scanout, buffer, source);
-	gp_buffer_attach(buffer, scanout->surface);
-	if (gp_rect_intersect(damage, &whole, &clipped)) {
+	gp_client_buffer_attach(buffer, scanout->surface);
+	if (gp_rect_intersect(&changed, &whole, &clipped)) {
 		wl_surface_damage_buffer(scanout->surface, (int32_t)clipped.x, (int32_t)clipped.y,
 			(int32_t)clipped.width, (int32_t)clipped.height);
 	}
@@ -92,8 +95,8 @@ static void show_buffer(struct gp_scanout_surface *scanout, struct gp_buffer *bu
 	}
 }
 
-void gp_client_show(struct gp_client *client, uint32_t scanout, struct gp_buffer *buffer,
-	const struct gp_rect *source, const struct gp_rect *damage) {
+void gp_client_show(struct gp_client *client, uint32_t scanout, struct gp_client_buffer *buffer,
+	const struct gp_client_rect *source, const struct gp_client_rect *damage) {
 	if (!client->ready || scanout >= client->options.n_scanouts) {
 		return;
 	}

@@ -39,20 +39,20 @@ static void handle_keyboard_enter(void *data, struct wl_keyboard *keyboard, uint
 	struct gp_client *client = data;
 	uint32_t *code;
 	wl_array_for_each (code, keys) {
-		client->options.seat_ops->key(client->data, now_ms(), *code, true);
+		client->options.seat_events->key(client->data, now_ms(), *code, true);
 	}
 }
 
 static void handle_keyboard_leave(
 	void *data, struct wl_keyboard *keyboard, uint32_t serial, struct wl_surface *surface) {
 	struct gp_client *client = data;
-	client->options.seat_ops->keyboard_leave(client->data);
+	client->options.seat_events->keyboard_leave(client->data);
 }
 
 static void handle_key(void *data, struct wl_keyboard *keyboard, uint32_t serial, uint32_t time,
 	uint32_t key, uint32_t state) {
 	struct gp_client *client = data;
-	client->options.seat_ops->key(
+	client->options.seat_events->key(
 		client->data, time, key, state == WL_KEYBOARD_KEY_STATE_PRESSED);
 }
 
@@ -80,7 +80,7 @@ static const struct wl_keyboard_listener keyboard_listener = {
 static void send_motion(struct gp_client *client, uint32_t time, wl_fixed_t x, wl_fixed_t y) {
 	const struct gp_scanout_surface *over = client->seat.over;
 	if (over != NULL) {
-		client->options.seat_ops->pointer_motion(client->data, time, over->index, x, y);
+		client->options.seat_events->pointer_motion(client->data, time, over->index, x, y);
 	}
 }
 
@@ -103,7 +103,7 @@ static void handle_pointer_enter(void *data, struct wl_pointer *pointer, uint32_
 static void handle_idle_leave(void *data) {
 	struct gp_client *client = data;
 	client->seat.leave = NULL; // libwayland removes it
-	client->options.seat_ops->pointer_leave(client->data);
+	client->options.seat_events->pointer_leave(client->data);
 }
 
 /* An enter of another scanout may follow: then the pointer has not left the guest. */
@@ -131,7 +131,7 @@ static void handle_motion(
 static void handle_button(void *data, struct wl_pointer *pointer, uint32_t serial, uint32_t time,
 	uint32_t button, uint32_t state) {
 	struct gp_client *client = data;
-	client->options.seat_ops->pointer_button(
+	client->options.seat_events->pointer_button(
 		client->data, time, button, state == WL_POINTER_BUTTON_STATE_PRESSED);
 }
 
@@ -160,7 +160,7 @@ static void send_axis(struct gp_client *client, bool horizontal) {
 		: moved->has_value        ? (int64_t)moved->value * 120 / STEP_LENGTH
 					  : 0;
 	if (amount != 0 && amount == (int32_t)amount) {
-		client->options.seat_ops->pointer_axis(
+		client->options.seat_events->pointer_axis(
 			client->data, moved->time_ms, horizontal, (int32_t)amount);
 	}
 	*moved = (struct gp_client_axis){0};
@@ -204,7 +204,7 @@ static void handle_relative_motion(void *data, struct zwp_relative_pointer_v1 *r
 	uint64_t time_us = (uint64_t)time_hi << 32 | time_lo;
 	if (client->seat.locked) {
 		/* The guest has an acceleration of its own. */
-		client->options.seat_ops->pointer_relative(
+		client->options.seat_events->pointer_relative(
 			client->data, (uint32_t)(time_us / 1000), raw_dx, raw_dy);
 	}
 }
@@ -216,7 +216,7 @@ static const struct zwp_relative_pointer_v1_listener relative_listener = {
 static void set_locked(struct gp_client *client, bool locked) {
 	if (client->seat.locked != locked) {
 		client->seat.locked = locked;
-		client->options.seat_ops->pointer_locked(client->data, locked);
+		client->options.seat_events->pointer_locked(client->data, locked);
 	}
 }
 
@@ -240,7 +240,7 @@ static void stop_keyboard(struct gp_client *client) {
 	if (seat->keyboard != NULL) {
 		wl_keyboard_release(seat->keyboard);
 		seat->keyboard = NULL;
-		client->options.seat_ops->keyboard_leave(client->data);
+		client->options.seat_events->keyboard_leave(client->data);
 	}
 }
 
@@ -263,7 +263,7 @@ static void stop_pointer(struct gp_client *client) {
 		seat->pointer = NULL;
 		seat->over = NULL;
 		cancel_leave(seat);
-		client->options.seat_ops->pointer_leave(client->data);
+		client->options.seat_events->pointer_leave(client->data);
 	}
 }
 
@@ -341,7 +341,7 @@ static const struct wl_seat_listener seat_listener = {
 void gp_client_seat_bind(struct gp_client *client, struct wl_registry *registry, uint32_t name,
 	const char *interface, uint32_t version) {
 	struct gp_client_seat *seat = &client->seat;
-	if (client->options.seat_ops == NULL) {
+	if (client->options.seat_events == NULL) {
 		return;
 	}
 	if (strcmp(interface, wl_seat_interface.name) == 0 && seat->proxy == NULL &&

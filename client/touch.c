@@ -30,7 +30,7 @@ static void handle_down(void *data, struct wl_touch *proxy, uint32_t serial, uin
 		return;
 	}
 	*touch = (struct gp_client_touch){.scanout = scanout, .id = id};
-	client->options.seat_ops->touch_down(client->data, time, id, scanout->index, x, y);
+	client->options.seat_events->touch_down(client->data, time, id, scanout->index, x, y);
 }
 
 static void handle_up(
@@ -39,7 +39,7 @@ static void handle_up(
 	struct gp_client_touch *touch = find_touch(client, id);
 	if (touch != NULL) {
 		touch->scanout = NULL;
-		client->options.seat_ops->touch_up(client->data, time, id);
+		client->options.seat_events->touch_up(client->data, time, id);
 	}
 }
 
@@ -48,21 +48,21 @@ static void handle_motion(
 	struct gp_client *client = data;
 	const struct gp_client_touch *touch = find_touch(client, id);
 	if (touch != NULL) {
-		client->options.seat_ops->touch_motion(
+		client->options.seat_events->touch_motion(
 			client->data, time, id, touch->scanout->index, x, y);
 	}
 }
 
 static void handle_frame(void *data, struct wl_touch *proxy) {
 	struct gp_client *client = data;
-	client->options.seat_ops->touch_frame(client->data);
+	client->options.seat_events->touch_frame(client->data);
 }
 
 static void forget_all(struct gp_client *client) {
 	for (size_t i = 0; i < GP_CLIENT_TOUCHES_MAX; i++) {
 		client->seat.touches[i].scanout = NULL;
 	}
-	client->options.seat_ops->touch_cancel(client->data);
+	client->options.seat_events->touch_cancel(client->data);
 }
 
 static void handle_cancel(void *data, struct wl_touch *proxy) {
