@@ -1,11 +1,15 @@
-#include "client/client_internal.h"
+#include "client/blob.h"
 
 #include <drm_fourcc.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <wayland-client.h>
+#include <wayland-server-core.h>
 
+#include "common/fd.h"
 #include "common/format.h"
 #include "common/log.h"
+#include "guest-scanout-v1-client-protocol.h"
 
 #define ASSERT_SAME(ours, theirs) _Static_assert((int)(ours) == (int)(theirs), #ours)
 
@@ -16,6 +20,35 @@ ASSERT_SAME(GP_CLIENT_BLOB_DEVICE_DMABUF, GUEST_BLOB_V1_KIND_DEVICE_DMABUF);
 /* What every compositor takes (guest_v1.create_blob, guest_blob_v1.create_buffer). */
 #define BLOB_SIZE_MAX (1ull << 30)
 #define DIMENSION_MAX 16384
+
+/* The guest may wait for the acknowledgement of a revoke, and does so without a limit of its own. */
+#define REVOKE_LIMIT_MS 1000
+
+static int handle_revoke_limit(void *data) {
+	struct gp_client_blobs *blobs = data;
+	gp_warn("the compositor did not give memory back within %d ms", REVOKE_LIMIT_MS);
+	gp_client_connection_fail(blobs->connection);
+	return 0;
+}
+
+bool gp_client_blobs_init(struct gp_client_blobs *blobs, struct gp_client_connection *connection) {
+	blobs->connection = connection;
+	wl_list_init(&blobs->list);
+	blobs->revoke_timer = wl_event_loop_add_timer(connection->loop, handle_revoke_limit, blobs);
+	return blobs->revoke_timer != NULL;
+}
+
+void gp_client_blobs_finish(struct gp_client_blobs *blobs) {
+	if (blobs->revoke_timer != NULL) {
+		wl_event_source_remove(blobs->revoke_timer);
+	}
+}
+
+/* Restarts the clock, or stops it: after the first revoke, and after each acknowledgement. */
+static void update_timer(struct gp_client_blobs *blobs) {
+	wl_event_source_timer_update(
+		blobs->revoke_timer, blobs->n_revoking > 0 ? REVOKE_LIMIT_MS : 0);
+}
 
 static void buffer_free(struct gp_client_buffer *buffer) {
 	wl_list_remove(&buffer->link);
@@ -29,21 +62,35 @@ static void blob_free(struct gp_client_blob *blob) {
 		buffer_free(buffer);
 	}
 	if (blob->revoking) {
-		blob->client->n_revoking--;
-		gp_client_watch_revokes(blob->client);
+		blob->blobs->n_revoking--;
+		update_timer(blob->blobs);
 	}
 	wl_list_remove(&blob->link);
 	guest_blob_v1_destroy(blob->proxy);
 	free(blob);
 }
 
-void gp_client_blobs_finish(struct gp_client *client) {
+void gp_client_blobs_clear(struct gp_client_blobs *blobs) {
 	struct gp_client_blob *blob, *tmp;
-	wl_list_for_each_safe (blob, tmp, &client->blobs, link) {
+	wl_list_for_each_safe (blob, tmp, &blobs->list, link) {
 		blob_free(blob);
 	}
 }
 
+static void handle_imported(
+	void *data, struct guest_blob_v1 *proxy, uint32_t serial, uint32_t how) {
+	static const char *const readers[] = {
+		[GUEST_BLOB_V1_IMPORT_GPU] = "GPU",
+		[GUEST_BLOB_V1_IMPORT_MAPPED] = "CPU, in place",
+		[GUEST_BLOB_V1_IMPORT_SHM] = "CPU, shared memory",
+	};
+	struct gp_client_blob *blob = data;
+	gp_debug("a buffer of a blob of %" PRIu64 " bytes was imported, read by: %s", blob->size,
+		how < sizeof(readers) / sizeof(readers[0]) ? readers[how] : "?");
+	blob->events->imported(blob->data);
+}
+
+/* NULL: it was destroyed meanwhile. */
 static struct gp_client_buffer *find_buffer(struct gp_client_blob *blob, uint32_t serial) {
 	struct gp_client_buffer *buffer;
 	wl_list_for_each (buffer, &blob->buffers, link) {
@@ -51,99 +98,46 @@ static struct gp_client_buffer *find_buffer(struct gp_client_blob *blob, uint32_
 			return buffer;
 		}
 	}
-	return NULL; // destroyed before its answer came
+	return NULL;
 }
 
-static void handle_blob_imported(
-	void *data, struct guest_blob_v1 *proxy, uint32_t serial, uint32_t how) {
-	static const char *const paths[] = {
-		[GUEST_BLOB_V1_IMPORT_GPU] = "GPU",
-		[GUEST_BLOB_V1_IMPORT_MAPPED] = "CPU, in place",
-		[GUEST_BLOB_V1_IMPORT_SHM] = "CPU, shared memory",
+static void handle_failed(void *data, struct guest_blob_v1 *proxy, uint32_t serial, uint32_t reason,
+	uint32_t stride, const char *message) {
+	struct gp_client_blob *blob = data;
+	const struct gp_client_failure failure = {
+		/* Other reasons are of one blob or layout: too short, a pitch that a GPU refuses. */
+		.lasting = reason == GUEST_BLOB_V1_FAILURE_UNSUPPORTED_FORMAT ||
+			reason == GUEST_BLOB_V1_FAILURE_UNSUPPORTED_KIND ||
+			reason == GUEST_BLOB_V1_FAILURE_REFUSED,
+		.wanted_stride = stride,
+		.message = message,
 	};
-	struct gp_client_blob *blob = data;
-	if (blob->cursor == NULL) {
-		blob->client->counters.imports++;
-	}
-	gp_debug("a buffer of a blob of %" PRIu64 " bytes was imported, read by: %s", blob->size,
-		how < sizeof(paths) / sizeof(paths[0]) ? paths[how] : "?");
+	blob->events->failed(
+		blob->data, blob, blob->revoking ? NULL : find_buffer(blob, serial), &failure);
 }
 
-/* Other reasons are of one blob or layout: too short, a pitch that the GPU does not take. */
-static bool is_lasting(uint32_t reason) {
-	return reason == GUEST_BLOB_V1_FAILURE_UNSUPPORTED_FORMAT ||
-		reason == GUEST_BLOB_V1_FAILURE_UNSUPPORTED_KIND ||
-		reason == GUEST_BLOB_V1_FAILURE_REFUSED;
-}
-
-static void handle_blob_failed(void *data, struct guest_blob_v1 *proxy, uint32_t serial,
-	uint32_t reason, uint32_t stride, const char *message) {
+static void handle_revoked(void *data, struct guest_blob_v1 *proxy) {
 	struct gp_client_blob *blob = data;
-	struct gp_client *client = blob->client;
-	struct gp_client_buffer *buffer = find_buffer(blob, serial);
-	if (blob->cursor == NULL) {
-		client->counters.imports_failed++;
-	}
-	if (buffer == NULL || blob->revoking) {
-		return;
-	}
-	if (blob->cursor != NULL) {
-		gp_client_cursor_handle_failed(blob->cursor, message);
-	} else if (client->events->failed != NULL) {
-		const struct gp_client_failure failure = {
-			.lasting = is_lasting(reason),
-			.wanted_stride = stride,
-			.message = message,
-		};
-		client->events->failed(client->data, blob->user, buffer, &failure);
-	}
-}
-
-static void handle_blob_revoked(void *data, struct guest_blob_v1 *proxy) {
-	struct gp_client_blob *blob = data;
-	struct gp_client *client = blob->client;
 	if (!blob->revoking) {
 		gp_warn("the compositor says revoked and was not asked to");
 		return;
 	}
-	void *user = blob->user;
+	const struct gp_client_blob_events *events = blob->events;
+	void *owner = blob->data, *user = blob->user;
 	blob_free(blob);
-	if (client->events->revoked != NULL) {
-		client->events->revoked(client->data, user);
-	}
+	events->revoked(owner, user);
 }
 
 static const struct guest_blob_v1_listener blob_listener = {
-	.imported = handle_blob_imported,
-	.failed = handle_blob_failed,
-	.revoked = handle_blob_revoked,
+	.imported = handle_imported,
+	.failed = handle_failed,
+	.revoked = handle_revoked,
 };
 
-static void handle_buffer_release(void *data, struct wl_buffer *proxy) {
-	struct gp_client_buffer *buffer = data;
-	struct gp_client_blob *blob = buffer->blob;
-	struct gp_client *client = blob->client;
-	buffer->busy = false;
-	if (blob->revoking) {
-		return;
-	}
-	if (blob->cursor != NULL) {
-		gp_client_cursor_handle_released(blob->cursor);
-		return;
-	}
-	client->counters.releases++;
-	if (client->events->released != NULL) {
-		client->events->released(client->data, blob->user, buffer);
-	}
-}
-
-static const struct wl_buffer_listener buffer_listener = {
-	.release = handle_buffer_release,
-};
-
-struct gp_client_blob *gp_client_blob_create(struct gp_client *client, int fd, uint64_t size,
-	enum gp_client_blob_kind kind, const char *device, void *user) {
-	if (!client->ready || size == 0 || size > BLOB_SIZE_MAX) {
+struct gp_client_blob *gp_client_blobs_add(struct gp_client_blobs *blobs, struct guest_v1 *guest,
+	int fd, uint64_t size, enum gp_client_blob_kind kind, const char *device,
+	const struct gp_client_blob_events *events, void *data, void *user) {
+	if (size == 0 || size > BLOB_SIZE_MAX) {
 		return NULL;
 	}
 	struct gp_client_blob *blob = calloc(1, sizeof(*blob));
@@ -151,30 +145,22 @@ struct gp_client_blob *gp_client_blob_create(struct gp_client *client, int fd, u
 		gp_error_errno("cannot make a blob");
 		return NULL;
 	}
-	blob->client = client;
+	blob->blobs = blobs;
 	blob->size = size;
+	blob->events = events;
+	blob->data = data;
 	blob->user = user;
 	wl_list_init(&blob->buffers);
 	/* libwayland duplicates the fd. */
 	blob->proxy = guest_v1_create_blob(
-		client->guest, fd, (uint32_t)(size >> 32), (uint32_t)size, kind, device);
+		guest, fd, (uint32_t)(size >> 32), (uint32_t)size, kind, device);
 	if (blob->proxy == NULL) {
 		gp_error_errno("cannot make a blob");
 		free(blob);
 		return NULL;
 	}
 	guest_blob_v1_add_listener(blob->proxy, &blob_listener, blob);
-	wl_list_insert(&client->blobs, &blob->link);
-	return blob;
-}
-
-struct gp_client_blob *gp_client_blob_create_for_cursor(
-	struct gp_client *client, int fd, uint64_t size, struct gp_client_cursor *cursor) {
-	struct gp_client_blob *blob =
-		gp_client_blob_create(client, fd, size, GP_CLIENT_BLOB_SHM, NULL, NULL);
-	if (blob != NULL) {
-		blob->cursor = cursor;
-	}
+	wl_list_insert(&blobs->list, &blob->link);
 	return blob;
 }
 
@@ -182,12 +168,40 @@ void gp_client_blob_revoke(struct gp_client_blob *blob) {
 	if (!blob->revoking) {
 		blob->revoking = true;
 		/* The clock of one that waits already goes on. */
-		if (blob->client->n_revoking++ == 0) {
-			gp_client_watch_revokes(blob->client);
+		if (blob->blobs->n_revoking++ == 0) {
+			update_timer(blob->blobs);
 		}
 		guest_blob_v1_revoke(blob->proxy);
 	}
 }
+
+void gp_client_blobs_wait_revoked(struct gp_client_blobs *blobs, int timeout_ms) {
+	uint64_t deadline_ns = gp_now_ns() + (uint64_t)timeout_ms * 1000000;
+	while (blobs->n_revoking > 0) {
+		if (gp_client_connection_dispatch(blobs->connection, deadline_ns)) {
+			continue;
+		}
+		if (gp_now_ns() >= deadline_ns) {
+			gp_warn("the compositor did not give memory back within %d ms", timeout_ms);
+			gp_client_connection_fail(blobs->connection);
+		}
+		gp_client_connection_end(blobs->connection);
+		return;
+	}
+}
+
+static void handle_release(void *data, struct wl_buffer *proxy) {
+	struct gp_client_buffer *buffer = data;
+	struct gp_client_blob *blob = buffer->blob;
+	buffer->busy = false;
+	if (!blob->revoking) {
+		blob->events->released(blob->data, blob, buffer);
+	}
+}
+
+static const struct wl_buffer_listener buffer_listener = {
+	.release = handle_release,
+};
 
 /* What would be a protocol error is not sent: it would end the connection. */
 static bool is_acceptable(const struct gp_client_layout *layout, uint64_t blob_size) {
