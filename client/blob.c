@@ -137,7 +137,9 @@ static const struct guest_blob_v1_listener blob_listener = {
 struct gp_client_blob *gp_client_blobs_add(struct gp_client_blobs *blobs, struct guest_v1 *guest,
 	int fd, uint64_t size, enum gp_client_blob_kind kind, const char *device,
 	const struct gp_client_blob_events *events, void *data, void *user) {
-	if (size == 0 || size > BLOB_SIZE_MAX) {
+	/* What would be a protocol error is not sent: it would end the connection. */
+	if (size == 0 || size > BLOB_SIZE_MAX ||
+		(device != NULL) != (kind == GP_CLIENT_BLOB_DEVICE_DMABUF)) {
 		return NULL;
 	}
 	struct gp_client_blob *blob = calloc(1, sizeof(*blob));
@@ -203,7 +205,7 @@ static const struct wl_buffer_listener buffer_listener = {
 	.release = handle_release,
 };
 
-/* What would be a protocol error is not sent: it would end the connection. */
+/* Whether it is no protocol error, as far as this version knows layouts. */
 static bool is_acceptable(const struct gp_client_layout *layout, uint64_t blob_size) {
 	const struct gp_format *format = gp_format_from_drm(layout->format);
 	const struct gp_client_plane *plane = &layout->planes[0];

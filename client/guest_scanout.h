@@ -46,7 +46,7 @@
 struct wl_event_loop;
 struct gp_client;
 struct gp_client_blob; // memory that the compositor can read
-struct gp_client_buffer; // a picture in a blob
+struct gp_client_buffer; // pixels in a blob
 
 enum gp_client_vm_state {
 	GP_CLIENT_VM_WAITING = 0, // its display device has not been started
@@ -208,15 +208,15 @@ bool gp_client_focused(const struct gp_client *client);
  * GP_CLIENT_BLOB_DEVICE_DMABUF belongs to, as in "0000:03:00.1", and NULL for other kinds. A VM
  * may have 240 blobs.
  *
- * Returns NULL without a connection or memory, or if the size is out of range. The blob lives until
- * it is revoked or the connection is lost.
+ * Returns NULL without a connection or memory, or if size or device is not as said. The blob lives
+ * until it is revoked or the connection is lost.
  */
 struct gp_client_blob *gp_client_blob_create(struct gp_client *client, int fd, uint64_t size,
 	enum gp_client_blob_kind kind, const char *device, void *user);
 /**
- * Takes the memory back. From now on the caller uses neither the blob nor its buffers, and hears no
- * more of them than `revoked`, or `disconnected` if the connection is lost first; they are freed
- * then. A compositor that does not acknowledge within a second loses the connection.
+ * Takes the memory back. From now on the caller uses neither the blob nor its buffers, and all that
+ * is still reported of them is `revoked`, or `disconnected` if the connection is lost first; they are
+ * freed then. A compositor that does not acknowledge within a second loses the connection.
  */
 void gp_client_blob_revoke(struct gp_client_blob *blob);
 /**
@@ -238,8 +238,8 @@ struct gp_client_layout {
 };
 
 /**
- * Describes a picture in the blob. The compositor imports it meanwhile: the buffer can be shown at
- * once, and `failed` may be reported later.
+ * Describes pixels in the blob. The buffer can be shown at once: the compositor imports it meanwhile,
+ * and `failed` may be reported later.
  *
  * Version 1 of the protocol has one plane, and the formats that every compositor knows are those of
  * 8 bits per channel: ARGB8888, ABGR8888, RGBA8888, BGRA8888, and the same with X. Other layouts
@@ -270,7 +270,7 @@ void gp_client_show(struct gp_client *client, uint32_t scanout, struct gp_client
  */
 void gp_client_set_cursor(struct gp_client *client, uint32_t scanout, const void *pixels,
 	uint32_t hot_x, uint32_t hot_y);
-/* Puts the top left corner of the cursor's picture there; it may lie outside the scanout. */
+/* Puts the cursor's top left corner there; it may lie outside the scanout. */
 void gp_client_move_cursor(struct gp_client *client, uint32_t scanout, int32_t x, int32_t y);
 
 /* Since the client was made. Cursors do not count. */

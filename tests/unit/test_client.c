@@ -489,6 +489,10 @@ static void test_layouts(void **state) {
 	assert_non_null(gp_client_buffer_create(blob, &layouts[6]));
 	assert_null(
 		gp_client_blob_create(t.client, 0, (1ull << 30) + 1, GP_CLIENT_BLOB_SHM, NULL, &t));
+	assert_null(
+		gp_client_blob_create(t.client, 0, BYTES, GP_CLIENT_BLOB_SHM, "0000:03:00.1", &t));
+	assert_null(
+		gp_client_blob_create(t.client, 0, BYTES, GP_CLIENT_BLOB_DEVICE_DMABUF, NULL, &t));
 }
 
 static void test_released(void **state) {
