@@ -12,6 +12,7 @@
 #include "common/trace.h"
 #include "vmm-bridge/vfio/vfio.h"
 
+_Static_assert(GP_CLIENT_MODES_MAX <= GP_EDID_MODES_MAX, "modes of a monitor");
 _Static_assert(GP_KEEPER_DEVICES_MAX >= 1 + GP_INPUTS_MAX, "the display, and each input device");
 
 #define QUEUES 2
@@ -44,7 +45,7 @@ static bool handle_resource_revoke(
 static void handle_cursor_set(
 	void *data, uint32_t scanout, const void *pixels, uint32_t hot_x, uint32_t hot_y) {
 	struct gp_bridge *bridge = data;
-	gp_client_cursor(bridge->client, scanout, pixels, hot_x, hot_y);
+	gp_client_set_cursor(bridge->client, scanout, pixels, hot_x, hot_y);
 }
 
 static void handle_cursor_move(void *data, uint32_t scanout, int32_t x, int32_t y) {
@@ -137,7 +138,7 @@ static void handle_reset(void *data) {
 	gp_presenter_end_users(&bridge->presenter, NULL);
 	gp_gpu_reset(bridge->gpu);
 	for (uint32_t i = 0; i < bridge->options->n_scanouts; i++) {
-		gp_client_cursor(bridge->client, i, NULL, 0, 0);
+		gp_client_set_cursor(bridge->client, i, NULL, 0, 0);
 	}
 	if (bridge->ran) {
 		gp_client_next_generation(bridge->client);
@@ -146,11 +147,11 @@ static void handle_reset(void *data) {
 }
 
 static void handle_state(void *data, enum gp_vhost_state state) {
-	static const enum gp_vm_state guest_states[] = {
-		[GP_VHOST_WAITING] = GP_VM_DISCONNECTED, // there was one: this is a change
-		[GP_VHOST_CONNECTED] = GP_GUEST_WAITING,
-		[GP_VHOST_RUNNING] = GP_GUEST_RUNNING,
-		[GP_VHOST_PAUSED] = GP_GUEST_PAUSED,
+	static const enum gp_client_vm_state guest_states[] = {
+		[GP_VHOST_WAITING] = GP_CLIENT_VM_DISCONNECTED, // there was one: this is a change
+		[GP_VHOST_CONNECTED] = GP_CLIENT_VM_WAITING,
+		[GP_VHOST_RUNNING] = GP_CLIENT_VM_RUNNING,
+		[GP_VHOST_PAUSED] = GP_CLIENT_VM_PAUSED,
 	};
 	struct gp_bridge *bridge = data;
 	bridge->ran = bridge->ran || state == GP_VHOST_RUNNING;
@@ -198,7 +199,7 @@ static const struct gp_vhost_ops vhost_ops = {
 	.set_config = handle_set_config,
 };
 
-/* gp_client_ops: the compositor speaks. */
+/* gp_client_events: the compositor speaks. */
 
 static void handle_connected(void *data) {
 	struct gp_bridge *bridge = data;
@@ -214,7 +215,29 @@ static void handle_disconnected(void *data) {
 	}
 }
 
-static void handle_monitor(void *data, uint32_t scanout, const struct gp_monitor *monitor) {
+static struct gp_monitor convert_monitor(const struct gp_client_monitor *from) {
+	struct gp_monitor monitor = {
+		.n_modes = from->n_modes,
+		.width_mm = from->width_mm,
+		.height_mm = from->height_mm,
+	};
+	for (size_t i = 0; i < from->n_modes; i++) {
+		monitor.modes[i] = (struct gp_mode){
+			.width = from->modes[i].width,
+			.height = from->modes[i].height,
+			.refresh_mhz = from->modes[i].refresh_mhz,
+		};
+	}
+	snprintf(monitor.make, sizeof(monitor.make), "%.*s", (int)sizeof(monitor.make) - 1,
+		from->make);
+	snprintf(monitor.model, sizeof(monitor.model), "%.*s", (int)sizeof(monitor.model) - 1,
+		from->model);
+	snprintf(monitor.serial, sizeof(monitor.serial), "%.*s", (int)sizeof(monitor.serial) - 1,
+		from->serial);
+	return monitor;
+}
+
+static void handle_monitor(void *data, uint32_t scanout, const struct gp_client_monitor *monitor) {
 	struct gp_bridge *bridge = data;
 	struct gp_scanout_report *changed = &bridge->scanouts[scanout];
 	changed->monitor_changed = true;
@@ -222,7 +245,7 @@ static void handle_monitor(void *data, uint32_t scanout, const struct gp_monitor
 	if (monitor == NULL) {
 		return;
 	}
-	changed->monitor = *monitor;
+	changed->monitor = convert_monitor(monitor);
 	if (bridge->options->mode_set) {
 		changed->monitor.modes[0] = bridge->options->mode;
 		changed->monitor.n_modes = 1;
@@ -241,15 +264,15 @@ static void handle_path(void *data, uint32_t scanout, const char *path, const ch
 	snprintf(changed->path_reason, sizeof(changed->path_reason), "%s", reason);
 }
 
-static void handle_released(void *data, void *user, struct gp_buffer *buffer) {
+static void handle_released(void *data, void *user, struct gp_client_buffer *buffer) {
 	struct gp_bridge *bridge = data;
 	gp_presenter_released(&bridge->presenter, buffer);
 }
 
-static void handle_failed(
-	void *data, void *user, struct gp_buffer *buffer, bool lasting, const char *message) {
+static void handle_failed(void *data, void *user, struct gp_client_buffer *buffer,
+	const struct gp_client_failure *failure) {
 	struct gp_bridge *bridge = data;
-	gp_presenter_failed(&bridge->presenter, user, buffer, lasting, message);
+	gp_presenter_failed(&bridge->presenter, user, buffer, failure->lasting, failure->message);
 }
 
 static void handle_revoked(void *data, void *user) {
@@ -257,7 +280,7 @@ static void handle_revoked(void *data, void *user) {
 	gp_presenter_revoked(&bridge->presenter, user);
 }
 
-static const struct gp_client_ops client_ops = {
+static const struct gp_client_events client_events = {
 	.connected = handle_connected,
 	.disconnected = handle_disconnected,
 	.monitor = handle_monitor,
@@ -274,7 +297,6 @@ static bool end_turn(struct gp_bridge *bridge) {
 	uint32_t scanout, resource_id;
 	gp_device_memory_end_turn(&bridge->devices);
 	bool done = gp_presenter_end_turn(&bridge->presenter);
-	gp_client_end_turn(bridge->client);
 	for (uint32_t i = 0; i < bridge->options->n_scanouts; i++) {
 		struct gp_scanout_report *changed = &bridge->scanouts[i];
 		if (changed->monitor_changed) {
@@ -341,7 +363,7 @@ static bool create_client(struct gp_bridge *bridge) {
 		.socket = options->display,
 		.name = options->name,
 		.n_scanouts = options->n_scanouts,
-		.seat_ops = options->n_inputs > 0 ? &gp_bridge_seat_ops : NULL,
+		.seat_events = options->n_inputs > 0 ? &gp_bridge_seat_ops : NULL,
 		.wants_lock = gp_inputs_has(bridge->inputs, GP_INPUT_MOUSE),
 		.wants_touch = gp_inputs_has(bridge->inputs, GP_INPUT_TOUCH),
 		.wants_pen = gp_inputs_has(bridge->inputs, GP_INPUT_PEN),
@@ -349,7 +371,7 @@ static bool create_client(struct gp_bridge *bridge) {
 	for (size_t i = 0; i < sizeof(client_options.uuid); i++) {
 		client_options.uuid[i] = options->uuid[i];
 	}
-	bridge->client = gp_client_create(bridge->loop, &client_options, &client_ops, bridge);
+	bridge->client = gp_client_create(bridge->loop, &client_options, &client_events, bridge);
 	gp_presenter_init(
 		&bridge->presenter, &bridge->exporter, bridge->client, options->n_scanouts);
 	return bridge->client != NULL;

@@ -44,7 +44,7 @@ struct gp_bridge {
 };
 
 /* bridge_seat.c */
-extern const struct gp_seat_ops gp_bridge_seat_ops;
+extern const struct gp_client_seat_events gp_bridge_seat_ops;
 
 /* status.c: the document for the control socket; NULL for an unknown request. */
 struct json_object *gp_bridge_status(void *data, const char *request);

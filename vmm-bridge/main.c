@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <wayland-client-core.h>
 #include <wayland-server-core.h>
 
 #include "common/trace.h"
@@ -65,6 +66,15 @@ static int run(struct wl_event_loop *loop, struct gp_options *options, struct gp
 	return ok ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
+static void log_libwayland(const char *fmt, va_list args) {
+	char line[256];
+	int length = vsnprintf(line, sizeof(line), fmt, args);
+	if (length > 0 && (size_t)length < sizeof(line) && line[length - 1] == '\n') {
+		line[length - 1] = '\0';
+	}
+	gp_warn("libwayland: %s", line);
+}
+
 /* A guest may have thousands of 2D resources, each a descriptor; memory comes as one, too. */
 static void raise_file_limit(void) {
 	struct rlimit limit;
@@ -107,6 +117,8 @@ int main(int argc, char *argv[]) {
 		break;
 	}
 	gp_log_init("guestpane-bridge", options.log_level);
+	wl_log_set_handler_client(log_libwayland);
+	wl_log_set_handler_server(log_libwayland);
 	signal(SIGPIPE, SIG_IGN);
 	raise_file_limit();
 	return options.has_keeper ? gp_keeper_run(work, &options, &options.fd)

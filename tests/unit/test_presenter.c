@@ -19,22 +19,22 @@
 struct gp_client {
 	bool full; // no more blobs
 	unsigned shown;
-	const struct gp_buffer *buffer;
-	struct gp_rect damage; // of the last frame
+	const struct gp_client_buffer *buffer;
+	struct gp_client_rect damage; // of the last frame
 };
-struct gp_blob {
+struct gp_client_blob {
 	int unused;
 };
-struct gp_buffer {
-	const struct gp_format *format;
+struct gp_client_buffer {
+	struct gp_client_layout layout;
 };
 
 bool gp_client_connected(const struct gp_client *client) {
 	return true;
 }
 
-void gp_client_show(struct gp_client *client, uint32_t scanout, struct gp_buffer *buffer,
-	const struct gp_rect *source, const struct gp_rect *damage) {
+void gp_client_show(struct gp_client *client, uint32_t scanout, struct gp_client_buffer *buffer,
+	const struct gp_client_rect *source, const struct gp_client_rect *damage) {
 	client->shown++;
 	client->buffer = buffer;
 	if (buffer != NULL) {
@@ -45,33 +45,33 @@ void gp_client_show(struct gp_client *client, uint32_t scanout, struct gp_buffer
 void gp_client_wait_revoked(struct gp_client *client, int timeout_ms) {
 }
 
-struct gp_blob *gp_blob_create(struct gp_client *client, int fd, uint64_t size,
-	enum gp_blob_kind kind, const char *device, void *user) {
-	static struct gp_blob blob;
+struct gp_client_blob *gp_client_blob_create(struct gp_client *client, int fd, uint64_t size,
+	enum gp_client_blob_kind kind, const char *device, void *user) {
+	static struct gp_client_blob blob;
 	return client->full ? NULL : &blob;
 }
 
-void gp_blob_revoke(struct gp_blob *blob) {
+void gp_client_blob_revoke(struct gp_client_blob *blob) {
 }
 
-struct gp_buffer *gp_buffer_create(struct gp_blob *blob, const struct gp_format *format,
-	uint32_t width, uint32_t height, uint32_t offset, uint32_t stride) {
-	static struct gp_buffer buffers[64];
+struct gp_client_buffer *gp_client_buffer_create(
+	struct gp_client_blob *blob, const struct gp_client_layout *layout) {
+	static struct gp_client_buffer buffers[64];
 	static unsigned n;
-	struct gp_buffer *buffer = &buffers[n++ % 64];
-	buffer->format = format;
+	struct gp_client_buffer *buffer = &buffers[n++ % 64];
+	buffer->layout = *layout;
 	return buffer;
 }
 
-void gp_buffer_destroy(struct gp_buffer *buffer) {
+void gp_client_buffer_destroy(struct gp_client_buffer *buffer) {
 }
 
-bool gp_buffer_busy(const struct gp_buffer *buffer) {
+bool gp_client_buffer_busy(const struct gp_client_buffer *buffer) {
 	return false;
 }
 
-const struct gp_format *gp_buffer_format(const struct gp_buffer *buffer) {
-	return buffer->format;
+const struct gp_client_layout *gp_client_buffer_layout(const struct gp_client_buffer *buffer) {
+	return &buffer->layout;
 }
 
 static struct {

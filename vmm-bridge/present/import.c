@@ -1,18 +1,19 @@
 #include "vmm-bridge/present/import.h"
 
+#include <drm_fourcc.h>
 #include <stdlib.h>
 
 #include "common/log.h"
 #include "common/trace.h"
 
-static enum gp_blob_kind blob_kind(const struct gp_import *picture) {
+static enum gp_client_blob_kind blob_kind(const struct gp_import *picture) {
 	switch (gp_import_kind(picture)) {
 	case GP_EXPORT_UDMABUF:
-		return GP_BLOB_SYSTEM_DMABUF;
+		return GP_CLIENT_BLOB_SYSTEM_DMABUF;
 	case GP_EXPORT_VFIO:
-		return GP_BLOB_DEVICE_DMABUF;
+		return GP_CLIENT_BLOB_DEVICE_DMABUF;
 	default:
-		return GP_BLOB_SHM;
+		return GP_CLIENT_BLOB_SHM;
 	}
 }
 
@@ -41,7 +42,7 @@ struct gp_import *gp_import_create(struct gp_exporter *exporter, struct gp_clien
 	const struct gp_export *export = &picture->export;
 	int fd = picture->host_copy ? resource->shm_fd : export->fd;
 	uint64_t size = picture->host_copy ? resource->size : export->size;
-	picture->blob = gp_blob_create(client, fd, size, blob_kind(picture),
+	picture->blob = gp_client_blob_create(client, fd, size, blob_kind(picture),
 		export->device[0] != '\0' ? export->device : NULL, picture);
 	if (picture->blob == NULL) {
 		gp_import_destroy(picture);
@@ -57,7 +58,7 @@ void gp_import_destroy(struct gp_import *picture) {
 }
 
 void gp_import_end(struct gp_import *picture) {
-	gp_blob_revoke(picture->blob);
+	gp_client_blob_revoke(picture->blob);
 	gp_export_finish(&picture->export);
 	picture->blob = NULL;
 	picture->n_buffers = 0;
@@ -82,7 +83,8 @@ static bool same_layout(const struct gp_framebuffer *a, const struct gp_framebuf
 		a->offset == b->offset && a->stride == b->stride;
 }
 
-struct gp_buffer *gp_import_find(struct gp_import *picture, const struct gp_framebuffer *fb) {
+struct gp_client_buffer *gp_import_find(
+	struct gp_import *picture, const struct gp_framebuffer *fb) {
 	for (size_t i = 0; i < picture->n_buffers; i++) {
 		if (same_layout(&picture->buffers[i].fb, fb)) {
 			picture->buffers[i].used = ++picture->uses;
@@ -92,7 +94,7 @@ struct gp_buffer *gp_import_find(struct gp_import *picture, const struct gp_fram
 	return NULL;
 }
 
-struct gp_buffer *gp_import_surplus(const struct gp_import *picture) {
+struct gp_client_buffer *gp_import_surplus(const struct gp_import *picture) {
 	if (picture->n_buffers < GP_IMPORT_BUFFERS_MAX) {
 		return NULL;
 	}
@@ -105,19 +107,26 @@ struct gp_buffer *gp_import_surplus(const struct gp_import *picture) {
 	return oldest->buffer;
 }
 
-void gp_import_drop(struct gp_import *picture, struct gp_buffer *buffer) {
+void gp_import_drop(struct gp_import *picture, struct gp_client_buffer *buffer) {
 	for (size_t i = 0; i < picture->n_buffers; i++) {
 		if (picture->buffers[i].buffer == buffer) {
-			gp_buffer_destroy(buffer);
+			gp_client_buffer_destroy(buffer);
 			picture->buffers[i] = picture->buffers[--picture->n_buffers];
 			return;
 		}
 	}
 }
 
-struct gp_buffer *gp_import_add(struct gp_import *picture, const struct gp_framebuffer *fb) {
-	struct gp_buffer *buffer = gp_buffer_create(
-		picture->blob, fb->format, fb->width, fb->height, fb->offset, fb->stride);
+struct gp_client_buffer *gp_import_add(struct gp_import *picture, const struct gp_framebuffer *fb) {
+	const struct gp_client_layout layout = {
+		.width = fb->width,
+		.height = fb->height,
+		.format = fb->format->drm,
+		.modifier = DRM_FORMAT_MOD_LINEAR,
+		.planes = {{fb->offset, fb->stride}},
+		.n_planes = 1,
+	};
+	struct gp_client_buffer *buffer = gp_client_buffer_create(picture->blob, &layout);
 	if (buffer != NULL) {
 		picture->buffers[picture->n_buffers++] = (struct gp_import_buffer){
 			.buffer = buffer,

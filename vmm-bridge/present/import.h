@@ -3,7 +3,7 @@
 
 #include <wayland-util.h>
 
-#include "client/client.h"
+#include "client/guest_scanout.h"
 #include "vmm-bridge/export/exporter.h"
 #include "vmm-bridge/gpu/ops.h"
 #include "vmm-bridge/gpu/resource.h"
@@ -17,7 +17,7 @@
 #define GP_IMPORT_BUFFERS_MAX 16 // every compositor allows as many of one blob
 
 struct gp_import_buffer {
-	struct gp_buffer *buffer;
+	struct gp_client_buffer *buffer;
 	struct gp_framebuffer fb; // rect is not used
 	uint64_t used; // when, in gp_import.uses
 };
@@ -28,7 +28,7 @@ struct gp_import {
 	uint32_t resource_id;
 	bool host_copy; // the resource's own memory file; there is no export then
 	struct gp_export export; // fd is -1 once the picture ends
-	struct gp_blob *blob;
+	struct gp_client_blob *blob;
 	bool ending; // revoke was sent; freed when the answer comes
 	/* Was refused, and there is no other kind of memory to try; NULL: none. */
 	const struct gp_format *given_up;
@@ -62,12 +62,12 @@ enum gp_export_kind gp_import_kind(const struct gp_import *picture);
 const char *gp_import_kind_name(const struct gp_import *picture);
 
 /* The buffer of that layout, or NULL. */
-struct gp_buffer *gp_import_find(struct gp_import *picture, const struct gp_framebuffer *fb);
+struct gp_client_buffer *gp_import_find(struct gp_import *picture, const struct gp_framebuffer *fb);
 /* If there is no room for a further buffer: the one to drop, else NULL. */
-struct gp_buffer *gp_import_surplus(const struct gp_import *picture);
-void gp_import_drop(struct gp_import *picture, struct gp_buffer *buffer);
+struct gp_client_buffer *gp_import_surplus(const struct gp_import *picture);
+void gp_import_drop(struct gp_import *picture, struct gp_client_buffer *buffer);
 /* Makes a buffer; there must be room. NULL: no memory, or not a layout that can be shown. */
-struct gp_buffer *gp_import_add(struct gp_import *picture, const struct gp_framebuffer *fb);
+struct gp_client_buffer *gp_import_add(struct gp_import *picture, const struct gp_framebuffer *fb);
 
 /* Brings the rectangle up to date, where the compositor does not read the guest's memory itself. */
 void gp_import_update(struct gp_import *picture, struct gp_exporter *exporter,

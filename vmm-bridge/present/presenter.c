@@ -34,7 +34,7 @@ void gp_presenter_finish(struct gp_presenter *presenter) {
 }
 
 /* A buffer is no longer read, or will never be told: who waits for it need not. */
-static void satisfy_waits(struct gp_shown *scanout, const struct gp_buffer *buffer) {
+static void satisfy_waits(struct gp_shown *scanout, const struct gp_client_buffer *buffer) {
 	for (size_t i = 0; i < scanout->n_waits; i++) {
 		if (scanout->waits[i] == buffer) {
 			scanout->waits[i] = NULL;
@@ -48,7 +48,8 @@ static void satisfy_all_waits(struct gp_shown *scanout) {
 	}
 }
 
-void gp_presenter_forget_buffer(struct gp_presenter *presenter, const struct gp_buffer *buffer) {
+void gp_presenter_forget_buffer(
+	struct gp_presenter *presenter, const struct gp_client_buffer *buffer) {
 	for (uint32_t i = 0; i < presenter->n_scanouts; i++) {
 		struct gp_shown *scanout = &presenter->scanouts[i];
 		satisfy_waits(scanout, buffer);
@@ -58,13 +59,13 @@ void gp_presenter_forget_buffer(struct gp_presenter *presenter, const struct gp_
 	}
 }
 
-static struct gp_buffer *ensure_buffer(struct gp_presenter *presenter, struct gp_import *picture,
-	const struct gp_framebuffer *fb) {
-	struct gp_buffer *buffer = gp_import_find(picture, fb);
+static struct gp_client_buffer *ensure_buffer(struct gp_presenter *presenter,
+	struct gp_import *picture, const struct gp_framebuffer *fb) {
+	struct gp_client_buffer *buffer = gp_import_find(picture, fb);
 	if (buffer != NULL) {
 		return buffer;
 	}
-	struct gp_buffer *surplus = gp_import_surplus(picture);
+	struct gp_client_buffer *surplus = gp_import_surplus(picture);
 	if (surplus != NULL) {
 		gp_presenter_forget_buffer(presenter, surplus);
 		gp_import_drop(picture, surplus);
@@ -94,12 +95,16 @@ static void end_orphans(struct gp_presenter *presenter) {
 	}
 }
 
+static struct gp_client_rect client_rect(const struct gp_rect *rect) {
+	return (struct gp_client_rect){rect->x, rect->y, rect->width, rect->height};
+}
+
 /**
  * Shows the scanout's resource. damage is what changed since the frame before, NULL: everything.
  * Returns the buffer, or NULL if nothing was shown; *previous is the one that it replaced.
  */
-static struct gp_buffer *show(struct gp_presenter *presenter, uint32_t index,
-	const struct gp_rect *damage, struct gp_buffer **previous) {
+static struct gp_client_buffer *show(struct gp_presenter *presenter, uint32_t index,
+	const struct gp_rect *damage, struct gp_client_buffer **previous) {
 	struct gp_shown *scanout = &presenter->scanouts[index];
 	struct gp_resource *resource = scanout->resource;
 	*previous = NULL;
@@ -109,7 +114,7 @@ static struct gp_buffer *show(struct gp_presenter *presenter, uint32_t index,
 	}
 	struct gp_import *picture =
 		gp_presenter_ensure_import(presenter, resource, scanout->fb.format);
-	struct gp_buffer *buffer =
+	struct gp_client_buffer *buffer =
 		picture != NULL ? ensure_buffer(presenter, picture, &scanout->fb) : NULL;
 	if (buffer == NULL) {
 		scanout->copied = NULL;
@@ -126,8 +131,9 @@ static struct gp_buffer *show(struct gp_presenter *presenter, uint32_t index,
 		gp_rect_intersect(damage, &scanout->fb.rect, &changed);
 	}
 	gp_import_update(picture, presenter->exporter, &scanout->fb, &changed);
-	gp_client_show(presenter->client, index, buffer, &scanout->fb.rect,
-		damage != NULL ? damage : &scanout->fb.rect);
+	const struct gp_client_rect source = client_rect(&scanout->fb.rect);
+	const struct gp_client_rect part = damage != NULL ? client_rect(damage) : source;
+	gp_client_show(presenter->client, index, buffer, &source, &part);
 	satisfy_waits(scanout, buffer); // it is on screen again
 	*previous = scanout->shown;
 	scanout->shown = buffer;
@@ -139,7 +145,7 @@ static struct gp_buffer *show(struct gp_presenter *presenter, uint32_t index,
 /* Shows a frame that was lost, or is late, if there was one. damage is that of show. */
 static void show_again(
 	struct gp_presenter *presenter, uint32_t index, const struct gp_rect *damage) {
-	struct gp_buffer *previous;
+	struct gp_client_buffer *previous;
 	presenter->scanouts[index].late = false;
 	if (presenter->scanouts[index].flushed) {
 		show(presenter, index, damage, &previous);
@@ -187,8 +193,8 @@ void gp_presenter_disable(struct gp_presenter *presenter, uint32_t scanout) {
 	end_orphans(presenter);
 }
 
-static bool shown_elsewhere(
-	const struct gp_presenter *presenter, uint32_t scanout, const struct gp_buffer *buffer) {
+static bool shown_elsewhere(const struct gp_presenter *presenter, uint32_t scanout,
+	const struct gp_client_buffer *buffer) {
 	for (uint32_t i = 0; i < presenter->n_scanouts; i++) {
 		if (i != scanout && presenter->scanouts[i].shown == buffer) {
 			return true;
@@ -217,18 +223,18 @@ static void add_late_damage(struct gp_shown *scanout, const struct gp_rect *dama
 bool gp_presenter_flush(
 	struct gp_presenter *presenter, uint32_t scanout, const struct gp_rect *damage) {
 	struct gp_shown *flushed = &presenter->scanouts[scanout];
-	struct gp_buffer *previous;
+	struct gp_client_buffer *previous;
 	flushed->flushed = flushed->resource != NULL;
 	if (flushed->late || !take_token(flushed)) {
 		add_late_damage(flushed, damage);
 		return false;
 	}
-	struct gp_buffer *buffer = show(presenter, scanout, damage, &previous);
+	struct gp_client_buffer *buffer = show(presenter, scanout, damage, &previous);
 	/* A blob's copy has just been made: its own memory is free already. */
 	bool copied = buffer != NULL && flushed->copied->export.map != NULL;
 	bool wait = buffer != NULL && !copied && previous != NULL && previous != buffer &&
 		flushed->visible && !shown_elsewhere(presenter, scanout, previous) &&
-		flushed->n_waits < GP_PRESENTER_WAITS_MAX && gp_buffer_busy(previous);
+		flushed->n_waits < GP_PRESENTER_WAITS_MAX && gp_client_buffer_busy(previous);
 	if (wait) {
 		flushed->waits[flushed->n_waits++] = previous;
 	}
@@ -349,15 +355,15 @@ void gp_presenter_visibility(struct gp_presenter *presenter, uint32_t scanout, b
 	}
 }
 
-void gp_presenter_released(struct gp_presenter *presenter, const struct gp_buffer *buffer) {
+void gp_presenter_released(struct gp_presenter *presenter, const struct gp_client_buffer *buffer) {
 	for (uint32_t i = 0; i < presenter->n_scanouts; i++) {
 		satisfy_waits(&presenter->scanouts[i], buffer);
 	}
 }
 
 void gp_presenter_failed(struct gp_presenter *presenter, struct gp_import *picture,
-	const struct gp_buffer *buffer, bool lasting, const char *message) {
-	picture->refused = gp_buffer_format(buffer);
+	const struct gp_client_buffer *buffer, bool lasting, const char *message) {
+	picture->refused = gp_format_from_drm(gp_client_buffer_layout(buffer)->format);
 	picture->refused_lasting = lasting;
 	snprintf(picture->refusal, sizeof(picture->refusal), "the compositor refused %s: %s",
 		gp_import_kind_name(picture), message);

@@ -30,14 +30,14 @@ struct gp_shown {
 	bool late; // one waits for its time; gp_presenter_end_turn shows it
 	struct gp_rect late_damage; // what has changed meanwhile
 	uint64_t budget_ns; // time up to which frames are used up
-	struct gp_buffer *shown; // committed last; NULL: none, or it is gone
+	struct gp_client_buffer *shown; // committed last; NULL: none, or it is gone
 	const struct gp_import *copied; // whose copy has the previous frame; NULL: none has
 
 	/**
 	 * Buffers that frames have replaced, oldest first, each answered by one
 	 * gp_presenter_take_ready. NULL: free by now.
 	 */
-	struct gp_buffer *waits[GP_PRESENTER_WAITS_MAX];
+	struct gp_client_buffer *waits[GP_PRESENTER_WAITS_MAX];
 	size_t n_waits;
 };
 
@@ -91,13 +91,13 @@ void gp_presenter_end_users(struct gp_presenter *presenter, const struct gp_memo
 /* Waits until the compositor reads no memory that the guest has taken away; short, bounded. */
 void gp_presenter_wait_revoked(struct gp_presenter *presenter);
 
-/* gp_client_ops */
+/* gp_client_events */
 void gp_presenter_connected(struct gp_presenter *presenter);
 void gp_presenter_disconnected(struct gp_presenter *presenter);
 void gp_presenter_visibility(struct gp_presenter *presenter, uint32_t scanout, bool visible);
-void gp_presenter_released(struct gp_presenter *presenter, const struct gp_buffer *buffer);
+void gp_presenter_released(struct gp_presenter *presenter, const struct gp_client_buffer *buffer);
 void gp_presenter_failed(struct gp_presenter *presenter, struct gp_import *picture,
-	const struct gp_buffer *buffer, bool lasting, const char *message);
+	const struct gp_client_buffer *buffer, bool lasting, const char *message);
 void gp_presenter_revoked(struct gp_presenter *presenter, struct gp_import *picture);
 
 /**

@@ -4,7 +4,8 @@
 #include "vmm-bridge/present/presenter.h"
 
 /* presenter.c: the buffer is about to be freed, or is no longer of use. */
-void gp_presenter_forget_buffer(struct gp_presenter *presenter, const struct gp_buffer *buffer);
+void gp_presenter_forget_buffer(
+	struct gp_presenter *presenter, const struct gp_client_buffer *buffer);
 
 /* presenter_pictures.c */
 /* The picture of the resource for that format, made if there is none; NULL: it cannot be shown. */

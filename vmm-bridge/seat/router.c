@@ -1,6 +1,6 @@
 #include "vmm-bridge/bridge_internal.h"
 
-/* gp_seat_ops: what the user does, for the guest's input devices. */
+/* gp_client_seat_events: what the user does, for the guest's input devices. */
 
 static void handle_key(void *data, uint32_t time_ms, uint32_t code, bool pressed) {
 	struct gp_bridge *bridge = data;
@@ -117,7 +117,7 @@ static int32_t scale_tilt(int32_t tilt) {
 						    : scaled);
 }
 
-static void handle_pen(void *data, uint32_t time_ms, const struct gp_seat_pen *pen) {
+static void handle_pen(void *data, uint32_t time_ms, const struct gp_client_pen *pen) {
 	struct gp_bridge *bridge = data;
 	struct gp_scanout_point place;
 	if (!find_place(bridge, pen->scanout, &place)) {
@@ -126,7 +126,7 @@ static void handle_pen(void *data, uint32_t time_ms, const struct gp_seat_pen *p
 	place.x = pen->x;
 	place.y = pen->y;
 	const struct gp_pen_state state = {
-		.tool = pen->is_rubber ? GP_PEN_RUBBER : GP_PEN_TIP,
+		.tool = pen->eraser ? GP_PEN_RUBBER : GP_PEN_TIP,
 		.axes =
 			{
 				[GP_PEN_PRESSURE] = (int32_t)pen->pressure,
@@ -135,7 +135,7 @@ static void handle_pen(void *data, uint32_t time_ms, const struct gp_seat_pen *p
 			},
 		.buttons =
 			{
-				[GP_PEN_TOUCH] = pen->is_down,
+				[GP_PEN_TOUCH] = pen->down,
 				[GP_PEN_STYLUS] = pen->buttons[0],
 				[GP_PEN_STYLUS2] = pen->buttons[1],
 				[GP_PEN_STYLUS3] = pen->buttons[2],
@@ -149,7 +149,7 @@ static void handle_pen_leave(void *data) {
 	gp_inputs_pen_leave(bridge->inputs);
 }
 
-const struct gp_seat_ops gp_bridge_seat_ops = {
+const struct gp_client_seat_events gp_bridge_seat_ops = {
 	.key = handle_key,
 	.keyboard_leave = handle_keyboard_leave,
 	.pointer_motion = handle_pointer_motion,
