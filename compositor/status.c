@@ -105,7 +105,7 @@ static struct json_object *describe_output(const struct gp_output *output) {
 	struct json_object *object = json_object_new_object();
 	const struct gp_view *subject = gp_output_get_subject(output);
 	const struct gp_guest_scanout *scanout = subject != NULL ? subject->scanout : NULL;
-	bool is_shown = subject != NULL && subject->is_shown;
+	bool is_shown = subject != NULL && subject->shown;
 	char monitor[GP_CONFIG_NAME_MAX];
 
 	add_string(object, "name", output->wlr_output->name);
@@ -122,7 +122,7 @@ static struct json_object *describe_output(const struct gp_output *output) {
 	add_string(object, "reason", is_shown ? scanout->reason : "");
 	add_string(object, "cursor",
 		!is_shown                                         ? "none"
-			: subject->cursor.is_on_plane             ? "plane"
+			: subject->cursor.on_plane                ? "plane"
 			: gp_cursor_is_composed(&subject->cursor) ? "composed"
 								  : "none");
 	add_frames(object, output->n_frames);
@@ -150,7 +150,7 @@ static struct json_object *describe_scanout(
 	const struct gp_server *server, const struct gp_guest_scanout *scanout) {
 	struct json_object *object = json_object_new_object();
 	const struct gp_view *view = find_view(server, scanout);
-	const struct gp_output *output = view != NULL ? view->output : NULL;
+	const struct gp_output *output = view != NULL ? gp_output_from_view(view) : NULL;
 
 	add_int(object, "index", scanout->index);
 	add_string(object, "output", output != NULL ? output->wlr_output->name : NULL);
@@ -159,10 +159,10 @@ static struct json_object *describe_scanout(
 	add_string(object, "path", gp_path_name(scanout->path));
 	add_string(object, "reason", scanout->reason);
 	json_object_object_add(
-		object, "visible", json_object_new_boolean(view != NULL && view->is_shown));
+		object, "visible", json_object_new_boolean(view != NULL && view->shown));
 	add_int(object, "commits", scanout->n_commits);
 	if (view != NULL) {
-		add_frames(object, view->frames);
+		add_frames(object, view->n_frames);
 	}
 	return object;
 }
@@ -237,7 +237,7 @@ static struct json_object *describe_server(const struct gp_server *server) {
 
 	struct json_object *outputs = json_object_new_array();
 	struct gp_output *output;
-	wl_list_for_each (output, &server->placement.outputs, link) {
+	wl_list_for_each (output, &server->outputs.list, link) {
 		json_object_array_add(outputs, describe_output(output));
 	}
 	json_object_object_add(object, "outputs", outputs);
@@ -253,7 +253,7 @@ static struct json_object *describe_server(const struct gp_server *server) {
 
 static struct json_object *show_next(struct gp_server *server, const char *name) {
 	struct gp_output *output;
-	wl_list_for_each (output, &server->placement.outputs, link) {
+	wl_list_for_each (output, &server->outputs.list, link) {
 		if (strcmp(output->wlr_output->name, name) == 0) {
 			gp_placement_next_guest(&server->placement, output);
 			return describe_output(output);

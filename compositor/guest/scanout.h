@@ -13,6 +13,7 @@ struct gp_guest;
 struct gp_guest_cursor;
 struct wlr_surface;
 
+#define GP_PATHS 5 // enum guest_scanout_v1_path
 #define GP_MONITOR_MODES_MAX 16
 #define GP_MONITOR_WORDS_MAX 64
 

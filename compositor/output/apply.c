@@ -2,8 +2,9 @@
 #include <wlr/types/wlr_output.h>
 
 #include "common/log.h"
+#include "compositor/config/settings.h"
 #include "compositor/output/output.h"
-#include "compositor/server.h"
+#include "compositor/output/outputs.h"
 
 /* Rates are not told exactly: 59.94 Hz may be called 60. */
 #define REFRESH_TOLERANCE_MHZ 500
@@ -61,7 +62,7 @@ static bool commit(struct gp_output *output, struct wlr_output_state *state) {
 bool gp_output_apply_settings(struct gp_output *output) {
 	struct wlr_output *wlr_output = output->wlr_output;
 	const struct gp_config_output *settings =
-		gp_settings_find_output(&output->server->settings, wlr_output);
+		gp_settings_find_output(output->outputs->settings, wlr_output);
 	if (settings == NULL) {
 		return true;
 	}

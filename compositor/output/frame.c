@@ -11,8 +11,7 @@
 #include "compositor/guest/scanout.h"
 #include "compositor/memory/guest_buffer.h"
 #include "compositor/output/output.h"
-#include "compositor/server.h"
-#include "compositor/view/view.h"
+#include "compositor/output/outputs.h"
 #include "guest-scanout-v1-protocol.h"
 
 static void set_locked(struct gp_output *output, bool locked) {
@@ -46,10 +45,21 @@ static bool get_class(const struct gp_output *output, struct gp_buffer_class *cl
 	return true;
 }
 
+/* Of the view's frame that was committed. */
 static void get_facts(const struct gp_output *output, struct gp_frame_facts *facts) {
-	*facts = (struct gp_frame_facts){.output = output->wlr_output};
-	gp_view_describe_frame(output->view, facts);
-	facts->is_overlaid = facts->is_overlaid || output->status_screen.label_text[0] != '\0';
+	const struct gp_view *view = output->view;
+	const struct gp_guest_scanout *scanout = view->scanout;
+	int width, height;
+	wlr_output_transformed_resolution(output->wlr_output, &width, &height);
+	*facts = (struct gp_frame_facts){
+		.output = output->wlr_output,
+		.buffer = scanout->content.buffer,
+		.is_direct = view->direct,
+		.is_scaled = scanout->width != width || scanout->height != height ||
+			view->box.width != width || view->box.height != height,
+		.is_overlaid = gp_cursor_is_composed(&view->cursor) ||
+			output->status_screen.label_text[0] != '\0',
+	};
 	struct gp_buffer_class class;
 	if (get_class(output, &class)) {
 		facts->refusal = gp_refusals_find(&output->refusals, &class);
@@ -83,11 +93,10 @@ static void refuse(
 
 /* Whether wlr_scene offered the picture to the output, which did not take it. */
 static bool was_test_refused(const struct gp_output *output) {
-	const struct wlr_session *session = output->server->session;
+	const struct wlr_session *session = output->outputs->session;
 	const struct gp_view *view = output->view;
 	struct gp_frame_facts facts;
-	if (view->is_direct || output->is_configuring ||
-		output->wlr_output->attach_render_locks > 0 ||
+	if (view->direct || output->is_configuring || output->wlr_output->attach_render_locks > 0 ||
 		(session != NULL && !session->active)) {
 		return false;
 	}
@@ -124,13 +133,13 @@ static void trace_present(const struct gp_frame *frame, const struct timespec *w
 void gp_output_frame_handle_commit(struct gp_output *output) {
 	struct gp_view *view = output->view;
 	struct gp_buffer_class class;
-	if (view == NULL || !view->is_sampled) {
+	if (view == NULL || !view->sampled) {
 		return;
 	}
 	if (was_test_refused(output) && get_class(output, &class)) {
 		refuse(output, &class, why_test_refused(output, &class));
 	}
-	view->is_sampled = false;
+	view->sampled = false;
 	/* One that was hidden is seen again without a new frame, and takes a way all the same. */
 	bool is_new = view->n_counted != view->scanout->n_commits;
 	bool is_reported = view->scanout->path != GUEST_SCANOUT_V1_PATH_NONE;
@@ -162,8 +171,8 @@ void gp_output_frame_handle_present(
 		trace_present(&frame, &event->when);
 	}
 	output->n_frames[frame.path] += frame.is_new;
-	frame.view->frames[frame.path] += frame.is_new;
-	if (frame.view->is_shown) {
+	frame.view->n_frames[frame.path] += frame.is_new;
+	if (frame.view->shown) {
 		gp_guest_scanout_send_path(frame.view->scanout, frame.path, frame.reason);
 	}
 }
@@ -182,13 +191,13 @@ static void commit_frame(struct gp_output *output) {
 			(gp_format_from_drm(class.format)->has_alpha ||
 				gp_refusals_find(&output->refusals, &class) != NULL));
 	if (output->view != NULL) {
-		output->view->is_sampled = false;
+		output->view->sampled = false;
 	}
 	if (wlr_scene_output_commit(output->scene_output, NULL)) {
 		return;
 	}
-	const struct wlr_session *session = output->server->session;
-	bool was_direct = has_class && output->view->is_sampled && output->view->is_direct &&
+	const struct wlr_session *session = output->outputs->session;
+	bool was_direct = has_class && output->view->sampled && output->view->direct &&
 		!output->is_locked && (session == NULL || session->active);
 	if (!was_direct) {
 		gp_debug("output %s: commit failed", output->wlr_output->name);

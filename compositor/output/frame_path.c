@@ -9,7 +9,7 @@
 #include <wlr/backend/x11.h>
 #endif
 
-#include "compositor/memory/guest_buffer.h"
+#include "compositor/guest/scanout.h"
 #include "guest-scanout-v1-protocol.h"
 
 const char *gp_path_name(uint32_t path) {

@@ -10,7 +10,6 @@ struct wlr_buffer;
 struct wlr_output;
 
 #define GP_PATH_REASON_MAX 160
-#define GP_PATHS 5 // enum guest_scanout_v1_path
 
 /* The name of a way in status: "direct". */
 const char *gp_path_name(uint32_t path);

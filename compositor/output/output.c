@@ -12,9 +12,11 @@
 #endif
 
 #include "common/log.h"
+#include "compositor/config/options.h"
+#include "compositor/config/settings.h"
 #include "compositor/nested/window.h"
-#include "compositor/server.h"
-#include "compositor/view/view.h"
+#include "compositor/output/outputs.h"
+#include "compositor/output/policy.h"
 
 /* While a window is being resized its guest is not told each size. */
 #define INFO_DELAY_MS 100
@@ -51,17 +53,15 @@ static void arrange(struct gp_output *output) {
 	gp_status_screen_set_size(&output->status_screen, width, height);
 
 	struct gp_view *view;
-	wl_list_for_each (view, &output->server->placement.views, link) {
-		if (view->output == output) {
-			gp_view_arrange(view);
-		}
+	wl_list_for_each (view, &output->views, output_link) {
+		gp_view_arrange(view);
 	}
 }
 
 /* What one output can take may depend on what the others do. */
-static void forget_refusals(struct gp_server *server) {
+static void forget_refusals(struct gp_outputs *outputs) {
 	struct gp_output *output;
-	wl_list_for_each (output, &server->placement.outputs, link) {
+	wl_list_for_each (output, &outputs->list, link) {
 		gp_output_frame_reset(output);
 	}
 }
@@ -74,7 +74,7 @@ static void handle_commit(struct wl_listener *listener, void *data) {
 		gp_output_frame_handle_commit(output);
 	}
 	if (is_monitor) {
-		forget_refusals(output->server);
+		forget_refusals(output->outputs);
 		gp_cursor_plane_reset(&output->cursor_plane);
 		arrange(output);
 		gp_output_refresh(output);
@@ -84,12 +84,12 @@ static void handle_commit(struct wl_listener *listener, void *data) {
 
 void gp_output_handle_monitor(struct gp_output *output) {
 	wl_event_source_timer_update(output->info_timer, INFO_DELAY_MS);
-	gp_output_management_update(&output->server->output_config);
+	wl_signal_emit_mutable(&output->outputs->events.changed, output);
 }
 
 static int handle_info_timer(void *data) {
 	struct gp_output *output = data;
-	gp_placement_send_monitor(&output->server->placement, output);
+	wl_signal_emit_mutable(&output->outputs->events.monitor, output);
 	return 0;
 }
 
@@ -143,32 +143,32 @@ static void handle_request_state(struct wl_listener *listener, void *data) {
 
 static void handle_destroy(struct wl_listener *listener, void *data) {
 	struct gp_output *output = wl_container_of(listener, output, destroy);
-	struct gp_server *server = output->server;
+	struct gp_outputs *outputs = output->outputs;
 	bool was_window = is_window(output->wlr_output);
 	gp_info("output %s: removed", output->wlr_output->name);
 	gp_output_destroy(output);
-	if (was_window && wl_list_empty(&server->placement.outputs)) {
-		gp_server_terminate(server, GP_EXIT_OK);
+	if (was_window && wl_list_empty(&outputs->list)) {
+		wl_signal_emit_mutable(&outputs->events.last_window_closed, NULL);
 	}
 }
 
 void gp_output_update_layout(struct gp_output *output, const struct wlr_box *position) {
-	struct gp_server *server = output->server;
+	struct wlr_output_layout *layout = output->outputs->layout;
 	struct wlr_output *wlr_output = output->wlr_output;
 	if (!wlr_output->enabled) {
-		wlr_output_layout_remove(server->output_layout, wlr_output);
+		wlr_output_layout_remove(layout, wlr_output);
 		return;
 	}
 
 	if (position != NULL) {
-		wlr_output_layout_add(server->output_layout, wlr_output, position->x, position->y);
+		wlr_output_layout_add(layout, wlr_output, position->x, position->y);
 	} else {
-		wlr_output_layout_add_auto(server->output_layout, wlr_output);
+		wlr_output_layout_add_auto(layout, wlr_output);
 	}
 }
 
 static bool try_mode(struct gp_output *output, struct wlr_output_mode *mode) {
-	const struct gp_options *options = output->server->options;
+	const struct gp_options *options = output->outputs->settings->options;
 	struct wlr_output_state state;
 	wlr_output_state_init(&state);
 	wlr_output_state_set_enabled(&state, true);
@@ -221,39 +221,48 @@ static void add_listeners(struct gp_output *output) {
 }
 
 static bool create_scene(struct gp_output *output) {
-	struct gp_server *server = output->server;
-	output->info_timer = wl_event_loop_add_timer(server->loop, handle_info_timer, output);
-	output->hint_timer = wl_event_loop_add_timer(server->loop, handle_hint_timer, output);
+	struct wl_event_loop *loop = output->outputs->loop;
+	output->info_timer = wl_event_loop_add_timer(loop, handle_info_timer, output);
+	output->hint_timer = wl_event_loop_add_timer(loop, handle_hint_timer, output);
 	output->scene = wlr_scene_create();
 	if (output->scene != NULL) {
 		output->scene_output = wlr_scene_output_create(output->scene, output->wlr_output);
 	}
-	return output->info_timer != NULL && output->hint_timer != NULL &&
-		output->scene_output != NULL &&
-		gp_status_screen_init(&output->status_screen, &output->scene->tree);
+	if (output->info_timer == NULL || output->hint_timer == NULL ||
+		output->scene_output == NULL) {
+		return false;
+	}
+	output->target.tree = &output->scene->tree;
+	output->target.wlr_output = output->wlr_output;
+	output->target.cursor_plane = &output->cursor_plane;
+	output->target.settings = output->outputs->settings;
+	return gp_status_screen_init(&output->status_screen, &output->scene->tree);
 }
 
-struct gp_output *gp_output_create(struct gp_server *server, struct wlr_output *wlr_output) {
+struct gp_output *gp_output_create(struct gp_outputs *outputs, struct wlr_output *wlr_output) {
 	struct gp_output *output = calloc(1, sizeof(*output));
 	if (output == NULL ||
-		!wlr_output_init_render(wlr_output, server->allocator, server->renderer)) {
+		!wlr_output_init_render(wlr_output, outputs->allocator, outputs->renderer)) {
 		gp_error("output %s: cannot be rendered to", wlr_output->name);
 		free(output);
 		return NULL;
 	}
-	output->server = server;
+	output->outputs = outputs;
 	output->wlr_output = wlr_output;
-	output->window = gp_window_from_output(&server->parent, wlr_output);
+	output->window = gp_window_from_output(outputs->parent, wlr_output);
 	output->scale_120 = 120;
 	wl_list_init(&output->link);
+	wl_list_init(&output->views);
+	gp_view_target_init(&output->target);
+	gp_output_listen_to_views(output);
 	add_listeners(output);
+	gp_cursor_plane_init(&output->cursor_plane, wlr_output);
 	if (!create_scene(output)) {
 		gp_error("output %s: no memory", wlr_output->name);
 		gp_output_destroy(output);
 		return NULL;
 	}
 
-	gp_cursor_plane_init(&output->cursor_plane, wlr_output);
 	wlr_output->data = output;
 	if (wlr_output_is_headless(wlr_output)) {
 		/* It would take any buffer for scan-out and show it to nobody: be honest. */
@@ -264,10 +273,12 @@ struct gp_output *gp_output_create(struct gp_server *server, struct wlr_output *
 	}
 	gp_output_update_layout(output, NULL);
 	gp_output_apply_settings(output);
-	gp_placement_add_output(&server->placement, output);
+	struct wl_list *after;
+	output->slot = gp_policy_get_slot(outputs, &after);
+	wl_list_insert(after, &output->link);
 	arrange(output);
+	wl_signal_emit_mutable(&outputs->events.added, output);
 	gp_output_refresh(output);
-	gp_output_management_update(&server->output_config);
 	gp_info("output %s: %dx%d, slot %u", wlr_output->name, wlr_output->width,
 		wlr_output->height, output->slot);
 	return output;
@@ -275,7 +286,10 @@ struct gp_output *gp_output_create(struct gp_server *server, struct wlr_output *
 
 void gp_output_destroy(struct gp_output *output) {
 	output->is_leaving = true;
-	gp_placement_remove_output(&output->server->placement, output);
+	if (!wl_list_empty(&output->link)) {
+		wl_list_remove(&output->link);
+		wl_signal_emit_mutable(&output->outputs->events.removed, output);
+	}
 	wl_list_remove(&output->frame.link);
 	wl_list_remove(&output->commit.link);
 	wl_list_remove(&output->present.link);
@@ -293,7 +307,6 @@ void gp_output_destroy(struct gp_output *output) {
 	if (output->scene != NULL) {
 		wlr_scene_node_destroy(&output->scene->tree.node);
 	}
-	wlr_output_layout_remove(output->server->output_layout, output->wlr_output);
-	gp_output_management_update(&output->server->output_config);
+	wlr_output_layout_remove(output->outputs->layout, output->wlr_output);
 	free(output);
 }

@@ -10,9 +10,9 @@
 #include "compositor/output/refusals.h"
 #include "compositor/output/status_screen.h"
 #include "compositor/view/cursor_plane.h"
+#include "compositor/view/view.h"
 
-struct gp_view;
-struct gp_server;
+struct gp_outputs;
 struct gp_window;
 struct wlr_output;
 struct wlr_scene;
@@ -37,8 +37,8 @@ enum gp_showing {
  * each other's pictures, and a frame of one costs the same however many others there are.
  */
 struct gp_output {
-	struct wl_list link; // gp_placement.outputs
-	struct gp_server *server;
+	struct wl_list link; // gp_outputs.list
+	struct gp_outputs *outputs;
 	struct wlr_output *wlr_output;
 	uint32_t slot;
 	uint32_t scale_120;
@@ -48,6 +48,8 @@ struct gp_output {
 	struct gp_status_screen status_screen;
 	struct gp_cursor_plane cursor_plane;
 
+	struct gp_view_target target; // of the views
+	struct wl_list views; // gp_view.output_link: all that are placed here, as they came
 	struct gp_view *view; // that is shown; may be NULL
 	enum gp_showing showing;
 	char removed_guest[GP_GUEST_NAME_MAX + 1]; // that went without a word; empty if none
@@ -67,6 +69,8 @@ struct gp_output {
 
 	struct wl_event_source *info_timer;
 
+	struct wl_listener view_changed;
+	struct wl_listener view_destroy;
 	struct wl_listener frame;
 	struct wl_listener commit;
 	struct wl_listener present;
@@ -75,8 +79,11 @@ struct gp_output {
 	struct wl_listener window_inhibit;
 };
 
-/* For the backend's new output. Returns NULL after logging if it cannot be used. */
-struct gp_output *gp_output_create(struct gp_server *server, struct wlr_output *wlr_output);
+/**
+ * Takes the backend's new output and a slot, the lowest that is free. Returns NULL after logging if
+ * it cannot be used.
+ */
+struct gp_output *gp_output_create(struct gp_outputs *outputs, struct wlr_output *wlr_output);
 /* The wlr_output stays. */
 void gp_output_destroy(struct gp_output *output);
 
@@ -96,10 +103,14 @@ bool gp_output_apply_settings(struct gp_output *output);
 
 /* Decides what is shown, after something about a view, its guest or the size has changed. */
 void gp_output_refresh(struct gp_output *output);
-/* The guest's client went with a picture on this output. */
-void gp_output_note_guest_removed(struct gp_output *output, const struct gp_guest *guest);
-/* The view leaves. */
-void gp_output_forget_view(struct gp_output *output, struct gp_view *view);
+/* Where the view is placed, or NULL. */
+struct gp_output *gp_output_from_view(const struct gp_view *view);
+/* Takes a view that is hidden and on no output. */
+void gp_output_add_view(struct gp_output *output, struct gp_view *view);
+/* Hides the view; it has to get another target. */
+void gp_output_remove_view(struct gp_output *output, struct gp_view *view);
+/* For the target's events. */
+void gp_output_listen_to_views(struct gp_output *output);
 /* The view that is shown, or the one that the status screen is about; NULL if there is none. */
 struct gp_view *gp_output_get_subject(const struct gp_output *output);
 
