@@ -25,6 +25,7 @@
 
 #include "compositor/guest/scanout.h"
 #include "compositor/nested/window.h"
+#include "compositor/output/frame_path.h"
 #include "compositor/output/monitor.h"
 #include "compositor/output/output.h"
 #include "compositor/server.h"

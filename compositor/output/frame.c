@@ -1,9 +1,15 @@
 #include <stdio.h>
 #include <time.h>
+#include <wlr/backend/headless.h>
 #include <wlr/backend/session.h>
+#include <wlr/config.h>
 #include <wlr/render/drm_format_set.h>
+#include <wlr/render/pixman.h>
 #include <wlr/types/wlr_output.h>
 #include <wlr/types/wlr_scene.h>
+#if WLR_HAS_X11_BACKEND
+#include <wlr/backend/x11.h>
+#endif
 
 #include "common/format.h"
 #include "common/log.h"
@@ -45,25 +51,43 @@ static bool get_class(const struct gp_output *output, struct gp_buffer_class *cl
 	return true;
 }
 
-/* Of the view's frame that was committed. */
+/* An output that takes buffers and shows them to nobody, or that copies them. */
+static const char *why_no_plane(struct wlr_output *wlr_output) {
+	if (wlr_output_is_headless(wlr_output)) {
+		return "a headless output has no plane";
+	}
+#if WLR_HAS_X11_BACKEND
+	if (wlr_output_is_x11(wlr_output)) {
+		return "an X11 window has no plane";
+	}
+#endif
+	return NULL;
+}
+
+/* Of the frame that was committed; there has to be a buffer. */
 static void get_facts(const struct gp_output *output, struct gp_frame_facts *facts) {
+	struct wlr_output *wlr_output = output->wlr_output;
 	const struct gp_view *view = output->view;
 	const struct gp_guest_scanout *scanout = view->scanout;
+	struct wlr_dmabuf_attributes attribs;
 	int width, height;
-	wlr_output_transformed_resolution(output->wlr_output, &width, &height);
+	wlr_output_transformed_resolution(wlr_output, &width, &height);
 	*facts = (struct gp_frame_facts){
-		.output = output->wlr_output,
-		.buffer = scanout->content.buffer,
-		.is_direct = view->direct,
-		.is_scaled = scanout->width != width || scanout->height != height ||
+		.copied = !wlr_buffer_get_dmabuf(scanout->content.buffer, &attribs),
+		.direct = view->direct,
+		.mapped = wlr_renderer_is_pixman(wlr_output->renderer),
+		.no_plane = why_no_plane(wlr_output),
+		.scaled = scanout->width != width || scanout->height != height ||
 			view->box.width != width || view->box.height != height,
-		.is_overlaid = gp_cursor_is_composed(&view->cursor) ||
+		.overlaid = gp_cursor_is_composed(&view->cursor) ||
 			output->status_screen.label_text[0] != '\0',
+		.captured = wlr_output->attach_render_locks > 0,
+		.rotated = wlr_output->transform != WL_OUTPUT_TRANSFORM_NORMAL,
 	};
 	struct gp_buffer_class class;
 	if (get_class(output, &class)) {
 		facts->refusal = gp_refusals_find(&output->refusals, &class);
-		facts->is_translucent = gp_format_from_drm(class.format)->has_alpha;
+		facts->translucent = gp_format_from_drm(class.format)->has_alpha;
 	}
 }
 
@@ -101,8 +125,7 @@ static bool was_test_refused(const struct gp_output *output) {
 		return false;
 	}
 	get_facts(output, &facts);
-	return !facts.is_scaled && !facts.is_overlaid &&
-		output->wlr_output->transform == WL_OUTPUT_TRANSFORM_NORMAL;
+	return !facts.scaled && !facts.overlaid && !facts.rotated;
 }
 
 static const char *why_test_refused(
@@ -136,7 +159,7 @@ void gp_output_frame_handle_commit(struct gp_output *output) {
 	if (view == NULL || !view->sampled) {
 		return;
 	}
-	if (was_test_refused(output) && get_class(output, &class)) {
+	if (get_class(output, &class) && was_test_refused(output)) {
 		refuse(output, &class, why_test_refused(output, &class));
 	}
 	view->sampled = false;

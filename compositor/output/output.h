@@ -6,7 +6,7 @@
 #include <wayland-server-core.h>
 
 #include "compositor/guest/guest.h"
-#include "compositor/output/frame_path.h"
+#include "compositor/output/frame_queue.h"
 #include "compositor/output/refusals.h"
 #include "compositor/output/status_screen.h"
 #include "compositor/view/cursor_plane.h"
