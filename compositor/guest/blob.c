@@ -6,11 +6,12 @@
 #include "common/format.h"
 #include "common/limits.h"
 #include "common/log.h"
-#include "common/trace.h"
 #include "compositor/guest/guest.h"
 #include "compositor/guest/manager.h"
+#include "compositor/guest/wl_buffer.h"
 #include "compositor/memory/blob_memory.h"
 #include "compositor/memory/guest_buffer.h"
+#include "compositor/memory/import_failure.h"
 #include "compositor/memory/quota.h"
 #include "guest-scanout-v1-protocol.h"
 
@@ -85,16 +86,12 @@ static void blob_handle_create_buffer(struct wl_client *client, struct wl_resour
 		return;
 	}
 
-	uint32_t how = 0;
 	struct gp_import_failure failure = {0};
-	uint64_t start_ns = gp_trace_now();
 	struct gp_guest_wl_buffer *wl_buffer = gp_guest_wl_buffer_create(
-		client, id, &blob->manager->importer, blob->memory, &layout, &how, &failure);
+		client, id, &blob->manager->importer, blob->memory, &layout, &failure);
 	if (wl_buffer == NULL) {
 		return;
 	}
-	wl_buffer->import_ns = start_ns;
-	wl_buffer->imported_ns = gp_trace_now();
 	wl_list_insert(&blob->wl_buffers, &wl_buffer->link);
 
 	if (gp_guest_buffer_is_inert(wl_buffer->buffer)) {
@@ -104,7 +101,7 @@ static void blob_handle_create_buffer(struct wl_client *client, struct wl_resour
 	if (blob->guest != NULL) {
 		blob->guest->n_imports++;
 	}
-	guest_blob_v1_send_imported(resource, serial, how);
+	guest_blob_v1_send_imported(resource, serial, wl_buffer->buffer->import);
 }
 
 static void blob_handle_revoke(struct wl_client *client, struct wl_resource *resource) {
@@ -116,7 +113,7 @@ static void blob_handle_revoke(struct wl_client *client, struct wl_resource *res
 	gp_blob_memory_revoke(blob->memory);
 	if (blob->manager->is_paused) {
 		gp_blob_memory_end_use(blob->memory);
-	} else if (!wl_list_empty(&blob->memory->buffers)) {
+	} else if (blob->memory->n_users > 0) {
 		wl_signal_emit_mutable(&blob->manager->events.awaited, blob->memory);
 	}
 }

@@ -10,7 +10,7 @@
 #include "compositor/guest/manager.h"
 #include "compositor/guest/scanout.h"
 #include "compositor/guest/text.h"
-#include "compositor/memory/blob_memory.h"
+#include "compositor/memory/import_failure.h"
 #include "compositor/memory/quota.h"
 #include "guest-scanout-v1-protocol.h"
 

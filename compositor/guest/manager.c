@@ -6,8 +6,8 @@
 #include "compositor/guest/blob.h"
 #include "compositor/guest/guest.h"
 #include "compositor/guest/text.h"
+#include "compositor/guest/wl_buffer.h"
 #include "compositor/memory/blob_memory.h"
-#include "compositor/memory/guest_buffer.h"
 #include "compositor/memory/quota.h"
 #include "guest-scanout-v1-protocol.h"
 

@@ -10,8 +10,8 @@
 #include "compositor/guest/cursor.h"
 #include "compositor/guest/guest.h"
 #include "compositor/guest/manager.h"
-#include "compositor/memory/blob_memory.h"
 #include "compositor/memory/guest_buffer.h"
+#include "compositor/memory/import_failure.h"
 #include "guest-scanout-v1-protocol.h"
 
 /*
@@ -86,14 +86,13 @@ uint64_t gp_guest_scanout_get_frame_id(const struct gp_guest_scanout *scanout) {
 }
 
 static void trace_commit(const struct gp_guest_scanout *scanout, uint64_t start_ns) {
-	const struct gp_guest_buffer *buffer =
+	struct gp_guest_buffer *buffer =
 		gp_guest_buffer_try_from_buffer(scanout->surface->current.buffer);
-	struct gp_guest_wl_buffer *wl_buffer = buffer != NULL ? buffer->wl_buffer : NULL;
 	uint64_t frame = gp_guest_scanout_get_frame_id(scanout);
-	if (wl_buffer != NULL && wl_buffer->import_ns != 0) {
-		gp_trace_event("import", GP_TRACE_NEXT, frame, wl_buffer->import_ns,
-			wl_buffer->imported_ns, NULL, NULL);
-		wl_buffer->import_ns = 0;
+	if (buffer != NULL && buffer->import_ns != 0) {
+		gp_trace_event("import", GP_TRACE_NEXT, frame, buffer->import_ns,
+			buffer->imported_ns, NULL, NULL);
+		buffer->import_ns = 0;
 	}
 	gp_trace_event("commit", GP_TRACE_NEXT, frame, start_ns, gp_trace_now(), NULL, NULL);
 }
