@@ -25,6 +25,7 @@
 #include "common/control.h"
 #include "common/fd.h"
 #include "common/log.h"
+#include "compositor/guest/manager_v1.h"
 #include "compositor/output/output.h"
 #include "compositor/status.h"
 #include "compositor/system/bridge_socket.h"
@@ -254,9 +255,10 @@ static bool init_objects(struct gp_server *server) {
 	placement->settings = &server->settings;
 	placement->default_width = server->options->width;
 	placement->default_height = server->options->height;
+	gp_guest_manager_init(&server->guest_manager, server->renderer);
 	server->output_layout = wlr_output_layout_create(server->display);
 	if (server->output_layout == NULL || !init_globals(server) ||
-		!gp_guest_manager_init(&server->guest_manager, server->display, server->renderer) ||
+		!gp_guest_manager_v1_init(&server->guest_manager, server->display) ||
 		!gp_placement_init(placement, &server->guest_manager) ||
 		!gp_output_management_init(&server->output_config, server) ||
 		!gp_seat_init(&server->seat, server)) {
@@ -373,7 +375,7 @@ static void finish_objects(struct gp_server *server) {
 	gp_output_management_finish(&server->output_config);
 	finish_outputs(server);
 	gp_placement_finish(&server->placement);
-	gp_guest_manager_finish(&server->guest_manager);
+	gp_guest_manager_v1_finish(&server->guest_manager);
 }
 
 /* With all that lives on its event loop. */

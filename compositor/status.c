@@ -23,6 +23,7 @@
 #include <wlr/render/vulkan.h>
 #endif
 
+#include "compositor/guest/blob.h"
 #include "compositor/guest/scanout.h"
 #include "compositor/nested/window.h"
 #include "compositor/output/monitor.h"
@@ -199,7 +200,7 @@ static struct json_object *describe_guest(
 	}
 	json_object_object_add(object, "scanouts", scanouts);
 	add_int(object, "blobs", wl_list_length(&guest->blobs));
-	add_int(object, "buffers", gp_guest_count_buffers(guest));
+	add_int(object, "buffers", gp_guest_blob_count_buffers(guest));
 	add_int(object, "imports", guest->n_imports);
 	add_int(object, "imports_failed", guest->n_imports_failed);
 	return object;

@@ -21,7 +21,7 @@ struct wlr_surface;
 struct gp_guest_scanout {
 	struct wl_resource *resource;
 	struct gp_guest *guest; // NULL once that was destroyed
-	bool guest_removed; // it went, with its client, before its scanout
+	bool guest_removed; // the guest was destroyed before its scanout, with their client
 	struct wlr_surface *surface; // NULL once that was destroyed
 	uint32_t index;
 
@@ -42,11 +42,14 @@ struct gp_guest_scanout {
 
 	struct {
 		struct wl_signal commit; // const pixman_region32_t of the buffer, NULL for all
-		struct wl_signal guest; // the guest's state, title or generation has changed
+		struct wl_signal guest; // the guest's state or title has changed
 		struct wl_signal cursor; // const pixman_region32_t of the buffer, NULL for all
-		struct wl_signal destroy; // the content has gone already, the guest has not
+		struct wl_signal destroy; // the content was dropped; the guest is still there
 	} events;
 
+	struct wl_listener guest_change;
+	struct wl_listener guest_reset;
+	struct wl_listener guest_destroy;
 	struct wl_listener surface_client_commit;
 	struct wl_listener surface_commit;
 	struct wl_listener surface_destroy;
@@ -58,11 +61,6 @@ struct gp_guest_scanout {
 void gp_guest_scanout_create(
 	struct gp_guest *guest, uint32_t id, struct wlr_surface *surface, uint32_t index);
 
-/* For the guest; NULL is fine in all three. */
-void gp_guest_scanout_handle_guest(struct gp_guest_scanout *scanout);
-void gp_guest_scanout_drop_content(struct gp_guest_scanout *scanout);
-void gp_guest_scanout_note_guest_removed(struct gp_guest_scanout *scanout);
-
 /* Whether there is content that may be shown. */
 bool gp_guest_scanout_has_picture(const struct gp_guest_scanout *scanout);
 /* The part of the buffer that is shown; empty if all of it is. */
@@ -70,12 +68,5 @@ void gp_guest_scanout_get_source_box(const struct gp_guest_scanout *scanout, str
 
 /* The id of the last commit's frame in the trace. */
 uint64_t gp_guest_scanout_get_frame_id(const struct gp_guest_scanout *scanout);
-
-/* Each sends what has changed since the last call. */
-void gp_guest_scanout_send_monitor(
-	struct gp_guest_scanout *scanout, const struct gp_monitor *monitor);
-void gp_guest_scanout_send_visibility(struct gp_guest_scanout *scanout, bool visible);
-void gp_guest_scanout_send_path(
-	struct gp_guest_scanout *scanout, uint32_t path, const char *reason);
 
 #endif

@@ -7,6 +7,7 @@
 #include "compositor/guest/guest.h"
 #include "compositor/guest/manager.h"
 #include "compositor/guest/scanout.h"
+#include "compositor/guest/scanout_events.h"
 #include "compositor/output/monitor.h"
 #include "compositor/output/output.h"
 #include "compositor/view/view.h"
@@ -85,7 +86,7 @@ bool gp_placement_init(struct gp_placement *placement, struct gp_guest_manager *
 	placement->new_scanout.notify = handle_new_scanout;
 	wl_signal_add(&manager->events.new_scanout, &placement->new_scanout);
 	placement->memory_wanted.notify = handle_memory_wanted;
-	wl_signal_add(&manager->events.awaited, &placement->memory_wanted);
+	wl_signal_add(&manager->events.memory_wanted, &placement->memory_wanted);
 	return true;
 }
 

@@ -9,6 +9,7 @@
 #include "common/log.h"
 #include "compositor/config/settings.h"
 #include "compositor/guest/scanout.h"
+#include "compositor/guest/scanout_events.h"
 #include "compositor/output/output.h"
 #include "compositor/output/placement.h"
 #include "guest-scanout-v1-protocol.h"
