@@ -25,6 +25,7 @@
 #include "common/control.h"
 #include "common/fd.h"
 #include "common/log.h"
+#include "compositor/guest/manager_v1.h"
 #include "compositor/output/output.h"
 #include "compositor/status.h"
 #include "compositor/system/bridge_socket.h"
@@ -276,10 +277,10 @@ static bool init_outputs(struct gp_server *server) {
 }
 
 static bool init_objects(struct gp_server *server) {
-	struct gp_placement *placement = &server->placement;
+	gp_guest_manager_init(&server->guest_manager, server->renderer);
 	if (!init_outputs(server) || !init_globals(server) ||
-		!gp_guest_manager_init(&server->guest_manager, server->display, server->renderer) ||
-		!gp_placement_init(placement, &server->outputs, &server->guest_manager) ||
+		!gp_guest_manager_v1_init(&server->guest_manager, server->display) ||
+		!gp_placement_init(&server->placement, &server->outputs, &server->guest_manager) ||
 		!gp_output_management_init(
 			&server->output_management, server->display, &server->outputs) ||
 		!gp_seat_init(&server->seat, server)) {
@@ -398,7 +399,7 @@ static void finish_objects(struct gp_server *server) {
 	finish_outputs(server);
 	gp_outputs_finish(&server->outputs);
 	gp_placement_finish(&server->placement);
-	gp_guest_manager_finish(&server->guest_manager);
+	gp_guest_manager_v1_finish(&server->guest_manager);
 }
 
 /* With all that lives on its event loop. */

@@ -23,6 +23,7 @@
 #include <wlr/render/vulkan.h>
 #endif
 
+#include "compositor/guest/blob.h"
 #include "compositor/guest/scanout.h"
 #include "compositor/nested/window.h"
 #include "compositor/output/frame_path.h"
@@ -192,7 +193,7 @@ static struct json_object *describe_guest(
 	add_string(object, "state", gp_guest_state_name(guest->state));
 
 	struct json_object *scanouts = json_object_new_array();
-	for (size_t i = 0; i < GP_GUEST_SCANOUTS_MAX; i++) {
+	for (size_t i = 0; i < GP_SCANOUTS_MAX; i++) {
 		if (guest->scanouts[i] != NULL) {
 			json_object_array_add(
 				scanouts, describe_scanout(server, guest->scanouts[i]));
@@ -200,7 +201,7 @@ static struct json_object *describe_guest(
 	}
 	json_object_object_add(object, "scanouts", scanouts);
 	add_int(object, "blobs", wl_list_length(&guest->blobs));
-	add_int(object, "buffers", gp_guest_count_buffers(guest));
+	add_int(object, "buffers", gp_guest_blob_count_buffers(guest));
 	add_int(object, "imports", guest->n_imports);
 	add_int(object, "imports_failed", guest->n_imports_failed);
 	return object;

@@ -15,6 +15,8 @@
 #include "common/log.h"
 #include "common/trace.h"
 #include "compositor/guest/scanout.h"
+#include "compositor/guest/scanout_events.h"
+#include "compositor/memory/blob_memory.h"
 #include "compositor/memory/guest_buffer.h"
 #include "compositor/output/output.h"
 #include "compositor/output/outputs.h"

@@ -8,6 +8,7 @@
 #include "compositor/guest/guest.h"
 #include "compositor/guest/manager.h"
 #include "compositor/guest/scanout.h"
+#include "compositor/guest/scanout_events.h"
 #include "compositor/output/monitor.h"
 #include "compositor/output/output.h"
 #include "compositor/output/outputs.h"
@@ -17,7 +18,7 @@
 static void send_monitor(const struct gp_placement *placement, struct gp_view *view) {
 	struct gp_guest_scanout *scanout = view->scanout;
 	const struct gp_output *output = gp_output_from_view(view);
-	struct gp_monitor_info info;
+	struct gp_monitor info;
 	if (output == NULL && placement->paused && scanout->has_monitor) {
 		return;
 	}
@@ -128,7 +129,7 @@ bool gp_placement_init(struct gp_placement *placement, struct gp_outputs *output
 	placement->new_scanout.notify = handle_new_scanout;
 	wl_signal_add(&manager->events.new_scanout, &placement->new_scanout);
 	placement->memory_wanted.notify = handle_memory_wanted;
-	wl_signal_add(&manager->events.awaited, &placement->memory_wanted);
+	wl_signal_add(&manager->events.memory_wanted, &placement->memory_wanted);
 	placement->output_added.notify = handle_output_added;
 	wl_signal_add(&outputs->events.added, &placement->output_added);
 	placement->output_removed.notify = handle_output_removed;

@@ -9,6 +9,7 @@
 #include "common/log.h"
 #include "compositor/config/settings.h"
 #include "compositor/guest/guest.h"
+#include "compositor/guest/scanout_events.h"
 #include "compositor/view/cursor_plane.h"
 #include "guest-scanout-v1-protocol.h"
 
