@@ -28,7 +28,7 @@
 #include "compositor/nested/window.h"
 #include "compositor/output/frame_path.h"
 #include "compositor/output/monitor.h"
-#include "compositor/output/output.h"
+#include "compositor/output/shown.h"
 #include "compositor/server.h"
 #include "compositor/view/view.h"
 #include "guest-scanout-v1-protocol.h"

@@ -1,3 +1,5 @@
+#include "compositor/output/frame.h"
+
 #include <stdio.h>
 #include <time.h>
 #include <wlr/backend/headless.h>
@@ -22,10 +24,10 @@
 #include "compositor/output/outputs.h"
 #include "guest-scanout-v1-protocol.h"
 
-static void set_locked(struct gp_output *output, bool locked) {
-	if (output->is_locked != locked) {
-		output->is_locked = locked;
-		wlr_output_lock_attach_render(output->wlr_output, locked);
+static void set_composited(struct gp_output *output, bool composited) {
+	if (output->composited != composited) {
+		output->composited = composited;
+		wlr_output_lock_attach_render(output->wlr_output, composited);
 	}
 }
 
@@ -122,7 +124,7 @@ static bool was_test_refused(const struct gp_output *output) {
 	const struct wlr_session *session = output->outputs->session;
 	const struct gp_view *view = output->view;
 	struct gp_frame_facts facts;
-	if (view->direct || output->is_configuring || output->wlr_output->attach_render_locks > 0 ||
+	if (view->direct || output->configuring || output->wlr_output->attach_render_locks > 0 ||
 		(session != NULL && !session->active)) {
 		return false;
 	}
@@ -154,7 +156,6 @@ static void trace_present(const struct gp_frame *frame, const struct timespec *w
 	gp_trace_event("present", GP_TRACE_NEXT, frame->trace_id, when_ns, when_ns, NULL, NULL);
 }
 
-/* Notes a guest's frame that was committed, to be counted when it is on screen. */
 void gp_output_frame_handle_commit(struct gp_output *output) {
 	struct gp_view *view = output->view;
 	struct gp_buffer_class class;
@@ -211,7 +212,7 @@ void gp_output_frame_handle_present(
 static void commit_frame(struct gp_output *output) {
 	struct gp_buffer_class class;
 	bool has_class = get_class(output, &class);
-	set_locked(output,
+	set_composited(output,
 		has_class &&
 			(gp_format_from_drm(class.format)->has_alpha ||
 				gp_refusals_find(&output->refusals, &class) != NULL));
@@ -223,13 +224,13 @@ static void commit_frame(struct gp_output *output) {
 	}
 	const struct wlr_session *session = output->outputs->session;
 	bool was_direct = has_class && output->view->sampled && output->view->direct &&
-		!output->is_locked && (session == NULL || session->active);
+		!output->composited && (session == NULL || session->active);
 	if (!was_direct) {
 		gp_debug("output %s: commit failed", output->wlr_output->name);
 		return;
 	}
 	refuse(output, &class, "the output accepted and then refused");
-	set_locked(output, true);
+	set_composited(output, true);
 	wlr_scene_output_commit(output->scene_output, NULL);
 }
 

@@ -6,6 +6,8 @@
 #include <wlr/types/wlr_output_management_v1.h>
 #include <wlr/types/wlr_scene.h>
 
+#include "compositor/output/apply.h"
+#include "compositor/output/monitor.h"
 #include "compositor/output/output.h"
 #include "compositor/output/outputs.h"
 
@@ -43,7 +45,7 @@ static bool apply_head(const struct wlr_output_configuration_head_v1 *head) {
 	}
 	struct wlr_box position = {.x = head->state.x, .y = head->state.y};
 	gp_output_update_layout(output, &position);
-	gp_output_handle_monitor(output);
+	gp_output_monitor_changed(output);
 	return true;
 }
 

@@ -9,29 +9,31 @@
 #include "compositor/guest/manager.h"
 #include "compositor/guest/scanout.h"
 #include "compositor/guest/scanout_events.h"
+#include "compositor/output/frame.h"
 #include "compositor/output/monitor.h"
 #include "compositor/output/output.h"
 #include "compositor/output/outputs.h"
 #include "compositor/output/policy.h"
+#include "compositor/output/shown.h"
 #include "compositor/view/view.h"
 
 static void send_monitor(const struct gp_placement *placement, struct gp_view *view) {
 	struct gp_guest_scanout *scanout = view->scanout;
 	const struct gp_output *output = gp_output_from_view(view);
-	struct gp_monitor info;
+	struct gp_monitor monitor;
 	if (output == NULL && placement->paused && scanout->has_monitor) {
 		return;
 	}
 	if (output != NULL) {
-		gp_monitor_info_init(output, &info);
+		gp_monitor_describe(output, &monitor);
 	} else if (scanout->has_monitor) {
-		info = scanout->monitor; // what was sent last stays valid
-		info.connected = false;
+		monitor = scanout->monitor; // what was sent last stays valid
+		monitor.connected = false;
 	} else {
 		const struct gp_options *options = placement->outputs->settings->options;
-		gp_monitor_info_init_default(options->width, options->height, &info);
+		gp_monitor_describe_default(options->width, options->height, &monitor);
 	}
-	gp_guest_scanout_send_monitor(scanout, &info);
+	gp_guest_scanout_send_monitor(scanout, &monitor);
 }
 
 static void move(struct gp_placement *placement, struct gp_view *view, struct gp_output *output) {

@@ -1,3 +1,5 @@
+#include "compositor/output/shown.h"
+
 #include <stdio.h>
 #include <string.h>
 #include <wlr/config.h>
@@ -9,10 +11,12 @@
 #include "compositor/config/settings.h"
 #include "compositor/guest/scanout.h"
 #include "compositor/nested/window.h"
-#include "compositor/output/output.h"
 #include "compositor/output/outputs.h"
 #include "compositor/output/policy.h"
 #include "guest-scanout-v1-protocol.h"
+
+/* How long it is said how the keyboard gets free again. */
+#define HINT_MS 5000
 
 const char *gp_showing_name(enum gp_showing showing) {
 	static const char *const names[] = {
@@ -121,12 +125,12 @@ static void set_label(struct gp_output *output) {
 	if (output->showing == GP_SHOWING_PAUSED) {
 		gp_status_screen_set_label(&output->status_screen, "Paused");
 	} else {
-		gp_status_screen_set_label(&output->status_screen, output->has_hint ? hint : NULL);
+		gp_status_screen_set_label(&output->status_screen, output->hint ? hint : NULL);
 	}
 }
 
 void gp_output_refresh(struct gp_output *output) {
-	if (output->is_leaving) {
+	if (output->destroying) {
 		return;
 	}
 	switch_view(
@@ -147,15 +151,10 @@ void gp_output_refresh(struct gp_output *output) {
 	}
 	set_label(output);
 	set_window_title(output, subject);
-	if (output->status_screen.is_dirty) {
+	if (output->status_screen.dirty) {
 		wlr_output_schedule_frame(output->wlr_output);
 	}
 	wl_signal_emit_mutable(&output->outputs->events.shown, output);
-}
-
-struct gp_output *gp_output_from_view(const struct gp_view *view) {
-	const struct wlr_output *wlr_output = view->target->wlr_output;
-	return wlr_output != NULL ? wlr_output->data : NULL;
 }
 
 void gp_output_add_view(struct gp_output *output, struct gp_view *view) {
@@ -191,9 +190,44 @@ static void handle_view_destroy(struct wl_listener *listener, void *data) {
 	gp_output_remove_view(output, view);
 }
 
-void gp_output_listen_to_views(struct gp_output *output) {
+static int handle_hint_timer(void *data) {
+	struct gp_output *output = data;
+	output->hint = false;
+	gp_output_refresh(output);
+	return 0;
+}
+
+/*
+ * The window has got all keys, or does not have them any more. It is said once each time that we
+ * ask for them.
+ */
+static void handle_window_inhibit(struct wl_listener *listener, void *data) {
+	struct gp_output *output = wl_container_of(listener, output, window_inhibit);
+	output->hint = output->window->is_inhibiting && !output->window->was_inhibiting;
+	wl_event_source_timer_update(output->hint_timer, output->hint ? HINT_MS : 0);
+	gp_output_refresh(output);
+}
+
+bool gp_output_shown_init(struct gp_output *output) {
 	output->view_changed.notify = handle_view_changed;
 	wl_signal_add(&output->target.events.changed, &output->view_changed);
 	output->view_destroy.notify = handle_view_destroy;
 	wl_signal_add(&output->target.events.destroy, &output->view_destroy);
+	if (output->window != NULL) {
+		output->window_inhibit.notify = handle_window_inhibit;
+		wl_signal_add(&output->window->events.inhibit, &output->window_inhibit);
+	}
+	output->hint_timer =
+		wl_event_loop_add_timer(output->outputs->loop, handle_hint_timer, output);
+	return output->hint_timer != NULL;
+}
+
+void gp_output_shown_finish(struct gp_output *output) {
+	if (output->window_inhibit.notify != NULL) {
+		wl_list_remove(&output->window_inhibit.link);
+	}
+	if (output->hint_timer != NULL) {
+		wl_event_source_remove(output->hint_timer);
+		output->hint_timer = NULL;
+	}
 }
