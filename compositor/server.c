@@ -62,7 +62,7 @@ static int handle_signal(int number, void *data) {
 	if (number == SIGHUP && server->settings.path[0] != '\0') {
 		reload(server);
 	} else if (number != SIGCHLD) {
-		gp_info("ended by signal %d", number);
+		gp_info("terminated by signal %d", number);
 		gp_server_terminate(server, GP_EXIT_OK);
 	} else if (server->command != NULL && gp_command_reap(server->command)) {
 		gp_info("the command has ended with status %d", server->command->status);
@@ -71,7 +71,7 @@ static int handle_signal(int number, void *data) {
 	return 0;
 }
 
-/* Before anything starts a thread: a signal that one thread does not block would end us. */
+/* Before anything starts a thread: a signal that one thread does not block terminates us. */
 static bool init_signals(struct gp_server *server) {
 	sigset_t mask;
 	sigemptyset(&mask);
@@ -129,8 +129,8 @@ static bool filter_global(
 }
 
 /*
- * Outputs that wlroots makes up come in the reverse order at the start; they are counted by their
- * names then. Real ones stay in the order of the connectors.
+ * At the start virtual outputs come in the reverse order: they are sorted by name. Real ones stay in
+ * the order of the connectors.
  */
 static bool comes_before(struct wlr_output *a, struct wlr_output *b) {
 	return a->backend == b->backend && wl_list_empty(&a->modes) && wl_list_empty(&b->modes) &&
@@ -140,7 +140,7 @@ static bool comes_before(struct wlr_output *a, struct wlr_output *b) {
 static void add_starting_output(struct gp_server *server, struct wlr_output *wlr_output) {
 	size_t at = server->n_starting;
 	if (at == GP_STARTING_OUTPUTS_MAX) {
-		gp_warn("output %s: there are too many", wlr_output->name);
+		gp_warn("output %s: too many outputs", wlr_output->name);
 		return;
 	}
 	while (at > 0 && comes_before(wlr_output, server->starting[at - 1])) {
@@ -156,7 +156,7 @@ static void handle_new_output(struct wl_listener *listener, void *data) {
 	struct wlr_output *wlr_output = data;
 	if (wlr_output->non_desktop) {
 		gp_info("output %s: not a monitor", wlr_output->name);
-	} else if (server->is_started) {
+	} else if (server->started) {
 		gp_output_create(&server->outputs, wlr_output);
 	} else {
 		add_starting_output(server, wlr_output);
@@ -165,10 +165,10 @@ static void handle_new_output(struct wl_listener *listener, void *data) {
 
 static bool start_backend(struct gp_server *server) {
 	if (!wlr_backend_start(server->backend)) {
-		gp_error("the backend does not start");
+		gp_error("the backend cannot be started");
 		return false;
 	}
-	server->is_started = true;
+	server->started = true;
 	for (size_t i = 0; i < server->n_starting; i++) {
 		gp_output_create(&server->outputs, server->starting[i]);
 	}
@@ -190,7 +190,7 @@ static void forget_backend(struct gp_server *server) {
 
 static void handle_backend_destroy(struct wl_listener *listener, void *data) {
 	struct gp_server *server = wl_container_of(listener, server, backend_destroy);
-	gp_info("the backend has gone");
+	gp_info("the backend has ended");
 	forget_backend(server);
 	gp_server_terminate(server, GP_EXIT_OK);
 }
@@ -212,7 +212,7 @@ static bool init_backend(struct gp_server *server) {
 static bool init_renderer(struct gp_server *server) {
 	server->renderer = wlr_renderer_autocreate(server->backend);
 	if (server->renderer == NULL && getenv("WLR_RENDERER") == NULL) {
-		gp_warn("no GPU renderer works: pixels are made by the CPU");
+		gp_warn("no GPU renderer works: the CPU renders");
 		server->renderer = wlr_pixman_renderer_create();
 	}
 	if (server->renderer == NULL) {

@@ -51,7 +51,7 @@ struct gp_server {
 	/* Outputs that came while the backend was started. */
 	struct wlr_output *starting[GP_STARTING_OUTPUTS_MAX];
 	size_t n_starting;
-	bool is_started;
+	bool started;
 
 	struct wl_event_source *signals[4];
 	sigset_t signal_mask; // as it was before, for the command

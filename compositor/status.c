@@ -123,10 +123,10 @@ static struct json_object *describe_output(const struct gp_output *output) {
 	add_string(object, "path", gp_path_name(is_shown ? scanout->path : 0));
 	add_string(object, "reason", is_shown ? scanout->reason : "");
 	add_string(object, "cursor",
-		!is_shown                                         ? "none"
-			: subject->cursor.on_plane                ? "plane"
-			: gp_cursor_is_composed(&subject->cursor) ? "composed"
-								  : "none");
+		!is_shown                                              ? "none"
+			: subject->cursor.on_plane                     ? "plane"
+			: gp_view_cursor_is_composed(&subject->cursor) ? "composed"
+								       : "none");
 	add_frames(object, output->n_frames);
 	if (output->window != NULL) {
 		json_object_object_add(object, "fullscreen",
@@ -210,7 +210,7 @@ static struct json_object *describe_guest(
 static struct json_object *describe_seat(const struct gp_server *server) {
 	struct json_object *object = json_object_new_object();
 	if (server->seat.wlr_seat == NULL) {
-		return object; // it went with the backend
+		return object; // it ended with the backend
 	}
 	const struct gp_view *focus = gp_seat_get_focus(&server->seat);
 	const struct gp_guest *guest = focus != NULL ? focus->scanout->guest : NULL;
