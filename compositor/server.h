@@ -58,6 +58,10 @@ struct gp_server {
 	struct rlimit file_limit; // the same
 	int exit_status;
 
+	/* Guests go on while the session is paused: hidden, with the monitors that they have. */
+	struct wl_listener session_paused;
+	struct wl_listener session_active;
+	struct wl_listener session_resumed;
 	struct wl_listener new_output;
 	struct wl_listener backend_destroy;
 };
