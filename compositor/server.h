@@ -66,14 +66,6 @@ struct gp_server {
 	struct wl_listener backend_destroy;
 };
 
-/* Exit status, as documented. */
-enum gp_exit {
-	GP_EXIT_OK = 0,
-	GP_EXIT_RUNTIME = 1,
-	GP_EXIT_USAGE = 2,
-	GP_EXIT_NO_SEAT = 3, // or no GPU: the backend or the renderer cannot be made
-};
-
 /**
  * Makes everything. The server must be all zeros; the options must stay valid. On failure returns
  * the exit status, after logging. The server has to be finished in any case.

@@ -4,6 +4,7 @@
 #include "common/log.h"
 #include "compositor/output/output.h"
 #include "compositor/server.h"
+#include "compositor/view/identity.h"
 
 /* Rates are not told exactly: 59.94 Hz may be called 60. */
 #define REFRESH_TOLERANCE_MHZ 500
@@ -60,8 +61,9 @@ static bool commit(struct gp_output *output, struct wlr_output_state *state) {
 
 bool gp_output_apply_settings(struct gp_output *output) {
 	struct wlr_output *wlr_output = output->wlr_output;
+	struct gp_config_identity identity = gp_output_identity(wlr_output);
 	const struct gp_config_output *settings =
-		gp_settings_find_output(&output->server->settings, wlr_output);
+		gp_settings_find_output(&output->server->settings, &identity);
 	if (settings == NULL) {
 		return true;
 	}

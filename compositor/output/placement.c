@@ -10,6 +10,7 @@
 #include "compositor/guest/scanout_events.h"
 #include "compositor/output/monitor.h"
 #include "compositor/output/output.h"
+#include "compositor/view/identity.h"
 #include "compositor/view/view.h"
 
 static struct gp_output *find_output(const struct gp_view *view) {
@@ -20,8 +21,8 @@ static struct gp_output *find_output(const struct gp_view *view) {
 		: NULL;
 	struct gp_output *output;
 	wl_list_for_each (output, &placement->outputs, link) {
-		if (pin != NULL ? gp_settings_pin_matches(pin, output->wlr_output)
-				: output->slot == index) {
+		struct gp_config_identity identity = gp_output_identity(output->wlr_output);
+		if (pin != NULL ? gp_config_matches(pin, &identity) : output->slot == index) {
 			return output;
 		}
 	}

@@ -12,6 +12,7 @@
 #include "compositor/guest/scanout_events.h"
 #include "compositor/output/output.h"
 #include "compositor/output/placement.h"
+#include "compositor/view/identity.h"
 #include "guest-scanout-v1-protocol.h"
 
 /* Whatever a guest puts into the alpha bits of its framebuffer, a monitor would not show it. */
@@ -52,8 +53,9 @@ static void set_source(struct gp_view *view, const struct wlr_box *shown) {
 }
 
 static enum gp_scaling get_scaling(const struct gp_view *view) {
+	struct gp_config_identity output = gp_output_identity(view->output->wlr_output);
 	return gp_settings_get_scaling(
-		view->placement->settings, view->scanout->guest->name, view->output->wlr_output);
+		view->placement->settings, view->scanout->guest->name, &output);
 }
 
 static void update_cursor(struct gp_view *view, const pixman_region32_t *damage) {
