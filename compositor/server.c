@@ -32,7 +32,7 @@
 #include "compositor/status.h"
 #include "compositor/system/bridge_socket.h"
 #include "compositor/system/command.h"
-#include "guest-scanout-v1-protocol.h"
+#include "compositor/system/security.h"
 
 static const int handled_signals[] = {SIGINT, SIGTERM, SIGHUP, SIGCHLD};
 
@@ -93,42 +93,6 @@ static bool init_signals(struct gp_server *server) {
 }
 
 /*
- * What a bridge needs. It is not trusted with the pictures of other guests, or with the outputs.
- * Buffers come from blobs alone: others know no quota, and a wl_shm file that shrinks while it is
- * handed through to a parent compositor would cost us the connection there, and all guests.
- */
-static bool is_for_bridges(const char *interface) {
-	static const char *const names[] = {
-		"guest_scanout_manager_v1",
-		"wl_compositor",
-		"wl_fixes",
-		"wl_output",
-		"wl_seat",
-		"wp_linux_drm_syncobj_manager_v1",
-		"wp_presentation",
-		"wp_viewporter",
-		"zwp_pointer_constraints_v1",
-		"zwp_relative_pointer_manager_v1",
-		"zwp_tablet_manager_v2",
-	};
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		if (strcmp(interface, names[i]) == 0) {
-			return true;
-		}
-	}
-	return false;
-}
-
-static bool filter_global(
-	const struct wl_client *client, const struct wl_global *global, void *data) {
-	struct gp_server *server = data;
-	if (gp_client_is_bridge((struct wl_client *)client)) {
-		return is_for_bridges(wl_global_get_interface(global)->name);
-	}
-	return global != server->guest_manager.global;
-}
-
-/*
  * At the start virtual outputs come in the reverse order: they are sorted by name. Real ones stay in
  * the order of the connectors.
  */
@@ -185,6 +149,7 @@ static void forget_backend(struct gp_server *server) {
 	wl_list_remove(&server->backend_destroy.link);
 	gp_seat_finish(&server->seat);
 	gp_vt_session_finish(&server->seat_session);
+	server->session = NULL;
 	server->backend = NULL;
 }
 
@@ -278,6 +243,33 @@ static bool init_outputs(struct gp_server *server) {
 	return true;
 }
 
+static void handle_session_paused(struct wl_listener *listener, void *data) {
+	struct gp_server *server = wl_container_of(listener, server, session_paused);
+	gp_placement_set_paused(&server->placement, true);
+	gp_guest_manager_set_paused(&server->guest_manager, true);
+}
+
+static void handle_session_active(struct wl_listener *listener, void *data) {
+	struct gp_server *server = wl_container_of(listener, server, session_active);
+	gp_guest_manager_set_paused(&server->guest_manager, false);
+}
+
+static void handle_session_resumed(struct wl_listener *listener, void *data) {
+	struct gp_server *server = wl_container_of(listener, server, session_resumed);
+	gp_placement_set_paused(&server->placement, false);
+}
+
+static void init_session(struct gp_server *server) {
+	struct gp_vt_session *session = &server->seat_session;
+	gp_vt_session_init(session, server->session, server->loop);
+	server->session_paused.notify = handle_session_paused;
+	wl_signal_add(&session->events.paused, &server->session_paused);
+	server->session_active.notify = handle_session_active;
+	wl_signal_add(&session->events.active, &server->session_active);
+	server->session_resumed.notify = handle_session_resumed;
+	wl_signal_add(&session->events.resumed, &server->session_resumed);
+}
+
 static bool init_objects(struct gp_server *server) {
 	gp_guest_manager_init(&server->guest_manager, server->renderer);
 	if (!init_outputs(server) || !init_globals(server) ||
@@ -289,8 +281,8 @@ static bool init_objects(struct gp_server *server) {
 		gp_error("the objects of the compositor cannot be made");
 		return false;
 	}
-	gp_vt_session_init(&server->seat_session, server);
-	wl_display_set_global_filter(server->display, filter_global, server);
+	init_session(server);
+	gp_security_init(server->display);
 	return true;
 }
 

@@ -58,18 +58,14 @@ struct gp_server {
 	struct rlimit file_limit; // the same
 	int exit_status;
 
+	/* Guests go on while the session is paused: hidden, with the monitors that they have. */
+	struct wl_listener session_paused;
+	struct wl_listener session_active;
+	struct wl_listener session_resumed;
 	struct wl_listener new_output;
 	struct wl_listener backend_destroy;
 	struct wl_listener output_shown;
 	struct wl_listener last_window_closed;
-};
-
-/* Exit status, as documented. */
-enum gp_exit {
-	GP_EXIT_OK = 0,
-	GP_EXIT_RUNTIME = 1,
-	GP_EXIT_USAGE = 2,
-	GP_EXIT_NO_SEAT = 3, // or no GPU: the backend or the renderer cannot be made
 };
 
 /**

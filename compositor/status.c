@@ -30,6 +30,7 @@
 #include "compositor/output/monitor.h"
 #include "compositor/output/shown.h"
 #include "compositor/server.h"
+#include "compositor/view/identity.h"
 #include "compositor/view/view.h"
 #include "guest-scanout-v1-protocol.h"
 
@@ -108,11 +109,11 @@ static struct json_object *describe_output(const struct gp_output *output) {
 	const struct gp_view *subject = gp_output_get_subject(output);
 	const struct gp_guest_scanout *scanout = subject != NULL ? subject->scanout : NULL;
 	bool is_shown = subject != NULL && subject->shown;
+	struct gp_config_identity identity = gp_output_identity(output->wlr_output);
 	char monitor[GP_CONFIG_NAME_MAX];
 
 	add_string(object, "name", output->wlr_output->name);
-	add_string(object, "monitor",
-		gp_settings_name_monitor(output->wlr_output, monitor) ? monitor : NULL);
+	add_string(object, "monitor", gp_config_name_monitor(&identity, monitor) ? monitor : NULL);
 	add_int(object, "width", output->wlr_output->width);
 	add_int(object, "height", output->wlr_output->height);
 	add_int(object, "refresh_mhz", gp_output_refresh_mhz(output->wlr_output));

@@ -11,6 +11,7 @@
 #include "compositor/output/monitor.h"
 #include "compositor/output/output.h"
 #include "compositor/output/outputs.h"
+#include "compositor/view/identity.h"
 
 /* Rates are not exact: 59.94 Hz may be called 60. */
 #define REFRESH_TOLERANCE_MHZ 500
@@ -133,8 +134,9 @@ static bool commit(struct gp_output *output, struct wlr_output_state *state) {
 
 bool gp_output_apply_settings(struct gp_output *output) {
 	struct wlr_output *wlr_output = output->wlr_output;
+	struct gp_config_identity identity = gp_output_identity(wlr_output);
 	const struct gp_config_output *settings =
-		gp_settings_find_output(output->outputs->settings, wlr_output);
+		gp_settings_find_output(output->outputs->settings, &identity);
 	if (settings == NULL) {
 		return true;
 	}

@@ -22,6 +22,7 @@
 #include "compositor/output/output.h"
 #include "compositor/seat/transform.h"
 #include "compositor/server.h"
+#include "compositor/view/identity.h"
 #include "compositor/view/view.h"
 
 static struct gp_view *find_view(const struct gp_seat *seat, const struct wlr_surface *surface) {
@@ -96,7 +97,8 @@ static const struct gp_output *find_output(
 	const char *pin = gp_settings_get_input_pin(settings, device);
 	const struct gp_output *output, *found = NULL;
 	wl_list_for_each (output, &seat->server->outputs.list, link) {
-		if (pin != NULL && gp_settings_pin_matches(pin, output->wlr_output)) {
+		struct gp_config_identity identity = gp_output_identity(output->wlr_output);
+		if (pin != NULL && gp_config_matches(pin, &identity)) {
 			return output;
 		}
 		if (found == NULL && output->wlr_output->enabled) {

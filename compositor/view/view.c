@@ -11,6 +11,7 @@
 #include "compositor/guest/guest.h"
 #include "compositor/guest/scanout_events.h"
 #include "compositor/view/cursor_plane.h"
+#include "compositor/view/identity.h"
 #include "guest-scanout-v1-protocol.h"
 
 /* A guest may leave anything in the alpha bits of its framebuffer; a monitor would not show it. */
@@ -51,8 +52,8 @@ static void set_source(struct gp_view *view, const struct wlr_box *shown) {
 }
 
 static enum gp_scaling get_scaling(const struct gp_view *view) {
-	return gp_settings_get_scaling(
-		view->target->settings, view->scanout->guest->name, view->target->wlr_output);
+	struct gp_config_identity output = gp_output_identity(view->target->wlr_output);
+	return gp_settings_get_scaling(view->target->settings, view->scanout->guest->name, &output);
 }
 
 static void update_cursor(struct gp_view *view, const pixman_region32_t *damage) {
