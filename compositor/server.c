@@ -52,7 +52,7 @@ static void reload(struct gp_server *server) {
 	struct gp_output *output;
 	wl_list_for_each (output, &server->outputs.list, link) {
 		gp_output_apply_settings(output);
-		gp_output_refresh(output);
+		gp_output_set_dirty(output);
 	}
 	gp_placement_update(&server->placement);
 }

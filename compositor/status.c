@@ -104,7 +104,8 @@ static void add_frames(struct json_object *object, const uint64_t frames[GP_PATH
 	json_object_object_add(object, "frames", counts);
 }
 
-static struct json_object *describe_output(const struct gp_output *output) {
+static struct json_object *describe_output(struct gp_output *output) {
+	gp_output_refresh(output);
 	struct json_object *object = json_object_new_object();
 	const struct gp_view *subject = gp_output_get_subject(output);
 	const struct gp_guest_scanout *scanout = subject != NULL ? subject->scanout : NULL;

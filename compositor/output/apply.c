@@ -9,8 +9,8 @@
 #include "compositor/config/settings.h"
 #include "compositor/nested/window.h"
 #include "compositor/output/monitor.h"
-#include "compositor/output/output.h"
 #include "compositor/output/outputs.h"
+#include "compositor/output/shown.h"
 #include "compositor/view/identity.h"
 
 /* Rates are not exact: 59.94 Hz may be called 60. */
@@ -101,6 +101,7 @@ bool gp_output_commit_state(struct gp_output *output, struct wlr_output_state *s
 	}
 	/* With a flip pending the kernel refuses all but a commit that waits, which is a modeset. */
 	state->allow_reconfiguration |= (state->committed & GP_MONITOR_STATE) != 0;
+	gp_output_refresh(output);
 	gp_status_screen_draw(&output->status_screen);
 	output->configuring = true;
 	bool ok = wlr_scene_output_build_state(output->scene_output, state, NULL) &&

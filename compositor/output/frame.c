@@ -20,8 +20,8 @@
 #include "compositor/guest/scanout_events.h"
 #include "compositor/memory/blob_memory.h"
 #include "compositor/memory/guest_buffer.h"
-#include "compositor/output/output.h"
 #include "compositor/output/outputs.h"
+#include "compositor/output/shown.h"
 #include "guest-scanout-v1-protocol.h"
 
 static void set_composited(struct gp_output *output, bool composited) {
@@ -235,6 +235,7 @@ static void commit_frame(struct gp_output *output) {
 }
 
 void gp_output_frame_make(struct gp_output *output) {
+	gp_output_refresh(output);
 	gp_status_screen_draw(&output->status_screen);
 	gp_cursor_plane_restore(&output->cursor_plane);
 	if (wlr_scene_output_needs_frame(output->scene_output)) {

@@ -69,7 +69,7 @@ static void handle_commit(struct wl_listener *listener, void *data) {
 		forget_refusals(output->outputs);
 		gp_cursor_plane_reset(&output->cursor_plane);
 		arrange(output);
-		gp_output_refresh(output);
+		gp_output_set_dirty(output);
 		gp_output_monitor_changed(output);
 	}
 }
@@ -165,7 +165,7 @@ struct gp_output *gp_output_create(struct gp_outputs *outputs, struct wlr_output
 	wl_list_insert(after, &output->link);
 	arrange(output);
 	wl_signal_emit_mutable(&outputs->events.added, output);
-	gp_output_refresh(output);
+	gp_output_set_dirty(output);
 	gp_info("output %s: %dx%d, slot %u", wlr_output->name, wlr_output->width,
 		wlr_output->height, output->slot);
 	return output;

@@ -51,6 +51,7 @@ struct gp_output {
 	struct wl_list views; // gp_view.output_link: all that are placed here, as they came
 	struct gp_view *view; // that is shown; may be NULL
 	enum gp_showing showing;
+	struct wl_event_source *refresh; // pending: the two above may be out of date; or NULL
 	char removed_guest[GP_GUEST_NAME_MAX + 1]; // whose bridge disconnected; empty if none
 
 	struct gp_window *window; // in a Wayland compositor, or NULL

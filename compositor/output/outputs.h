@@ -43,7 +43,10 @@ struct gp_outputs {
 		struct wl_signal changed;
 		/* struct gp_output: what its guests are to know of it. Later, when sizes settle. */
 		struct wl_signal monitor;
-		/* struct gp_output: which view it shows, if any, may be another; or its size. */
+		/**
+		 * struct gp_output: the view that it shows, if any, or its size may be another. At
+		 * most once per turn of the event loop, and besides at once when its view is removed.
+		 */
 		struct wl_signal shown;
 		struct wl_signal last_window_closed; // NULL
 	} events;

@@ -167,11 +167,12 @@ void gp_placement_set_paused(struct gp_placement *placement, bool paused) {
 }
 
 bool gp_placement_next_guest(struct gp_placement *placement, struct gp_output *output) {
+	gp_output_refresh(output);
 	struct gp_view *next = gp_policy_pick_next(&output->views, output->view);
 	if (next == NULL) {
 		return false;
 	}
 	next->picture_stamp = ++placement->outputs->stamp;
-	gp_output_refresh(output);
+	gp_output_set_dirty(output);
 	return true;
 }

@@ -35,30 +35,36 @@ struct gp_output *gp_policy_find_output(
 	return NULL;
 }
 
-void gp_policy_note_change(const struct gp_view_change *change, const struct gp_view *shown,
+/* Of the views but one, which may be NULL. */
+static struct gp_view *pick_front(const struct wl_list *views, const struct gp_view *but) {
+	struct gp_view *view, *best = NULL;
+	wl_list_for_each (view, views, output_link) {
+		if (view != but && view->has_picture &&
+			(best == NULL || view->picture_stamp > best->picture_stamp)) {
+			best = view;
+		}
+	}
+	return best;
+}
+
+struct gp_view *gp_policy_pick_front(const struct wl_list *views) {
+	return pick_front(views, NULL);
+}
+
+void gp_policy_note_change(const struct gp_view_change *change, const struct wl_list *views,
 	const struct gp_settings *settings, uint64_t stamp) {
 	struct gp_view *view = change->view;
 	bool picture = (change->changes & GP_VIEW_PICTURE) != 0;
 	if (picture && view->has_picture) {
-		bool behind = shown != NULL &&
-			gp_settings_is_first(settings, shown->scanout->guest->name) &&
+		const struct gp_view *front = views != NULL ? pick_front(views, view) : NULL;
+		bool behind = front != NULL &&
+			gp_settings_is_first(settings, front->scanout->guest->name) &&
 			!gp_settings_is_first(settings, view->scanout->guest->name);
 		view->picture_stamp = behind ? 0 : stamp;
 	}
 	if ((change->changes & GP_VIEW_GUEST) != 0 || (picture && !view->has_picture)) {
 		view->change_stamp = stamp;
 	}
-}
-
-struct gp_view *gp_policy_pick_front(const struct wl_list *views) {
-	struct gp_view *view, *best = NULL;
-	wl_list_for_each (view, views, output_link) {
-		if (view->has_picture &&
-			(best == NULL || view->picture_stamp > best->picture_stamp)) {
-			best = view;
-		}
-	}
-	return best;
 }
 
 struct gp_view *gp_policy_pick_subject(const struct wl_list *views) {

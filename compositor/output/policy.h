@@ -25,11 +25,11 @@ struct gp_output *gp_policy_find_output(
 	const struct gp_outputs *outputs, const char *guest, uint32_t scanout);
 
 /**
- * Notes at stamp what has changed about a view while another, or none, was shown on its output. One
- * that gets a picture comes to the front, but not before the guest that the configuration calls
- * first.
+ * Notes at stamp what has changed about one of the views of an output; NULL: no output shows it. A
+ * view that gets a picture comes to the front, but not before the guest that the configuration
+ * calls first.
  */
-void gp_policy_note_change(const struct gp_view_change *change, const struct gp_view *shown,
+void gp_policy_note_change(const struct gp_view_change *change, const struct wl_list *views,
 	const struct gp_settings *settings, uint64_t stamp);
 
 /* Of an output's views: the one to show; NULL if none has a picture. */

@@ -129,10 +129,7 @@ static void set_label(struct gp_output *output) {
 	}
 }
 
-void gp_output_refresh(struct gp_output *output) {
-	if (output->destroying) {
-		return;
-	}
+static void refresh(struct gp_output *output) {
 	switch_view(
 		output, output->wlr_output->enabled ? gp_policy_pick_front(&output->views) : NULL);
 
@@ -157,10 +154,33 @@ void gp_output_refresh(struct gp_output *output) {
 	wl_signal_emit_mutable(&output->outputs->events.shown, output);
 }
 
+static void handle_refresh(void *data) {
+	struct gp_output *output = data;
+	output->refresh = NULL;
+	refresh(output);
+}
+
+void gp_output_set_dirty(struct gp_output *output) {
+	if (output->destroying || output->refresh != NULL) {
+		return;
+	}
+	output->refresh = wl_event_loop_add_idle(output->outputs->loop, handle_refresh, output);
+	if (output->refresh == NULL) {
+		refresh(output);
+	}
+}
+
+void gp_output_refresh(struct gp_output *output) {
+	if (output->refresh != NULL) {
+		wl_event_source_remove(output->refresh);
+		handle_refresh(output);
+	}
+}
+
 void gp_output_add_view(struct gp_output *output, struct gp_view *view) {
 	wl_list_insert(output->views.prev, &view->output_link);
 	gp_view_set_target(view, &output->target);
-	gp_output_refresh(output);
+	gp_output_set_dirty(output);
 }
 
 void gp_output_remove_view(struct gp_output *output, struct gp_view *view) {
@@ -171,14 +191,15 @@ void gp_output_remove_view(struct gp_output *output, struct gp_view *view) {
 		switch_view(output, NULL);
 		wl_signal_emit_mutable(&output->outputs->events.shown, output);
 	}
-	gp_output_refresh(output);
+	gp_output_set_dirty(output);
 }
 
 static void handle_view_changed(struct wl_listener *listener, void *data) {
 	struct gp_output *output = wl_container_of(listener, output, view_changed);
 	struct gp_outputs *outputs = output->outputs;
-	gp_policy_note_change(data, output->view, outputs->settings, ++outputs->stamp);
-	gp_output_refresh(output);
+	gp_policy_note_change(data, output->wlr_output->enabled ? &output->views : NULL,
+		outputs->settings, ++outputs->stamp);
+	gp_output_set_dirty(output);
 }
 
 static void handle_view_destroy(struct wl_listener *listener, void *data) {
@@ -193,7 +214,7 @@ static void handle_view_destroy(struct wl_listener *listener, void *data) {
 static int handle_hint_timer(void *data) {
 	struct gp_output *output = data;
 	output->hint = false;
-	gp_output_refresh(output);
+	gp_output_set_dirty(output);
 	return 0;
 }
 
@@ -202,7 +223,7 @@ static void handle_window_inhibit(struct wl_listener *listener, void *data) {
 	struct gp_output *output = wl_container_of(listener, output, window_inhibit);
 	output->hint = output->window->is_inhibiting && !output->window->was_inhibiting;
 	wl_event_source_timer_update(output->hint_timer, output->hint ? HINT_MS : 0);
-	gp_output_refresh(output);
+	gp_output_set_dirty(output);
 }
 
 bool gp_output_shown_init(struct gp_output *output) {
@@ -226,5 +247,9 @@ void gp_output_shown_finish(struct gp_output *output) {
 	if (output->hint_timer != NULL) {
 		wl_event_source_remove(output->hint_timer);
 		output->hint_timer = NULL;
+	}
+	if (output->refresh != NULL) {
+		wl_event_source_remove(output->refresh);
+		output->refresh = NULL;
 	}
 }

@@ -17,7 +17,12 @@ void gp_output_add_view(struct gp_output *output, struct gp_view *view);
 /* Hides the view, which has to get another target. */
 void gp_output_remove_view(struct gp_output *output, struct gp_view *view);
 
-/* Decides what is shown, after something about a view, its guest or the size has changed. */
+/**
+ * What the output shows depends on has changed: a view, its guest, the size, the settings. It is
+ * decided anew once, at the end of this turn of the event loop.
+ */
+void gp_output_set_dirty(struct gp_output *output);
+/* Decides it at once if it is dirty. To be called by who is about to make a frame, or to report. */
 void gp_output_refresh(struct gp_output *output);
 /* The view that is shown, or the one that the status screen is about; NULL if there is none. */
 struct gp_view *gp_output_get_subject(const struct gp_output *output);

@@ -66,16 +66,14 @@ static void remove_output(size_t i) {
 
 static void note(size_t i, uint32_t changes) {
 	struct gp_view_change change = {.view = &rig.view[i], .changes = changes};
-	gp_policy_note_change(
-		&change, gp_policy_pick_front(&rig.views), &rig.settings, ++rig.stamp);
+	gp_policy_note_change(&change, &rig.views, &rig.settings, ++rig.stamp);
 }
 
 /* As a view that gets a picture, or has one no more. */
 static void set_picture(size_t i, bool has_picture) {
 	struct gp_view_change change = {.view = &rig.view[i], .changes = GP_VIEW_PICTURE};
-	const struct gp_view *shown = gp_policy_pick_front(&rig.views);
 	rig.view[i].has_picture = has_picture;
-	gp_policy_note_change(&change, shown, &rig.settings, ++rig.stamp);
+	gp_policy_note_change(&change, &rig.views, &rig.settings, ++rig.stamp);
 }
 
 static void assert_front(size_t i) {
@@ -153,6 +151,11 @@ static void test_first(void **state) {
 	assert_front(1);
 	set_picture(0, false);
 	set_picture(0, true);
+	assert_front(1);
+	/* Nor does one whose own stamp is the last. */
+	rig.view[2].picture_stamp = rig.stamp + 1;
+	rig.view[2].has_picture = false;
+	set_picture(2, true);
 	assert_front(1);
 	/* Without it all are as before. */
 	set_picture(1, false);
