@@ -23,8 +23,9 @@ struct gp_outputs {
 	struct wl_list list; // gp_output.link, in the order of slots
 	struct wlr_output_layout *layout; // of the display, which destroys it
 
+	struct wl_event_loop *loop; // of the display
+
 	/* Of the owner, to be set before the first output is made. */
-	struct wl_event_loop *loop;
 	struct wlr_renderer *renderer;
 	struct wlr_allocator *allocator;
 	struct gp_parent *parent; // the compositor whose windows outputs may be in
