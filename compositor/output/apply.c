@@ -35,21 +35,14 @@ static struct wlr_output_mode *find_mode(
 	return best;
 }
 
-static void set_mode(const struct wlr_output *wlr_output, const struct gp_config_output *settings,
-	struct wlr_output_state *state) {
-	struct wlr_output_mode *mode = find_mode(wlr_output, settings);
-	if (mode != NULL) {
-		wlr_output_state_set_mode(state, mode);
-	} else {
-		wlr_output_state_set_custom_mode(
-			state, settings->width, settings->height, settings->refresh_mhz);
-	}
-}
-
 static void set_state(const struct wlr_output *wlr_output, const struct gp_config_output *settings,
 	struct wlr_output_state *state) {
-	if (settings->width > 0) {
-		set_mode(wlr_output, settings, state);
+	struct wlr_output_mode *mode = settings->width > 0 ? find_mode(wlr_output, settings) : NULL;
+	if (mode != NULL) {
+		wlr_output_state_set_mode(state, mode);
+	} else if (settings->width > 0) {
+		wlr_output_state_set_custom_mode(
+			state, settings->width, settings->height, settings->refresh_mhz);
 	}
 	if (settings->transform >= 0) {
 		wlr_output_state_set_transform(state, settings->transform);

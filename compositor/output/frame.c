@@ -151,11 +151,6 @@ static void trace_latch(const struct gp_output *output, struct gp_frame *frame) 
 		gp_path_name(frame->path));
 }
 
-static void trace_present(const struct gp_frame *frame, const struct timespec *when) {
-	uint64_t when_ns = (uint64_t)when->tv_sec * 1000000000 + (uint64_t)when->tv_nsec;
-	gp_trace_event("present", GP_TRACE_NEXT, frame->trace_id, when_ns, when_ns, NULL, NULL);
-}
-
 void gp_output_frame_handle_commit(struct gp_output *output) {
 	struct gp_view *view = output->view;
 	struct gp_buffer_class class;
@@ -194,7 +189,10 @@ void gp_output_frame_handle_present(
 		return;
 	}
 	if (frame.trace_id != 0 && gp_trace_on) {
-		trace_present(&frame, &event->when);
+		uint64_t when_ns =
+			(uint64_t)event->when.tv_sec * 1000000000 + (uint64_t)event->when.tv_nsec;
+		gp_trace_event(
+			"present", GP_TRACE_NEXT, frame.trace_id, when_ns, when_ns, NULL, NULL);
 	}
 	output->n_frames[frame.path] += frame.is_new;
 	frame.view->n_frames[frame.path] += frame.is_new;

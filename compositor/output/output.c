@@ -51,14 +51,6 @@ static void arrange(struct gp_output *output) {
 	}
 }
 
-/* What one output can take may depend on what the others do. */
-static void forget_refusals(struct gp_outputs *outputs) {
-	struct gp_output *output;
-	wl_list_for_each (output, &outputs->list, link) {
-		gp_output_frame_reset(output);
-	}
-}
-
 static void handle_commit(struct wl_listener *listener, void *data) {
 	struct gp_output *output = wl_container_of(listener, output, commit);
 	const struct wlr_output_event_commit *event = data;
@@ -66,7 +58,11 @@ static void handle_commit(struct wl_listener *listener, void *data) {
 		gp_output_frame_handle_commit(output);
 	}
 	if ((event->state->committed & GP_MONITOR_STATE) != 0) {
-		forget_refusals(output->outputs);
+		/* What one output can take may depend on what the others do. */
+		struct gp_output *other;
+		wl_list_for_each (other, &output->outputs->list, link) {
+			gp_output_frame_reset(other);
+		}
 		gp_cursor_plane_reset(&output->cursor_plane);
 		arrange(output);
 		gp_output_set_dirty(output);

@@ -61,12 +61,6 @@ static int draw_text(cairo_t *cairo, int width, double y, const char *text, doub
 	return text_height;
 }
 
-static void draw_background(cairo_t *cairo, int width, int height) {
-	set_color(cairo, &background_color);
-	cairo_rectangle(cairo, 0, 0, width, height);
-	cairo_fill(cairo);
-}
-
 /* A short line between heading and message. */
 static void draw_accent(cairo_t *cairo, int width, double y, double unit) {
 	double length = unit * 3, thickness = unit / 12 < 1 ? 1 : (int)(unit / 12);
@@ -80,7 +74,8 @@ static void draw_screen(const struct gp_status_screen *status_screen, cairo_t *c
 	/* The size of letters follows the smaller side, so that a portrait monitor is fine too. */
 	double unit = (width < height ? width : height) / 18.0;
 
-	draw_background(cairo, width, height);
+	set_color(cairo, &background_color);
+	cairo_paint(cairo);
 	double y = height * 0.38;
 	int drawn = draw_text(cairo, width, y, status_screen->heading, unit, PANGO_WEIGHT_SEMIBOLD,
 		&heading_color);

@@ -95,13 +95,9 @@ static bool same_picture(const struct gp_cursor_picture *a, const struct gp_curs
 		a->hotspot_y == b->hotspot_y && a->nearest == b->nearest;
 }
 
-/* wlroots knows what the plane takes; this bounds what is copied to find out. */
-static bool is_small(const struct gp_cursor_picture *picture) {
-	return picture->width <= SIZE_MAX_PIXELS && picture->height <= SIZE_MAX_PIXELS;
-}
-
 static bool change_picture(struct gp_cursor_plane *plane, const struct gp_cursor_picture *picture) {
-	if (!is_small(picture) ||
+	/* wlroots knows what the plane takes; this bounds what is copied to find out. */
+	if (picture->width > SIZE_MAX_PIXELS || picture->height > SIZE_MAX_PIXELS ||
 		(plane->refused_width == picture->width &&
 			plane->refused_height == picture->height)) {
 		return false;
