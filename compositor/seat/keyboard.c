@@ -64,24 +64,13 @@ static void do_action(struct gp_seat *seat, enum gp_hotkey_action action) {
 	}
 }
 
-/* Number of the terminal that the keys ask for, 0: none. */
-static unsigned find_vt(const struct gp_seat *seat, uint32_t code) {
-	bool ctrl = seat->held[KEY_LEFTCTRL] != 0 || seat->held[KEY_RIGHTCTRL] != 0;
-	bool alt = seat->held[KEY_LEFTALT] != 0 || seat->held[KEY_RIGHTALT] != 0;
-	if (!seat->server->options->vt_switch || seat->server->session == NULL || !ctrl || !alt) {
-		return 0;
-	}
-	if (code >= KEY_F1 && code <= KEY_F10) {
-		return code - KEY_F1 + 1;
-	}
-	return code == KEY_F11 ? 11 : code == KEY_F12 ? 12 : 0;
-}
-
 /* Whether the key that was pressed is for the compositor; does what it is for. */
 static bool handle_own_key(struct gp_seat *seat, uint32_t code) {
 	enum gp_hotkey_action action =
 		gp_hotkey_find(gp_settings_get_hotkey(&seat->server->settings), seat->held, code);
-	unsigned vt = find_vt(seat, code);
+	unsigned vt = seat->server->options->vt_switch && seat->server->session != NULL
+		? gp_hotkey_find_vt(seat->held, code)
+		: 0;
 	if (action == GP_HOTKEY_NONE && vt == 0) {
 		return false;
 	}
