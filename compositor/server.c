@@ -25,7 +25,10 @@
 #include "common/control.h"
 #include "common/fd.h"
 #include "common/log.h"
+#include "compositor/guest/manager_v1.h"
+#include "compositor/output/apply.h"
 #include "compositor/output/output.h"
+#include "compositor/output/shown.h"
 #include "compositor/status.h"
 #include "compositor/system/bridge_socket.h"
 #include "compositor/system/command.h"
@@ -47,7 +50,7 @@ static void reload(struct gp_server *server) {
 	}
 	gp_info("%s: loaded", settings->path);
 	struct gp_output *output;
-	wl_list_for_each (output, &server->placement.outputs, link) {
+	wl_list_for_each (output, &server->outputs.list, link) {
 		gp_output_apply_settings(output);
 		gp_output_refresh(output);
 	}
@@ -154,7 +157,7 @@ static void handle_new_output(struct wl_listener *listener, void *data) {
 	if (wlr_output->non_desktop) {
 		gp_info("output %s: not a monitor", wlr_output->name);
 	} else if (server->is_started) {
-		gp_output_create(server, wlr_output);
+		gp_output_create(&server->outputs, wlr_output);
 	} else {
 		add_starting_output(server, wlr_output);
 	}
@@ -167,7 +170,7 @@ static bool start_backend(struct gp_server *server) {
 	}
 	server->is_started = true;
 	for (size_t i = 0; i < server->n_starting; i++) {
-		gp_output_create(server, server->starting[i]);
+		gp_output_create(&server->outputs, server->starting[i]);
 	}
 	const struct gp_options *options = server->options;
 	if (options->fullscreen && server->parent.backend == NULL) {
@@ -243,22 +246,45 @@ static bool init_globals(struct gp_server *server) {
 		wlr_presentation_create(display, server->backend, 2) != NULL &&
 		wlr_single_pixel_buffer_manager_v1_create(display) != NULL &&
 		wlr_fixes_create(display, 1) != NULL &&
-		wlr_xdg_output_manager_v1_create(display, server->output_layout) != NULL &&
+		wlr_xdg_output_manager_v1_create(display, server->outputs.layout) != NULL &&
 		wlr_screencopy_manager_v1_create(display) != NULL &&
 		wlr_ext_output_image_capture_source_manager_v1_create(display, 1) != NULL &&
 		wlr_ext_image_copy_capture_manager_v1_create(display, 1) != NULL;
 }
 
+static void handle_output_shown(struct wl_listener *listener, void *data) {
+	struct gp_server *server = wl_container_of(listener, server, output_shown);
+	gp_seat_schedule_refresh(&server->seat);
+}
+
+static void handle_last_window_closed(struct wl_listener *listener, void *data) {
+	struct gp_server *server = wl_container_of(listener, server, last_window_closed);
+	gp_server_terminate(server, GP_EXIT_OK);
+}
+
+static bool init_outputs(struct gp_server *server) {
+	struct gp_outputs *outputs = &server->outputs;
+	if (!gp_outputs_init(outputs, server->display, server->session)) {
+		return false;
+	}
+	outputs->renderer = server->renderer;
+	outputs->allocator = server->allocator;
+	outputs->parent = &server->parent;
+	outputs->settings = &server->settings;
+	server->output_shown.notify = handle_output_shown;
+	wl_signal_add(&outputs->events.shown, &server->output_shown);
+	server->last_window_closed.notify = handle_last_window_closed;
+	wl_signal_add(&outputs->events.last_window_closed, &server->last_window_closed);
+	return true;
+}
+
 static bool init_objects(struct gp_server *server) {
-	struct gp_placement *placement = &server->placement;
-	placement->settings = &server->settings;
-	placement->default_width = server->options->width;
-	placement->default_height = server->options->height;
-	server->output_layout = wlr_output_layout_create(server->display);
-	if (server->output_layout == NULL || !init_globals(server) ||
-		!gp_guest_manager_init(&server->guest_manager, server->display, server->renderer) ||
-		!gp_placement_init(placement, &server->guest_manager) ||
-		!gp_output_management_init(&server->output_config, server) ||
+	gp_guest_manager_init(&server->guest_manager, server->renderer);
+	if (!init_outputs(server) || !init_globals(server) ||
+		!gp_guest_manager_v1_init(&server->guest_manager, server->display) ||
+		!gp_placement_init(&server->placement, &server->outputs, &server->guest_manager) ||
+		!gp_output_management_init(
+			&server->output_management, server->display, &server->outputs) ||
 		!gp_seat_init(&server->seat, server)) {
 		gp_error("the objects of the compositor cannot be made");
 		return false;
@@ -275,6 +301,7 @@ static bool init_sockets(struct gp_server *server) {
 	if (server->bridge_socket == NULL) {
 		return false;
 	}
+	server->outputs.bridge_socket = gp_bridge_socket_get_path(server->bridge_socket);
 	server->control = gp_control_create(
 		server->loop, options->control_socket, gp_status_handle_request, server);
 	if (server->control == NULL) {
@@ -361,19 +388,20 @@ int gp_server_run(struct gp_server *server) {
 
 static void finish_outputs(struct gp_server *server) {
 	struct gp_output *output, *tmp;
-	if (server->placement.hidden == NULL) {
+	if (server->outputs.layout == NULL) {
 		return;
 	}
-	wl_list_for_each_safe (output, tmp, &server->placement.outputs, link) {
+	wl_list_for_each_safe (output, tmp, &server->outputs.list, link) {
 		gp_output_destroy(output);
 	}
 }
 
 static void finish_objects(struct gp_server *server) {
-	gp_output_management_finish(&server->output_config);
+	gp_output_management_finish(&server->output_management);
 	finish_outputs(server);
+	gp_outputs_finish(&server->outputs);
 	gp_placement_finish(&server->placement);
-	gp_guest_manager_finish(&server->guest_manager);
+	gp_guest_manager_v1_finish(&server->guest_manager);
 }
 
 /* With all that lives on its event loop. */

@@ -11,6 +11,7 @@
 #include "compositor/guest/manager.h"
 #include "compositor/nested/parent.h"
 #include "compositor/output/management.h"
+#include "compositor/output/outputs.h"
 #include "compositor/output/placement.h"
 #include "compositor/seat/seat.h"
 #include "compositor/system/service.h"
@@ -37,11 +38,10 @@ struct gp_server {
 	struct wlr_renderer *renderer;
 	struct wlr_allocator *allocator;
 
-	struct wlr_output_layout *output_layout;
-
+	struct gp_outputs outputs;
 	struct gp_guest_manager guest_manager;
 	struct gp_placement placement;
-	struct gp_output_config output_config;
+	struct gp_output_management output_management;
 	struct gp_seat seat;
 	struct gp_bridge_socket *bridge_socket;
 	struct gp_control *control;
@@ -60,6 +60,8 @@ struct gp_server {
 
 	struct wl_listener new_output;
 	struct wl_listener backend_destroy;
+	struct wl_listener output_shown;
+	struct wl_listener last_window_closed;
 };
 
 /* Exit status, as documented. */

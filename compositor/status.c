@@ -23,10 +23,12 @@
 #include <wlr/render/vulkan.h>
 #endif
 
+#include "compositor/guest/blob.h"
 #include "compositor/guest/scanout.h"
 #include "compositor/nested/window.h"
+#include "compositor/output/frame_path.h"
 #include "compositor/output/monitor.h"
-#include "compositor/output/output.h"
+#include "compositor/output/shown.h"
 #include "compositor/server.h"
 #include "compositor/view/view.h"
 #include "guest-scanout-v1-protocol.h"
@@ -105,7 +107,7 @@ static struct json_object *describe_output(const struct gp_output *output) {
 	struct json_object *object = json_object_new_object();
 	const struct gp_view *subject = gp_output_get_subject(output);
 	const struct gp_guest_scanout *scanout = subject != NULL ? subject->scanout : NULL;
-	bool is_shown = subject != NULL && subject->is_shown;
+	bool is_shown = subject != NULL && subject->shown;
 	char monitor[GP_CONFIG_NAME_MAX];
 
 	add_string(object, "name", output->wlr_output->name);
@@ -122,7 +124,7 @@ static struct json_object *describe_output(const struct gp_output *output) {
 	add_string(object, "reason", is_shown ? scanout->reason : "");
 	add_string(object, "cursor",
 		!is_shown                                         ? "none"
-			: subject->cursor.is_on_plane             ? "plane"
+			: subject->cursor.on_plane                ? "plane"
 			: gp_cursor_is_composed(&subject->cursor) ? "composed"
 								  : "none");
 	add_frames(object, output->n_frames);
@@ -150,7 +152,7 @@ static struct json_object *describe_scanout(
 	const struct gp_server *server, const struct gp_guest_scanout *scanout) {
 	struct json_object *object = json_object_new_object();
 	const struct gp_view *view = find_view(server, scanout);
-	const struct gp_output *output = view != NULL ? view->output : NULL;
+	const struct gp_output *output = view != NULL ? gp_output_from_view(view) : NULL;
 
 	add_int(object, "index", scanout->index);
 	add_string(object, "output", output != NULL ? output->wlr_output->name : NULL);
@@ -159,10 +161,10 @@ static struct json_object *describe_scanout(
 	add_string(object, "path", gp_path_name(scanout->path));
 	add_string(object, "reason", scanout->reason);
 	json_object_object_add(
-		object, "visible", json_object_new_boolean(view != NULL && view->is_shown));
+		object, "visible", json_object_new_boolean(view != NULL && view->shown));
 	add_int(object, "commits", scanout->n_commits);
 	if (view != NULL) {
-		add_frames(object, view->frames);
+		add_frames(object, view->n_frames);
 	}
 	return object;
 }
@@ -191,7 +193,7 @@ static struct json_object *describe_guest(
 	add_string(object, "state", gp_guest_state_name(guest->state));
 
 	struct json_object *scanouts = json_object_new_array();
-	for (size_t i = 0; i < GP_GUEST_SCANOUTS_MAX; i++) {
+	for (size_t i = 0; i < GP_SCANOUTS_MAX; i++) {
 		if (guest->scanouts[i] != NULL) {
 			json_object_array_add(
 				scanouts, describe_scanout(server, guest->scanouts[i]));
@@ -199,7 +201,7 @@ static struct json_object *describe_guest(
 	}
 	json_object_object_add(object, "scanouts", scanouts);
 	add_int(object, "blobs", wl_list_length(&guest->blobs));
-	add_int(object, "buffers", gp_guest_count_buffers(guest));
+	add_int(object, "buffers", gp_guest_blob_count_buffers(guest));
 	add_int(object, "imports", guest->n_imports);
 	add_int(object, "imports_failed", guest->n_imports_failed);
 	return object;
@@ -237,7 +239,7 @@ static struct json_object *describe_server(const struct gp_server *server) {
 
 	struct json_object *outputs = json_object_new_array();
 	struct gp_output *output;
-	wl_list_for_each (output, &server->placement.outputs, link) {
+	wl_list_for_each (output, &server->outputs.list, link) {
 		json_object_array_add(outputs, describe_output(output));
 	}
 	json_object_object_add(object, "outputs", outputs);
@@ -253,7 +255,7 @@ static struct json_object *describe_server(const struct gp_server *server) {
 
 static struct json_object *show_next(struct gp_server *server, const char *name) {
 	struct gp_output *output;
-	wl_list_for_each (output, &server->placement.outputs, link) {
+	wl_list_for_each (output, &server->outputs.list, link) {
 		if (strcmp(output->wlr_output->name, name) == 0) {
 			gp_placement_next_guest(&server->placement, output);
 			return describe_output(output);

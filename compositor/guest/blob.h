@@ -1,6 +1,7 @@
 #ifndef GP_COMPOSITOR_GUEST_BLOB_H
 #define GP_COMPOSITOR_GUEST_BLOB_H
 
+#include <stddef.h>
 #include <stdint.h>
 #include <wayland-server-core.h>
 
@@ -20,13 +21,16 @@ struct gp_guest_blob {
 
 	struct wl_list wl_buffers; // gp_guest_wl_buffer.link, while those live
 
+	struct wl_listener guest_destroy;
+	struct wl_listener manager_pause;
 	struct wl_listener memory_unused;
 };
 
-/**
- * Takes the fd. The arguments were checked. Returns NULL if memory is short; the client was told.
- */
-struct gp_guest_blob *gp_guest_blob_create(
+/* Takes the fd. The arguments were checked. If memory is short the error is sent. */
+void gp_guest_blob_create(
 	struct gp_guest *guest, uint32_t id, int fd, uint64_t size, uint32_t kind);
+
+/* Counts the wl_buffers of all blobs of the guest. */
+size_t gp_guest_blob_count_buffers(const struct gp_guest *guest);
 
 #endif

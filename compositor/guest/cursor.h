@@ -8,6 +8,7 @@
 
 #include "compositor/guest/content.h"
 
+struct gp_guest;
 struct wlr_surface;
 
 /**
@@ -17,7 +18,6 @@ struct wlr_surface;
 struct gp_guest_cursor {
 	struct wlr_surface *surface;
 	struct wlr_addon addon; // of the surface
-	struct wl_list link; // gp_guest.cursors of the guest that it was set for last, or itself
 	struct gp_surface_content content;
 	uint64_t stamp; // of the content; no other cursor has, or had, the same
 
@@ -27,6 +27,8 @@ struct gp_guest_cursor {
 	} events;
 
 	struct wl_listener surface_commit;
+	struct wl_listener guest_reset; // of the guest that it was set for last
+	struct wl_listener guest_destroy;
 };
 
 /**
@@ -36,6 +38,8 @@ struct gp_guest_cursor {
 struct gp_guest_cursor *gp_guest_cursor_get(
 	struct wlr_surface *surface, struct wl_resource *scanout_resource);
 
+/* Makes the cursor one of that guest, with which its content ends. */
+void gp_guest_cursor_set_guest(struct gp_guest_cursor *cursor, struct gp_guest *guest);
 /* Shows nothing until the next commit with a buffer. NULL is fine. */
 void gp_guest_cursor_drop_content(struct gp_guest_cursor *cursor);
 

@@ -7,32 +7,14 @@
 #include <wayland-server-core.h>
 #include <wlr/util/box.h>
 
+#include "common/monitor.h"
 #include "compositor/guest/content.h"
 
 struct gp_guest;
 struct gp_guest_cursor;
 struct wlr_surface;
 
-#define GP_MONITOR_MODES_MAX 16
-#define GP_MONITOR_WORDS_MAX 64
-
-struct gp_monitor_mode {
-	int32_t width, height; // pixels
-	uint32_t refresh_mhz;
-};
-
-/**
- * What a guest is told of a monitor. Strings are empty if they are not known.
- */
-struct gp_monitor_info {
-	struct gp_monitor_mode modes[GP_MONITOR_MODES_MAX]; // the first is the preferred one
-	size_t n_modes; // at least 1
-	uint32_t width_mm, height_mm;
-	uint32_t scale_120;
-	uint32_t transform; // enum wl_output_transform
-	char make[GP_MONITOR_WORDS_MAX], model[GP_MONITOR_WORDS_MAX], serial[GP_MONITOR_WORDS_MAX];
-	bool connected;
-};
+#define GP_PATHS 5 // enum guest_scanout_v1_path
 
 /**
  * A guest_scanout_v1 with its surface. It knows what the surface shows, but not where: that is for
@@ -41,7 +23,7 @@ struct gp_monitor_info {
 struct gp_guest_scanout {
 	struct wl_resource *resource;
 	struct gp_guest *guest; // NULL once that was destroyed
-	bool guest_removed; // it went, with its client, before its scanout
+	bool guest_removed; // the guest was destroyed before its scanout, with their client
 	struct wlr_surface *surface; // NULL once that was destroyed
 	uint32_t index;
 
@@ -55,18 +37,21 @@ struct gp_guest_scanout {
 	int32_t hotspot_x, hotspot_y;
 
 	/* What was sent last. */
-	struct gp_monitor_info monitor;
+	struct gp_monitor monitor;
 	bool has_monitor, visible;
 	uint32_t path; // enum guest_scanout_v1_path
 	char reason[160];
 
 	struct {
 		struct wl_signal commit; // const pixman_region32_t of the buffer, NULL for all
-		struct wl_signal guest; // the guest's state, title or generation has changed
+		struct wl_signal guest; // the guest's state or title has changed
 		struct wl_signal cursor; // const pixman_region32_t of the buffer, NULL for all
-		struct wl_signal destroy; // the content has gone already, the guest has not
+		struct wl_signal destroy; // the content was dropped; the guest is still there
 	} events;
 
+	struct wl_listener guest_change;
+	struct wl_listener guest_reset;
+	struct wl_listener guest_destroy;
 	struct wl_listener surface_client_commit;
 	struct wl_listener surface_commit;
 	struct wl_listener surface_destroy;
@@ -78,11 +63,6 @@ struct gp_guest_scanout {
 void gp_guest_scanout_create(
 	struct gp_guest *guest, uint32_t id, struct wlr_surface *surface, uint32_t index);
 
-/* For the guest; NULL is fine in all three. */
-void gp_guest_scanout_handle_guest(struct gp_guest_scanout *scanout);
-void gp_guest_scanout_drop_content(struct gp_guest_scanout *scanout);
-void gp_guest_scanout_note_guest_removed(struct gp_guest_scanout *scanout);
-
 /* Whether there is content that may be shown. */
 bool gp_guest_scanout_has_picture(const struct gp_guest_scanout *scanout);
 /* The part of the buffer that is shown; empty if all of it is. */
@@ -90,12 +70,5 @@ void gp_guest_scanout_get_source_box(const struct gp_guest_scanout *scanout, str
 
 /* The id of the last commit's frame in the trace. */
 uint64_t gp_guest_scanout_get_frame_id(const struct gp_guest_scanout *scanout);
-
-/* Each sends what has changed since the last call. */
-void gp_guest_scanout_send_monitor(
-	struct gp_guest_scanout *scanout, const struct gp_monitor_info *info);
-void gp_guest_scanout_send_visibility(struct gp_guest_scanout *scanout, bool visible);
-void gp_guest_scanout_send_path(
-	struct gp_guest_scanout *scanout, uint32_t path, const char *reason);
 
 #endif

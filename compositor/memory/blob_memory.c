@@ -4,8 +4,6 @@
 #include <fcntl.h>
 #include <linux/dma-buf.h>
 #include <linux/magic.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -16,22 +14,13 @@
 
 #include "common/fd.h"
 #include "common/log.h"
-#include "compositor/memory/guest_buffer.h"
+#include "compositor/memory/import_failure.h"
 #include "compositor/memory/quota.h"
-#include "guest-scanout-v1-protocol.h"
+#include "guest-scanout-v1-enum.h"
 
 #ifndef DMA_BUF_MAGIC
 #define DMA_BUF_MAGIC 0x444d4142
 #endif
-
-void gp_import_failure_set(
-	struct gp_import_failure *failure, uint32_t reason, const char *fmt, ...) {
-	va_list args;
-	va_start(args, fmt);
-	*failure = (struct gp_import_failure){.reason = reason};
-	vsnprintf(failure->message, sizeof(failure->message), fmt, args);
-	va_end(args);
-}
 
 struct gp_blob_memory *gp_blob_memory_create(
 	int fd, uint64_t size, uint32_t kind, struct gp_quota *quota) {
@@ -46,7 +35,7 @@ struct gp_blob_memory *gp_blob_memory_create(
 	memory->kind = kind;
 	memory->quota = gp_quota_ref(quota);
 	memory->quota->n_blobs++;
-	wl_list_init(&memory->buffers);
+	wl_signal_init(&memory->events.revoke);
 	wl_signal_init(&memory->events.unused);
 	return memory;
 }
@@ -56,7 +45,7 @@ struct gp_blob_memory *gp_blob_memory_ref(struct gp_blob_memory *memory) {
 	return memory;
 }
 
-static void give_up(struct gp_blob_memory *memory) {
+static void release_memory(struct gp_blob_memory *memory) {
 	if (memory->data != NULL) {
 		munmap((void *)memory->data, memory->n_mapped);
 		gp_quota_remove_mapped(memory->quota, memory->n_mapped);
@@ -69,7 +58,7 @@ void gp_blob_memory_unref(struct gp_blob_memory *memory) {
 	if (memory == NULL || --memory->n_refs > 0) {
 		return;
 	}
-	give_up(memory);
+	release_memory(memory);
 	memory->quota->n_blobs--;
 	gp_quota_unref(memory->quota);
 	free(memory);
@@ -190,33 +179,31 @@ void gp_blob_memory_end_read(struct gp_blob_memory *memory) {
 	sync_dmabuf(memory, DMA_BUF_SYNC_END);
 }
 
-void gp_blob_memory_revoke(struct gp_blob_memory *memory) {
-	memory->revoked = true;
-
-	/* A buffer that nobody has locked goes, and the last one takes our reason to be with it. */
+void gp_blob_memory_add_user(struct gp_blob_memory *memory) {
 	gp_blob_memory_ref(memory);
-	bool had_buffers = !wl_list_empty(&memory->buffers);
-	struct gp_guest_buffer *buffer, *tmp;
-	wl_list_for_each_safe (buffer, tmp, &memory->buffers, link) {
-		gp_guest_buffer_revoke(buffer);
-	}
-	if (!had_buffers) {
-		gp_blob_memory_handle_buffer_removed(memory);
+	memory->n_users++;
+}
+
+void gp_blob_memory_remove_user(struct gp_blob_memory *memory) {
+	if (--memory->n_users == 0) {
+		gp_blob_memory_end_use(memory);
 	}
 	gp_blob_memory_unref(memory);
 }
 
-void gp_blob_memory_end_use(struct gp_blob_memory *memory) {
-	if (!memory->revoked || memory->is_unused) {
-		return;
-	}
-	memory->is_unused = true;
-	give_up(memory);
-	wl_signal_emit_mutable(&memory->events.unused, memory);
-}
-
-void gp_blob_memory_handle_buffer_removed(struct gp_blob_memory *memory) {
-	if (wl_list_empty(&memory->buffers)) {
+void gp_blob_memory_revoke(struct gp_blob_memory *memory) {
+	memory->revoked = true;
+	wl_signal_emit_mutable(&memory->events.revoke, memory);
+	if (memory->n_users == 0) {
 		gp_blob_memory_end_use(memory);
 	}
+}
+
+void gp_blob_memory_end_use(struct gp_blob_memory *memory) {
+	if (!memory->revoked || memory->unused) {
+		return;
+	}
+	memory->unused = true;
+	release_memory(memory);
+	wl_signal_emit_mutable(&memory->events.unused, memory);
 }

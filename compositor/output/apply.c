@@ -1,11 +1,18 @@
+#include "compositor/output/apply.h"
+
 #include <stdlib.h>
-#include <wlr/types/wlr_output.h>
+#include <wlr/types/wlr_output_layout.h>
+#include <wlr/types/wlr_scene.h>
 
 #include "common/log.h"
+#include "compositor/config/options.h"
+#include "compositor/config/settings.h"
+#include "compositor/nested/window.h"
+#include "compositor/output/monitor.h"
 #include "compositor/output/output.h"
-#include "compositor/server.h"
+#include "compositor/output/outputs.h"
 
-/* Rates are not told exactly: 59.94 Hz may be called 60. */
+/* Rates are not exact: 59.94 Hz may be called 60. */
 #define REFRESH_TOLERANCE_MHZ 500
 
 /* The output's own mode of that size: the nearest to the rate, or the fastest if there is none. */
@@ -53,6 +60,72 @@ static void set_state(const struct wlr_output *wlr_output, const struct gp_confi
 	}
 }
 
+static bool try_mode(struct gp_output *output, struct wlr_output_mode *mode) {
+	const struct gp_options *options = output->outputs->settings->options;
+	struct wlr_output_state state;
+	wlr_output_state_init(&state);
+	wlr_output_state_set_enabled(&state, true);
+	if (mode != NULL) {
+		wlr_output_state_set_mode(&state, mode);
+	} else if (output->window != NULL) {
+		wlr_output_state_set_custom_mode(
+			&state, output->window->width, output->window->height, 0);
+	} else {
+		wlr_output_state_set_custom_mode(&state, options->width, options->height, 0);
+	}
+	bool ok = wlr_output_test_state(output->wlr_output, &state) &&
+		wlr_output_commit_state(output->wlr_output, &state);
+	wlr_output_state_finish(&state);
+	return ok;
+}
+
+/* A monitor's preferred mode may need more bandwidth than there is. */
+bool gp_output_enable(struct gp_output *output) {
+	struct wlr_output_mode *preferred = wlr_output_preferred_mode(output->wlr_output);
+	if (try_mode(output, preferred)) {
+		return true;
+	}
+	struct wlr_output_mode *mode;
+	wl_list_for_each (mode, &output->wlr_output->modes, link) {
+		if (mode != preferred && try_mode(output, mode)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+bool gp_output_commit_state(struct gp_output *output, struct wlr_output_state *state) {
+	if ((state->committed & WLR_OUTPUT_STATE_ENABLED) != 0 && state->enabled) {
+		wlr_scene_node_set_enabled(&output->scene->tree.node, true);
+	}
+	/* A kernel that has not flipped yet refuses all but a commit that waits: a modeset. */
+	state->allow_reconfiguration |= (state->committed & GP_MONITOR_STATE) != 0;
+	gp_status_screen_draw(&output->status_screen);
+	output->configuring = true;
+	bool ok = wlr_scene_output_build_state(output->scene_output, state, NULL) &&
+		wlr_output_commit_state(output->wlr_output, state);
+	output->configuring = false;
+	if (!ok) {
+		wlr_scene_node_set_enabled(&output->scene->tree.node, output->wlr_output->enabled);
+	}
+	return ok;
+}
+
+void gp_output_update_layout(struct gp_output *output, const struct wlr_box *position) {
+	struct wlr_output_layout *layout = output->outputs->layout;
+	struct wlr_output *wlr_output = output->wlr_output;
+	if (!wlr_output->enabled) {
+		wlr_output_layout_remove(layout, wlr_output);
+		return;
+	}
+
+	if (position != NULL) {
+		wlr_output_layout_add(layout, wlr_output, position->x, position->y);
+	} else {
+		wlr_output_layout_add_auto(layout, wlr_output);
+	}
+}
+
 static bool commit(struct gp_output *output, struct wlr_output_state *state) {
 	return wlr_output_test_state(output->wlr_output, state) &&
 		gp_output_commit_state(output, state);
@@ -61,7 +134,7 @@ static bool commit(struct gp_output *output, struct wlr_output_state *state) {
 bool gp_output_apply_settings(struct gp_output *output) {
 	struct wlr_output *wlr_output = output->wlr_output;
 	const struct gp_config_output *settings =
-		gp_settings_find_output(&output->server->settings, wlr_output);
+		gp_settings_find_output(output->outputs->settings, wlr_output);
 	if (settings == NULL) {
 		return true;
 	}
@@ -86,6 +159,6 @@ bool gp_output_apply_settings(struct gp_output *output) {
 	if (settings->has_position) {
 		gp_output_update_layout(output, &position);
 	}
-	gp_output_handle_monitor(output);
+	gp_output_monitor_changed(output);
 	return ok;
 }

@@ -1,24 +1,33 @@
+#include "compositor/output/frame.h"
+
 #include <stdio.h>
 #include <time.h>
+#include <wlr/backend/headless.h>
 #include <wlr/backend/session.h>
+#include <wlr/config.h>
 #include <wlr/render/drm_format_set.h>
+#include <wlr/render/pixman.h>
 #include <wlr/types/wlr_output.h>
 #include <wlr/types/wlr_scene.h>
+#if WLR_HAS_X11_BACKEND
+#include <wlr/backend/x11.h>
+#endif
 
 #include "common/format.h"
 #include "common/log.h"
 #include "common/trace.h"
 #include "compositor/guest/scanout.h"
+#include "compositor/guest/scanout_events.h"
+#include "compositor/memory/blob_memory.h"
 #include "compositor/memory/guest_buffer.h"
 #include "compositor/output/output.h"
-#include "compositor/server.h"
-#include "compositor/view/view.h"
+#include "compositor/output/outputs.h"
 #include "guest-scanout-v1-protocol.h"
 
-static void set_locked(struct gp_output *output, bool locked) {
-	if (output->is_locked != locked) {
-		output->is_locked = locked;
-		wlr_output_lock_attach_render(output->wlr_output, locked);
+static void set_composited(struct gp_output *output, bool composited) {
+	if (output->composited != composited) {
+		output->composited = composited;
+		wlr_output_lock_attach_render(output->wlr_output, composited);
 	}
 }
 
@@ -46,14 +55,43 @@ static bool get_class(const struct gp_output *output, struct gp_buffer_class *cl
 	return true;
 }
 
+/* An output that takes buffers and shows them to nobody, or that copies them. */
+static const char *why_no_plane(struct wlr_output *wlr_output) {
+	if (wlr_output_is_headless(wlr_output)) {
+		return "a headless output has no plane";
+	}
+#if WLR_HAS_X11_BACKEND
+	if (wlr_output_is_x11(wlr_output)) {
+		return "an X11 window has no plane";
+	}
+#endif
+	return NULL;
+}
+
+/* Of the frame that was committed; there has to be a buffer. */
 static void get_facts(const struct gp_output *output, struct gp_frame_facts *facts) {
-	*facts = (struct gp_frame_facts){.output = output->wlr_output};
-	gp_view_describe_frame(output->view, facts);
-	facts->is_overlaid = facts->is_overlaid || output->status_screen.label_text[0] != '\0';
+	struct wlr_output *wlr_output = output->wlr_output;
+	const struct gp_view *view = output->view;
+	const struct gp_guest_scanout *scanout = view->scanout;
+	struct wlr_dmabuf_attributes attribs;
+	int width, height;
+	wlr_output_transformed_resolution(wlr_output, &width, &height);
+	*facts = (struct gp_frame_facts){
+		.copied = !wlr_buffer_get_dmabuf(scanout->content.buffer, &attribs),
+		.direct = view->direct,
+		.mapped = wlr_renderer_is_pixman(wlr_output->renderer),
+		.no_plane = why_no_plane(wlr_output),
+		.scaled = scanout->width != width || scanout->height != height ||
+			view->box.width != width || view->box.height != height,
+		.overlaid = gp_cursor_is_composed(&view->cursor) ||
+			output->status_screen.label_text[0] != '\0',
+		.captured = wlr_output->attach_render_locks > 0,
+		.rotated = wlr_output->transform != WL_OUTPUT_TRANSFORM_NORMAL,
+	};
 	struct gp_buffer_class class;
 	if (get_class(output, &class)) {
 		facts->refusal = gp_refusals_find(&output->refusals, &class);
-		facts->is_translucent = gp_format_from_drm(class.format)->has_alpha;
+		facts->translucent = gp_format_from_drm(class.format)->has_alpha;
 	}
 }
 
@@ -83,17 +121,15 @@ static void refuse(
 
 /* Whether wlr_scene offered the picture to the output, which did not take it. */
 static bool was_test_refused(const struct gp_output *output) {
-	const struct wlr_session *session = output->server->session;
+	const struct wlr_session *session = output->outputs->session;
 	const struct gp_view *view = output->view;
 	struct gp_frame_facts facts;
-	if (view->is_direct || output->is_configuring ||
-		output->wlr_output->attach_render_locks > 0 ||
+	if (view->direct || output->configuring || output->wlr_output->attach_render_locks > 0 ||
 		(session != NULL && !session->active)) {
 		return false;
 	}
 	get_facts(output, &facts);
-	return !facts.is_scaled && !facts.is_overlaid &&
-		output->wlr_output->transform == WL_OUTPUT_TRANSFORM_NORMAL;
+	return !facts.scaled && !facts.overlaid && !facts.rotated;
 }
 
 static const char *why_test_refused(
@@ -120,17 +156,16 @@ static void trace_present(const struct gp_frame *frame, const struct timespec *w
 	gp_trace_event("present", GP_TRACE_NEXT, frame->trace_id, when_ns, when_ns, NULL, NULL);
 }
 
-/* Notes a guest's frame that was committed, to be counted when it is on screen. */
 void gp_output_frame_handle_commit(struct gp_output *output) {
 	struct gp_view *view = output->view;
 	struct gp_buffer_class class;
-	if (view == NULL || !view->is_sampled) {
+	if (view == NULL || !view->sampled) {
 		return;
 	}
-	if (was_test_refused(output) && get_class(output, &class)) {
+	if (get_class(output, &class) && was_test_refused(output)) {
 		refuse(output, &class, why_test_refused(output, &class));
 	}
-	view->is_sampled = false;
+	view->sampled = false;
 	/* One that was hidden is seen again without a new frame, and takes a way all the same. */
 	bool is_new = view->n_counted != view->scanout->n_commits;
 	bool is_reported = view->scanout->path != GUEST_SCANOUT_V1_PATH_NONE;
@@ -162,8 +197,8 @@ void gp_output_frame_handle_present(
 		trace_present(&frame, &event->when);
 	}
 	output->n_frames[frame.path] += frame.is_new;
-	frame.view->frames[frame.path] += frame.is_new;
-	if (frame.view->is_shown) {
+	frame.view->n_frames[frame.path] += frame.is_new;
+	if (frame.view->shown) {
 		gp_guest_scanout_send_path(frame.view->scanout, frame.path, frame.reason);
 	}
 }
@@ -177,25 +212,25 @@ void gp_output_frame_handle_present(
 static void commit_frame(struct gp_output *output) {
 	struct gp_buffer_class class;
 	bool has_class = get_class(output, &class);
-	set_locked(output,
+	set_composited(output,
 		has_class &&
 			(gp_format_from_drm(class.format)->has_alpha ||
 				gp_refusals_find(&output->refusals, &class) != NULL));
 	if (output->view != NULL) {
-		output->view->is_sampled = false;
+		output->view->sampled = false;
 	}
 	if (wlr_scene_output_commit(output->scene_output, NULL)) {
 		return;
 	}
-	const struct wlr_session *session = output->server->session;
-	bool was_direct = has_class && output->view->is_sampled && output->view->is_direct &&
-		!output->is_locked && (session == NULL || session->active);
+	const struct wlr_session *session = output->outputs->session;
+	bool was_direct = has_class && output->view->sampled && output->view->direct &&
+		!output->composited && (session == NULL || session->active);
 	if (!was_direct) {
 		gp_debug("output %s: commit failed", output->wlr_output->name);
 		return;
 	}
 	refuse(output, &class, "the output accepted and then refused");
-	set_locked(output, true);
+	set_composited(output, true);
 	wlr_scene_output_commit(output->scene_output, NULL);
 }
 

@@ -2,6 +2,7 @@
 #define GP_COMPOSITOR_OUTPUT_OUTPUTS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <wayland-server-core.h>
 
 struct gp_parent;
@@ -29,6 +30,8 @@ struct gp_outputs {
 	struct gp_parent *parent; // the compositor whose windows outputs may be in
 	const struct gp_settings *settings;
 	const char *bridge_socket; // path, for the status screen
+
+	uint64_t stamp; // the last that was given to an event, see policy.h
 
 	struct wlr_session *session; // NULL if nested or headless, or once it was destroyed
 

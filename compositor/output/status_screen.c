@@ -182,10 +182,10 @@ static void redraw_label(struct gp_status_screen *status_screen) {
 }
 
 void gp_status_screen_draw(struct gp_status_screen *status_screen) {
-	if (!status_screen->is_dirty) {
+	if (!status_screen->dirty) {
 		return;
 	}
-	status_screen->is_dirty = false;
+	status_screen->dirty = false;
 	redraw_screen(status_screen);
 	redraw_label(status_screen);
 	wlr_scene_node_raise_to_top(&status_screen->label->node);
@@ -204,7 +204,7 @@ void gp_status_screen_set_size(struct gp_status_screen *status_screen, int width
 	}
 	status_screen->width = width;
 	status_screen->height = height;
-	status_screen->is_dirty = true;
+	status_screen->dirty = true;
 }
 
 void gp_status_screen_show_screen(
@@ -215,7 +215,7 @@ void gp_status_screen_show_screen(
 	}
 	snprintf(status_screen->heading, sizeof(status_screen->heading), "%s", heading);
 	snprintf(status_screen->message, sizeof(status_screen->message), "%s", message);
-	status_screen->is_dirty = true;
+	status_screen->dirty = true;
 }
 
 void gp_status_screen_hide_screen(struct gp_status_screen *status_screen) {
@@ -230,7 +230,7 @@ void gp_status_screen_set_label(struct gp_status_screen *status_screen, const ch
 		return;
 	}
 	snprintf(status_screen->label_text, sizeof(status_screen->label_text), "%s", text);
-	status_screen->is_dirty = true;
+	status_screen->dirty = true;
 }
 
 #ifndef __has_feature

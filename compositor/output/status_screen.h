@@ -17,7 +17,7 @@ struct gp_status_screen {
 	struct wlr_scene_buffer *screen, *label;
 	int width, height; // of the output
 
-	bool is_dirty; // what is in the scene is not what follows
+	bool dirty; // what is in the scene is not what follows
 	/* Empty: nothing. */
 	char heading[GP_STATUS_SCREEN_TEXT_MAX], message[GP_STATUS_SCREEN_TEXT_MAX];
 	char label_text[GP_STATUS_SCREEN_TEXT_MAX];

@@ -32,10 +32,10 @@ static const struct wlr_keyboard_impl seat_keyboard_impl = {
 static struct gp_output *find_output(const struct gp_seat *seat) {
 	const struct gp_view *view = gp_seat_get_focus(seat);
 	if (view != NULL) {
-		return view->output;
+		return gp_output_from_view(view);
 	}
 	struct wlr_output *wlr_output = wlr_output_layout_output_at(
-		seat->server->output_layout, seat->cursor->x, seat->cursor->y);
+		seat->server->outputs.layout, seat->cursor->x, seat->cursor->y);
 	return wlr_output != NULL ? wlr_output->data : NULL;
 }
 

@@ -215,7 +215,7 @@ bool gp_pointer_init(struct gp_seat *seat) {
 	if (seat->cursor == NULL || seat->relative_manager == NULL || seat->constraints == NULL) {
 		return false;
 	}
-	wlr_cursor_attach_output_layout(seat->cursor, seat->server->output_layout);
+	wlr_cursor_attach_output_layout(seat->cursor, seat->server->outputs.layout);
 	seat->cursor_motion.notify = handle_motion;
 	wl_signal_add(&seat->cursor->events.motion, &seat->cursor_motion);
 	seat->cursor_motion_absolute.notify = handle_motion_absolute;

@@ -42,7 +42,7 @@ struct gp_view *gp_seat_get_focus(const struct gp_seat *seat) {
 }
 
 static bool has_place(const struct gp_view *view) {
-	return view != NULL && view->is_shown && view->scanout->surface != NULL &&
+	return view != NULL && view->shown && view->scanout->surface != NULL &&
 		view->scanout->guest != NULL && view->box.width > 0 && view->box.height > 0;
 }
 
@@ -53,7 +53,7 @@ static bool same_guest(const struct gp_view *a, const struct gp_view *b) {
 /* What is shown where the pointer is, or NULL. */
 static struct gp_view *view_under_cursor(const struct gp_seat *seat) {
 	struct wlr_output *wlr_output = wlr_output_layout_output_at(
-		seat->server->output_layout, seat->cursor->x, seat->cursor->y);
+		seat->server->outputs.layout, seat->cursor->x, seat->cursor->y);
 	const struct gp_output *output = wlr_output != NULL ? wlr_output->data : NULL;
 	return output != NULL && has_place(output->view) ? output->view : NULL;
 }
@@ -73,7 +73,7 @@ static struct gp_view *pick_view(const struct gp_seat *seat) {
 static void find_point(const struct gp_seat *seat, const struct gp_view *view, double layout_x,
 	double layout_y, double *x, double *y) {
 	struct wlr_box output;
-	wlr_output_layout_get_box(seat->server->output_layout, view->output->wlr_output, &output);
+	wlr_output_layout_get_box(seat->server->outputs.layout, view->target->wlr_output, &output);
 	*x = gp_scale_clamp(
 		layout_x - output.x - view->box.x, view->box.width, view->scanout->width);
 	*y = gp_scale_clamp(
@@ -95,7 +95,7 @@ static const struct gp_output *find_output(
 	const struct gp_settings *settings = &seat->server->settings;
 	const char *pin = gp_settings_get_input_pin(settings, device);
 	const struct gp_output *output, *found = NULL;
-	wl_list_for_each (output, &seat->server->placement.outputs, link) {
+	wl_list_for_each (output, &seat->server->outputs.list, link) {
 		if (pin != NULL && gp_settings_pin_matches(pin, output->wlr_output)) {
 			return output;
 		}
@@ -103,7 +103,7 @@ static const struct gp_output *find_output(
 			found = output;
 		}
 	}
-	wl_list_for_each (output, &seat->server->placement.outputs, link) {
+	wl_list_for_each (output, &seat->server->outputs.list, link) {
 		if (claimed != NULL && strcmp(output->wlr_output->name, claimed) == 0) {
 			return output;
 		}
@@ -121,7 +121,7 @@ void gp_seat_locate(const struct gp_seat *seat, const char *device, const char *
 	}
 	place->transform = output->wlr_output->transform;
 	gp_transform_point(place->transform, &x, &y);
-	wlr_output_layout_get_box(seat->server->output_layout, output->wlr_output, &box);
+	wlr_output_layout_get_box(seat->server->outputs.layout, output->wlr_output, &box);
 	place->layout_x = box.x + x * box.width;
 	place->layout_y = box.y + y * box.height;
 	const struct gp_view *view = output->view;
@@ -182,7 +182,7 @@ void gp_seat_update_grab(struct gp_seat *seat) {
 	/* Without a hotkey there would be no way out. */
 	bool may_grab = !seat->is_released && gp_settings_get_hotkey(&server->settings)->n > 0;
 	struct gp_output *output;
-	wl_list_for_each (output, &server->placement.outputs, link) {
+	wl_list_for_each (output, &server->outputs.list, link) {
 		if (output->window != NULL) {
 			gp_window_inhibit(output->window,
 				may_grab && has_place(focus) && has_place(output->view) &&

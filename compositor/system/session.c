@@ -10,7 +10,7 @@ static void handle_resume(void *data) {
 	struct gp_server *server = session->server;
 	session->resume = NULL;
 	gp_info("the session is active again");
-	server->placement.is_paused = false;
+	server->placement.paused = false;
 	gp_placement_update(&server->placement);
 }
 
@@ -31,7 +31,7 @@ static void handle_active(struct wl_listener *listener, void *data) {
 		session->resume = wl_event_loop_add_idle(server->loop, handle_resume, session);
 	} else {
 		gp_info("the session is paused");
-		server->placement.is_paused = true;
+		server->placement.paused = true;
 	}
 	gp_guest_manager_set_paused(&server->guest_manager, !is_active);
 }

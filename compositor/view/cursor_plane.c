@@ -45,7 +45,7 @@ static void draw(cairo_t *cairo, cairo_surface_t *pixels, const struct gp_cursor
 	cairo_scale(cairo, picture->width / source->width, picture->height / source->height);
 	cairo_set_source_surface(cairo, pixels, -source->x, -source->y);
 	cairo_pattern_set_filter(cairo_get_source(cairo),
-		picture->is_nearest ? CAIRO_FILTER_NEAREST : CAIRO_FILTER_BILINEAR);
+		picture->nearest ? CAIRO_FILTER_NEAREST : CAIRO_FILTER_BILINEAR);
 	cairo_set_operator(cairo, CAIRO_OPERATOR_SOURCE);
 	cairo_paint(cairo);
 }
@@ -92,7 +92,7 @@ static bool set_image(struct gp_cursor_plane *plane) {
 static bool same_picture(const struct gp_cursor_picture *a, const struct gp_cursor_picture *b) {
 	return a->stamp == b->stamp && wlr_fbox_equal(&a->source, &b->source) &&
 		a->width == b->width && a->height == b->height && a->hotspot_x == b->hotspot_x &&
-		a->hotspot_y == b->hotspot_y && a->is_nearest == b->is_nearest;
+		a->hotspot_y == b->hotspot_y && a->nearest == b->nearest;
 }
 
 /* wlroots asks the plane what it takes; no more is copied to find that out. */

@@ -18,7 +18,7 @@ struct gp_cursor_picture {
 	struct wlr_fbox source; // of the buffer
 	int32_t width, height;
 	int32_t hotspot_x, hotspot_y;
-	bool is_nearest; // how it is scaled
+	bool nearest; // how it is scaled
 };
 
 /**

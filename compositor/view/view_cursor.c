@@ -111,7 +111,7 @@ static bool show_on_plane(
 			clamp(scanout->hotspot_x, state->width), box->width, scanout->width),
 		.hotspot_y = scale_down(
 			clamp(scanout->hotspot_y, state->height), box->height, scanout->height),
-		.is_nearest = place->is_nearest,
+		.nearest = place->nearest,
 	};
 	wlr_surface_get_buffer_source_box(source->surface, &picture.source);
 	return gp_cursor_plane_show(place->plane, &picture,
@@ -126,7 +126,7 @@ static void show_in_scene(struct gp_cursor *cursor, const struct gp_cursor_geome
 	struct wlr_fbox source_box = get_source(scanout, visible);
 	wlr_scene_buffer_set_source_box(cursor->node, &source_box);
 	wlr_scene_buffer_set_filter_mode(cursor->node,
-		place->is_nearest ? WLR_SCALE_FILTER_NEAREST : WLR_SCALE_FILTER_BILINEAR);
+		place->nearest ? WLR_SCALE_FILTER_NEAREST : WLR_SCALE_FILTER_BILINEAR);
 	wlr_scene_buffer_set_dest_size(cursor->node,
 		scale_length(visible->width, box->width, scanout->width),
 		scale_length(visible->height, box->height, scanout->height));
@@ -145,11 +145,11 @@ void gp_cursor_update(struct gp_cursor *cursor, const struct gp_cursor_geometry 
 	/* What is outside of the picture is not on its monitor. */
 	bool is_seen = source != NULL && source->content.buffer != NULL && scanout->width > 0 &&
 		scanout->height > 0 && get_visible(scanout, &place->seen, &visible);
-	cursor->is_on_plane = is_seen && show_on_plane(scanout, place);
-	if (!cursor->is_on_plane && place->plane != NULL) {
+	cursor->on_plane = is_seen && show_on_plane(scanout, place);
+	if (!cursor->on_plane && place->plane != NULL) {
 		gp_cursor_plane_hide(place->plane);
 	}
-	if (is_seen && !cursor->is_on_plane) {
+	if (is_seen && !cursor->on_plane) {
 		show_in_scene(cursor, place, &visible, damage);
 	} else {
 		wlr_scene_buffer_set_buffer(cursor->node, NULL);
@@ -161,7 +161,7 @@ bool gp_cursor_is_composed(const struct gp_cursor *cursor) {
 }
 
 void gp_cursor_send_frame_done(struct gp_cursor *cursor, const struct timespec *when) {
-	if (cursor->is_on_plane && cursor->scanout->cursor != NULL) {
+	if (cursor->on_plane && cursor->scanout->cursor != NULL) {
 		wlr_surface_send_frame_done(cursor->scanout->cursor->surface, when);
 	}
 }

@@ -19,7 +19,7 @@ struct gp_cursor_geometry {
 	struct wlr_box box; // of the picture, in pixels of the output; may reach beyond it
 	struct wlr_box seen; // the part of the scanout that may be drawn on, in its own pixels
 	int width, height; // of the output, as it is seen
-	bool is_nearest; // how the picture is scaled
+	bool nearest; // how the picture is scaled
 	struct gp_cursor_plane *plane; // NULL if the output has none for it
 };
 
@@ -30,7 +30,7 @@ struct gp_cursor_geometry {
 struct gp_cursor {
 	struct gp_guest_scanout *scanout;
 	struct wlr_scene_buffer *node;
-	bool is_on_plane;
+	bool on_plane;
 
 	struct wl_listener frame_done;
 };

@@ -1,0 +1,85 @@
+#include "compositor/output/policy.h"
+
+#include "compositor/config/settings.h"
+#include "compositor/guest/guest.h"
+#include "compositor/output/output.h"
+#include "compositor/output/outputs.h"
+#include "compositor/view/view.h"
+
+uint32_t gp_policy_get_slot(struct gp_outputs *outputs, struct wl_list **after) {
+	/* The list is in the order of slots, so the first gap is the lowest free one. */
+	uint32_t slot = 0;
+	struct gp_output *other;
+	*after = &outputs->list;
+	wl_list_for_each (other, &outputs->list, link) {
+		if (other->slot != slot) {
+			break;
+		}
+		slot++;
+		*after = &other->link;
+	}
+	return slot;
+}
+
+struct gp_output *gp_policy_find_output(
+	const struct gp_outputs *outputs, const char *guest, uint32_t scanout) {
+	const char *pin = gp_settings_get_pin(outputs->settings, guest, scanout);
+	struct gp_output *output;
+	wl_list_for_each (output, &outputs->list, link) {
+		if (pin != NULL ? gp_settings_pin_matches(pin, output->wlr_output)
+				: output->slot == scanout) {
+			return output;
+		}
+	}
+	return NULL;
+}
+
+void gp_policy_note_change(const struct gp_view_change *change, const struct gp_view *shown,
+	const struct gp_settings *settings, uint64_t stamp) {
+	struct gp_view *view = change->view;
+	bool picture = (change->changes & GP_VIEW_PICTURE) != 0;
+	if (picture && view->has_picture) {
+		bool behind = shown != NULL &&
+			gp_settings_is_first(settings, shown->scanout->guest->name) &&
+			!gp_settings_is_first(settings, view->scanout->guest->name);
+		view->picture_stamp = behind ? 0 : stamp;
+	}
+	if ((change->changes & GP_VIEW_GUEST) != 0 || (picture && !view->has_picture)) {
+		view->change_stamp = stamp;
+	}
+}
+
+struct gp_view *gp_policy_pick_front(const struct wl_list *views) {
+	struct gp_view *view, *best = NULL;
+	wl_list_for_each (view, views, output_link) {
+		if (view->has_picture &&
+			(best == NULL || view->picture_stamp > best->picture_stamp)) {
+			best = view;
+		}
+	}
+	return best;
+}
+
+struct gp_view *gp_policy_pick_subject(const struct wl_list *views) {
+	struct gp_view *view, *best = NULL;
+	wl_list_for_each (view, views, output_link) {
+		if (best == NULL || view->change_stamp > best->change_stamp) {
+			best = view;
+		}
+	}
+	return best;
+}
+
+struct gp_view *gp_policy_pick_next(const struct wl_list *views, const struct gp_view *shown) {
+	struct gp_view *view, *first = NULL, *next = NULL;
+	bool behind = false;
+	wl_list_for_each (view, views, output_link) {
+		if (view == shown) {
+			behind = true;
+		} else if (view->has_picture) {
+			first = first != NULL ? first : view;
+			next = next == NULL && behind ? view : next;
+		}
+	}
+	return next != NULL ? next : first;
+}

@@ -1,0 +1,27 @@
+#ifndef GP_COMPOSITOR_OUTPUT_SHOWN_H
+#define GP_COMPOSITOR_OUTPUT_SHOWN_H
+
+#include <stdbool.h>
+
+#include "compositor/output/output.h"
+
+/* What an output shows: one of its views or a status screen, a label and a title. */
+
+/* Listens to the output's target and window. Returns false if memory is short. */
+bool gp_output_shown_init(struct gp_output *output);
+/* One that is all zeros is fine. */
+void gp_output_shown_finish(struct gp_output *output);
+
+/* Takes a view that is hidden and on no output. */
+void gp_output_add_view(struct gp_output *output, struct gp_view *view);
+/* Hides the view, which has to get another target. */
+void gp_output_remove_view(struct gp_output *output, struct gp_view *view);
+
+/* Decides what is shown, after something about a view, its guest or the size has changed. */
+void gp_output_refresh(struct gp_output *output);
+/* The view that is shown, or the one that the status screen is about; NULL if there is none. */
+struct gp_view *gp_output_get_subject(const struct gp_output *output);
+
+const char *gp_showing_name(enum gp_showing showing);
+
+#endif
