@@ -2,8 +2,6 @@
 #include <wlr/backend/session.h>
 #include <wlr/interfaces/wlr_keyboard.h>
 #include <wlr/types/wlr_cursor.h>
-#include <wlr/types/wlr_output.h>
-#include <wlr/types/wlr_output_layout.h>
 #include <wlr/types/wlr_seat.h>
 
 #include "common/log.h"
@@ -11,6 +9,7 @@
 #include "compositor/nested/window.h"
 #include "compositor/output/output.h"
 #include "compositor/seat/seat.h"
+#include "compositor/seat/spot.h"
 #include "compositor/server.h"
 #include "compositor/view/view.h"
 
@@ -34,9 +33,7 @@ static struct gp_output *find_output(const struct gp_seat *seat) {
 	if (view != NULL) {
 		return gp_output_from_view(view);
 	}
-	struct wlr_output *wlr_output = wlr_output_layout_output_at(
-		seat->server->outputs.layout, seat->cursor->x, seat->cursor->y);
-	return wlr_output != NULL ? wlr_output->data : NULL;
+	return gp_spot_find_output(&seat->server->outputs, seat->cursor->x, seat->cursor->y);
 }
 
 static void do_action(struct gp_seat *seat, enum gp_hotkey_action action) {

@@ -6,8 +6,9 @@
 
 #include "common/log.h"
 #include "compositor/seat/seat.h"
+#include "compositor/seat/spot.h"
 #include "compositor/seat/transform.h"
-#include "compositor/view/view.h"
+#include "compositor/server.h"
 
 struct tablet {
 	struct wl_list link; // gp_seat.tablets
@@ -29,7 +30,7 @@ struct pen {
 	const struct tablet *tablet; // that it was seen on last
 	double x, y; // on the panel
 	double tilt_x, tilt_y; // likewise
-	struct gp_touch_point place;
+	struct gp_spot spot;
 	uint32_t pressed; // button of the pointer that stands in for the pen; 0: none
 
 	struct wl_listener tool_destroy;
@@ -93,10 +94,10 @@ static bool is_held(const struct pen *pen) {
 /* A pen that is not pressed goes over to what is below it. */
 static void choose_surface(struct pen *pen, struct tablet *tablet, uint32_t time_ms) {
 	struct gp_seat *seat = pen->seat;
-	const struct gp_touch_point *place = &pen->place;
-	bool is_over = place->is_inside && gp_seat_focus_at(seat, time_ms, place);
-	if (is_over && wlr_surface_accepts_tablet_v2(place->surface, tablet->v2)) {
-		wlr_tablet_v2_tablet_tool_notify_proximity_in(pen->v2, tablet->v2, place->surface);
+	const struct gp_spot *spot = &pen->spot;
+	bool is_over = spot->inside && gp_seat_focus_at(seat, time_ms, spot);
+	if (is_over && wlr_surface_accepts_tablet_v2(spot->surface, tablet->v2)) {
+		wlr_tablet_v2_tablet_tool_notify_proximity_in(pen->v2, tablet->v2, spot->surface);
 	} else {
 		wlr_tablet_v2_tablet_tool_notify_proximity_out(pen->v2);
 	}
@@ -104,17 +105,22 @@ static void choose_surface(struct pen *pen, struct tablet *tablet, uint32_t time
 
 static void move(struct pen *pen, struct tablet *tablet, uint32_t time_ms) {
 	struct gp_seat *seat = pen->seat;
-	double x, y;
-	gp_seat_locate(seat, tablet->wlr_tablet->base.name, NULL, pen->x, pen->y, &pen->place);
+	const struct gp_outputs *outputs = &seat->server->outputs;
+	gp_spot_locate(&pen->spot, outputs, tablet->wlr_tablet->base.name, NULL, pen->x, pen->y);
 	if (!is_held(pen)) {
 		choose_surface(pen, tablet, time_ms);
 	}
 	struct wlr_surface *surface = pen->v2->focused_surface;
-	if (surface == NULL && (pen->place.is_inside || pen->pressed != 0)) {
+	if (surface == NULL && (pen->spot.inside || pen->pressed != 0)) {
 		/* The guest has no pen: it has a pointer instead. */
-		gp_pointer_warp(seat, time_ms, pen->place.layout_x, pen->place.layout_y);
+		gp_pointer_warp(seat, time_ms, pen->spot.layout_x, pen->spot.layout_y);
 		wlr_seat_pointer_notify_frame(seat->wlr_seat);
-	} else if (surface != NULL && gp_seat_find_point(seat, surface, &pen->place, &x, &y)) {
+		return;
+	}
+	const struct gp_output *output = gp_spot_find_surface(outputs, surface);
+	if (output != NULL) {
+		double x, y;
+		gp_spot_project(outputs, output, pen->spot.layout_x, pen->spot.layout_y, &x, &y);
 		wlr_tablet_v2_tablet_tool_notify_motion(pen->v2, x, y);
 	}
 }
@@ -139,7 +145,7 @@ static void handle_axis(struct wl_listener *listener, void *data) {
 	pen->tilt_y = (axes & WLR_TABLET_TOOL_AXIS_TILT_Y) != 0 ? event->tilt_y : pen->tilt_y;
 	if ((axes & (WLR_TABLET_TOOL_AXIS_TILT_X | WLR_TABLET_TOOL_AXIS_TILT_Y)) != 0) {
 		double x = pen->tilt_x, y = pen->tilt_y;
-		gp_transform_vector(pen->place.transform, &x, &y);
+		gp_transform_vector(pen->spot.transform, &x, &y);
 		wlr_tablet_v2_tablet_tool_notify_tilt(pen->v2, x, y);
 	}
 }
@@ -172,7 +178,7 @@ static void handle_tip(struct wl_listener *listener, void *data) {
 		wlr_tablet_v2_tablet_tool_notify_up(pen->v2);
 	} else if (pen->v2->focused_surface != NULL) {
 		wlr_tablet_v2_tablet_tool_notify_down(pen->v2);
-	} else if (pen->pressed == 0 && pen->place.is_inside) {
+	} else if (pen->pressed == 0 && pen->spot.inside) {
 		pen->pressed = BTN_LEFT;
 		gp_pointer_press(pen->seat, event->time_msec, BTN_LEFT, true);
 	}

@@ -10,6 +10,7 @@
 #include "common/log.h"
 #include "compositor/output/output.h"
 #include "compositor/seat/seat.h"
+#include "compositor/seat/spot.h"
 #include "compositor/server.h"
 
 struct pointer {
@@ -145,10 +146,11 @@ static void find_absolute(const struct gp_seat *seat,
 	const char *claimed = event->pointer->output_name;
 	if (claimed != NULL ||
 		gp_settings_get_input_pin(&seat->server->settings, device->name) != NULL) {
-		struct gp_touch_point place;
-		gp_seat_locate(seat, device->name, claimed, event->x, event->y, &place);
-		*x = place.layout_x;
-		*y = place.layout_y;
+		struct gp_spot spot;
+		gp_spot_locate(
+			&spot, &seat->server->outputs, device->name, claimed, event->x, event->y);
+		*x = spot.layout_x;
+		*y = spot.layout_y;
 	} else {
 		wlr_cursor_absolute_to_layout_coords(
 			seat->cursor, device, event->x, event->y, x, y);

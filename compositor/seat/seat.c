@@ -1,13 +1,10 @@
 #include "compositor/seat/seat.h"
 
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
 #include <wlr/backend.h>
 #include <wlr/types/wlr_cursor.h>
 #include <wlr/types/wlr_input_device.h>
-#include <wlr/types/wlr_output.h>
-#include <wlr/types/wlr_output_layout.h>
 #include <wlr/types/wlr_seat.h>
 #include <wlr/types/wlr_tablet_v2.h>
 #include <wlr/types/wlr_touch.h>
@@ -20,7 +17,7 @@
 #include "compositor/guest/scanout.h"
 #include "compositor/nested/window.h"
 #include "compositor/output/output.h"
-#include "compositor/seat/transform.h"
+#include "compositor/seat/spot.h"
 #include "compositor/server.h"
 #include "compositor/view/view.h"
 
@@ -42,8 +39,7 @@ struct gp_view *gp_seat_get_focus(const struct gp_seat *seat) {
 }
 
 static bool has_place(const struct gp_view *view) {
-	return view != NULL && view->shown && view->scanout->surface != NULL &&
-		view->scanout->guest != NULL && view->box.width > 0 && view->box.height > 0;
+	return view != NULL && gp_spot_shows_guest(gp_output_from_view(view)) && view->shown;
 }
 
 static bool same_guest(const struct gp_view *a, const struct gp_view *b) {
@@ -52,10 +48,9 @@ static bool same_guest(const struct gp_view *a, const struct gp_view *b) {
 
 /* What is shown where the pointer is, or NULL. */
 static struct gp_view *view_under_cursor(const struct gp_seat *seat) {
-	struct wlr_output *wlr_output = wlr_output_layout_output_at(
-		seat->server->outputs.layout, seat->cursor->x, seat->cursor->y);
-	const struct gp_output *output = wlr_output != NULL ? wlr_output->data : NULL;
-	return output != NULL && has_place(output->view) ? output->view : NULL;
+	const struct gp_output *output =
+		gp_spot_find_output(&seat->server->outputs, seat->cursor->x, seat->cursor->y);
+	return gp_spot_shows_guest(output) ? output->view : NULL;
 }
 
 /* A guest keeps the pointer while a button is held, though not all of its heads. */
@@ -69,86 +64,18 @@ static struct gp_view *pick_view(const struct gp_seat *seat) {
 	return under;
 }
 
-/* Of a point of the layout, on the view's surface: its nearest point. */
-static void find_point(const struct gp_seat *seat, const struct gp_view *view, double layout_x,
-	double layout_y, double *x, double *y) {
-	struct wlr_box output;
-	wlr_output_layout_get_box(seat->server->outputs.layout, view->target->wlr_output, &output);
-	*x = gp_scale_clamp(
-		layout_x - output.x - view->box.x, view->box.width, view->scanout->width);
-	*y = gp_scale_clamp(
-		layout_y - output.y - view->box.y, view->box.height, view->scanout->height);
-}
-
-bool gp_seat_find_point(const struct gp_seat *seat, const struct wlr_surface *surface,
-	const struct gp_touch_point *place, double *x, double *y) {
-	const struct gp_view *view = find_view(seat, surface);
-	if (!has_place(view)) {
-		return false;
-	}
-	find_point(seat, view, place->layout_x, place->layout_y, x, y);
-	return true;
-}
-
-static const struct gp_output *find_output(
-	const struct gp_seat *seat, const char *device, const char *claimed) {
-	const struct gp_settings *settings = &seat->server->settings;
-	const char *pin = gp_settings_get_input_pin(settings, device);
-	const struct gp_output *output, *found = NULL;
-	wl_list_for_each (output, &seat->server->outputs.list, link) {
-		if (pin != NULL && gp_settings_pin_matches(pin, output->wlr_output)) {
-			return output;
-		}
-		if (found == NULL && output->wlr_output->enabled) {
-			found = output;
-		}
-	}
-	wl_list_for_each (output, &seat->server->outputs.list, link) {
-		if (claimed != NULL && strcmp(output->wlr_output->name, claimed) == 0) {
-			return output;
-		}
-	}
-	return found;
-}
-
-void gp_seat_locate(const struct gp_seat *seat, const char *device, const char *claimed, double x,
-	double y, struct gp_touch_point *place) {
-	const struct gp_output *output = find_output(seat, device, claimed);
-	struct wlr_box box = {0};
-	*place = (struct gp_touch_point){0};
-	if (output == NULL) {
-		return;
-	}
-	place->transform = output->wlr_output->transform;
-	gp_transform_point(place->transform, &x, &y);
-	wlr_output_layout_get_box(seat->server->outputs.layout, output->wlr_output, &box);
-	place->layout_x = box.x + x * box.width;
-	place->layout_y = box.y + y * box.height;
-	const struct gp_view *view = output->view;
-	if (!has_place(view)) {
-		return;
-	}
-	place->surface = view->scanout->surface;
-	find_point(seat, view, place->layout_x, place->layout_y, &place->x, &place->y);
-	box.x += view->box.x;
-	box.y += view->box.y;
-	box.width = view->box.width;
-	box.height = view->box.height;
-	place->is_inside = wlr_box_contains_point(&box, place->layout_x, place->layout_y);
-}
-
 bool gp_seat_has_focus(const struct gp_seat *seat, const struct wlr_surface *surface) {
 	const struct gp_view *view = find_view(seat, surface);
 	const struct gp_view *focus = gp_seat_get_focus(seat);
 	return has_place(view) && focus != NULL && same_guest(view, focus);
 }
 
-bool gp_seat_focus_at(struct gp_seat *seat, uint32_t time_ms, const struct gp_touch_point *place) {
-	if (!gp_seat_has_focus(seat, place->surface)) {
-		gp_pointer_warp(seat, time_ms, place->layout_x, place->layout_y);
+bool gp_seat_focus_at(struct gp_seat *seat, uint32_t time_ms, const struct gp_spot *spot) {
+	if (!gp_seat_has_focus(seat, spot->surface)) {
+		gp_pointer_warp(seat, time_ms, spot->layout_x, spot->layout_y);
 		wlr_seat_pointer_notify_frame(seat->wlr_seat);
 	}
-	return gp_seat_has_focus(seat, place->surface);
+	return gp_seat_has_focus(seat, spot->surface);
 }
 
 /* Tells guests who has the keyboard, and shows the LEDs of that one. */
@@ -201,7 +128,8 @@ void gp_seat_update_focus(struct gp_seat *seat, uint32_t time_ms) {
 		wlr_seat_pointer_notify_clear_focus(seat->wlr_seat);
 	} else {
 		double x, y;
-		find_point(seat, view, seat->cursor->x, seat->cursor->y, &x, &y);
+		gp_spot_project(&seat->server->outputs, gp_output_from_view(view), seat->cursor->x,
+			seat->cursor->y, &x, &y);
 		/* Not by its notify_enter, which forgets the buttons: one may be held across. */
 		wlr_seat_pointer_enter(seat->wlr_seat, surface, x, y);
 		wlr_seat_pointer_notify_motion(seat->wlr_seat, time_ms, x, y);

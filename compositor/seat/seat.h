@@ -8,6 +8,7 @@
 #include <wlr/types/wlr_keyboard.h>
 
 struct gp_server;
+struct gp_spot;
 struct gp_view;
 struct wlr_cursor;
 struct wlr_input_device;
@@ -27,15 +28,6 @@ struct gp_seat_touch {
 	const struct touch_screen *screen; // NULL: there is none
 	int32_t id; // the screen's
 	bool is_pointer; // it moves the pointer, as the guest has no touch screen
-};
-
-/* Where a touch screen or a pen tablet is touched. */
-struct gp_touch_point {
-	struct wlr_surface *surface; // that is shown there; NULL: none is on that output
-	bool is_inside; // of the surface's picture
-	double x, y; // on the surface: the nearest point
-	double layout_x, layout_y;
-	int transform; // of the output
 };
 
 /**
@@ -111,18 +103,8 @@ struct gp_view *gp_seat_get_focus(const struct gp_seat *seat);
 
 /* Whether the guest of the surface has the focus, and the surface is shown. */
 bool gp_seat_has_focus(const struct gp_seat *seat, const struct wlr_surface *surface);
-/**
- * Where a device is touched: x and y are on its panel, with sides of length 1. It belongs to the
- * output that the configuration says, else to the one that it claims (NULL: none), else to the
- * first.
- */
-void gp_seat_locate(const struct gp_seat *seat, const char *device, const char *claimed, double x,
-	double y, struct gp_touch_point *place);
-/* The nearest point of a surface. False: it is not shown. */
-bool gp_seat_find_point(const struct gp_seat *seat, const struct wlr_surface *surface,
-	const struct gp_touch_point *place, double *x, double *y);
 /* Gives the focus to the guest there. False: another one keeps it, as a button is held. */
-bool gp_seat_focus_at(struct gp_seat *seat, uint32_t time_ms, const struct gp_touch_point *place);
+bool gp_seat_focus_at(struct gp_seat *seat, uint32_t time_ms, const struct gp_spot *spot);
 /* In windows whose guest has the focus, the parent compositor shall leave all keys to us. */
 void gp_seat_update_grab(struct gp_seat *seat);
 

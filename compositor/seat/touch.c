@@ -5,7 +5,8 @@
 
 #include "common/log.h"
 #include "compositor/seat/seat.h"
-#include "compositor/view/view.h"
+#include "compositor/seat/spot.h"
+#include "compositor/server.h"
 
 struct touch_screen {
 	struct wl_list link; // gp_seat.touch_screens
@@ -39,21 +40,20 @@ static int find_free(const struct gp_seat *seat) {
 	return -1;
 }
 
-static void locate(
-	const struct touch_screen *screen, double x, double y, struct gp_touch_point *place) {
+static void locate(const struct touch_screen *screen, double x, double y, struct gp_spot *spot) {
 	const struct wlr_touch *wlr_touch = screen->wlr_touch;
-	gp_seat_locate(screen->seat, wlr_touch->base.name, wlr_touch->output_name, x, y, place);
+	gp_spot_locate(spot, &screen->seat->server->outputs, wlr_touch->base.name,
+		wlr_touch->output_name, x, y);
 }
 
 /* A guest without a touch screen has one finger, which is its pointer. */
-static bool begin_pointing(
-	struct gp_seat *seat, uint32_t time_ms, const struct gp_touch_point *place) {
+static bool begin_pointing(struct gp_seat *seat, uint32_t time_ms, const struct gp_spot *spot) {
 	for (int i = 0; i < GP_SEAT_TOUCHES_MAX; i++) {
 		if (seat->touches[i].screen != NULL && seat->touches[i].is_pointer) {
 			return false;
 		}
 	}
-	gp_pointer_warp(seat, time_ms, place->layout_x, place->layout_y);
+	gp_pointer_warp(seat, time_ms, spot->layout_x, spot->layout_y);
 	gp_pointer_press(seat, time_ms, BTN_LEFT, true);
 	return true;
 }
@@ -62,18 +62,18 @@ static void handle_down(struct wl_listener *listener, void *data) {
 	struct touch_screen *screen = wl_container_of(listener, screen, down);
 	const struct wlr_touch_down_event *event = data;
 	struct gp_seat *seat = screen->seat;
-	struct gp_touch_point place;
+	struct gp_spot spot;
 	int at = find_free(seat);
-	locate(screen, event->x, event->y, &place);
-	if (at < 0 || find_touch(screen, event->touch_id) >= 0 || !place.is_inside ||
-		!gp_seat_focus_at(seat, event->time_msec, &place)) {
+	locate(screen, event->x, event->y, &spot);
+	if (at < 0 || find_touch(screen, event->touch_id) >= 0 || !spot.inside ||
+		!gp_seat_focus_at(seat, event->time_msec, &spot)) {
 		return;
 	}
-	struct wlr_surface *surface = place.surface;
+	struct wlr_surface *surface = spot.surface;
 	bool is_pointer = !wlr_surface_accepts_touch(surface, seat->wlr_seat);
-	if (is_pointer ? !begin_pointing(seat, event->time_msec, &place)
+	if (is_pointer ? !begin_pointing(seat, event->time_msec, &spot)
 		       : wlr_seat_touch_notify_down(seat->wlr_seat, surface, event->time_msec, at,
-				 place.x, place.y) == 0) {
+				 spot.x, spot.y) == 0) {
 		return;
 	}
 	seat->touches[at] = (struct gp_seat_touch){
@@ -102,20 +102,24 @@ static void handle_motion(struct wl_listener *listener, void *data) {
 	struct touch_screen *screen = wl_container_of(listener, screen, motion);
 	const struct wlr_touch_motion_event *event = data;
 	struct gp_seat *seat = screen->seat;
-	struct gp_touch_point place;
+	struct gp_spot spot;
 	int at = find_touch(screen, event->touch_id);
 	if (at < 0) {
 		return;
 	}
-	locate(screen, event->x, event->y, &place);
+	locate(screen, event->x, event->y, &spot);
 	if (seat->touches[at].is_pointer) {
-		gp_pointer_warp(seat, event->time_msec, place.layout_x, place.layout_y);
+		gp_pointer_warp(seat, event->time_msec, spot.layout_x, spot.layout_y);
 		wlr_seat_pointer_notify_frame(seat->wlr_seat);
 		return;
 	}
 	const struct wlr_touch_point *point = wlr_seat_touch_get_point(seat->wlr_seat, at);
-	double x, y;
-	if (point != NULL && gp_seat_find_point(seat, point->surface, &place, &x, &y)) {
+	const struct gp_output *output =
+		point != NULL ? gp_spot_find_surface(&seat->server->outputs, point->surface) : NULL;
+	if (output != NULL) {
+		double x, y;
+		gp_spot_project(
+			&seat->server->outputs, output, spot.layout_x, spot.layout_y, &x, &y);
 		wlr_seat_touch_notify_motion(seat->wlr_seat, event->time_msec, at, x, y);
 	}
 }
