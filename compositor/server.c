@@ -32,7 +32,7 @@
 #include "compositor/status.h"
 #include "compositor/system/bridge_socket.h"
 #include "compositor/system/command.h"
-#include "guest-scanout-v1-protocol.h"
+#include "compositor/system/security.h"
 
 static const int handled_signals[] = {SIGINT, SIGTERM, SIGHUP, SIGCHLD};
 
@@ -62,7 +62,7 @@ static int handle_signal(int number, void *data) {
 	if (number == SIGHUP && server->settings.path[0] != '\0') {
 		reload(server);
 	} else if (number != SIGCHLD) {
-		gp_info("ended by signal %d", number);
+		gp_info("terminated by signal %d", number);
 		gp_server_terminate(server, GP_EXIT_OK);
 	} else if (server->command != NULL && gp_command_reap(server->command)) {
 		gp_info("the command has ended with status %d", server->command->status);
@@ -71,7 +71,7 @@ static int handle_signal(int number, void *data) {
 	return 0;
 }
 
-/* Before anything starts a thread: a signal that one thread does not block would end us. */
+/* Before anything starts a thread: a signal that one thread does not block terminates us. */
 static bool init_signals(struct gp_server *server) {
 	sigset_t mask;
 	sigemptyset(&mask);
@@ -93,44 +93,8 @@ static bool init_signals(struct gp_server *server) {
 }
 
 /*
- * What a bridge needs. It is not trusted with the pictures of other guests, or with the outputs.
- * Buffers come from blobs alone: others know no quota, and a wl_shm file that shrinks while it is
- * handed through to a parent compositor would cost us the connection there, and all guests.
- */
-static bool is_for_bridges(const char *interface) {
-	static const char *const names[] = {
-		"guest_scanout_manager_v1",
-		"wl_compositor",
-		"wl_fixes",
-		"wl_output",
-		"wl_seat",
-		"wp_linux_drm_syncobj_manager_v1",
-		"wp_presentation",
-		"wp_viewporter",
-		"zwp_pointer_constraints_v1",
-		"zwp_relative_pointer_manager_v1",
-		"zwp_tablet_manager_v2",
-	};
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		if (strcmp(interface, names[i]) == 0) {
-			return true;
-		}
-	}
-	return false;
-}
-
-static bool filter_global(
-	const struct wl_client *client, const struct wl_global *global, void *data) {
-	struct gp_server *server = data;
-	if (gp_client_is_bridge((struct wl_client *)client)) {
-		return is_for_bridges(wl_global_get_interface(global)->name);
-	}
-	return global != server->guest_manager.global;
-}
-
-/*
- * Outputs that wlroots makes up come in the reverse order at the start; they are counted by their
- * names then. Real ones stay in the order of the connectors.
+ * At the start virtual outputs come in the reverse order: they are sorted by name. Real ones stay in
+ * the order of the connectors.
  */
 static bool comes_before(struct wlr_output *a, struct wlr_output *b) {
 	return a->backend == b->backend && wl_list_empty(&a->modes) && wl_list_empty(&b->modes) &&
@@ -140,7 +104,7 @@ static bool comes_before(struct wlr_output *a, struct wlr_output *b) {
 static void add_starting_output(struct gp_server *server, struct wlr_output *wlr_output) {
 	size_t at = server->n_starting;
 	if (at == GP_STARTING_OUTPUTS_MAX) {
-		gp_warn("output %s: there are too many", wlr_output->name);
+		gp_warn("output %s: too many outputs", wlr_output->name);
 		return;
 	}
 	while (at > 0 && comes_before(wlr_output, server->starting[at - 1])) {
@@ -156,7 +120,7 @@ static void handle_new_output(struct wl_listener *listener, void *data) {
 	struct wlr_output *wlr_output = data;
 	if (wlr_output->non_desktop) {
 		gp_info("output %s: not a monitor", wlr_output->name);
-	} else if (server->is_started) {
+	} else if (server->started) {
 		gp_output_create(&server->outputs, wlr_output);
 	} else {
 		add_starting_output(server, wlr_output);
@@ -165,10 +129,10 @@ static void handle_new_output(struct wl_listener *listener, void *data) {
 
 static bool start_backend(struct gp_server *server) {
 	if (!wlr_backend_start(server->backend)) {
-		gp_error("the backend does not start");
+		gp_error("the backend cannot be started");
 		return false;
 	}
-	server->is_started = true;
+	server->started = true;
 	for (size_t i = 0; i < server->n_starting; i++) {
 		gp_output_create(&server->outputs, server->starting[i]);
 	}
@@ -185,12 +149,13 @@ static void forget_backend(struct gp_server *server) {
 	wl_list_remove(&server->backend_destroy.link);
 	gp_seat_finish(&server->seat);
 	gp_vt_session_finish(&server->seat_session);
+	server->session = NULL;
 	server->backend = NULL;
 }
 
 static void handle_backend_destroy(struct wl_listener *listener, void *data) {
 	struct gp_server *server = wl_container_of(listener, server, backend_destroy);
-	gp_info("the backend has gone");
+	gp_info("the backend has ended");
 	forget_backend(server);
 	gp_server_terminate(server, GP_EXIT_OK);
 }
@@ -212,7 +177,7 @@ static bool init_backend(struct gp_server *server) {
 static bool init_renderer(struct gp_server *server) {
 	server->renderer = wlr_renderer_autocreate(server->backend);
 	if (server->renderer == NULL && getenv("WLR_RENDERER") == NULL) {
-		gp_warn("no GPU renderer works: pixels are made by the CPU");
+		gp_warn("no GPU renderer works: the CPU renders");
 		server->renderer = wlr_pixman_renderer_create();
 	}
 	if (server->renderer == NULL) {
@@ -271,6 +236,33 @@ static bool init_outputs(struct gp_server *server) {
 	return true;
 }
 
+static void handle_session_paused(struct wl_listener *listener, void *data) {
+	struct gp_server *server = wl_container_of(listener, server, session_paused);
+	gp_placement_set_paused(&server->placement, true);
+	gp_guest_manager_set_paused(&server->guest_manager, true);
+}
+
+static void handle_session_active(struct wl_listener *listener, void *data) {
+	struct gp_server *server = wl_container_of(listener, server, session_active);
+	gp_guest_manager_set_paused(&server->guest_manager, false);
+}
+
+static void handle_session_resumed(struct wl_listener *listener, void *data) {
+	struct gp_server *server = wl_container_of(listener, server, session_resumed);
+	gp_placement_set_paused(&server->placement, false);
+}
+
+static void init_session(struct gp_server *server) {
+	struct gp_vt_session *session = &server->seat_session;
+	gp_vt_session_init(session, server->session, server->loop);
+	server->session_paused.notify = handle_session_paused;
+	wl_signal_add(&session->events.paused, &server->session_paused);
+	server->session_active.notify = handle_session_active;
+	wl_signal_add(&session->events.active, &server->session_active);
+	server->session_resumed.notify = handle_session_resumed;
+	wl_signal_add(&session->events.resumed, &server->session_resumed);
+}
+
 static bool init_objects(struct gp_server *server) {
 	gp_guest_manager_init(&server->guest_manager, server->renderer);
 	if (!init_outputs(server) || !init_globals(server) ||
@@ -283,8 +275,8 @@ static bool init_objects(struct gp_server *server) {
 		gp_error("the objects of the compositor cannot be made");
 		return false;
 	}
-	gp_vt_session_init(&server->seat_session, server);
-	wl_display_set_global_filter(server->display, filter_global, server);
+	init_session(server);
+	gp_security_init(server->display);
 	return true;
 }
 

@@ -30,6 +30,7 @@
 #include "compositor/output/monitor.h"
 #include "compositor/output/shown.h"
 #include "compositor/server.h"
+#include "compositor/view/identity.h"
 #include "compositor/view/view.h"
 #include "guest-scanout-v1-protocol.h"
 
@@ -108,11 +109,11 @@ static struct json_object *describe_output(const struct gp_output *output) {
 	const struct gp_view *subject = gp_output_get_subject(output);
 	const struct gp_guest_scanout *scanout = subject != NULL ? subject->scanout : NULL;
 	bool is_shown = subject != NULL && subject->shown;
+	struct gp_config_identity identity = gp_output_identity(output->wlr_output);
 	char monitor[GP_CONFIG_NAME_MAX];
 
 	add_string(object, "name", output->wlr_output->name);
-	add_string(object, "monitor",
-		gp_settings_name_monitor(output->wlr_output, monitor) ? monitor : NULL);
+	add_string(object, "monitor", gp_config_name_monitor(&identity, monitor) ? monitor : NULL);
 	add_int(object, "width", output->wlr_output->width);
 	add_int(object, "height", output->wlr_output->height);
 	add_int(object, "refresh_mhz", gp_output_refresh_mhz(output->wlr_output));
@@ -123,10 +124,10 @@ static struct json_object *describe_output(const struct gp_output *output) {
 	add_string(object, "path", gp_path_name(is_shown ? scanout->path : 0));
 	add_string(object, "reason", is_shown ? scanout->reason : "");
 	add_string(object, "cursor",
-		!is_shown                                         ? "none"
-			: subject->cursor.on_plane                ? "plane"
-			: gp_cursor_is_composed(&subject->cursor) ? "composed"
-								  : "none");
+		!is_shown                                              ? "none"
+			: subject->cursor.on_plane                     ? "plane"
+			: gp_view_cursor_is_composed(&subject->cursor) ? "composed"
+								       : "none");
 	add_frames(object, output->n_frames);
 	if (output->window != NULL) {
 		json_object_object_add(object, "fullscreen",
@@ -210,7 +211,7 @@ static struct json_object *describe_guest(
 static struct json_object *describe_seat(const struct gp_server *server) {
 	struct json_object *object = json_object_new_object();
 	if (server->seat.wlr_seat == NULL) {
-		return object; // it went with the backend
+		return object; // it ended with the backend
 	}
 	const struct gp_guest *guest = gp_focus_get_guest(&server->seat.focus);
 	add_string(object, "focus", guest != NULL ? guest->name : NULL);

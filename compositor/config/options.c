@@ -8,7 +8,6 @@
 
 #include "common/fd.h"
 #include "common/limits.h"
-#include "compositor/server.h"
 
 static const char usage[] =
 	"Usage: guestpane [options] [-- command [argument…]]\n"

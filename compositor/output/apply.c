@@ -11,6 +11,7 @@
 #include "compositor/output/monitor.h"
 #include "compositor/output/output.h"
 #include "compositor/output/outputs.h"
+#include "compositor/view/identity.h"
 
 /* Rates are not exact: 59.94 Hz may be called 60. */
 #define REFRESH_TOLERANCE_MHZ 500
@@ -56,7 +57,7 @@ static void set_state(const struct wlr_output *wlr_output, const struct gp_confi
 	if (settings->has_adaptive_sync && wlr_output->adaptive_sync_supported) {
 		wlr_output_state_set_adaptive_sync_enabled(state, settings->adaptive_sync);
 	} else if (settings->has_adaptive_sync && settings->adaptive_sync) {
-		gp_warn("output %s: it has no adaptive sync", wlr_output->name);
+		gp_warn("output %s: has no adaptive sync", wlr_output->name);
 	}
 }
 
@@ -79,7 +80,7 @@ static bool try_mode(struct gp_output *output, struct wlr_output_mode *mode) {
 	return ok;
 }
 
-/* A monitor's preferred mode may need more bandwidth than there is. */
+/* The preferred mode may need more bandwidth than there is. */
 bool gp_output_enable(struct gp_output *output) {
 	struct wlr_output_mode *preferred = wlr_output_preferred_mode(output->wlr_output);
 	if (try_mode(output, preferred)) {
@@ -98,7 +99,7 @@ bool gp_output_commit_state(struct gp_output *output, struct wlr_output_state *s
 	if ((state->committed & WLR_OUTPUT_STATE_ENABLED) != 0 && state->enabled) {
 		wlr_scene_node_set_enabled(&output->scene->tree.node, true);
 	}
-	/* A kernel that has not flipped yet refuses all but a commit that waits: a modeset. */
+	/* With a flip pending the kernel refuses all but a commit that waits, which is a modeset. */
 	state->allow_reconfiguration |= (state->committed & GP_MONITOR_STATE) != 0;
 	gp_status_screen_draw(&output->status_screen);
 	output->configuring = true;
@@ -133,8 +134,9 @@ static bool commit(struct gp_output *output, struct wlr_output_state *state) {
 
 bool gp_output_apply_settings(struct gp_output *output) {
 	struct wlr_output *wlr_output = output->wlr_output;
+	struct gp_config_identity identity = gp_output_identity(wlr_output);
 	const struct gp_config_output *settings =
-		gp_settings_find_output(output->outputs->settings, wlr_output);
+		gp_settings_find_output(output->outputs->settings, &identity);
 	if (settings == NULL) {
 		return true;
 	}
@@ -143,13 +145,13 @@ bool gp_output_apply_settings(struct gp_output *output) {
 	set_state(wlr_output, settings, &state);
 	bool ok = state.committed == 0 || commit(output, &state);
 	if (!ok && (state.committed & WLR_OUTPUT_STATE_ADAPTIVE_SYNC_ENABLED) != 0) {
-		gp_warn("output %s: it refuses adaptive sync", wlr_output->name);
+		gp_warn("output %s: refused adaptive sync", wlr_output->name);
 		state.committed &= ~WLR_OUTPUT_STATE_ADAPTIVE_SYNC_ENABLED;
 		ok = state.committed == 0 || commit(output, &state);
 	}
 	wlr_output_state_finish(&state);
 	if (!ok) {
-		gp_warn("output %s: it does not take the configured mode", wlr_output->name);
+		gp_warn("output %s: refused the configured mode", wlr_output->name);
 	}
 
 	if (settings->scale_120 > 0) {

@@ -35,7 +35,7 @@ void gp_output_frame_reset(struct gp_output *output) {
 	output->refusals.count = 0;
 }
 
-/* Of what is shown; false if that is no guest's picture. */
+/* Of what is shown; false if that is not a guest's buffer. */
 static bool get_class(const struct gp_output *output, struct gp_buffer_class *class) {
 	struct wlr_buffer *buffer =
 		output->view != NULL ? output->view->scanout->content.buffer : NULL;
@@ -49,7 +49,7 @@ static bool get_class(const struct gp_output *output, struct gp_buffer_class *cl
 		.kind = guest_buffer->memory->kind,
 		.format = guest_buffer->layout.format,
 		.modifier = guest_buffer->layout.modifier,
-		.is_cropped = !wlr_fbox_empty(source) &&
+		.cropped = !wlr_fbox_empty(source) &&
 			(source->width != buffer->width || source->height != buffer->height),
 	};
 	return true;
@@ -83,7 +83,7 @@ static void get_facts(const struct gp_output *output, struct gp_frame_facts *fac
 		.no_plane = why_no_plane(wlr_output),
 		.scaled = scanout->width != width || scanout->height != height ||
 			view->box.width != width || view->box.height != height,
-		.overlaid = gp_cursor_is_composed(&view->cursor) ||
+		.overlaid = gp_view_cursor_is_composed(&view->cursor) ||
 			output->status_screen.label_text[0] != '\0',
 		.captured = wlr_output->attach_render_locks > 0,
 		.rotated = wlr_output->transform != WL_OUTPUT_TRANSFORM_NORMAL,
@@ -113,7 +113,7 @@ static void refuse(
 		return;
 	}
 	snprintf(reason, sizeof(reason), "%s %s%s in %s", words,
-		class->is_cropped ? "a part of a buffer of " : "",
+		class->cropped ? "a part of a buffer of " : "",
 		gp_format_from_drm(class->format)->name, kind_name(class->kind));
 	gp_warn("output %s: %s", output->wlr_output->name, reason);
 	gp_refusals_add(&output->refusals, class, reason);
@@ -166,7 +166,7 @@ void gp_output_frame_handle_commit(struct gp_output *output) {
 		refuse(output, &class, why_test_refused(output, &class));
 	}
 	view->sampled = false;
-	/* One that was hidden is seen again without a new frame, and takes a way all the same. */
+	/* A view that was hidden is shown again without a new frame; that takes a path all the same. */
 	bool is_new = view->n_counted != view->scanout->n_commits;
 	bool is_reported = view->scanout->path != GUEST_SCANOUT_V1_PATH_NONE;
 	if ((!is_new && is_reported) || view->scanout->content.buffer == NULL) {
@@ -204,10 +204,10 @@ void gp_output_frame_handle_present(
 }
 
 /*
- * A buffer that the output does not take is composited, and so is one that passed the test and is
- * refused when it counts: that in the same frame. Those that follow are not tried again. Nor is one
- * with an alpha channel: a guest may leave anything in it. The scene ignores it, but a plane or a
- * parent compositor would show what is behind.
+ * A buffer that the output refuses is composited, also if it passed the test and is refused by the
+ * commit: then in the same frame. Its class is not tried again. A buffer with an alpha channel is
+ * never tried: a guest may leave anything in it, which the scene ignores, but a plane or a parent
+ * compositor would show what is behind.
  */
 static void commit_frame(struct gp_output *output) {
 	struct gp_buffer_class class;
@@ -246,6 +246,6 @@ void gp_output_frame_make(struct gp_output *output) {
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	wlr_scene_output_send_frame_done(output->scene_output, &now);
 	if (output->view != NULL) {
-		gp_cursor_send_frame_done(&output->view->cursor, &now);
+		gp_view_cursor_send_frame_done(&output->view->cursor, &now);
 	}
 }

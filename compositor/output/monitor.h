@@ -10,7 +10,7 @@ struct wlr_output;
 
 /* What guests are to know of an output: its monitor. */
 
-/* The refresh in mHz that guests are told: the mode's, or 60 Hz where an output has none. */
+/* The refresh in mHz that guests see: the mode's, or 60 Hz where an output has none. */
 uint32_t gp_output_refresh_mhz(const struct wlr_output *wlr_output);
 
 /* The monitor that the guests on this output shall see. */

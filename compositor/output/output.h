@@ -56,7 +56,7 @@ struct gp_output {
 	struct gp_window *window; // in a Wayland compositor, or NULL
 	char title[GP_GUEST_TITLE_MAX + 128]; // of the window, if nested
 	struct wl_event_source *hint_timer;
-	bool hint; // how to release the keyboard, over the picture
+	bool hint; // the label says how to release the keyboard
 	bool destroying; // nothing is shown any more
 	bool configuring; // a commit of settings is made: wlr_scene tries no scan-out
 

@@ -36,26 +36,22 @@ static void send_monitor(const struct gp_placement *placement, struct gp_view *v
 	gp_guest_scanout_send_monitor(scanout, &monitor);
 }
 
-static void move(struct gp_placement *placement, struct gp_view *view, struct gp_output *output) {
-	struct gp_output *old = gp_output_from_view(view);
-	if (old == output) {
-		return;
-	}
-	if (old != NULL) {
-		gp_output_remove_view(old, view);
-	}
-	view->change_stamp = ++placement->outputs->stamp;
-	if (output != NULL) {
-		gp_output_add_view(output, view);
-	} else {
-		gp_view_set_target(view, &placement->hidden);
-	}
-}
-
 static void place(struct gp_placement *placement, struct gp_view *view) {
 	const struct gp_guest_scanout *scanout = view->scanout;
-	move(placement, view,
-		gp_policy_find_output(placement->outputs, scanout->guest->name, scanout->index));
+	struct gp_output *old = gp_output_from_view(view);
+	struct gp_output *output =
+		gp_policy_find_output(placement->outputs, scanout->guest->name, scanout->index);
+	if (old != output) {
+		if (old != NULL) {
+			gp_output_remove_view(old, view);
+		}
+		view->change_stamp = ++placement->outputs->stamp;
+		if (output != NULL) {
+			gp_output_add_view(output, view);
+		} else {
+			gp_view_set_target(view, &placement->hidden);
+		}
+	}
 	send_monitor(placement, view);
 }
 
@@ -79,8 +75,8 @@ static void handle_new_scanout(struct wl_listener *listener, void *data) {
 }
 
 /*
- * The next frame gives it back. A parent compositor may ask for none for a long time, as it does
- * while the window is covered, but takes one at any time.
+ * The next frame releases it. A parent compositor may ask for none for a long time, as it does while
+ * the window is covered, but takes one at any time.
  */
 static void handle_memory_wanted(struct wl_listener *listener, void *data) {
 	struct gp_placement *placement = wl_container_of(listener, placement, memory_wanted);
@@ -99,11 +95,10 @@ static void handle_output_added(struct wl_listener *listener, void *data) {
 
 static void handle_output_removed(struct wl_listener *listener, void *data) {
 	struct gp_placement *placement = wl_container_of(listener, placement, output_removed);
-	struct gp_view *view;
-	wl_list_for_each (view, &placement->views, link) {
-		if (gp_output_from_view(view) == data) {
-			place(placement, view);
-		}
+	struct gp_output *output = data;
+	struct gp_view *view, *tmp;
+	wl_list_for_each_safe (view, tmp, &output->views, output_link) {
+		place(placement, view);
 	}
 }
 
@@ -161,6 +156,13 @@ void gp_placement_update(struct gp_placement *placement) {
 	wl_list_for_each (view, &placement->views, link) {
 		place(placement, view);
 		gp_view_arrange(view);
+	}
+}
+
+void gp_placement_set_paused(struct gp_placement *placement, bool paused) {
+	placement->paused = paused;
+	if (!paused) {
+		gp_placement_update(placement);
 	}
 }
 

@@ -11,18 +11,18 @@ struct gp_output;
 struct gp_outputs;
 
 /**
- * Which scanout is on which output: the one that the configuration pins it to, or else scanout k
- * of each guest goes to the output with slot k. Slots are given to outputs as they come, lowest first, so that an output that is plugged in again
- * takes the place that it left.
+ * Which scanout is on which output: the one that the configuration pins it to; otherwise scanout k
+ * of each guest goes to the output with slot k. A new output gets the lowest slot that is free, so
+ * that one that is plugged in again takes the slot that it left.
  *
- * This is where the protocol and the scene meet: a view is made for each new scanout.
+ * This is where the protocol and the scene meet: each new scanout gets a view.
  */
 struct gp_placement {
 	struct gp_outputs *outputs;
-	struct wlr_scene *hidden_scene; // of no output
-	struct gp_view_target hidden; // the same: of the views that have no output
+	struct wlr_scene *hidden_scene; // that no output shows
+	struct gp_view_target hidden; // in that scene, for views without an output
 	struct wl_list views; // gp_view.link, oldest first
-	bool paused; // set by the owner: outputs are away: guests keep the monitors that they were told of
+	bool paused;
 
 	struct wl_listener view_changed; // of hidden views
 	struct wl_listener new_scanout;
@@ -32,17 +32,20 @@ struct gp_placement {
 	struct wl_listener output_monitor;
 };
 
-/* The settings must be there. Returns false if memory is short. */
+/* The outputs and the manager must have been made. Returns false if memory is short. */
 bool gp_placement_init(struct gp_placement *placement, struct gp_outputs *outputs,
 	struct gp_guest_manager *manager);
-/* After all outputs and views have gone. A placement that is all zeros is fine. */
+/* After all outputs and views. A placement that is all zeros is fine. */
 void gp_placement_finish(struct gp_placement *placement);
 
+/**
+ * While paused, outputs that are removed will probably be back: their guests keep the monitors that
+ * were sent to them. Those of outputs that are not back are disconnected afterwards.
+ */
+void gp_placement_set_paused(struct gp_placement *placement, bool paused);
 /* Follows the settings, which have changed. */
 void gp_placement_update(struct gp_placement *placement);
-/**
- * Shows the next guest that has a picture for the output. Returns false if there is no other one.
- */
+/* Shows the next guest that has a picture for the output. Returns false if there is none. */
 bool gp_placement_next_guest(struct gp_placement *placement, struct gp_output *output);
 
 #endif

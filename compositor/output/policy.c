@@ -4,6 +4,7 @@
 #include "compositor/guest/guest.h"
 #include "compositor/output/output.h"
 #include "compositor/output/outputs.h"
+#include "compositor/view/identity.h"
 #include "compositor/view/view.h"
 
 uint32_t gp_policy_get_slot(struct gp_outputs *outputs, struct wl_list **after) {
@@ -26,8 +27,8 @@ struct gp_output *gp_policy_find_output(
 	const char *pin = gp_settings_get_pin(outputs->settings, guest, scanout);
 	struct gp_output *output;
 	wl_list_for_each (output, &outputs->list, link) {
-		if (pin != NULL ? gp_settings_pin_matches(pin, output->wlr_output)
-				: output->slot == scanout) {
+		struct gp_config_identity identity = gp_output_identity(output->wlr_output);
+		if (pin != NULL ? gp_config_matches(pin, &identity) : output->slot == scanout) {
 			return output;
 		}
 	}

@@ -15,7 +15,7 @@
 #include "compositor/output/policy.h"
 #include "guest-scanout-v1-protocol.h"
 
-/* How long it is said how the keyboard gets free again. */
+/* How long the label says how to release the keyboard. */
 #define HINT_MS 5000
 
 const char *gp_showing_name(enum gp_showing showing) {
@@ -75,7 +75,7 @@ static void show_empty_screen(struct gp_output *output) {
 
 #define HINT_MAX (GP_HOTKEY_TEXT_MAX + 32)
 
-/* How to get out, while the window has all keys; empty if it has not. */
+/* How to release the keyboard, while the window has all keys; empty otherwise. */
 static void get_hint(const struct gp_output *output, char hint[HINT_MAX]) {
 	char hotkey[GP_HOTKEY_TEXT_MAX];
 	hint[0] = '\0';
@@ -197,10 +197,7 @@ static int handle_hint_timer(void *data) {
 	return 0;
 }
 
-/*
- * The window has got all keys, or does not have them any more. It is said once each time that we
- * ask for them.
- */
+/* The window has all keys now, or not any more. The label says so once for each time that we ask. */
 static void handle_window_inhibit(struct wl_listener *listener, void *data) {
 	struct gp_output *output = wl_container_of(listener, output, window_inhibit);
 	output->hint = output->window->is_inhibiting && !output->window->was_inhibiting;

@@ -10,6 +10,7 @@
 #include "compositor/output/output.h"
 #include "compositor/output/outputs.h"
 #include "compositor/seat/transform.h"
+#include "compositor/view/identity.h"
 #include "compositor/view/view.h"
 
 struct gp_output *gp_spot_find_output(
@@ -59,7 +60,8 @@ static const struct gp_output *find_device_output(
 	const char *pin = gp_settings_get_input_pin(outputs->settings, device);
 	const struct gp_output *output, *found = NULL;
 	wl_list_for_each (output, &outputs->list, link) {
-		if (pin != NULL && gp_settings_pin_matches(pin, output->wlr_output)) {
+		struct gp_config_identity identity = gp_output_identity(output->wlr_output);
+		if (pin != NULL && gp_config_matches(pin, &identity)) {
 			return output;
 		}
 		if (found == NULL && output->wlr_output->enabled) {

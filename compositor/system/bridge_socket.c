@@ -36,8 +36,9 @@ static void handle_client_destroy(struct wl_listener *listener, void *data) {
 	n_bridges--;
 }
 
-bool gp_client_is_bridge(struct wl_client *client) {
-	return wl_client_get_destroy_late_listener(client, handle_client_destroy) != NULL;
+bool gp_bridge_socket_has_client(const struct wl_client *client) {
+	return wl_client_get_destroy_late_listener(
+		       (struct wl_client *)client, handle_client_destroy) != NULL;
 }
 
 static void log_peer(int fd) {

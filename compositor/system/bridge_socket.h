@@ -23,7 +23,7 @@ const char *gp_bridge_socket_get_path(const struct gp_bridge_socket *socket);
 /* Removes the path, if it was made here; the clients stay. NULL is fine. */
 void gp_bridge_socket_destroy(struct gp_bridge_socket *socket);
 
-/* Whether the client came through a bridge socket. */
-bool gp_client_is_bridge(struct wl_client *client);
+/* Whether the client connected to a bridge socket. */
+bool gp_bridge_socket_has_client(const struct wl_client *client);
 
 #endif

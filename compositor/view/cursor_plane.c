@@ -14,7 +14,7 @@
 /* Larger than any plane. */
 #define SIZE_MAX_PIXELS 1024
 
-/* Other backends show the cursor where the parent's pointer is, or nowhere. */
+/* Other backends show the cursor where the pointer of their parent is, or nowhere. */
 static bool may_have_plane(struct wlr_output *wlr_output) {
 #if WLR_HAS_DRM_BACKEND
 	return wlr_output_is_drm(wlr_output);
@@ -81,7 +81,7 @@ static bool is_on_hardware(const struct gp_cursor_plane *plane) {
 	return plane->wlr_cursor->output->hardware_cursor == plane->wlr_cursor;
 }
 
-/* Whether wlroots could put it onto the plane now, or will when nobody takes screenshots. */
+/* Whether wlroots has put it onto the plane, or will when nobody takes screenshots any more. */
 static bool set_image(struct gp_cursor_plane *plane) {
 	struct wlr_output_cursor *cursor = plane->wlr_cursor;
 	return wlr_output_cursor_set_buffer(
@@ -95,7 +95,7 @@ static bool same_picture(const struct gp_cursor_picture *a, const struct gp_curs
 		a->hotspot_y == b->hotspot_y && a->nearest == b->nearest;
 }
 
-/* wlroots asks the plane what it takes; no more is copied to find that out. */
+/* wlroots knows what the plane takes; this bounds what is copied to find out. */
 static bool is_small(const struct gp_cursor_picture *picture) {
 	return picture->width <= SIZE_MAX_PIXELS && picture->height <= SIZE_MAX_PIXELS;
 }

@@ -11,9 +11,10 @@
 #include "compositor/guest/guest.h"
 #include "compositor/guest/scanout_events.h"
 #include "compositor/view/cursor_plane.h"
+#include "compositor/view/identity.h"
 #include "guest-scanout-v1-protocol.h"
 
-/* Whatever a guest puts into the alpha bits of its framebuffer, a monitor would not show it. */
+/* A guest may leave anything in the alpha bits of its framebuffer; a monitor would not show it. */
 static void set_opaque(struct gp_view *view, int width, int height) {
 	pixman_region32_t opaque;
 	pixman_region32_init_rect(&opaque, 0, 0, width, height);
@@ -51,8 +52,8 @@ static void set_source(struct gp_view *view, const struct wlr_box *shown) {
 }
 
 static enum gp_scaling get_scaling(const struct gp_view *view) {
-	return gp_settings_get_scaling(
-		view->target->settings, view->scanout->guest->name, view->target->wlr_output);
+	struct gp_config_identity output = gp_output_identity(view->target->wlr_output);
+	return gp_settings_get_scaling(view->target->settings, view->scanout->guest->name, &output);
 }
 
 static void update_cursor(struct gp_view *view, const pixman_region32_t *damage) {
@@ -66,7 +67,7 @@ static void update_cursor(struct gp_view *view, const pixman_region32_t *damage)
 			view->target->wlr_output, &place.width, &place.height);
 		place.plane = view->shown ? view->target->cursor_plane : NULL;
 	}
-	gp_cursor_update(&view->cursor, &place, damage);
+	gp_view_cursor_update(&view->cursor, &place, damage);
 }
 
 void gp_view_arrange(struct gp_view *view) {
@@ -102,7 +103,7 @@ void gp_view_arrange(struct gp_view *view) {
 static void schedule_frame(struct gp_view *view) {
 	const struct wlr_surface *surface = view->scanout->surface;
 	bool wanted = surface != NULL && !wl_list_empty(&surface->current.frame_callback_list);
-	if (view->shown && (wanted || gp_cursor_wants_frame(&view->cursor))) {
+	if (view->shown && (wanted || gp_view_cursor_wants_frame(&view->cursor))) {
 		wlr_output_schedule_frame(view->target->wlr_output);
 	}
 }
@@ -131,7 +132,7 @@ static void set_picture(struct gp_view *view, const pixman_region32_t *damage) {
 	wlr_scene_buffer_set_buffer_with_damage(view->node, buffer, damage);
 }
 
-/* Whether it has a picture may have changed. */
+/* Whether it has a picture may have changed as well. */
 static void emit_changed(struct gp_view *view, uint32_t changes) {
 	struct gp_view_change change = {.view = view, .changes = changes};
 	bool has_picture = gp_guest_scanout_has_picture(view->scanout);
@@ -147,7 +148,7 @@ static void emit_changed(struct gp_view *view, uint32_t changes) {
 static void handle_scanout_commit(struct wl_listener *listener, void *data) {
 	struct gp_view *view = wl_container_of(listener, view, scanout_commit);
 	set_picture(view, data);
-	/* Without a picture each commit may tell another reason. */
+	/* Without a picture, each commit may have another reason for that. */
 	emit_changed(view, gp_guest_scanout_has_picture(view->scanout) ? 0 : GP_VIEW_FAILURE);
 	schedule_frame(view);
 }
@@ -232,7 +233,7 @@ static void handle_scanout_destroy(struct wl_listener *listener, void *data) {
 	wl_list_remove(&view->scanout_destroy.link);
 	wl_list_remove(&view->output_sample.link);
 	wl_list_remove(&view->frame_done.link);
-	gp_cursor_finish(&view->cursor);
+	gp_view_cursor_finish(&view->cursor);
 	wlr_scene_node_destroy(&view->tree->node);
 	free(view);
 }
@@ -250,7 +251,7 @@ static bool create_nodes(struct gp_view *view) {
 	}
 	wlr_scene_node_set_enabled(&view->tree->node, false);
 	view->node = wlr_scene_buffer_create(view->tree, NULL);
-	if (view->node == NULL || !gp_cursor_init(&view->cursor, view->scanout, view->tree)) {
+	if (view->node == NULL || !gp_view_cursor_init(&view->cursor, view->scanout, view->tree)) {
 		wlr_scene_node_destroy(&view->tree->node);
 		return false;
 	}

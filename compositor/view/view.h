@@ -60,7 +60,7 @@ struct gp_view {
 
 	struct wlr_scene_tree *tree; // in the target's
 	struct wlr_scene_buffer *node;
-	struct gp_cursor cursor;
+	struct gp_view_cursor cursor;
 	struct wlr_box box; // of the picture in the output, in pixels; may reach beyond it
 	struct wlr_box seen; // the part of the scanout that is inside the output, in its pixels
 	struct wlr_fbox shape_source; // of the scanout, as arranged last
