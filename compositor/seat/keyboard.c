@@ -88,10 +88,14 @@ void gp_keyboard_add(struct gp_keyboard *keyboard, struct wlr_keyboard *wlr_keyb
 
 static void update_leds(struct gp_keyboard *keyboard) {
 	const struct gp_guest *guest = gp_focus_get_guest(keyboard->focus);
+	uint32_t leds = guest != NULL ? guest->leds : 0;
 	struct keyboard_device *device;
-	keyboard->leds = guest != NULL ? guest->leds : 0;
+	if (leds == keyboard->leds) {
+		return;
+	}
+	keyboard->leds = leds;
 	wl_list_for_each (device, &keyboard->devices, link) {
-		wlr_keyboard_led_update(device->wlr_keyboard, keyboard->leds);
+		wlr_keyboard_led_update(device->wlr_keyboard, leds);
 	}
 }
 
