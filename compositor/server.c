@@ -217,11 +217,6 @@ static bool init_globals(struct gp_server *server) {
 		wlr_ext_image_copy_capture_manager_v1_create(display, 1) != NULL;
 }
 
-static void handle_output_shown(struct wl_listener *listener, void *data) {
-	struct gp_server *server = wl_container_of(listener, server, output_shown);
-	gp_seat_schedule_refresh(&server->seat);
-}
-
 static void handle_last_window_closed(struct wl_listener *listener, void *data) {
 	struct gp_server *server = wl_container_of(listener, server, last_window_closed);
 	gp_server_terminate(server, GP_EXIT_OK);
@@ -236,8 +231,6 @@ static bool init_outputs(struct gp_server *server) {
 	outputs->allocator = server->allocator;
 	outputs->parent = &server->parent;
 	outputs->settings = &server->settings;
-	server->output_shown.notify = handle_output_shown;
-	wl_signal_add(&outputs->events.shown, &server->output_shown);
 	server->last_window_closed.notify = handle_last_window_closed;
 	wl_signal_add(&outputs->events.last_window_closed, &server->last_window_closed);
 	return true;
@@ -277,7 +270,8 @@ static bool init_objects(struct gp_server *server) {
 		!gp_placement_init(&server->placement, &server->outputs, &server->guest_manager) ||
 		!gp_output_management_init(
 			&server->output_management, server->display, &server->outputs) ||
-		!gp_seat_init(&server->seat, server)) {
+		!gp_seat_init(&server->seat, server->display, server->backend, &server->outputs,
+			&server->placement, &server->guest_manager)) {
 		gp_error("the objects of the compositor cannot be made");
 		return false;
 	}

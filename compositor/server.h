@@ -64,7 +64,6 @@ struct gp_server {
 	struct wl_listener session_resumed;
 	struct wl_listener new_output;
 	struct wl_listener backend_destroy;
-	struct wl_listener output_shown;
 	struct wl_listener last_window_closed;
 };
 

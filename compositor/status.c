@@ -214,14 +214,13 @@ static struct json_object *describe_seat(const struct gp_server *server) {
 	if (server->seat.wlr_seat == NULL) {
 		return object; // it ended with the backend
 	}
-	const struct gp_view *focus = gp_seat_get_focus(&server->seat);
-	const struct gp_guest *guest = focus != NULL ? focus->scanout->guest : NULL;
+	const struct gp_guest *guest = gp_focus_get_guest(&server->seat.focus);
 	add_string(object, "focus", guest != NULL ? guest->name : NULL);
-	add_int(object, "leds", server->seat.leds);
+	add_int(object, "leds", server->seat.keyboard.leds);
 	add_int(object, "devices", gp_seat_count_devices(&server->seat));
 	add_int(object, "touches", wlr_seat_touch_num_points(server->seat.wlr_seat));
-	json_object_object_add(
-		object, "pointer_locked", json_object_new_boolean(server->seat.lock != NULL));
+	json_object_object_add(object, "pointer_locked",
+		json_object_new_boolean(server->seat.pointer.lock != NULL));
 	return object;
 }
 

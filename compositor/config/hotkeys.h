@@ -6,8 +6,8 @@
 #include <stdint.h>
 
 /**
- * Keys that, held together, make the next key one for the compositor. All other keys are the
- * guest's, and so are these themselves.
+ * Keys that, held together, make the next key the compositor's. All other keys are the guest's,
+ * and so are these themselves.
  */
 
 #define GP_HOTKEY_KEYS_MAX 4
@@ -37,8 +37,10 @@ bool gp_hotkey_parse(struct gp_hotkey *hotkey, const char *text);
 /* Writes its names; empty if there is no hotkey. */
 void gp_hotkey_print(const struct gp_hotkey *hotkey, char text[GP_HOTKEY_TEXT_MAX]);
 
-/* What the key is for. held has a number that is not 0 for each key that is down. */
+/* What the key that was pressed is for. held is not 0 for each key that is down. */
 enum gp_hotkey_action gp_hotkey_find(
 	const struct gp_hotkey *hotkey, const uint8_t *held, uint32_t code);
+/* The virtual terminal that Ctrl, Alt and a function key ask for; 0: none. */
+unsigned gp_hotkey_find_vt(const uint8_t *held, uint32_t code);
 
 #endif
