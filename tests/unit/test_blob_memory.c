@@ -73,7 +73,7 @@ static void test_check(void **state) {
 
 	int fds[2];
 	assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
-	check_rejected(fds[0], SIZE, GUEST_BLOB_V1_KIND_SHM, "can be sealed");
+	check_rejected(fds[0], SIZE, GUEST_BLOB_V1_KIND_SHM, "with seals");
 	close(fds[1]);
 	check_rejected(make_file(SIZE, F_SEAL_GROW), SIZE, GUEST_BLOB_V1_KIND_SHM, "not sealed");
 	check_rejected(make_file(SIZE - 1, F_SEAL_SHRINK), SIZE, GUEST_BLOB_V1_KIND_SHM,
@@ -213,7 +213,7 @@ static void test_revoke_with_users(void **state) {
 	gp_blob_memory_unref(memory);
 }
 
-/* As a session that is paused has it: no plane is ours, though it may keep a buffer. */
+/* A paused session has no plane, though one may keep a buffer. */
 static void test_end_use(void **state) {
 	struct observer observer;
 	struct gp_blob_memory *memory = make_memory();
