@@ -11,7 +11,7 @@
 #define REFRESH_MAX_HZ 1000
 #define SCALE_MAX 8
 
-/* What is being read. */
+/* The file that is being read, and what is made of it. */
 struct parser {
 	const char *path;
 	char *error;
@@ -21,7 +21,7 @@ struct parser {
 static bool fail(struct parser *parser, const struct scfg_directive *directive, const char *fmt,
 	...) __attribute__((format(printf, 3, 4)));
 
-/* Returns false, for the caller to do the same. */
+/* Sets the error and returns false, which the caller returns. */
 static bool fail(
 	struct parser *parser, const struct scfg_directive *directive, const char *fmt, ...) {
 	char cause[GP_CONFIG_ERROR_MAX / 2];
@@ -34,7 +34,7 @@ static bool fail(
 	return false;
 }
 
-/* Whether there are exactly so many parameters, and a block only where one belongs. */
+/* Checks for exactly n parameters, and for a block where none belongs. */
 static bool check_shape(struct parser *parser, const struct scfg_directive *directive, size_t n,
 	bool may_have_block) {
 	if (directive->params_len != n) {
@@ -42,7 +42,7 @@ static bool check_shape(struct parser *parser, const struct scfg_directive *dire
 			n == 1 ? "" : "s");
 	}
 	if (!may_have_block && directive->children.directives_len > 0) {
-		return fail(parser, directive, "%s has no block", directive->name);
+		return fail(parser, directive, "%s takes no block", directive->name);
 	}
 	return true;
 }
@@ -194,8 +194,7 @@ static bool read_output(struct parser *parser, const struct scfg_directive *dire
 	}
 	for (size_t i = 0; i < config->n_outputs; i++) {
 		if (strcmp(config->outputs[i].name, output->name) == 0) {
-			return fail(
-				parser, directive, "output %.100s is there twice", output->name);
+			return fail(parser, directive, "output %.100s appears twice", output->name);
 		}
 	}
 	config->n_outputs++;
@@ -220,7 +219,7 @@ static bool read_scanout(struct parser *parser, const struct scfg_directive *dir
 	}
 	char *scanout = guest->scanouts[(size_t)index];
 	if (scanout[0] != '\0') {
-		return fail(parser, directive, "scanout %zu is there twice", (size_t)index);
+		return fail(parser, directive, "scanout %zu appears twice", (size_t)index);
 	}
 	return read_name(parser, directive, directive->params[1], scanout);
 }
@@ -251,7 +250,7 @@ static bool read_guest(struct parser *parser, const struct scfg_directive *direc
 		return false;
 	}
 	if (gp_config_find_guest(config, guest->name) != NULL) {
-		return fail(parser, directive, "guest %.100s is there twice", guest->name);
+		return fail(parser, directive, "guest %.100s appears twice", guest->name);
 	}
 	config->n_guests++;
 	for (size_t i = 0; i < directive->children.directives_len; i++) {
@@ -294,7 +293,7 @@ static bool read_input(struct parser *parser, const struct scfg_directive *direc
 		return false;
 	}
 	if (gp_config_find_input(config, input->name) != NULL) {
-		return fail(parser, directive, "input %.100s is there twice", input->name);
+		return fail(parser, directive, "input %.100s appears twice", input->name);
 	}
 	config->n_inputs++;
 	for (size_t i = 0; i < directive->children.directives_len; i++) {
@@ -322,7 +321,7 @@ static bool read_directive(struct parser *parser, const struct scfg_directive *d
 	if (strcmp(directive->name, "hotkey") == 0) {
 		return check_shape(parser, directive, 1, false) && read_hotkey(parser, directive);
 	}
-	return fail(parser, directive, "there is no setting %.60s", directive->name);
+	return fail(parser, directive, "unknown setting %.60s", directive->name);
 }
 
 static bool load(struct parser *parser) {
@@ -333,7 +332,7 @@ static bool load(struct parser *parser) {
 			strerror(errno));
 		return false;
 	}
-	/* It tells line and cause itself, on standard error. */
+	/* scfg prints line and cause to stderr itself. */
 	bool ok = scfg_parse_file(&block, file) == 0;
 	fclose(file);
 	if (!ok) {

@@ -12,38 +12,38 @@
 static const char usage[] =
 	"Usage: guestpane [options] [-- command [argument…]]\n"
 	"\n"
-	"Shows the screens of virtual machines on the outputs of this seat, in a window of\n"
-	"another Wayland compositor or X server, or on nothing (headless). With a command,\n"
-	"starts it and ends when it ends.\n"
+	"Shows the scanouts of virtual machines on the outputs of this seat, in a window of\n"
+	"another Wayland compositor or X server, or nowhere (headless). With a command, starts\n"
+	"it and ends when it ends.\n"
 	"\n"
 	"  --bridge-socket PATH   where guestpane-bridge connects\n"
 	"                         (default: $XDG_RUNTIME_DIR/guestpane/bridge.sock)\n"
-	"  --control-socket PATH  where status is asked for\n"
+	"  --control-socket PATH  where guestpanectl connects\n"
 	"                         (default: $XDG_RUNTIME_DIR/guestpane/compositor.ctl)\n"
 	"  --size WIDTHxHEIGHT    size of windows and headless outputs (default: 1280x800)\n"
 	"  --hotkey KEY[+KEY…]     keys to hold for the compositor's own keys, or none\n"
 	"                         (default: " GP_HOTKEY_DEFAULT "): Tab shows the next\n"
-	"                         machine, L locks the pointer to one that has a mouse; of a\n"
-	"                         window, G grabs the keyboard or releases it, F makes it\n"
+	"                         guest, L locks the pointer to one that has a mouse; in a\n"
+	"                         window, G grabs or releases the keyboard, F toggles\n"
 	"                         fullscreen\n"
 	"  --fullscreen           start with fullscreen windows\n"
 	"  --vt-switch            Ctrl+Alt+F1 to F12 switch the virtual terminal\n"
-	"  --allow-virtual-input  ordinary clients may type and point in the machines\n"
+	"  --allow-virtual-input  ordinary clients may type and point in guests\n"
 	"  --config FILE          configuration (default: guestpane/guestpane.conf in\n"
 	"                         $XDG_CONFIG_HOME, ~/.config or /etc, if it exists)\n"
-	"  --check-config         say what is wrong with it, and end\n"
+	"  --check-config         check it, print what is wrong, and end\n"
 	"  --first GUEST          name of the guest that stays in front of others\n"
-	"  --scaling POLICY       fit, integer, fill or none: guests of another size than\n"
-	"                         their output\n"
+	"  --scaling POLICY       fit, integer, fill or none: how a guest is shown on\n"
+	"                         an output of another size\n"
 	"  --log-level LEVEL      silent, error, warn, info or debug (default: info)\n"
-	"  --trace FILE           write down what becomes of each frame, and when, for\n"
+	"  --trace FILE           log the steps of each frame, with their times, for\n"
 	"                         ui.perfetto.dev; bridges may use the same file\n"
 	"  --help, --version\n"
 	"\n"
-	"The command finds the bridge socket in GUESTPANE_BRIDGE_SOCKET and the socket for\n"
+	"The command gets the bridge socket in GUESTPANE_BRIDGE_SOCKET and the socket for\n"
 	"ordinary clients in WAYLAND_DISPLAY.\n"
 	"\n"
-	"Environment, of wlroots: WLR_BACKENDS (headless, wayland, x11, drm), WLR_RENDERER\n"
+	"Environment (of wlroots): WLR_BACKENDS (headless, wayland, x11, drm), WLR_RENDERER\n"
 	"(pixman, gles2, vulkan), and the number of outputs in WLR_HEADLESS_OUTPUTS,\n"
 	"WLR_WL_OUTPUTS and WLR_X11_OUTPUTS.\n"
 	"\n"
@@ -97,7 +97,7 @@ static bool parse_path(char out[GP_PATH_MAX], const char *option, const char *pa
 	return true;
 }
 
-/* Reads digits only; *end is behind them. */
+/* Reads digits only; *end is set behind them. */
 static bool parse_length(const char *text, const char **end, int *length) {
 	char *after;
 	if (text[0] < '0' || text[0] > '9') {
@@ -157,7 +157,7 @@ static bool parse_scaling(struct gp_options *options, const char *text) {
 	return true;
 }
 
-/* Returns false if the program shall end; *exit_status is a usage error before the call. */
+/* Returns false if the program ends; *exit_status is that of a usage error before the call. */
 static bool parse_option(struct gp_options *options, int id, int *exit_status) {
 	switch (id) {
 	case OPTION_BRIDGE_SOCKET:
@@ -211,7 +211,8 @@ static bool set_default_path(char path[GP_PATH_MAX], const char *name, const cha
 	if (path[0] != '\0' || gp_runtime_path(path, GP_PATH_MAX, name)) {
 		return true;
 	}
-	fprintf(stderr, "guestpane: no place for the socket: %s; set XDG_RUNTIME_DIR or give %s\n",
+	fprintf(stderr,
+		"guestpane: no directory for the socket: %s; set XDG_RUNTIME_DIR or use %s\n",
 		strerror(errno), option);
 	return false;
 }

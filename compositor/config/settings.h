@@ -10,7 +10,7 @@
 struct gp_options;
 
 /**
- * What the user wants: the command line, which wins, and the configuration file.
+ * What the user wants: the command line, and the configuration file where that says nothing.
  */
 struct gp_settings {
 	const struct gp_options *options;

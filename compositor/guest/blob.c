@@ -23,7 +23,7 @@ static void blob_handle_destroy(struct wl_client *client, struct wl_resource *re
 	wl_resource_destroy(resource);
 }
 
-/* Raises the error of the rule that the layout breaks, if any. */
+/* Sends the protocol error for a layout that breaks a rule. */
 static bool check_layout(const struct gp_guest_blob *blob, const struct gp_buffer_layout *layout) {
 	const struct gp_format *format = gp_format_from_drm(layout->format);
 	if (format == NULL) {
@@ -64,12 +64,12 @@ static void blob_handle_create_buffer(struct wl_client *client, struct wl_resour
 
 	if (blob->memory->revoked) {
 		wl_resource_post_error(
-			resource, GUEST_BLOB_V1_ERROR_REVOKED, "create_buffer after revoke");
+			resource, GUEST_BLOB_V1_ERROR_REVOKED, "create_buffer of a revoked blob");
 		return;
 	}
 	if (wl_list_length(&blob->wl_buffers) >= GP_BUFFERS_PER_BLOB_MAX) {
 		wl_resource_post_error(resource, GUEST_BLOB_V1_ERROR_TOO_MANY_BUFFERS,
-			"the blob has %d buffers", GP_BUFFERS_PER_BLOB_MAX);
+			"the blob has %d wl_buffers, which is the limit", GP_BUFFERS_PER_BLOB_MAX);
 		return;
 	}
 	if (!check_layout(blob, &layout)) {
@@ -99,7 +99,8 @@ static void blob_handle_create_buffer(struct wl_client *client, struct wl_resour
 static void blob_handle_revoke(struct wl_client *client, struct wl_resource *resource) {
 	struct gp_guest_blob *blob = blob_from_resource(resource);
 	if (blob->memory->revoked) {
-		wl_resource_post_error(resource, GUEST_BLOB_V1_ERROR_REVOKED, "revoked twice");
+		wl_resource_post_error(
+			resource, GUEST_BLOB_V1_ERROR_REVOKED, "the blob was revoked before");
 		return;
 	}
 	gp_blob_memory_revoke(blob->memory);

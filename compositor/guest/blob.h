@@ -10,7 +10,7 @@ struct gp_guest;
 struct gp_guest_manager;
 
 /**
- * A guest_blob_v1.
+ * The object guest_blob_v1. It may outlive its guest, and its memory may outlive it.
  */
 struct gp_guest_blob {
 	struct wl_resource *resource;
@@ -26,7 +26,7 @@ struct gp_guest_blob {
 	struct wl_listener memory_unused;
 };
 
-/* Takes the fd. The arguments were checked. If memory is short the error is sent. */
+/* Takes the fd. The arguments were checked. Sends the error if memory is short. */
 void gp_guest_blob_create(
 	struct gp_guest *guest, uint32_t id, int fd, uint64_t size, uint32_t kind);
 

@@ -72,7 +72,7 @@ void gp_guest_count_import(struct gp_guest *guest, const struct gp_import_failur
 	}
 	gp_warn("guest %s: import failed: %s", guest->name, failure->message);
 	if (suppressed > 0) {
-		gp_warn("guest %s: %llu such lines were left out", guest->name,
+		gp_warn("guest %s: %llu such lines suppressed", guest->name,
 			(unsigned long long)suppressed);
 	}
 }

@@ -17,8 +17,8 @@ struct gp_quota;
 #define GP_GUEST_UUID_SIZE 16
 
 /**
- * A guest: what is known of one virtual machine. The requests that change it are in
- * guest/guest_v1.h; its scanouts, cursors and blobs listen to it.
+ * A guest: the state of one virtual machine. The requests that change it are in guest/guest_v1.h; its
+ * scanouts, cursors and blobs listen to it.
  */
 struct gp_guest {
 	struct wl_resource *resource; // guest_v1
@@ -41,9 +41,9 @@ struct gp_guest {
 
 	struct {
 		struct wl_signal change; // of the state or the title
-		/* What was committed so far is of the past: it must not be shown again. */
+		/* Nothing that was committed so far may be shown again. */
 		struct wl_signal reset;
-		struct wl_signal destroy; // scanouts and blobs may live on
+		struct wl_signal destroy; // scanouts and blobs may outlive it
 	} events;
 };
 

@@ -19,7 +19,7 @@ static void guest_handle_destroy(struct wl_client *client, struct wl_resource *r
 	for (size_t i = 0; i < GP_SCANOUTS_MAX; i++) {
 		if (guest->scanouts[i] != NULL) {
 			wl_resource_post_error(resource, GUEST_V1_ERROR_DEFUNCT_SCANOUTS,
-				"scanout %zu of the guest was not destroyed", i);
+				"the guest still has scanout %zu", i);
 			return;
 		}
 	}
@@ -55,7 +55,7 @@ static void guest_handle_next_generation(struct wl_client *client, struct wl_res
 	gp_guest_next_generation(guest_from_resource(resource));
 }
 
-/* Raises the error of the rule that the arguments break, if any. */
+/* Sends the protocol error for arguments that break a rule. */
 static bool check_blob(
 	const struct gp_guest *guest, uint64_t size, uint32_t kind, const char *device) {
 	if (size == 0 || size > GP_BLOB_SIZE_MAX) {
@@ -72,12 +72,13 @@ static bool check_blob(
 	if (needs_device != (device != NULL) ||
 		(device != NULL && !gp_text_is_pci_address(device))) {
 		wl_resource_post_error(guest->resource, GUEST_V1_ERROR_INVALID_DEVICE,
-			"a PCI address is needed for device memory, and only there");
+			"device memory, and nothing else, needs a PCI address");
 		return false;
 	}
 	if (guest->quota->n_blobs >= GP_BLOBS_PER_CLIENT_MAX) {
 		wl_resource_post_error(guest->resource, GUEST_V1_ERROR_TOO_MANY_BLOBS,
-			"the client has %d blobs, or buffers of them", GP_BLOBS_PER_CLIENT_MAX);
+			"the client has %d blobs, or buffers of blobs, which is the limit",
+			GP_BLOBS_PER_CLIENT_MAX);
 		return false;
 	}
 	return true;
@@ -105,7 +106,7 @@ static void guest_handle_get_scanout(struct wl_client *client, struct wl_resourc
 	}
 	if (guest->scanouts[index] != NULL) {
 		wl_resource_post_error(resource, GUEST_V1_ERROR_SCANOUT_EXISTS,
-			"the guest has a scanout %u already", index);
+			"the guest has scanout %u already", index);
 		return;
 	}
 	struct wlr_surface *surface = wlr_surface_from_resource(surface_resource);
@@ -122,7 +123,7 @@ static const struct guest_v1_interface guest_impl = {
 	.get_scanout = guest_handle_get_scanout,
 };
 
-/* With its client this may come before that of the scanouts and blobs. */
+/* When the client disconnects, its guest may be destroyed before its scanouts and blobs. */
 static void guest_handle_resource_destroy(struct wl_resource *resource) {
 	gp_guest_destroy(guest_from_resource(resource));
 }

@@ -10,8 +10,7 @@
  */
 
 /**
- * Makes the object and the guest, which lives as long. The arguments were checked. If memory is
- * short the error is sent.
+ * Makes the object and its guest. The arguments were checked. Sends the error if memory is short.
  */
 void gp_guest_v1_create(struct gp_guest_manager *manager, struct wl_resource *manager_resource,
 	uint32_t id, const char *name, const uint8_t uuid[GP_GUEST_UUID_SIZE],

@@ -49,7 +49,7 @@ static void manager_handle_create_guest(struct wl_client *client, struct wl_reso
 	if (quota->n_guests >= GP_GUESTS_PER_CLIENT_MAX ||
 		(quota->n_guests > 0 && wl_list_length(&manager->guests) >= GP_GUESTS_MAX)) {
 		wl_resource_post_error(resource, GUEST_SCANOUT_MANAGER_V1_ERROR_TOO_MANY_GUESTS,
-			"the client has %zu guests", quota->n_guests);
+			"the client has %zu guests, which is the limit", quota->n_guests);
 	} else {
 		gp_guest_v1_create(manager, resource, id, name, uuid->data, quota);
 	}
@@ -94,7 +94,7 @@ bool gp_guest_manager_v1_init(struct gp_guest_manager *manager, struct wl_displa
 	manager->global = wl_global_create(display, &guest_scanout_manager_v1_interface,
 		MANAGER_VERSION, manager, manager_bind);
 	if (manager->global == NULL) {
-		gp_error("guest_scanout_manager_v1: the global cannot be made");
+		gp_error("cannot make the global guest_scanout_manager_v1");
 		return false;
 	}
 	return true;

@@ -11,7 +11,7 @@ struct wl_display;
  * sees it.
  */
 
-/* Makes the global of the manager. Returns false after logging. */
+/* Makes the global. Returns false after logging. */
 bool gp_guest_manager_v1_init(struct gp_guest_manager *manager, struct wl_display *display);
 /* After all clients were destroyed. A manager that is all zeros is fine. */
 void gp_guest_manager_v1_finish(struct gp_guest_manager *manager);

@@ -15,8 +15,8 @@
 #include "guest-scanout-v1-protocol.h"
 
 /*
- * The role has no object as far as wlroots is concerned: it would raise an error of wl_surface
- * where this protocol has its own, and wlr_surface.data tells whether there is one.
+ * For wlroots the role has no object: it would send an error of wl_surface where this protocol has
+ * its own. wlr_surface.data is the scanout.
  */
 static const struct wlr_surface_role scanout_role = {
 	.name = "guest_scanout",
@@ -76,7 +76,7 @@ static void handle_surface_client_commit(struct wl_listener *listener, void *dat
 	if (pending->scale != 1 || pending->transform != WL_OUTPUT_TRANSFORM_NORMAL) {
 		wlr_surface_reject_pending(scanout->surface, scanout->resource,
 			GUEST_SCANOUT_V1_ERROR_INVALID_SCALE,
-			"a scanout has no buffer scale and no buffer transform");
+			"a scanout may have no buffer scale and no buffer transform");
 	}
 }
 
@@ -111,7 +111,7 @@ static void handle_surface_commit(struct wl_listener *listener, void *data) {
 		snprintf(scanout->failure, sizeof(scanout->failure), "%s",
 			failure != NULL ? failure->message : "");
 	}
-	/* What a client says of damage counts between two pictures of the same size only. */
+	/* The client's damage is about two buffers of the same size only. */
 	bool same_size = scanout->content.buffer != NULL && buffer != NULL &&
 		scanout->content.buffer->width == buffer->width &&
 		scanout->content.buffer->height == buffer->height;
@@ -180,7 +180,7 @@ static void scanout_handle_set_cursor(struct wl_client *client, struct wl_resour
 		if (cursor == NULL) {
 			return;
 		}
-		/* The guest is there: only with its client is it destroyed before its scanouts. */
+		/* The guest exists: it is destroyed before its scanouts only with its client. */
 		gp_guest_cursor_set_guest(cursor, scanout->guest);
 	}
 	scanout->hotspot_x = hotspot_x;
@@ -237,7 +237,7 @@ static bool check_surface(struct gp_guest *guest, struct wlr_surface *surface) {
 	}
 	if (surface->data != NULL) {
 		wl_resource_post_error(
-			guest->resource, GUEST_V1_ERROR_ROLE, "the surface is another scanout");
+			guest->resource, GUEST_V1_ERROR_ROLE, "the surface is a scanout already");
 		return false;
 	}
 	if (gp_surface_has_content(surface)) {

@@ -9,6 +9,7 @@
 
 #include "common/monitor.h"
 #include "compositor/guest/content.h"
+#include "compositor/memory/import_failure.h"
 
 struct gp_guest;
 struct gp_guest_cursor;
@@ -17,23 +18,24 @@ struct wlr_surface;
 #define GP_PATHS 5 // enum guest_scanout_v1_path
 
 /**
- * A guest_scanout_v1 with its surface. It knows what the surface shows, but not where: that is for
- * the listeners of its events.
+ * A guest_scanout_v1 with its surface. It knows what the surface shows; where it is shown is up to
+ * those who listen to its events.
  */
 struct gp_guest_scanout {
 	struct wl_resource *resource;
-	struct gp_guest *guest; // NULL once that was destroyed
-	bool guest_removed; // the guest was destroyed before its scanout, with their client
-	struct wlr_surface *surface; // NULL once that was destroyed
+	struct gp_guest *guest; // NULL once destroyed
+	bool guest_removed; // the guest was destroyed first, as the client disconnected
+	struct wlr_surface *surface; // NULL once destroyed
 	uint32_t index;
 
 	struct gp_surface_content content;
-	int32_t width, height; // of the scanout, in its pixels; 0 without content
+	int32_t width, height; // of the scanout, in pixels; 0 without content
 	uint64_t n_commits; // that had a buffer
-	char failure[160]; // why the last buffer cannot be shown; empty if it can
+	char failure
+		[GP_IMPORT_FAILURE_MESSAGE_MAX]; // why the last buffer cannot be shown; empty if it can
 
 	struct gp_guest_cursor *cursor; // may be NULL
-	int32_t cursor_x, cursor_y; // top left corner of its picture
+	int32_t cursor_x, cursor_y; // top left corner of the cursor, in pixels of the scanout
 	int32_t hotspot_x, hotspot_y;
 
 	/* What was sent last. */
@@ -59,16 +61,16 @@ struct gp_guest_scanout {
 	struct wl_listener cursor_destroy;
 };
 
-/* Raises the error of the rule that is broken, if any. The index was checked. */
+/* The index was checked. Sends the error if the surface breaks a rule or memory is short. */
 void gp_guest_scanout_create(
 	struct gp_guest *guest, uint32_t id, struct wlr_surface *surface, uint32_t index);
 
 /* Whether there is content that may be shown. */
 bool gp_guest_scanout_has_picture(const struct gp_guest_scanout *scanout);
-/* The part of the buffer that is shown; empty if all of it is. */
+/* The part of the buffer that is shown; empty: all of it. */
 void gp_guest_scanout_get_source_box(const struct gp_guest_scanout *scanout, struct wlr_fbox *box);
 
-/* The id of the last commit's frame in the trace. */
+/* The id of the last commit in the trace. */
 uint64_t gp_guest_scanout_get_frame_id(const struct gp_guest_scanout *scanout);
 
 #endif

@@ -68,7 +68,7 @@ static bool check_shm(const struct gp_blob_memory *memory, struct gp_import_fail
 	int seals = fcntl(memory->fd, F_GET_SEALS);
 	if (seals < 0) {
 		gp_import_failure_set(failure, GUEST_BLOB_V1_FAILURE_BAD_MEMORY,
-			"not a memory file that can be sealed: %s", strerror(errno));
+			"not a memory file with seals: %s", strerror(errno));
 		return false;
 	}
 	if ((seals & F_SEAL_SHRINK) == 0) {
@@ -79,7 +79,7 @@ static bool check_shm(const struct gp_blob_memory *memory, struct gp_import_fail
 	return true;
 }
 
-/* dma-bufs have a file system of their own; no ioctl with a side effect is needed to know them. */
+/* dma-bufs have a file system of their own: no ioctl, which may have side effects, is needed. */
 static bool check_dmabuf(const struct gp_blob_memory *memory, struct gp_import_failure *failure) {
 	struct statfs info;
 	if (fstatfs(memory->fd, &info) < 0 || info.f_type != DMA_BUF_MAGIC) {
@@ -115,7 +115,7 @@ bool gp_blob_memory_check(const struct gp_blob_memory *memory, struct gp_import_
 	return true;
 }
 
-/* munmap of huge pages wants whole ones. */
+/* munmap takes whole huge pages only. */
 static size_t mapping_size(const struct gp_blob_memory *memory) {
 	struct stat info;
 	size_t unit = fstat(memory->fd, &info) == 0 && info.st_blksize > 0 ? info.st_blksize : 4096;
@@ -130,7 +130,7 @@ bool gp_blob_memory_map(struct gp_blob_memory *memory, struct gp_import_failure 
 	size_t size = mapping_size(memory);
 	if (!gp_quota_add_mapped(memory->quota, size)) {
 		gp_import_failure_set(failure, GUEST_BLOB_V1_FAILURE_NO_MEMORY,
-			"the client has mapped as much memory as it may");
+			"too much memory of the client is mapped");
 		return false;
 	}
 	void *data = mmap(NULL, size, PROT_READ, MAP_SHARED, memory->fd, 0);
@@ -148,7 +148,7 @@ bool gp_blob_memory_map(struct gp_blob_memory *memory, struct gp_import_failure 
 }
 
 bool gp_blob_memory_is_pool(const struct gp_blob_memory *memory) {
-	/* A pool is mapped for writing, and one that cannot be is a fatal error there. */
+	/* The parent maps a pool for writing, and ends the connection if it cannot. */
 	const int forbidden = F_SEAL_WRITE | F_SEAL_FUTURE_WRITE;
 	const int needed = F_SEAL_SHRINK | F_SEAL_SEAL;
 	int seals = fcntl(memory->fd, F_GET_SEALS);

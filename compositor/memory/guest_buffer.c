@@ -44,7 +44,7 @@ static bool buffer_get_dmabuf(struct wlr_buffer *base, struct wlr_dmabuf_attribu
 
 static bool buffer_get_shm(struct wlr_buffer *base, struct wlr_shm_attributes *attribs) {
 	struct gp_guest_buffer *buffer = from_base(base);
-	if (!buffer->is_pool || buffer->memory->fd < 0) {
+	if (!buffer->pool || buffer->memory->fd < 0) {
 		return false;
 	}
 	*attribs = (struct wlr_shm_attributes){
@@ -76,8 +76,8 @@ static void buffer_end_data_ptr_access(struct wlr_buffer *base) {
 }
 
 /*
- * A dma-buf that a GPU imports must not offer its pixels: when the Vulkan renderer updates a texture
- * from them it would write into the guest's memory.
+ * A dma-buf that a GPU imports must not offer its pixels: the Vulkan renderer would update its texture
+ * from them, which is the guest's memory.
  */
 static const struct wlr_buffer_impl gpu_impl = {
 	.destroy = buffer_destroy,
@@ -102,7 +102,7 @@ static const struct wlr_buffer_impl inert_impl = {
 	.destroy = buffer_destroy,
 };
 
-/* Only if all rows are inside, as the parent counts whole ones. */
+/* The parent wants whole rows, the last one included. */
 static bool fits_pool(const struct gp_blob_memory *memory, const struct gp_buffer_layout *layout) {
 	uint64_t end = layout->offset + (uint64_t)layout->stride * layout->height;
 	return end <= memory->size && gp_blob_memory_is_pool(memory);
@@ -111,7 +111,7 @@ static bool fits_pool(const struct gp_blob_memory *memory, const struct gp_buffe
 static void handle_memory_revoke(struct wl_listener *listener, void *data) {
 	struct gp_guest_buffer *buffer = wl_container_of(listener, buffer, memory_revoke);
 	buffer->was_locked = buffer->base.n_locks > 0;
-	/* It may be dropped and unlocked in the handlers. */
+	/* The handlers may drop and unlock it. */
 	wlr_buffer_lock(&buffer->base);
 	wl_signal_emit_mutable(&buffer->events.lost, buffer);
 	wlr_buffer_unlock(&buffer->base);
@@ -141,7 +141,7 @@ struct gp_guest_buffer *gp_guest_buffer_create(
 	}
 	buffer->memory = memory;
 	buffer->import = import;
-	buffer->is_pool = import == GUEST_BLOB_V1_IMPORT_SHM && fits_pool(memory, layout);
+	buffer->pool = import == GUEST_BLOB_V1_IMPORT_SHM && fits_pool(memory, layout);
 	gp_blob_memory_add_user(memory);
 	buffer->memory_revoke.notify = handle_memory_revoke;
 	wl_signal_add(&memory->events.revoke, &buffer->memory_revoke);

@@ -21,8 +21,8 @@ struct gp_buffer_layout {
 
 /**
  * A buffer in a blob, as wlroots sees it. It reads the memory in place: the GPU through the dma-buf,
- * or the CPU through the blob's mapping. Like every wlr_buffer it is destroyed when it was dropped
- * and nobody locks it.
+ * or the CPU through the blob's mapping. Like any wlr_buffer it is destroyed once it is dropped and
+ * nobody locks it.
  *
  * An inert one has no memory: that of a failed import, or of a wl_buffer whose blob was revoked.
  */
@@ -31,7 +31,7 @@ struct gp_guest_buffer {
 	struct gp_buffer_layout layout;
 	struct gp_blob_memory *memory; // it is a user; NULL if inert
 	uint32_t import; // enum guest_blob_v1_import: who reads the memory
-	bool is_pool; // offered as shared memory to a parent compositor
+	bool pool; // a parent compositor may have it as shared memory
 	bool was_locked; // when the memory was revoked
 	struct gp_import_failure *failure; // why it is inert; may be NULL
 
@@ -49,8 +49,8 @@ struct gp_guest_buffer {
 };
 
 /**
- * The memory has been checked, and mapped unless the GPU reads it. The texture is made by whoever
- * imports. Returns NULL if memory is short.
+ * The memory was checked, and mapped unless the GPU reads it. Returns NULL if memory is short. For
+ * importer.c, which makes the texture.
  */
 struct gp_guest_buffer *gp_guest_buffer_create(
 	struct gp_blob_memory *memory, const struct gp_buffer_layout *layout, uint32_t import);

@@ -60,7 +60,7 @@ void gp_importer_for_each_format(const struct gp_importer *importer,
 	for (size_t i = 0; set != NULL && i < set->len; i++) {
 		const struct wlr_drm_format *format = &set->formats[i];
 		if (gp_format_from_drm(format->format) == NULL) {
-			continue; // create_buffer would not know it
+			continue; // create_buffer does not know it
 		}
 		for (size_t j = 0; gpu && j < format->len; j++) {
 			handle(data, format->format, format->modifiers[j]);
@@ -84,13 +84,13 @@ static bool check_cpu_layout(
 	}
 	if (layout->offset % bytes_per_pixel != 0) {
 		gp_import_failure_set(failure, GUEST_BLOB_V1_FAILURE_REFUSED,
-			"the offset is not a multiple of a pixel");
+			"the offset is not a multiple of the size of a pixel");
 		return false;
 	}
 	return true;
 }
 
-/* Whether the layout can be read at all, before the memory is touched. */
+/* Looks at the layout alone, before the memory is touched. */
 static bool check_layout(const struct gp_importer *importer, bool gpu,
 	const struct gp_buffer_layout *layout, struct gp_import_failure *failure) {
 	const struct wlr_drm_format_set *set =

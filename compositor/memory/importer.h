@@ -13,7 +13,7 @@ struct wlr_drm_format_set;
 struct wlr_renderer;
 
 /**
- * What the renderer can read: dma-bufs in a GPU, or memory that the CPU maps.
+ * What the renderer can import: dma-bufs, if it uses a GPU, and memory that the CPU maps.
  */
 struct gp_importer {
 	struct wlr_renderer *renderer;
@@ -35,10 +35,9 @@ void gp_importer_for_each_format(const struct gp_importer *importer,
 	void (*handle)(void *data, uint32_t format, uint64_t modifier), void *data);
 
 /**
- * Makes a buffer that the renderer has taken: by the GPU if there is one and the memory is a dma-buf,
- * by the CPU otherwise. The format must be a known one (common/format.h), and a linear layout must
- * lie in the memory, which must not be revoked. Returns NULL and says why if that fails; the caller
- * drops the buffer.
+ * Imports memory, which was not revoked, with a format of common/format.h; a linear layout lies inside
+ * it. The GPU reads it if there is one and it is a dma-buf, else the CPU. Returns a buffer that the
+ * caller drops, or NULL and *failure.
  */
 struct gp_guest_buffer *gp_importer_import(const struct gp_importer *importer,
 	struct gp_blob_memory *memory, const struct gp_buffer_layout *layout,

@@ -7,11 +7,11 @@ struct wl_display;
 
 /**
  * Which client sees which global. Bridges see what they need to show a guest and to give it input,
- * and nothing of other guests or of the outputs. Ordinary clients see all but what bridges show
- * guests with.
+ * and nothing of other guests or of the outputs. Ordinary clients see all but the global
+ * that shows guests.
  */
 
-/* Makes the display's global filter. */
+/* Sets the global filter of the display. */
 void gp_security_init(struct wl_display *display);
 /* Whether a client sees globals of the interface. */
 bool gp_security_shows(bool bridge, const char *interface);
