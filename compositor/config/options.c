@@ -7,9 +7,7 @@
 #include <string.h>
 
 #include "common/fd.h"
-#include "compositor/server.h"
-
-#define SIZE_MAX_PIXELS 16384
+#include "common/limits.h"
 
 static const char usage[] =
 	"Usage: guestpane [options] [-- command [argument…]]\n"
@@ -41,7 +39,7 @@ static const char usage[] =
 	"                         file\n"
 	"  --help, --version      print and exit\n"
 	"\n"
-	"The command finds the bridge socket in GUESTPANE_BRIDGE_SOCKET and the socket for\n"
+	"The command gets the bridge socket in GUESTPANE_BRIDGE_SOCKET and the socket for\n"
 	"ordinary clients in WAYLAND_DISPLAY.\n"
 	"\n"
 	"wlroots reads WLR_BACKENDS (headless, wayland, x11, drm) and WLR_RENDERER (pixman,\n"
@@ -98,7 +96,7 @@ static bool parse_path(char out[GP_PATH_MAX], const char *option, const char *pa
 	return true;
 }
 
-/* Reads digits only; *end is behind them. */
+/* Reads digits only; *end is set behind them. */
 static bool parse_length(const char *text, const char **end, int *length) {
 	char *after;
 	if (text[0] < '0' || text[0] > '9') {
@@ -108,7 +106,7 @@ static bool parse_length(const char *text, const char **end, int *length) {
 	long value = strtol(text, &after, 10);
 	*end = after;
 	*length = value;
-	return errno == 0 && value >= 1 && value <= SIZE_MAX_PIXELS;
+	return errno == 0 && value >= 1 && value <= GP_DIMENSION_MAX;
 }
 
 static bool parse_size(struct gp_options *options, const char *text) {
@@ -158,7 +156,7 @@ static bool parse_scaling(struct gp_options *options, const char *text) {
 	return true;
 }
 
-/* Returns false if the program shall end; *exit_status is a usage error before the call. */
+/* Returns false if the program ends; *exit_status is that of a usage error before the call. */
 static bool parse_option(struct gp_options *options, int id, int *exit_status) {
 	switch (id) {
 	case OPTION_BRIDGE_SOCKET:
