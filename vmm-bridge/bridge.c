@@ -12,7 +12,7 @@
 #include "common/trace.h"
 #include "vmm-bridge/vfio/vfio.h"
 
-_Static_assert(GP_CLIENT_MODES_MAX <= GP_EDID_MODES_MAX, "modes of a monitor");
+_Static_assert(GP_CLIENT_MODES_MAX <= GP_MONITOR_MODES_MAX, "modes of a monitor");
 _Static_assert(GP_KEEPER_DEVICES_MAX >= 1 + GP_INPUTS_MAX, "the display, and each input device");
 
 #define QUEUES 2
