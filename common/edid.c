@@ -138,7 +138,7 @@ static struct gp_mode sane_mode(const struct gp_mode *mode) {
 	};
 }
 
-/* CVT tells the aspect ratio by the width of the vertical sync. */
+/* CVT encodes the aspect ratio in the width of the vertical sync. */
 static uint32_t cvt_vsync(const struct gp_mode *mode) {
 	static const struct {
 		uint32_t x, y, lines;
@@ -253,7 +253,7 @@ static void range_add(struct range_limits *range, const struct timing *timing) {
 	range->max_clock = max_u32(range->max_clock, (timing->clock + 999) / 1000);
 }
 
-/* Maxima over 255 are told as an excess; what does not fit even so is not told at all. */
+/* Maxima over 255 are written as an excess; without room for that there is no descriptor. */
 static void put_range_descriptor(uint8_t *out, const struct range_limits *range) {
 	if (range->max_v > 510 || range->max_h > 510 || range->max_clock > 255) {
 		put_dummy_descriptor(out);
@@ -434,7 +434,7 @@ static void put_type1_timing(uint8_t *out, const struct timing *timing, bool pre
 	uint32_t clock = timing->clock - 1;
 	put_le16(out, clock);
 	out[2] = clock >> 16;
-	out[3] = 0x08 | (preferred ? 0x80 : 0); // aspect ratio not told
+	out[3] = 0x08 | (preferred ? 0x80 : 0); // no aspect ratio
 	put_le16(out + 4, timing->hactive - 1);
 	put_le16(out + 6, timing->hblank - 1);
 	put_le16(out + 8, (HFRONT - 1) | 0x8000); // positive sync
