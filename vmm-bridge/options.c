@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/fd.h"
+#include "common/limits.h"
 #include "vmm-bridge/gpu/device.h"
 #include "vmm-bridge/gpu/resource.h"
 #include "vmm-bridge/vfio/bar.h"
@@ -172,7 +173,7 @@ static bool parse_input(struct gp_options *options, const char *text) {
 	if (*text == ':') {
 		uint32_t scanout;
 		if (!gp_input_has_scanouts(spec.kind) ||
-			!parse_digits(text + 1, GP_GPU_SCANOUTS_MAX - 1, &scanout, &text)) {
+			!parse_digits(text + 1, GP_SCANOUTS_MAX - 1, &scanout, &text)) {
 			return false;
 		}
 		spec.scanout = (int)scanout;
@@ -265,7 +266,7 @@ static bool store(struct gp_options *options, int option, const char *value) {
 		return parse_mode(value, &options->mode) ||
 			fail("mode", value, "WIDTHxHEIGHT or WIDTHxHEIGHT@HZ, like 1280x800@60");
 	case OPTION_SCANOUTS:
-		return parse_number(value, 1, GP_GPU_SCANOUTS_MAX, &options->n_scanouts) ||
+		return parse_number(value, 1, GP_SCANOUTS_MAX, &options->n_scanouts) ||
 			fail("scanouts", value, "a number from 1 to 16");
 	case OPTION_EXPORT:
 		options->force_copy = strcmp(value, "copy") == 0;

@@ -3,6 +3,7 @@
 
 #include <linux/virtio_gpu.h>
 
+#include "common/limits.h"
 #include "common/log.h"
 #include "vmm-bridge/gpu/decode.h"
 #include "vmm-bridge/gpu/device.h"
@@ -23,7 +24,7 @@ struct gp_gpu {
 
 	struct gp_displays displays;
 	struct gp_resources resources;
-	struct gp_scanout scanouts[GP_GPU_SCANOUTS_MAX]; // first displays.count
+	struct gp_scanout scanouts[GP_SCANOUTS_MAX]; // first displays.count
 	struct gp_held_replies fences;
 	uint64_t wake_ns; // what wake_at was last told, 0: nothing
 	struct gp_saved_state saved_state;

@@ -15,7 +15,6 @@
  * nanoseconds, so tests need no clock.
  */
 
-#define GP_GPU_SCANOUTS_MAX 16
 #define GP_GPU_QUEUE_CONTROL 0
 #define GP_GPU_QUEUE_CURSOR 1
 
@@ -25,7 +24,7 @@ struct gp_gpu;
 uint64_t gp_gpu_features(void);
 
 /**
- * memory is the VM's and must outlive the device. n_scanouts is 1 to 16; the first is connected
+ * memory is the VM's and must outlive the device. n_scanouts is 1 to GP_SCANOUTS_MAX; the first is connected
  * with the given mode, the others are not until gp_gpu_set_monitor. NULL: no memory.
  */
 struct gp_gpu *gp_gpu_create(const struct gp_gpu_ops *ops, void *data,

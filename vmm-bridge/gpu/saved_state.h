@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "common/edid.h"
+#include "common/limits.h"
 #include "vmm-bridge/gpu/decode.h"
 #include "vmm-bridge/gpu/device.h"
 #include "vmm-bridge/gpu/resource.h"
@@ -62,10 +63,10 @@ struct gp_saved_state_area {
 	_Atomic uint32_t moving; // backings are being moved, or all is being cleared: all is void
 	uint32_t used; // entries; behind them all is free
 	uint32_t events; // of the configuration space
-	struct gp_saved_state_scanout scanouts[GP_GPU_SCANOUTS_MAX];
+	struct gp_saved_state_scanout scanouts[GP_SCANOUTS_MAX];
 	_Atomic uint32_t ids[GP_RESOURCES_MAX]; // 0: free; the marks of the resources
 	struct gp_saved_state_resource resources[GP_RESOURCES_MAX];
-	uint32_t cursors[GP_GPU_SCANOUTS_MAX][GP_CURSOR_SIZE * GP_CURSOR_SIZE];
+	uint32_t cursors[GP_SCANOUTS_MAX][GP_CURSOR_SIZE * GP_CURSOR_SIZE];
 	struct gp_gpu_entry entries[];
 };
 

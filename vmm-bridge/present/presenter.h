@@ -3,6 +3,7 @@
 
 #include <wayland-util.h>
 
+#include "common/limits.h"
 #include "common/log.h"
 #include "vmm-bridge/present/import.h"
 
@@ -15,7 +16,6 @@
  * call of the device (gp_client_wait_revoked).
  */
 
-#define GP_PRESENTER_SCANOUTS_MAX 16
 #define GP_PRESENTER_WAITS_MAX 32
 #define GP_PRESENTER_REFUSALS_MAX 32
 
@@ -57,7 +57,7 @@ struct gp_pending_revoke {
 struct gp_presenter {
 	struct gp_exporter *exporter;
 	struct gp_client *client;
-	struct gp_shown scanouts[GP_PRESENTER_SCANOUTS_MAX];
+	struct gp_shown scanouts[GP_SCANOUTS_MAX];
 	uint32_t n_scanouts;
 	struct wl_list pictures; // gp_import.link, most recently shown first
 	struct gp_refusal refusals[GP_PRESENTER_REFUSALS_MAX];

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/limits.h"
 #include "vmm-bridge/input/config.h"
 #include "vmm-bridge/input/evdev.h"
 #include "vmm-bridge/input/pen_state.h"
@@ -19,8 +20,8 @@
  * and so does a finger.
  */
 
-#define GP_INPUTS_MAX                                                                              \
-	(2 + 3 * 17) // a keyboard, a mouse; the others for all scanouts, or for one of 16
+/* A keyboard and a mouse; of the others one for all scanouts, and one for each. */
+#define GP_INPUTS_MAX (2 + 3 * (1 + GP_SCANOUTS_MAX))
 
 struct gp_inputs;
 struct gp_keeper;
