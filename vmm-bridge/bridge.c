@@ -10,6 +10,7 @@
 #include "common/control.h"
 #include "common/fd.h"
 #include "common/trace.h"
+#include "vmm-bridge/gpu/resource.h"
 #include "vmm-bridge/vfio/vfio.h"
 
 _Static_assert(GP_CLIENT_MODES_MAX <= GP_EDID_MODES_MAX, "modes of a monitor");
@@ -22,7 +23,7 @@ _Static_assert(GP_KEEPER_DEVICES_MAX >= 1 + GP_INPUTS_MAX, "the display, and eac
 static void handle_scanout_set(void *data, uint32_t scanout, struct gp_resource *resource,
 	const struct gp_framebuffer *fb) {
 	struct gp_bridge *bridge = data;
-	gp_presenter_set(&bridge->presenter, scanout, resource, fb);
+	gp_gpu_source_set(&bridge->source, scanout, resource, fb);
 }
 
 static void handle_scanout_disable(void *data, uint32_t scanout) {
@@ -39,7 +40,7 @@ static bool handle_resource_revoke(
 	void *data, struct gp_resource *resource, uint64_t token, bool wait) {
 	struct gp_bridge *bridge = data;
 	gp_device_memory_detached(&bridge->devices, &resource->backing);
-	return gp_presenter_revoke(&bridge->presenter, resource, token, wait);
+	return gp_gpu_source_revoke(&bridge->source, resource, token, wait);
 }
 
 static void handle_cursor_set(
@@ -135,7 +136,7 @@ static void handle_reset(void *data) {
 	if (bridge->gpu == NULL) {
 		return;
 	}
-	gp_presenter_end_users(&bridge->presenter, NULL);
+	gp_presenter_end_all(&bridge->presenter);
 	gp_gpu_reset(bridge->gpu);
 	for (uint32_t i = 0; i < bridge->options->n_scanouts; i++) {
 		gp_client_set_cursor(bridge->client, i, NULL, 0, 0);
@@ -163,7 +164,7 @@ static void handle_state(void *data, enum gp_vhost_state state) {
 
 static void handle_memory_removed(void *data, struct gp_memory_object *object) {
 	struct gp_bridge *bridge = data;
-	gp_presenter_end_users(&bridge->presenter, object);
+	gp_gpu_source_end_users(&bridge->source, object);
 	gp_gpu_memory_removed(bridge->gpu, object);
 	gp_presenter_wait_revoked(&bridge->presenter);
 }
@@ -291,10 +292,25 @@ static const struct gp_client_events client_events = {
 	.revoked = handle_revoked,
 };
 
-/* Tells the device what the compositor has said meanwhile. False: more is to do in a millisecond. */
+/* gp_presenter_events: replies to the device. */
+
+static void handle_buffer_released(void *data, uint32_t scanout) {
+	struct gp_bridge *bridge = data;
+	gp_gpu_buffer_released(bridge->gpu, scanout, gp_now_ns());
+}
+
+static void handle_memory_revoked(void *data, uint64_t memory_id, uint64_t token) {
+	struct gp_bridge *bridge = data;
+	gp_gpu_resource_revoked(bridge->gpu, (uint32_t)memory_id, token, gp_now_ns());
+}
+
+static const struct gp_presenter_events presenter_events = {
+	.buffer_released = handle_buffer_released,
+	.memory_revoked = handle_memory_revoked,
+};
+
+/* Passes on what the compositor has sent meanwhile. False: more is to do in a millisecond. */
 static bool end_turn(struct gp_bridge *bridge) {
-	uint64_t now_ns = gp_now_ns(), token;
-	uint32_t scanout, resource_id;
 	gp_device_memory_end_turn(&bridge->devices);
 	bool done = gp_presenter_end_turn(&bridge->presenter);
 	for (uint32_t i = 0; i < bridge->options->n_scanouts; i++) {
@@ -304,12 +320,6 @@ static bool end_turn(struct gp_bridge *bridge) {
 			gp_gpu_set_monitor(bridge->gpu, i,
 				changed->monitor_connected ? &changed->monitor : NULL);
 		}
-	}
-	while (gp_presenter_take_ready(&bridge->presenter, &scanout)) {
-		gp_gpu_buffer_released(bridge->gpu, scanout, now_ns);
-	}
-	while (gp_presenter_take_revoked(&bridge->presenter, &resource_id, &token)) {
-		gp_gpu_resource_revoked(bridge->gpu, resource_id, token, now_ns);
 	}
 	return done;
 }
@@ -373,7 +383,8 @@ static bool create_client(struct gp_bridge *bridge) {
 	}
 	bridge->client = gp_client_create(bridge->loop, &client_options, &client_events, bridge);
 	gp_presenter_init(
-		&bridge->presenter, &bridge->exporter, bridge->client, options->n_scanouts);
+		&bridge->presenter, bridge->client, options->n_scanouts, &presenter_events, bridge);
+	gp_gpu_source_init(&bridge->source, &bridge->presenter, &bridge->exporter);
 	return bridge->client != NULL;
 }
 

@@ -3,7 +3,9 @@
 
 #include "common/limits.h"
 #include "vmm-bridge/bridge.h"
+#include "vmm-bridge/export/exporter.h"
 #include "vmm-bridge/gpu/device.h"
+#include "vmm-bridge/gpu_source.h"
 #include "vmm-bridge/keeper/keeper.h"
 #include "vmm-bridge/present/presenter.h"
 #include "vmm-bridge/seat/inputs.h"
@@ -31,6 +33,7 @@ struct gp_bridge {
 	struct gp_device_memory devices;
 	struct gp_client *client;
 	struct gp_presenter presenter;
+	struct gp_gpu_source source;
 	struct gp_vhost_device *vhost;
 	struct gp_gpu *gpu;
 	struct gp_inputs *inputs;

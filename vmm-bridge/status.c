@@ -23,28 +23,12 @@ static void add_number(struct json_object *object, const char *key, uint64_t val
 	add(object, key, json_object_new_uint64(value));
 }
 
-static void add_picture(struct json_object *object, struct gp_bridge *bridge,
-	const struct gp_gpu_scanout_info *info) {
-	const struct gp_resource *resource = info->resource_id != 0
-		? gp_gpu_find_resource(bridge->gpu, info->resource_id)
-		: NULL;
-	const struct gp_import *picture = resource != NULL ? resource->outside : NULL;
-	add_number(object, "resource", info->resource_id);
-	if (picture == NULL || picture->ending) {
-		add(object, "exporter", NULL);
-		add_string(object, "reason", "");
-		return;
-	}
-	add_string(object, "exporter", gp_import_kind_name(picture));
-	add_string(object, "reason",
-		picture->host_copy ? "the guest's resource has no memory of its own to share"
-				   : picture->export.reason);
-}
-
 static struct json_object *scanout_status(struct gp_bridge *bridge, uint32_t index) {
 	const struct gp_scanout_report *scanout = &bridge->scanouts[index];
 	struct gp_gpu_scanout_info info;
 	gp_gpu_get_scanout_info(bridge->gpu, index, &info);
+	struct gp_presenter_info presented;
+	gp_presenter_get_info(&bridge->presenter, index, &presented);
 	char mode[64];
 	snprintf(mode, sizeof(mode), "%" PRIu32 "x%" PRIu32 "@%.2f", info.mode.width,
 		info.mode.height, info.mode.refresh_mhz / 1000.0);
@@ -52,14 +36,17 @@ static struct json_object *scanout_status(struct gp_bridge *bridge, uint32_t ind
 	struct json_object *object = json_object_new_object();
 	add_number(object, "index", index);
 	add(object, "connected", json_object_new_boolean(info.connected));
-	add(object, "visible", json_object_new_boolean(bridge->presenter.scanouts[index].visible));
+	add(object, "visible", json_object_new_boolean(presented.visible));
 	add_string(object, "mode", mode);
 	add_number(object, "width", info.enabled ? info.width : 0);
 	add_number(object, "height", info.enabled ? info.height : 0);
 	add(object, "format",
 		info.enabled && info.format != NULL ? json_object_new_string(info.format->name)
 						    : NULL);
-	add_picture(object, bridge, &info);
+	add_number(object, "resource", info.resource_id);
+	add(object, "exporter",
+		presented.how != NULL ? json_object_new_string(presented.how) : NULL);
+	add_string(object, "reason", presented.reason);
 	add_string(object, "path", scanout->path);
 	add_string(object, "path_reason", scanout->path_reason);
 	add_number(object, "flushes", info.flushes);
@@ -92,7 +79,7 @@ static struct json_object *counters_status(
 	add_number(object, "imports", client->imports);
 	add_number(object, "imports_failed", client->imports_failed);
 	add_number(object, "display_connections", client->connects);
-	add_number(object, "bytes_copied", bridge->exporter.bytes_copied);
+	add_number(object, "bytes_copied", bridge->presenter.bytes_copied);
 	add_number(object, "bytes_transferred", info->transferred);
 	add(object, "replies", replies_status(bridge, info->n_scanouts));
 	add_number(object, "guest_errors", info->guest_errors);
