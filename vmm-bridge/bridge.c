@@ -1,22 +1,66 @@
-#include "vmm-bridge/bridge_internal.h"
+#include "vmm-bridge/bridge.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 #include <wayland-server-core.h>
 
 #include "common/control.h"
 #include "common/fd.h"
+#include "common/limits.h"
 #include "common/trace.h"
+#include "vmm-bridge/export/exporter.h"
+#include "vmm-bridge/gpu/device.h"
 #include "vmm-bridge/gpu/resource.h"
+#include "vmm-bridge/gpu_source.h"
+#include "vmm-bridge/keeper/keeper.h"
+#include "vmm-bridge/present/presenter.h"
+#include "vmm-bridge/seat/inputs.h"
+#include "vmm-bridge/seat/router.h"
+#include "vmm-bridge/status.h"
+#include "vmm-bridge/vfio/device_memory.h"
 #include "vmm-bridge/vfio/vfio.h"
+#include "vmm-bridge/vhost/device.h"
 
 _Static_assert(GP_CLIENT_MODES_MAX <= GP_EDID_MODES_MAX, "modes of a monitor");
 _Static_assert(GP_KEEPER_DEVICES_MAX >= 1 + GP_INPUTS_MAX, "the display, and each input device");
 
 #define QUEUES 2
+
+/* What the compositor has sent of a scanout's monitor, for the device. */
+struct monitor_change {
+	bool changed; // the device does not know yet
+	bool connected;
+	struct gp_monitor monitor;
+};
+
+struct gp_bridge {
+	const struct gp_options *options;
+	struct gp_keeper *keeper; // NULL: there is none
+	struct wl_event_loop *loop;
+	struct gp_control *control; // may be NULL
+	struct gp_exporter exporter;
+	struct gp_device_memory devices;
+	struct gp_client *client;
+	struct gp_presenter presenter;
+	struct gp_gpu_source source;
+	struct gp_vhost_device *vhost;
+	struct gp_gpu *gpu;
+	struct gp_inputs *inputs;
+	struct gp_router router;
+	struct monitor_change monitors[GP_SCANOUTS_MAX];
+	struct gp_scanout_report reports[GP_SCANOUTS_MAX];
+
+	int timer_fd; // wake_at
+	struct wl_event_source *timer;
+	uint64_t wake_ns, armed_ns; // when it shall expire, and when it will; 0: not
+
+	bool ran; // queues ran since the guest's last reset
+	struct gp_chain chain; // of the queue that is being handled
+};
 
 /* gp_gpu_ops: the device speaks. */
 
@@ -211,8 +255,7 @@ static void handle_disconnected(void *data) {
 	struct gp_bridge *bridge = data;
 	gp_presenter_disconnected(&bridge->presenter);
 	for (uint32_t i = 0; i < bridge->options->n_scanouts; i++) {
-		snprintf(bridge->scanouts[i].path, sizeof(bridge->scanouts[i].path), "none");
-		bridge->scanouts[i].path_reason[0] = '\0';
+		bridge->reports[i] = (struct gp_scanout_report){.path = "none"};
 	}
 }
 
@@ -240,16 +283,16 @@ static struct gp_monitor convert_monitor(const struct gp_client_monitor *from) {
 
 static void handle_monitor(void *data, uint32_t scanout, const struct gp_client_monitor *monitor) {
 	struct gp_bridge *bridge = data;
-	struct gp_scanout_report *changed = &bridge->scanouts[scanout];
-	changed->monitor_changed = true;
-	changed->monitor_connected = monitor != NULL;
+	struct monitor_change *change = &bridge->monitors[scanout];
+	change->changed = true;
+	change->connected = monitor != NULL;
 	if (monitor == NULL) {
 		return;
 	}
-	changed->monitor = convert_monitor(monitor);
+	change->monitor = convert_monitor(monitor);
 	if (bridge->options->mode_set) {
-		changed->monitor.modes[0] = bridge->options->mode;
-		changed->monitor.n_modes = 1;
+		change->monitor.modes[0] = bridge->options->mode;
+		change->monitor.n_modes = 1;
 	}
 }
 
@@ -260,9 +303,9 @@ static void handle_visibility(void *data, uint32_t scanout, bool visible) {
 
 static void handle_path(void *data, uint32_t scanout, const char *path, const char *reason) {
 	struct gp_bridge *bridge = data;
-	struct gp_scanout_report *changed = &bridge->scanouts[scanout];
-	snprintf(changed->path, sizeof(changed->path), "%s", path);
-	snprintf(changed->path_reason, sizeof(changed->path_reason), "%s", reason);
+	struct gp_scanout_report *report = &bridge->reports[scanout];
+	snprintf(report->path, sizeof(report->path), "%s", path);
+	snprintf(report->path_reason, sizeof(report->path_reason), "%s", reason);
 }
 
 static void handle_released(void *data, void *user, struct gp_client_buffer *buffer) {
@@ -314,11 +357,11 @@ static bool end_turn(struct gp_bridge *bridge) {
 	gp_device_memory_end_turn(&bridge->devices);
 	bool done = gp_presenter_end_turn(&bridge->presenter);
 	for (uint32_t i = 0; i < bridge->options->n_scanouts; i++) {
-		struct gp_scanout_report *changed = &bridge->scanouts[i];
-		if (changed->monitor_changed) {
-			changed->monitor_changed = false;
-			gp_gpu_set_monitor(bridge->gpu, i,
-				changed->monitor_connected ? &changed->monitor : NULL);
+		struct monitor_change *change = &bridge->monitors[i];
+		if (change->changed) {
+			change->changed = false;
+			gp_gpu_set_monitor(
+				bridge->gpu, i, change->connected ? &change->monitor : NULL);
 		}
 	}
 	return done;
@@ -360,10 +403,25 @@ static void handle_leds(void *data, uint32_t leds) {
 	}
 }
 
+static bool get_scanout_size(void *data, uint32_t scanout, uint32_t *width, uint32_t *height) {
+	struct gp_bridge *bridge = data;
+	struct gp_gpu_scanout_info info;
+	gp_gpu_get_scanout_info(bridge->gpu, scanout, &info);
+	*width = info.width;
+	*height = info.height;
+	return info.enabled;
+}
+
 static bool create_inputs(struct gp_bridge *bridge) {
 	const struct gp_options *options = bridge->options;
 	bridge->inputs = gp_inputs_create(bridge->loop, options->inputs, options->n_inputs,
 		bridge->keeper, handle_leds, bridge);
+	const struct gp_scanouts scanouts = {
+		.count = options->n_scanouts,
+		.get_size = get_scanout_size,
+		.data = bridge,
+	};
+	gp_router_init(&bridge->router, bridge->inputs, &scanouts);
 	return bridge->inputs != NULL;
 }
 
@@ -373,7 +431,8 @@ static bool create_client(struct gp_bridge *bridge) {
 		.socket = options->display,
 		.name = options->name,
 		.n_scanouts = options->n_scanouts,
-		.seat_events = options->n_inputs > 0 ? &gp_bridge_seat_ops : NULL,
+		.seat_events = options->n_inputs > 0 ? &gp_router_seat_events : NULL,
+		.seat_data = &bridge->router,
 		.wants_lock = gp_inputs_has(bridge->inputs, GP_INPUT_MOUSE),
 		.wants_touch = gp_inputs_has(bridge->inputs, GP_INPUT_TOUCH),
 		.wants_pen = gp_inputs_has(bridge->inputs, GP_INPUT_PEN),
@@ -442,12 +501,30 @@ bool gp_bridge_resume(struct gp_bridge *bridge) {
 	return ok;
 }
 
-/* A picture is worth more than its state: a default path that cannot be used is only told. */
+static struct json_object *handle_request(void *data, const char *request) {
+	const struct gp_bridge *bridge = data;
+	if (strcmp(request, "status") != 0) {
+		return NULL;
+	}
+	return gp_status_create(&(struct gp_status_parts){
+		.options = bridge->options,
+		.keeper = bridge->keeper,
+		.vfio = bridge->devices.vfio,
+		.client = bridge->client,
+		.presenter = &bridge->presenter,
+		.vhost = bridge->vhost,
+		.gpu = bridge->gpu,
+		.inputs = bridge->inputs,
+		.reports = bridge->reports,
+	});
+}
+
+/* The display is worth more than its status: a default path that cannot be used is only logged. */
 static bool create_control(struct gp_bridge *bridge) {
 	const struct gp_options *options = bridge->options;
 	if (options->control_path != NULL) {
 		bridge->control = gp_control_create(
-			bridge->loop, options->control_path, gp_bridge_status, bridge);
+			bridge->loop, options->control_path, handle_request, bridge);
 	}
 	return bridge->control != NULL || !options->control_set;
 }
@@ -466,7 +543,7 @@ struct gp_bridge *gp_bridge_create(
 	bridge->timer_fd = -1;
 	gp_exporter_init(&bridge->exporter, options->force_copy);
 	for (uint32_t i = 0; i < GP_SCANOUTS_MAX; i++) {
-		snprintf(bridge->scanouts[i].path, sizeof(bridge->scanouts[i].path), "none");
+		bridge->reports[i] = (struct gp_scanout_report){.path = "none"};
 	}
 	if (create_timer(bridge) && create_inputs(bridge) && create_client(bridge) &&
 		create_device(bridge, options) && create_devices(bridge, options) &&
