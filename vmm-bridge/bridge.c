@@ -10,6 +10,7 @@
 #include "common/control.h"
 #include "common/fd.h"
 #include "common/trace.h"
+#include "vmm-bridge/gpu/restore.h"
 #include "vmm-bridge/vfio/vfio.h"
 
 _Static_assert(GP_KEEPER_DEVICES_MAX >= 1 + GP_INPUTS_MAX, "the display, and each input device");
@@ -77,9 +78,10 @@ static void arm_timer(struct gp_bridge *bridge) {
 	bridge->armed_ns = bridge->wake_ns;
 }
 
-static void handle_push(void *data, unsigned queue, uint16_t head, uint32_t written, bool awaited) {
+static void handle_push(
+	void *data, unsigned queue, uint16_t head, uint32_t written, bool interrupt) {
 	struct gp_bridge *bridge = data;
-	if (awaited) {
+	if (interrupt) {
 		gp_vhost_device_push(bridge->vhost, queue, head, written);
 	} else {
 		gp_vhost_device_push_without_interrupt(bridge->vhost, queue, head, written);
@@ -184,7 +186,7 @@ static void handle_set_config(void *data, uint32_t offset, uint32_t size, const 
 static void handle_chain_lost(
 	void *data, unsigned queue, const struct gp_chain *chain, bool was_running) {
 	struct gp_bridge *bridge = data;
-	gp_gpu_answer_lost(bridge->gpu, queue, chain, was_running);
+	gp_gpu_reply_lost(bridge->gpu, queue, chain, was_running);
 }
 
 static const struct gp_vhost_ops vhost_ops = {

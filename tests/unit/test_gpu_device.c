@@ -395,7 +395,7 @@ static void test_awaited(void **state) {
 	const struct {
 		const void *wire;
 		size_t size;
-		bool awaited;
+		bool interrupt;
 	} cases[] = {
 		{&info, sizeof(info), true},
 		{&create, sizeof(create), false},
@@ -407,7 +407,7 @@ static void test_awaited(void **state) {
 		uint16_t head =
 			rig_send(rig, GP_GPU_QUEUE_CONTROL, cases[i].wire, cases[i].size, RESPONSE);
 		assert_true(rig->replies[head].replied);
-		assert_int_equal(rig->replies[head].awaited, cases[i].awaited);
+		assert_int_equal(rig->replies[head].interrupt, cases[i].interrupt);
 	}
 }
 

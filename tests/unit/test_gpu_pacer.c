@@ -25,7 +25,7 @@ static uint64_t answer(
 	uint64_t at_ns = now_ns, wake_ns = 0;
 	while (!gp_pacer_due(&hold, at_ns, &cause, &wake_ns)) {
 		assert_true(wake_ns > at_ns);
-		if (hold.wait_ready && release_ns <= wake_ns) {
+		if (hold.wait_release && release_ns <= wake_ns) {
 			at_ns = release_ns > at_ns ? release_ns : at_ns;
 			gp_pacer_release(&hold, at_ns);
 		} else {

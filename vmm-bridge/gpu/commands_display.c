@@ -1,4 +1,4 @@
-#include "vmm-bridge/gpu/call.h"
+#include "vmm-bridge/gpu/commands_display.h"
 
 #include "common/checked.h"
 
@@ -37,6 +37,11 @@ static uint32_t set_framebuffer(struct gp_gpu_call *call, uint32_t scanout,
 	}
 	gp_saved_state_scanout(&call->gpu->saved_state, scanout, resource->id, &call->command);
 	return VIRTIO_GPU_RESP_OK_NODATA;
+}
+
+void gp_gpu_disable_scanout(struct gp_gpu *gpu, uint32_t scanout) {
+	gp_scanout_disable(&gpu->scanouts[scanout]);
+	gp_saved_state_scanout(&gpu->saved_state, scanout, 0, NULL);
 }
 
 uint32_t gp_gpu_set_scanout(struct gp_gpu_call *call) {
@@ -139,9 +144,9 @@ uint32_t gp_gpu_flush(struct gp_gpu_call *call) {
 	for (uint32_t i = 0; i < gpu->displays.count; i++) {
 		struct gp_scanout *scanout = &gpu->scanouts[i];
 		if (scanout->resource_id == resource->id) {
-			struct gp_held_reply *fence =
-				call->command.fence ? gp_gpu_call_hold(call) : NULL;
-			gp_scanout_flush(scanout, rect, fence, call->now_ns);
+			struct gp_held_reply *reply =
+				call->command.fenced ? gp_gpu_call_hold(call) : NULL;
+			gp_scanout_flush(scanout, rect, reply, call->now_ns);
 		}
 	}
 	return VIRTIO_GPU_RESP_OK_NODATA;

@@ -1,7 +1,9 @@
-#include "vmm-bridge/gpu/call.h"
+#include "vmm-bridge/gpu/commands_resource.h"
 
 #include <errno.h>
 #include <inttypes.h>
+
+#include "vmm-bridge/gpu/commands_display.h"
 
 static uint32_t refuse_id(struct gp_gpu_call *call, uint32_t id) {
 	return gp_gpu_call_refuse(call, VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID,
@@ -67,13 +69,12 @@ static uint32_t refuse_entry(struct gp_gpu_call *call, uint32_t index, int error
  */
 static uint32_t map_entries(
 	struct gp_gpu_call *call, uint32_t n_entries, uint64_t size, struct gp_extents *extents) {
-	size_t available_buffers =
-		GP_BACKING_EXTENTS_MAX - gp_resources_extents(&call->gpu->resources);
+	size_t extents_left = GP_BACKING_EXTENTS_MAX - gp_resources_extents(&call->gpu->resources);
 	for (uint32_t i = 0; i < n_entries; i++) {
 		const struct gp_gpu_entry *entry = &call->command.entries[i];
 		int error = gp_guest_memory_extents(
 			call->gpu->memory, entry->gpa, entry->length, extents);
-		if (error == 0 && extents->count > available_buffers) {
+		if (error == 0 && extents->count > extents_left) {
 			error = -ENOMEM;
 		}
 		if (error != 0) {
@@ -126,20 +127,29 @@ uint32_t gp_gpu_create_blob(struct gp_gpu_call *call) {
 	return VIRTIO_GPU_RESP_OK_NODATA;
 }
 
-/* Ends what was made from the resource's pixels; the call's answer waits for that (B9). */
+static bool is_on_scanout(const struct gp_gpu *gpu, uint32_t resource_id) {
+	for (uint32_t i = 0; i < gpu->displays.count; i++) {
+		if (gpu->scanouts[i].resource_id == resource_id) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Ends what was made from the resource's pixels; the reply waits for that (B9). */
 static void revoke(struct gp_gpu_call *call, struct gp_resource *resource) {
 	struct gp_gpu *gpu = call->gpu;
-	if (resource->outside == NULL && !gp_gpu_is_on_scanout(gpu, resource->id)) {
+	if (resource->outside == NULL && !is_on_scanout(gpu, resource->id)) {
 		return;
 	}
-	struct gp_held_reply *fence = gp_gpu_call_hold(call);
-	if (fence == NULL) {
+	struct gp_held_reply *reply = gp_gpu_call_hold(call);
+	if (reply == NULL) {
 		gpu->ops->resource_revoke(gpu->data, resource, 0, true);
 		return;
 	}
-	uint64_t token = gp_held_reply_wait_revoked(fence, resource->id);
+	uint64_t token = gp_held_reply_wait_revoked(reply, resource->id);
 	if (gpu->ops->resource_revoke(gpu->data, resource, token, false)) {
-		gp_held_replies_revoked(&gpu->fences, resource->id, token);
+		gp_held_replies_revoked(&gpu->held_replies, resource->id, token);
 	}
 }
 

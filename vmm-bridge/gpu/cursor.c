@@ -1,4 +1,4 @@
-#include "vmm-bridge/gpu/call.h"
+#include "vmm-bridge/gpu/cursor.h"
 
 #include <string.h>
 
@@ -28,13 +28,11 @@ static struct source blob_source(const struct gp_resource *resource) {
 	return source;
 }
 
-static bool read_blob_row(
+static bool read_row(
 	const struct gp_resource *resource, uint64_t offset, void *out, uint64_t length) {
-	return gp_extents_read(&resource->backing, offset, out, length);
-}
-
-static bool read_copy_row(
-	const struct gp_resource *resource, uint64_t offset, void *out, uint64_t length) {
+	if (resource->blob) {
+		return gp_extents_read(&resource->backing, offset, out, length);
+	}
 	memcpy(out, resource->shm_map + offset, length);
 	return true;
 }
@@ -54,9 +52,7 @@ static bool read_pixels(const struct gp_resource *resource, uint32_t *pixels) {
 	memset(pixels, 0, CURSOR_BYTES);
 	for (uint64_t row = 0; row < rows; row++) {
 		uint32_t *out = pixels + row * GP_CURSOR_SIZE;
-		uint64_t offset = row * source.stride;
-		if (!(resource->blob ? read_blob_row : read_copy_row)(
-			    resource, offset, out, row_bytes)) {
+		if (!read_row(resource, row * source.stride, out, row_bytes)) {
 			return false;
 		}
 	}

@@ -165,7 +165,7 @@ static bool decode_header(const struct gp_chain *chain, struct gp_gpu_command *c
 		return false;
 	}
 	command->type = le32toh(hdr.type);
-	command->fence = (le32toh(hdr.flags) & VIRTIO_GPU_FLAG_FENCE) != 0;
+	command->fenced = (le32toh(hdr.flags) & VIRTIO_GPU_FLAG_FENCE) != 0;
 	command->fence_id = le64toh(hdr.fence_id);
 	command->ctx_id = le32toh(hdr.ctx_id);
 	return true;

@@ -20,7 +20,7 @@ struct gp_gpu_entry {
 
 struct gp_gpu_command {
 	uint32_t type; // VIRTIO_GPU_CMD_*
-	bool fence;
+	bool fenced;
 	uint64_t fence_id;
 	uint32_t ctx_id;
 	union {

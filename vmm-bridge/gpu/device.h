@@ -7,6 +7,7 @@
 
 #include "common/edid.h"
 #include "vmm-bridge/gpu/ops.h"
+#include "vmm-bridge/gpu/pacer.h"
 #include "vmm-bridge/virtio/virtqueue.h"
 
 /**
@@ -15,7 +16,6 @@
  * nanoseconds, so tests need no clock.
  */
 
-#define GP_GPU_SCANOUTS_MAX 16
 #define GP_GPU_QUEUE_CONTROL 0
 #define GP_GPU_QUEUE_CURSOR 1
 
@@ -37,7 +37,7 @@ void gp_gpu_destroy(struct gp_gpu *gpu);
  * Answers a chain that a process before has taken and not answered. failed: that it was the last
  * thing that process did, so it is not done.
  */
-void gp_gpu_answer_lost(
+void gp_gpu_reply_lost(
 	struct gp_gpu *gpu, unsigned queue, const struct gp_chain *chain, bool failed);
 /* Handles one chain of a queue; it is pushed now or later. */
 void gp_gpu_handle(
@@ -58,32 +58,6 @@ void gp_gpu_reset(struct gp_gpu *gpu);
  * revocation is still under way, the caller waits for it.
  */
 void gp_gpu_memory_removed(struct gp_gpu *gpu, struct gp_memory_object *object);
-
-/**
- * From now on the device keeps a copy of what the guest has set up in the area, which is memory that
- * outlives this process: resources and their backing, what scanouts show, cursors, monitors. The
- * area stays the caller's and must be there as long as the device. It is zeroed before its first
- * use. Pages that are not needed are not touched, so a large one costs nothing.
- *
- * If another process has left something in it, gp_gpu_restore or gp_gpu_reset must come next. Reset
- * empties it, destroy does not. False, with no effect, if the area is too small for an empty table;
- * backings that find no room in it are told once and not kept.
- */
-bool gp_gpu_set_saved_state(struct gp_gpu *gpu, void *area, size_t size);
-/**
- * Takes over what the process before this one has left in the area, into a device that no command
- * has reached yet, and has each scanout's picture shown. Call it when the guest's memory is known.
- * Nothing is answered, and the area stays as it was: it can be done again after the next crash.
- *
- * Host copies of 2D resources are made anew from their backing. A resource whose memory is not found
- * is left without, as after gp_gpu_memory_removed. False if something could not be taken over; it is
- * logged and dropped, and all else is there.
- *
- * A command that ended just before the crash may be there although its chain was not pushed: if
- * it is handled again, one that makes, attaches or takes away gets an error, and the others do
- * the same again.
- */
-bool gp_gpu_restore(struct gp_gpu *gpu, uint64_t now_ns);
 
 /* The time that was asked for with wake_at has come. */
 void gp_gpu_dispatch(struct gp_gpu *gpu, uint64_t now_ns);
@@ -111,17 +85,6 @@ void gp_gpu_set_monitor(struct gp_gpu *gpu, uint32_t scanout, const struct gp_mo
  */
 void gp_gpu_get_config(struct gp_gpu *gpu, uint32_t offset, uint32_t size, uint8_t *out);
 void gp_gpu_set_config(struct gp_gpu *gpu, uint32_t offset, uint32_t size, const uint8_t *bytes);
-
-/* Why a flush was answered when it was. */
-enum gp_reply_cause {
-	GP_REPLY_IMMEDIATE, // not shown, no fence asked for, or nothing to wait for
-	GP_REPLY_RELEASE, // the replaced buffer was released, and the mode's rate allowed it
-	GP_REPLY_SPACING, // held until the mode's rate allowed it
-	GP_REPLY_TIMEOUT, // 40 ms have passed without a release
-	GP_REPLY_DRAIN, // the queue stopped
-	GP_REPLY_CAUSES,
-};
-const char *gp_reply_cause_name(enum gp_reply_cause cause);
 
 struct gp_gpu_scanout_info {
 	bool enabled, connected;

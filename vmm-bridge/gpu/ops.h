@@ -24,6 +24,7 @@ struct gp_framebuffer {
 	struct gp_rect rect; // the part of it that the scanout shows
 };
 
+#define GP_GPU_SCANOUTS_MAX 16
 #define GP_CURSOR_SIZE 64 // pixels in both directions
 
 struct gp_gpu_ops {
@@ -70,10 +71,11 @@ struct gp_gpu_ops {
 	/* A deferred call of gp_gpu_dispatch is wanted at that time (CLOCK_MONOTONIC), 0: none. */
 	void (*wake_at)(void *data, uint64_t time_ns);
 	/**
-	 * Returns a chain of a queue. Nobody waits for an answer that is not awaited: it tells nothing
-	 * but that all is well, and has no fence.
+	 * Returns a chain of a queue. interrupt: the guest waits for this reply. Without, it says
+	 * nothing but that all is well, and has no fence: the interrupt may come with that of a
+	 * later reply.
 	 */
-	void (*push)(void *data, unsigned queue, uint16_t head, uint32_t written, bool awaited);
+	void (*push)(void *data, unsigned queue, uint16_t head, uint32_t written, bool interrupt);
 };
 
 #endif

@@ -7,6 +7,17 @@
 #define REFRESH_MIN_MHZ 1000
 #define REFRESH_MAX_MHZ 1000000
 
+const char *gp_reply_cause_name(enum gp_reply_cause cause) {
+	static const char *const names[GP_REPLY_CAUSES] = {
+		[GP_REPLY_IMMEDIATE] = "immediate",
+		[GP_REPLY_RELEASE] = "release",
+		[GP_REPLY_SPACING] = "spacing",
+		[GP_REPLY_TIMEOUT] = "timeout",
+		[GP_REPLY_DRAIN] = "drain",
+	};
+	return cause < GP_REPLY_CAUSES ? names[cause] : "unknown";
+}
+
 static uint64_t max_u64(uint64_t a, uint64_t b) {
 	return a > b ? a : b;
 }
@@ -35,13 +46,13 @@ void gp_pacer_set_refresh(struct gp_pacer *pacer, uint32_t refresh_mhz) {
  *   schedule   -      0     17     43     none is held
  */
 void gp_pacer_begin(
-	struct gp_pacer *pacer, struct gp_pacer_hold *hold, uint64_t now_ns, bool wait_ready) {
+	struct gp_pacer *pacer, struct gp_pacer_hold *hold, uint64_t now_ns, bool wait_release) {
 	uint64_t latest_ns = now_ns + GP_PACER_HOLD_MAX_NS;
 	uint64_t catch_up_ns = min_u64(pacer->period_ns, now_ns);
 	*hold = (struct gp_pacer_hold){
 		.arrived_ns = now_ns,
 		.due_ns = min_u64(max_u64(now_ns, pacer->next_ns), latest_ns),
-		.wait_ready = wait_ready,
+		.wait_release = wait_release,
 	};
 	/* A burst must not push the schedule away without bound. */
 	uint64_t base_ns = min_u64(max_u64(pacer->next_ns, now_ns - catch_up_ns), latest_ns);
@@ -49,18 +60,18 @@ void gp_pacer_begin(
 }
 
 void gp_pacer_release(struct gp_pacer_hold *hold, uint64_t now_ns) {
-	if (hold->wait_ready) {
-		hold->wait_ready = false;
+	if (hold->wait_release) {
+		hold->wait_release = false;
 		hold->released_ns = now_ns;
 	}
 }
 
 uint64_t gp_pacer_deadline(const struct gp_pacer_hold *hold) {
-	return hold->wait_ready ? hold->arrived_ns + GP_PACER_HOLD_MAX_NS : hold->due_ns;
+	return hold->wait_release ? hold->arrived_ns + GP_PACER_HOLD_MAX_NS : hold->due_ns;
 }
 
 static enum gp_reply_cause cause_of(const struct gp_pacer_hold *hold) {
-	if (hold->wait_ready || hold->due_ns >= hold->arrived_ns + GP_PACER_HOLD_MAX_NS) {
+	if (hold->wait_release || hold->due_ns >= hold->arrived_ns + GP_PACER_HOLD_MAX_NS) {
 		return GP_REPLY_TIMEOUT;
 	}
 	if (hold->released_ns != 0 && hold->released_ns >= hold->due_ns) {

@@ -4,8 +4,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "vmm-bridge/gpu/device.h"
-
 /**
  * When to answer a flush (behaviour C3). Pure: time is an argument.
  *
@@ -19,6 +17,17 @@
 
 #define GP_PACER_HOLD_MAX_NS 40000000ull
 
+/* Why a flush was replied to when it was. */
+enum gp_reply_cause {
+	GP_REPLY_IMMEDIATE, // not shown, not fenced, or nothing to wait for
+	GP_REPLY_RELEASE, // the replaced buffer was released, and the mode's rate allowed it
+	GP_REPLY_SPACING, // held until the mode's rate allowed it
+	GP_REPLY_TIMEOUT, // 40 ms have passed without a release
+	GP_REPLY_DRAIN, // the queue stopped
+	GP_REPLY_CAUSES,
+};
+const char *gp_reply_cause_name(enum gp_reply_cause cause);
+
 struct gp_pacer {
 	uint64_t period_ns;
 	uint64_t next_ns; // schedule: the earliest time of the next answer
@@ -28,14 +37,14 @@ struct gp_pacer {
 struct gp_pacer_hold {
 	uint64_t arrived_ns, due_ns; // due by the schedule, at most GP_PACER_HOLD_MAX_NS later
 	uint64_t released_ns; // when gp_pacer_release was called; 0: not, or nothing to wait for
-	bool wait_ready; // the release of the replaced buffer has not come yet
+	bool wait_release; // the release of the replaced buffer has not come yet
 };
 
 void gp_pacer_init(struct gp_pacer *pacer, uint32_t refresh_mhz);
 void gp_pacer_set_refresh(struct gp_pacer *pacer, uint32_t refresh_mhz);
 /* A flush arrived: books its place in the schedule. */
 void gp_pacer_begin(
-	struct gp_pacer *pacer, struct gp_pacer_hold *hold, uint64_t now_ns, bool wait_ready);
+	struct gp_pacer *pacer, struct gp_pacer_hold *hold, uint64_t now_ns, bool wait_release);
 /* The buffer that the frame replaced is no longer read. */
 void gp_pacer_release(struct gp_pacer_hold *hold, uint64_t now_ns);
 /* The time at which the hold ends if nothing happens before. */

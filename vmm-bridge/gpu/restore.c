@@ -1,4 +1,7 @@
-#include "vmm-bridge/gpu/call.h"
+#include "vmm-bridge/gpu/restore.h"
+
+#include "vmm-bridge/gpu/commands_display.h"
+#include "vmm-bridge/gpu/commands_resource.h"
 
 /*
  * A device takes over what another process has left in the saved_state. What the saved_state says is run as
@@ -12,7 +15,7 @@ bool gp_gpu_set_saved_state(struct gp_gpu *gpu, void *area, size_t size) {
 static bool replay(struct gp_gpu *gpu, gp_gpu_handler handler, const struct gp_gpu_command *command,
 	struct gp_gpu_entry *entries) {
 	struct gp_gpu_call call = {.gpu = gpu, .command = *command};
-	call.command.fence = false;
+	call.command.fenced = false;
 	call.command.entries = entries;
 	return handler(&call) == VIRTIO_GPU_RESP_OK_NODATA;
 }

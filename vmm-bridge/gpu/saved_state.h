@@ -8,7 +8,7 @@
 
 #include "common/edid.h"
 #include "vmm-bridge/gpu/decode.h"
-#include "vmm-bridge/gpu/device.h"
+#include "vmm-bridge/gpu/ops.h"
 #include "vmm-bridge/gpu/resource.h"
 
 /**

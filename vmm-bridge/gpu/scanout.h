@@ -5,7 +5,6 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
-#include "vmm-bridge/gpu/device.h"
 #include "vmm-bridge/gpu/held_reply.h"
 #include "vmm-bridge/gpu/ops.h"
 #include "vmm-bridge/gpu/pacer.h"
@@ -27,7 +26,7 @@
 struct gp_flush {
 	TAILQ_ENTRY(gp_flush) link; // gp_scanout.flushes
 	struct gp_pacer_hold hold;
-	struct gp_held_reply *fence; // one wait of it, NULL once answered
+	struct gp_held_reply *reply; // one wait of it, NULL once answered
 	uint64_t frame; // its id in the trace; 0: none
 };
 TAILQ_HEAD(gp_flush_list, gp_flush);
@@ -73,7 +72,7 @@ void gp_scanout_disable(struct gp_scanout *scanout);
  * answer; without (NULL) the guest is not paced.
  */
 void gp_scanout_flush(struct gp_scanout *scanout, const struct gp_rect *rect,
-	struct gp_held_reply *fence, uint64_t now_ns);
+	struct gp_held_reply *reply, uint64_t now_ns);
 /* The buffer that the oldest flush without a release has replaced is no longer read. */
 void gp_scanout_buffer_released(struct gp_scanout *scanout, uint64_t now_ns);
 /* Signals the fences of all flushes that are due. */
@@ -81,6 +80,6 @@ void gp_scanout_dispatch(struct gp_scanout *scanout, uint64_t now_ns);
 /* The time of the next gp_scanout_dispatch, UINT64_MAX if none is needed. */
 uint64_t gp_scanout_deadline(const struct gp_scanout *scanout);
 /* The fence is about to be answered by force: the flush no longer refers to it. */
-void gp_scanout_forget_reply(struct gp_scanout *scanout, const struct gp_held_reply *fence);
+void gp_scanout_forget_reply(struct gp_scanout *scanout, const struct gp_held_reply *reply);
 
 #endif
