@@ -26,10 +26,10 @@ static uint32_t set_framebuffer(struct gp_gpu_call *call, uint32_t scanout,
 	if (rect->width < SCANOUT_SIZE_MIN || rect->height < SCANOUT_SIZE_MIN ||
 		!gp_rect_inside(rect, fb->width, fb->height)) {
 		return gp_gpu_call_refuse(call, VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER,
-			"rectangle %u,%u %ux%u of a picture of %ux%u", rect->x, rect->y,
+			"rectangle %u,%u %ux%u of a framebuffer of %ux%u", rect->x, rect->y,
 			rect->width, rect->height, fb->width, fb->height);
 	}
-	/* A blob that is taken over may have lost its memory: it is shown once it has new (B8). */
+	/* A blob that was restored may be without memory: it is shown as soon as it has some (B8). */
 	if (gp_resource_has_pixels(resource)) {
 		gp_scanout_set(&call->gpu->scanouts[scanout], resource, fb);
 	} else {
@@ -61,9 +61,9 @@ uint32_t gp_gpu_set_scanout(struct gp_gpu_call *call) {
 	}
 	if (resource->blob) {
 		return gp_gpu_call_refuse(call, VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID,
-			"resource %u is a blob, which has no format of its own", id);
+			"resource %u is a blob, which has no format", id);
 	}
-	/* A monitor shows no alpha, whatever the guest leaves there; a plane might. */
+	/* A monitor shows no alpha, whatever the guest leaves there. A plane might. */
 	struct gp_framebuffer fb = {
 		.format = gp_format_without_alpha(resource->format),
 		.width = resource->width,
@@ -74,7 +74,7 @@ uint32_t gp_gpu_set_scanout(struct gp_gpu_call *call) {
 	return set_framebuffer(call, scanout, resource, &fb);
 }
 
-/* C1 counts the last row with its whole stride, which is stricter than gp_format_fits. */
+/* C1 counts the whole stride of the last row, too, which is stricter than gp_format_fits. */
 static bool layout_fits(const struct gp_framebuffer *fb, uint64_t size) {
 	uint64_t length = (uint64_t)fb->stride * fb->height;
 	return fb->width <= GP_RESOURCE_DIMENSION_MAX && fb->height <= GP_RESOURCE_DIMENSION_MAX &&

@@ -64,8 +64,8 @@ static uint32_t refuse_entry(struct gp_gpu_call *call, uint32_t index, int error
 }
 
 /**
- * Turns the command's entries into extents. On failure *extents is empty. Ranges of one address
- * space cannot overflow their sum: at most 32768 entries of 32 bits.
+ * Turns the command's entries into extents; on failure *extents is empty. Their sum cannot overflow:
+ * at most 32768 entries of 32 bits.
  */
 static uint32_t map_entries(
 	struct gp_gpu_call *call, uint32_t n_entries, uint64_t size, struct gp_extents *extents) {
@@ -153,7 +153,7 @@ static void revoke(struct gp_gpu_call *call, struct gp_resource *resource) {
 	}
 }
 
-/* B12: off the screen first, so that nothing refers to the memory when it goes. */
+/* B12: off the scanouts first, so that nothing refers to the memory when it is freed. */
 uint32_t gp_gpu_unref(struct gp_gpu_call *call) {
 	struct gp_gpu *gpu = call->gpu;
 	struct gp_resource *resource = gp_gpu_call_resource(call, call->command.unref.resource);
@@ -171,7 +171,7 @@ uint32_t gp_gpu_unref(struct gp_gpu_call *call) {
 	return VIRTIO_GPU_RESP_OK_NODATA;
 }
 
-/* B8: the guest says nothing more than FLUSH after new backing. */
+/* B8: after new backing the guest sends FLUSH and no SET_SCANOUT. */
 static void show_again(struct gp_gpu *gpu, struct gp_resource *resource) {
 	for (uint32_t i = 0; i < gpu->displays.count; i++) {
 		struct gp_scanout *scanout = &gpu->scanouts[i];
@@ -192,7 +192,7 @@ uint32_t gp_gpu_attach_backing(struct gp_gpu_call *call) {
 		return gp_gpu_call_refuse(call, VIRTIO_GPU_RESP_ERR_UNSPEC,
 			"resource %u has backing already", resource->id);
 	}
-	/* A transfer is checked against what there is, so a 2D resource may have less. */
+	/* Transfers are checked against the backing that there is, so a 2D resource may have less. */
 	struct gp_extents extents = {0};
 	uint32_t error =
 		map_entries(call, n_entries, resource->blob ? resource->size : 1, &extents);
@@ -208,7 +208,7 @@ uint32_t gp_gpu_attach_backing(struct gp_gpu_call *call) {
 	return VIRTIO_GPU_RESP_OK_NODATA;
 }
 
-/* The picture of a 2D resource is its host copy, which stays. */
+/* A 2D resource shows its host copy, which stays. */
 uint32_t gp_gpu_detach_backing(struct gp_gpu_call *call) {
 	struct gp_resource *resource = gp_gpu_call_resource(call, call->command.unref.resource);
 	if (resource == NULL) {
@@ -226,7 +226,7 @@ uint32_t gp_gpu_detach_backing(struct gp_gpu_call *call) {
 	return VIRTIO_GPU_RESP_OK_NODATA;
 }
 
-/* A whole transfer tells the size of the picture, which a blob does not have. */
+/* The size of a whole transfer is that of the cursor in the blob, which itself has none (C5). */
 static void note_size(struct gp_gpu_call *call, struct gp_resource *resource) {
 	const struct gp_rect *rect = &call->command.transfer.rect;
 	if (rect->x == 0 && rect->y == 0 && call->command.transfer.offset == 0) {

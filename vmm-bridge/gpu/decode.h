@@ -71,7 +71,7 @@ struct gp_gpu_command {
  * Decodes the readable part of a chain. Returns 0 and fills *command (to be finished), or the
  * response type of the error (VIRTIO_GPU_RESP_ERR_*): UNSPEC for a command that is too short or
  * unknown or has too many entries, OUT_OF_MEMORY. The header (type and fence) is valid in every case
- * when at least a header was there, so that the answer can carry the fence.
+ * in which the chain has at least a header, so that the reply can carry the fence.
  */
 uint32_t gp_gpu_decode(
 	const struct gp_chain *chain, bool cursor_queue, struct gp_gpu_command *command);

@@ -60,7 +60,7 @@ struct gp_gpu *gp_gpu_create(const struct gp_gpu_ops *ops, void *data,
 	return gpu;
 }
 
-/* Tells the outside when to call gp_gpu_dispatch, if that is another time than before. */
+/* Asks for the next gp_gpu_dispatch, if its time is another one than before. */
 static void update_wake(struct gp_gpu *gpu) {
 	uint64_t wake_ns = UINT64_MAX;
 	for (uint32_t i = 0; i < gpu->displays.count; i++) {
@@ -76,7 +76,7 @@ static void update_wake(struct gp_gpu *gpu) {
 	}
 }
 
-/* Takes everything of the guest away from the outside, then frees it. */
+/* Revokes everything of the guest, then frees it. */
 static void drop_guest_state(struct gp_gpu *gpu) {
 	for (uint32_t i = 0; i < gpu->displays.count; i++) {
 		gp_scanout_disable(&gpu->scanouts[i]);
@@ -108,7 +108,7 @@ void gp_gpu_reset(struct gp_gpu *gpu) {
 	gp_saved_state_clear(&gpu->saved_state);
 }
 
-/* Decodes and runs the command. Returns the type of the answer, and its size if it is no error. */
+/* Decodes and runs the command. Returns the type of the reply, and its size if it is no error. */
 static uint32_t run(struct gp_gpu_call *call, size_t *response_size) {
 	bool cursor_queue = call->queue == GP_GPU_QUEUE_CURSOR;
 	uint64_t start_ns = gp_trace_now();
@@ -123,11 +123,11 @@ static uint32_t run(struct gp_gpu_call *call, size_t *response_size) {
 	}
 	for (size_t i = 0; i < sizeof(handlers) / sizeof(handlers[0]); i++) {
 		if (handlers[i].type == call->command.type) {
-			uint32_t code = handlers[i].handler(call);
-			if (code < VIRTIO_GPU_RESP_ERR_UNSPEC && handlers[i].response_size != 0) {
+			uint32_t type = handlers[i].handler(call);
+			if (type < VIRTIO_GPU_RESP_ERR_UNSPEC && handlers[i].response_size != 0) {
 				*response_size = handlers[i].response_size;
 			}
-			return code;
+			return type;
 		}
 	}
 	return gp_gpu_call_refuse(call, VIRTIO_GPU_RESP_ERR_UNSPEC, "not supported");
@@ -182,7 +182,7 @@ void gp_gpu_drain(struct gp_gpu *gpu, unsigned queue) {
 	update_wake(gpu);
 }
 
-/* Answers can no longer be written into the object, once this is over. */
+/* Sends the replies that are written into the object, which is unmapped after this. */
 static void reply_in_object(struct gp_gpu *gpu, const struct gp_memory_object *object) {
 	struct gp_held_reply *reply = TAILQ_FIRST(&gpu->held_replies.list);
 	while (reply != NULL) {
@@ -194,7 +194,7 @@ static void reply_in_object(struct gp_gpu *gpu, const struct gp_memory_object *o
 	}
 }
 
-static void lose_backing(struct gp_gpu *gpu, struct gp_resource *resource) {
+static void drop_backing(struct gp_gpu *gpu, struct gp_resource *resource) {
 	if (resource->blob) {
 		bool shown = false;
 		for (uint32_t i = 0; i < gpu->displays.count; i++) {
@@ -217,7 +217,7 @@ void gp_gpu_memory_removed(struct gp_gpu *gpu, struct gp_memory_object *object) 
 		struct gp_resource *resource = gpu->resources.items[i];
 		if (gp_extents_use(&resource->backing, object)) {
 			gp_debug("resource %u lost its memory", resource->id);
-			lose_backing(gpu, resource);
+			drop_backing(gpu, resource);
 		}
 	}
 	reply_in_object(gpu, object);

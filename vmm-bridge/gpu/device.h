@@ -12,8 +12,8 @@
 
 /**
  * The virtio-gpu device (virtio 1.3, 5.7) without transport: it takes chains of its two queues,
- * keeps resources and scanouts, and answers. All time comes in as an argument of CLOCK_MONOTONIC
- * nanoseconds, so tests need no clock.
+ * keeps resources and scanouts, and replies. Time is an argument everywhere, in nanoseconds of
+ * CLOCK_MONOTONIC, so tests need no clock.
  */
 
 #define GP_GPU_QUEUE_CONTROL 0
@@ -30,42 +30,42 @@ uint64_t gp_gpu_features(void);
  */
 struct gp_gpu *gp_gpu_create(const struct gp_gpu_ops *ops, void *data,
 	const struct gp_guest_memory *memory, uint32_t n_scanouts, const struct gp_mode *mode);
-/* NULL is fine. Answers nothing: drain before. Revokes every resource. */
+/* NULL is fine. Sends no reply: drain before. Revokes every resource. */
 void gp_gpu_destroy(struct gp_gpu *gpu);
 
 /**
- * Answers a chain that a process before has taken and not answered. failed: that it was the last
- * thing that process did, so it is not done.
+ * Replies to a chain that an earlier process took and did not reply to; the command is not run.
+ * failed: with an error, as that process crashed while it ran the command.
  */
 void gp_gpu_reply_lost(
 	struct gp_gpu *gpu, unsigned queue, const struct gp_chain *chain, bool failed);
-/* Handles one chain of a queue; it is pushed now or later. */
+/* Handles one chain of a queue, which is pushed now or later. */
 void gp_gpu_handle(
 	struct gp_gpu *gpu, unsigned queue, const struct gp_chain *chain, uint64_t now_ns);
 /**
- * Answers everything that is held back, at once (queue stops, C9). A revocation that an answer
- * waited for goes on outside; gp_gpu_resource_revoked is ignored then.
+ * Sends all held replies of the queue at once, as it stops (C9). A revocation that one of them waited
+ * for continues outside, and its gp_gpu_resource_revoked is ignored.
  */
 void gp_gpu_drain(struct gp_gpu *gpu, unsigned queue);
-/* The machine was reset: scanouts off, resources gone. Nothing may be in flight. */
+/* The guest was reset: disables all scanouts and frees all resources. Nothing may be in flight. */
 void gp_gpu_reset(struct gp_gpu *gpu);
 /**
  * A region left the table: resources that use it lose their backing, after a revocation with wait.
- * Scanouts that show them are disabled outside, and set again when the guest gives new backing
- * (B8). Answers that would be written into the region are given now: it must still be mapped.
+ * Scanouts that show them are disabled outside, and set again when the guest attaches new backing
+ * (B8). Replies that would be written into the region are sent now: it must still be mapped.
  *
- * Resources that the guest has detached or destroyed before are no longer known here: if their
+ * Resources that the guest has detached or destroyed before are no longer known here. If their
  * revocation is still under way, the caller waits for it.
  */
 void gp_gpu_memory_removed(struct gp_gpu *gpu, struct gp_memory_object *object);
 
-/* The time that was asked for with wake_at has come. */
+/* The time of the last wake_at has come. */
 void gp_gpu_dispatch(struct gp_gpu *gpu, uint64_t now_ns);
 /**
- * Answers to gp_gpu_ops. Each scanout_flush that returned true is followed by one
- * gp_gpu_buffer_released, in the order of the flushes, also where the flush was answered long ago
- * (timeout) or needed no answer. After scanout_disable none is owed for earlier flushes. Lost ones
- * are survived (see gpu/scanout.h), calls too many do nothing.
+ * What gp_gpu_ops announce. Each scanout_flush that returned true is followed by one
+ * gp_gpu_buffer_released, in the order of the flushes, even if the reply to the flush was sent long
+ * ago (timeout) or did not wait (no fence). After scanout_disable none is owed for earlier flushes.
+ * The device survives it if some are missing (see gpu/scanout.h), and ignores surplus ones.
  *
  * Neither may be called from within a call of gp_gpu_ops, except resource_revoke.
  */
@@ -74,8 +74,8 @@ void gp_gpu_resource_revoked(
 	struct gp_gpu *gpu, uint32_t resource_id, uint64_t token, uint64_t now_ns);
 
 /**
- * The monitor of a scanout, or NULL for none. If something changed the guest is told by an event
- * (C6). The mode's refresh paces the scanout from now on.
+ * The monitor of a scanout, or NULL for none. If something changed the guest gets an event (C6). The
+ * mode's refresh paces the scanout from now on.
  */
 void gp_gpu_set_monitor(struct gp_gpu *gpu, uint32_t scanout, const struct gp_monitor *monitor);
 

@@ -20,8 +20,8 @@ void gp_held_replies_finish(struct gp_held_replies *replies) {
 	}
 }
 
-/* Keeps as many of the chain's buffers as a header needs. */
-static void keep_buffers(struct gp_held_reply *reply, const struct gp_chain *chain) {
+/* Takes over as many of the chain's buffers as a header needs. */
+static void take_buffers(struct gp_held_reply *reply, const struct gp_chain *chain) {
 	size_t left = sizeof(reply->hdr);
 	for (size_t i = 0; i < chain->n_in && left > 0; i++) {
 		struct iovec part = chain->in[i];
@@ -46,7 +46,7 @@ struct gp_held_reply *gp_held_reply_create(
 	reply->queue = queue;
 	reply->head = chain->head;
 	reply->waits = 1;
-	keep_buffers(reply, chain);
+	take_buffers(reply, chain);
 	TAILQ_INSERT_TAIL(&replies->list, reply, link);
 	return reply;
 }

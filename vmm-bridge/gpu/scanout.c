@@ -81,7 +81,7 @@ void gp_scanout_disable(struct gp_scanout *scanout) {
 	scanout->resource_id = 0;
 }
 
-/* Counts the answer. frame is its id in the trace, 0: none. */
+/* Counts the reply. frame is the id in the trace of what it replies to, 0: none. */
 static void count_reply(struct gp_scanout *scanout, enum gp_reply_cause cause, uint64_t frame) {
 	scanout->replies[cause]++;
 	if (frame != 0 && gp_trace_on) {
@@ -95,7 +95,7 @@ static void add_flush(struct gp_scanout *scanout, struct gp_held_reply *reply, u
 	bool wait_release, uint64_t now_ns) {
 	struct gp_flush *flush = calloc(1, sizeof(*flush));
 	if (flush == NULL) {
-		return; // answered at once
+		return; // replied to at once
 	}
 	if (reply != NULL) {
 		gp_pacer_begin(&scanout->pacer, &flush->hold, now_ns, wait_release);
@@ -106,7 +106,7 @@ static void add_flush(struct gp_scanout *scanout, struct gp_held_reply *reply, u
 	flush->reply = reply;
 	flush->frame = frame;
 	TAILQ_INSERT_TAIL(&scanout->flushes, flush, link);
-	if (scanout->n_replied > GP_SCANOUT_ANSWERED_MAX) {
+	if (scanout->n_replied > GP_SCANOUT_REPLIED_MAX) {
 		forget_oldest_replied(scanout);
 	}
 }
@@ -143,7 +143,7 @@ void gp_scanout_buffer_released(struct gp_scanout *scanout, uint64_t now_ns) {
 	}
 }
 
-/* The flush is over; its place stays if the outside still owes a release. */
+/* Ends the flush; its place stays if a release is still owed. */
 static void reply_flush(
 	struct gp_scanout *scanout, struct gp_flush *flush, enum gp_reply_cause cause) {
 	struct gp_held_reply *reply = flush->reply;
@@ -154,7 +154,7 @@ static void reply_flush(
 	scanout->n_replied++;
 	if (!owed) {
 		flush_destroy(scanout, flush);
-	} else if (scanout->n_replied > GP_SCANOUT_ANSWERED_MAX) {
+	} else if (scanout->n_replied > GP_SCANOUT_REPLIED_MAX) {
 		forget_oldest_replied(scanout);
 	}
 	gp_held_reply_signal(reply);
@@ -165,8 +165,7 @@ void gp_scanout_dispatch(struct gp_scanout *scanout, uint64_t now_ns) {
 	while (flush != NULL) {
 		struct gp_flush *next = TAILQ_NEXT(flush, link);
 		enum gp_reply_cause cause;
-		uint64_t wake_ns;
-		if (flush->reply != NULL && gp_pacer_due(&flush->hold, now_ns, &cause, &wake_ns)) {
+		if (flush->reply != NULL && gp_pacer_due(&flush->hold, now_ns, &cause)) {
 			reply_flush(scanout, flush, cause);
 		}
 		flush = next;
