@@ -360,7 +360,7 @@ static bool create_client(struct gp_bridge *bridge) {
 static bool create_device(struct gp_bridge *bridge, struct gp_options *options) {
 	struct gp_vhost_info info = {.features = gp_gpu_features(), .n_queues = QUEUES};
 	gp_keeper_get_info(bridge->keeper, 0, &info);
-	if (options->socket_path == NULL && info.is_resuming) {
+	if (options->socket_path == NULL && info.resuming) {
 		options->fd = gp_keeper_dup_socket(bridge->keeper, 0);
 	}
 	bridge->vhost = gp_vhost_device_create(bridge->loop, options->socket_path,
@@ -402,7 +402,7 @@ bool gp_bridge_resume(struct gp_bridge *bridge) {
 	if (has_front) {
 		gp_gpu_restore(bridge->gpu, gp_now_ns());
 		gp_vhost_device_recover(bridge->vhost, &bridge->chain);
-		gp_keeper_answer(keeper, 0, bridge->vhost);
+		gp_keeper_handle_pending(keeper, 0, bridge->vhost);
 	} else {
 		gp_gpu_reset(bridge->gpu);
 	}

@@ -29,7 +29,7 @@ static uint32_t set_framebuffer(struct gp_gpu_call *call, uint32_t scanout,
 			"rectangle %u,%u %ux%u of a framebuffer of %ux%u", rect->x, rect->y,
 			rect->width, rect->height, fb->width, fb->height);
 	}
-	/* A blob that was restored may be without memory: it is shown as soon as it has some (B8). */
+	/* A restored blob may be without memory: it is shown as soon as it has some (B8). */
 	if (gp_resource_has_pixels(resource)) {
 		gp_scanout_set(&call->gpu->scanouts[scanout], resource, fb);
 	} else {

@@ -64,8 +64,8 @@ static uint32_t refuse_entry(struct gp_gpu_call *call, uint32_t index, int error
 }
 
 /**
- * Turns the command's entries into extents; on failure *extents is empty. Their sum cannot overflow:
- * at most 32768 entries of 32 bits.
+ * Turns the command's entries into extents; on failure *extents is empty. Their sum cannot
+ * overflow: at most 32768 entries of 32 bits.
  */
 static uint32_t map_entries(
 	struct gp_gpu_call *call, uint32_t n_entries, uint64_t size, struct gp_extents *extents) {
@@ -192,7 +192,7 @@ uint32_t gp_gpu_attach_backing(struct gp_gpu_call *call) {
 		return gp_gpu_call_refuse(call, VIRTIO_GPU_RESP_ERR_UNSPEC,
 			"resource %u has backing already", resource->id);
 	}
-	/* Transfers are checked against the backing that there is, so a 2D resource may have less. */
+	/* Transfers are checked against the backing, so a 2D resource may have less. */
 	struct gp_extents extents = {0};
 	uint32_t error =
 		map_entries(call, n_entries, resource->blob ? resource->size : 1, &extents);

@@ -13,8 +13,8 @@ struct source {
 };
 
 /*
- * A blob holds 64×64 pixels, unless it has another size than that and the last transfer, which Linux
- * sends before each new cursor, said the true one (C5).
+ * A blob holds 64×64 pixels, unless it has another size than that and the last transfer, which
+ * Linux sends before each new cursor, said the true one (C5).
  */
 static struct source blob_source(const struct gp_resource *resource) {
 	struct source source = {.width = GP_CURSOR_SIZE, .height = GP_CURSOR_SIZE};

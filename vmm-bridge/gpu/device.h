@@ -43,8 +43,8 @@ void gp_gpu_reply_lost(
 void gp_gpu_handle(
 	struct gp_gpu *gpu, unsigned queue, const struct gp_chain *chain, uint64_t now_ns);
 /**
- * Sends all held replies of the queue at once, as it stops (C9). A revocation that one of them waited
- * for continues outside, and its gp_gpu_resource_revoked is ignored.
+ * Sends all held replies of the queue at once, as it stops (C9). A revocation that one of them
+ * waited for continues outside, and its gp_gpu_resource_revoked is ignored.
  */
 void gp_gpu_drain(struct gp_gpu *gpu, unsigned queue);
 /* The guest was reset: disables all scanouts and frees all resources. Nothing may be in flight. */
@@ -74,8 +74,8 @@ void gp_gpu_resource_revoked(
 	struct gp_gpu *gpu, uint32_t resource_id, uint64_t token, uint64_t now_ns);
 
 /**
- * The monitor of a scanout, or NULL for none. If something changed the guest gets an event (C6). The
- * mode's refresh paces the scanout from now on.
+ * The monitor of a scanout, or NULL for none. If something changed the guest gets an event (C6).
+ * The mode's refresh paces the scanout from now on.
  */
 void gp_gpu_set_monitor(struct gp_gpu *gpu, uint32_t scanout, const struct gp_monitor *monitor);
 

@@ -10,8 +10,8 @@
 
 /**
  * What the virtio-gpu device needs from the world: somebody who shows framebuffers and cursors, and
- * a transport. bridge.c implements this with the presenter and the vhost-user device, the unit tests
- * with a recorder.
+ * a transport. bridge.c implements this with the presenter and the vhost-user device, the unit
+ * tests with a recorder.
  */
 
 struct gp_resource;
@@ -39,8 +39,8 @@ struct gp_gpu_ops {
 	void (*scanout_disable)(void *data, uint32_t scanout);
 	/**
 	 * The pixels in the rectangle, in coordinates of the framebuffer, have changed; show the
-	 * scanout's current resource. Returns true if gp_gpu_buffer_released will be called when the
-	 * buffer that this frame replaces is no longer read; false if it will not (no buffer is
+	 * scanout's current resource. Returns true if gp_gpu_buffer_released will be called when
+	 * the buffer that this frame replaces is no longer read; false if it will not (no buffer is
 	 * replaced, hidden, no compositor): the device then paces by time alone.
 	 */
 	bool (*scanout_flush)(void *data, uint32_t scanout, const struct gp_rect *damage);
@@ -49,14 +49,14 @@ struct gp_gpu_ops {
 	 * The memory behind the resource's pixels is taken back: for a blob by detach, unref,
 	 * removal of its region, reset; for a 2D resource, whose pixels are the host copy, by unref
 	 * and reset. Nothing that was made from it may be read any more. Returns true if that is so
-	 * on return, false if gp_gpu_resource_revoked will be called for resource->id and token when
-	 * it is. Must be true when wait is true: it may then block for a short, bounded time, and
-	 * token is 0.
+	 * on return, false if gp_gpu_resource_revoked will be called for resource->id and token
+	 * when it is. Must be true when wait is true: it may then block for a short, bounded time,
+	 * and token is 0.
 	 *
 	 * In every case resource->outside must be NULL on return, and this process may use neither
 	 * the resource nor its backing afterwards: they may be freed, and the id may be used again.
-	 * scanout_disable comes before this on unref, removal and reset, but not on detach: the guest
-	 * attaches new backing (B8) and expects no flicker.
+	 * scanout_disable comes before this on unref, removal and reset, but not on detach: the
+	 * guest attaches new backing (B8) and expects no flicker.
 	 */
 	bool (*resource_revoke)(
 		void *data, struct gp_resource *resource, uint64_t token, bool wait);
@@ -69,7 +69,7 @@ struct gp_gpu_ops {
 
 	/* The configuration space changed (events_read). */
 	void (*config_changed)(void *data);
-	/* Call gp_gpu_dispatch at that time (CLOCK_MONOTONIC), and not at the last one; 0: at none. */
+	/* Call gp_gpu_dispatch at that time (CLOCK_MONOTONIC) instead of the last one; 0: none. */
 	void (*wake_at)(void *data, uint64_t time_ns);
 	/**
 	 * Returns a chain of a queue. interrupt: the guest waits for this reply. Without, it says

@@ -4,8 +4,8 @@
 #include "vmm-bridge/gpu/commands_resource.h"
 
 /*
- * A device takes over what another process has saved. Saved commands are run like those of the guest,
- * by their handlers, so they are checked like those.
+ * A device takes over what another process has saved. Saved commands are run like those of the
+ * guest, by their handlers, so they are checked like those.
  */
 
 bool gp_gpu_set_saved_state(struct gp_gpu *gpu, void *area, size_t size) {

@@ -7,8 +7,8 @@
 #include "common/log.h"
 
 /**
- * Sets a mark after all earlier stores and before all later ones. Only the compiler could reorder them:
- * the next process reads when this one has ended, and sees its stores up to some point.
+ * Sets a mark after all earlier stores and before all later ones. Only the compiler could reorder
+ * them: the next process reads when this one has ended, and sees its stores up to some point.
  */
 static void set_mark(_Atomic uint32_t *mark, uint32_t value) {
 	atomic_signal_fence(memory_order_seq_cst);

@@ -13,17 +13,17 @@
 
 /**
  * Private to gpu/: what the guest has set up, as plain data in memory that outlives the process
- * (gpu/restore.h). It is a table: each thing has an entry of its own, which is overwritten. So it does
- * not grow with time, and saving a page flip is a copy of one command.
+ * (gpu/restore.h). It is a table: each thing has an entry of its own, which is overwritten. So it
+ * does not grow with time, and saving a page flip is a copy of one command.
  *
- * The process may end at any instruction. So each entry has a mark that is cleared before the entry is
- * written and set afterwards: an entry that was half written is not there. The command that it came
- * from had no reply then. Only when backings are moved, to make room, all are at stake: a crash in the
- * midst of that voids the whole table.
+ * The process may end at any instruction. So each entry has a mark that is cleared before the entry
+ * is written and set afterwards: an entry that was half written is not there. The command that it
+ * came from had no reply then. Only when backings are moved, to make room, all are at stake: a
+ * crash in the midst of that voids the whole table.
  *
- * A process that crashed may have written anything anywhere. gp_saved_state_open makes sure that the
- * table is consistent, so that nobody reads or writes outside of it; values are checked when they are
- * used, like those of a guest (gpu/restore.c).
+ * A process that crashed may have written anything anywhere. gp_saved_state_open makes sure that
+ * the table is consistent, so that nobody reads or writes outside of it; values are checked when
+ * they are used, like those of a guest (gpu/restore.c).
  */
 
 enum gp_saved_state_backing {
@@ -79,16 +79,17 @@ struct gp_saved_state {
 };
 
 /**
- * Uses the area, which must be aligned as by malloc and stay as long as the saved state is used. What
- * makes no sense in it is dropped. False, with no effect, if the area is too small for the table.
+ * Uses the area, which must be aligned as by malloc and stay as long as the saved state is used.
+ * What makes no sense in it is dropped. False, with no effect, if the area is too small for the
+ * table.
  */
 bool gp_saved_state_open(struct gp_saved_state *state, void *area, size_t size);
 /* The guest was reset. Monitors are the host's, and stay. */
 void gp_saved_state_clear(struct gp_saved_state *state);
 
 /**
- * Adds a resource, with the backing of the command. Returns its slot for gp_resource.slot and the calls
- * below, which do nothing for slot 0: not saved.
+ * Adds a resource, with the backing of the command. Returns its slot for gp_resource.slot and the
+ * calls below, which do nothing for slot 0: not saved.
  */
 uint32_t gp_saved_state_add(struct gp_saved_state *state, uint32_t id,
 	const struct gp_gpu_command *create, uint32_t n_entries);

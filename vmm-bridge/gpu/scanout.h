@@ -15,9 +15,9 @@
  *
  * Calls of gp_gpu_buffer_released come in the order of the flushes for which scanout_flush returned
  * true. So every such flush keeps a place in the queue until its release has come, even after its
- * reply was sent (timeout, no fence): a late release then frees the flush that it belongs to and not
- * the next one. Should releases be missing, GP_SCANOUT_TIMEOUTS_MAX timeouts in a row make the scanout
- * forget the places of flushes with a reply, and it is in step again.
+ * reply was sent (timeout, no fence): a late release then frees the flush that it belongs to and
+ * not the next one. Should releases be missing, GP_SCANOUT_TIMEOUTS_MAX timeouts in a row make the
+ * scanout forget the places of flushes with a reply, and it is in step again.
  */
 
 #define GP_SCANOUT_TIMEOUTS_MAX 4
@@ -60,16 +60,16 @@ void gp_scanout_set(
 void gp_scanout_remember(struct gp_scanout *scanout, const struct gp_resource *resource,
 	const struct gp_framebuffer *fb);
 /**
- * Calls scanout_disable, but remembers the resource, which has lost its memory (B8). Flushes no longer
- * wait for a release; they are replied to when the mode's rate allows it.
+ * Calls scanout_disable, but remembers the resource, which has lost its memory (B8). Flushes no
+ * longer wait for a release; they are replied to when the mode's rate allows it.
  */
 void gp_scanout_hide(struct gp_scanout *scanout);
 /* The guest has taken the resource away. */
 void gp_scanout_disable(struct gp_scanout *scanout);
 
 /**
- * Shows the rectangle of the scanout's resource. The held reply waits for its time; without one (NULL)
- * the guest is not paced.
+ * Shows the rectangle of the scanout's resource. The held reply waits for its time; without one
+ * (NULL) the guest is not paced.
  */
 void gp_scanout_flush(struct gp_scanout *scanout, const struct gp_rect *rect,
 	struct gp_held_reply *reply, uint64_t now_ns);

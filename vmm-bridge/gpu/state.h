@@ -27,7 +27,7 @@ struct gp_gpu {
 	struct gp_held_replies held_replies;
 	uint64_t wake_ns; // last argument of wake_at, 0: none
 	struct gp_saved_state saved_state;
-	bool restoring; // commands come from the saved state: what is wrong with them is nobody's error
+	bool restoring; // commands come from the saved state: errors are not the guest's
 
 	uint64_t commands, guest_errors, transferred;
 	struct gp_log_limit error_log;

@@ -23,7 +23,7 @@
 #define CRASHES_NS UINT64_C(60000000000)
 
 struct shared {
-	struct gp_vhost_keep_state states[GP_KEEPER_DEVICES_MAX];
+	struct gp_vhost_checkpoint checkpoints[GP_KEEPER_DEVICES_MAX];
 	_Alignas(4096) uint8_t area[GP_KEEPER_AREA_BYTES];
 };
 
@@ -31,7 +31,6 @@ struct device {
 	struct gp_keeper *keeper;
 	unsigned index;
 	struct gp_store store;
-	struct gp_vhost_keep keep;
 };
 
 struct gp_keeper {
@@ -91,14 +90,23 @@ static void handle_handled(void *data, bool accepted) {
 	send_message(device, &message);
 }
 
+static const struct gp_vhost_checkpoint_events checkpoint_events = {
+	.connected = handle_connected,
+	.disconnected = handle_disconnected,
+	.request = handle_request,
+	.handled = handle_handled,
+};
+
 unsigned gp_keeper_restarts(const struct gp_keeper *keeper) {
 	return keeper != NULL ? keeper->restarts : 0;
 }
 
 void gp_keeper_get_info(struct gp_keeper *keeper, unsigned index, struct gp_vhost_info *info) {
 	if (keeper != NULL && index < GP_KEEPER_DEVICES_MAX) {
-		info->keep = &keeper->devices[index].keep;
-		info->is_resuming = gp_keeper_has_front(keeper, index);
+		info->checkpoint = &keeper->shared->checkpoints[index];
+		info->checkpoint_events = &checkpoint_events;
+		info->checkpoint_data = &keeper->devices[index];
+		info->resuming = gp_keeper_has_front(keeper, index);
 	}
 }
 
@@ -137,11 +145,11 @@ void gp_keeper_replay(
 	}
 }
 
-void gp_keeper_answer(
+void gp_keeper_handle_pending(
 	const struct gp_keeper *keeper, unsigned index, struct gp_vhost_device *device) {
 	const struct gp_store_request *pending = keeper->devices[index].store.pending;
 	if (pending != NULL) {
-		gp_vhost_device_answer(device, &pending->frame);
+		gp_vhost_device_handle(device, &pending->frame);
 	}
 }
 
@@ -152,12 +160,6 @@ void gp_keeper_done(struct gp_keeper *keeper) {
 }
 
 /* The keeper's side. */
-
-static void close_fds(struct gp_vhost_frame *frame) {
-	for (size_t i = 0; i < frame->n_fds; i++) {
-		gp_fd_close(&frame->fds[i]);
-	}
-}
 
 static void store_message(struct gp_store *store, struct gp_channel_message *message) {
 	switch (message->kind) {
@@ -178,7 +180,7 @@ static void store_message(struct gp_store *store, struct gp_channel_message *mes
 		gp_store_end(store, message->accepted != 0);
 		break;
 	}
-	close_fds(&message->frame);
+	gp_vhost_frame_close_fds(&message->frame);
 }
 
 /* Takes in all that the worker has said so far. False at its end. */
@@ -194,7 +196,7 @@ static bool read_channel(struct gp_keeper *keeper) {
 		} else if (message.device < GP_KEEPER_DEVICES_MAX) {
 			store_message(&keeper->devices[message.device].store, &message);
 		} else {
-			close_fds(&message.frame);
+			gp_vhost_frame_close_fds(&message.frame);
 		}
 	}
 	return true;
@@ -328,14 +330,6 @@ static struct gp_keeper *create(void) {
 		device->keeper = keeper;
 		device->index = i;
 		gp_store_init(&device->store);
-		device->keep = (struct gp_vhost_keep){
-			.state = &keeper->shared->states[i],
-			.data = device,
-			.connected = handle_connected,
-			.disconnected = handle_disconnected,
-			.request = handle_request,
-			.handled = handle_handled,
-		};
 	}
 	return keeper;
 }

@@ -44,8 +44,8 @@ int gp_keeper_dup_socket(const struct gp_keeper *keeper, unsigned index);
 /* Replays the requests that were handled: gp_vhost_device_replay. */
 void gp_keeper_replay(
 	const struct gp_keeper *keeper, unsigned index, struct gp_vhost_device *device);
-/* The one that was not: gp_vhost_device_answer. */
-void gp_keeper_answer(
+/* The one that was not: gp_vhost_device_handle. */
+void gp_keeper_handle_pending(
 	const struct gp_keeper *keeper, unsigned index, struct gp_vhost_device *device);
 /* All was taken over: closes what the worker still has of it, so that an end of a front end is one. */
 void gp_keeper_done(struct gp_keeper *keeper);

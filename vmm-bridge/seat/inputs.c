@@ -162,7 +162,7 @@ bool gp_inputs_resume(struct gp_inputs *inputs, struct gp_keeper *keeper) {
 		gp_keeper_replay(keeper, 1 + i, port->vhost);
 		gp_input_device_take_over(&port->device);
 		gp_vhost_device_recover(port->vhost, &inputs->chain);
-		gp_keeper_answer(keeper, 1 + i, port->vhost);
+		gp_keeper_handle_pending(keeper, 1 + i, port->vhost);
 	}
 	return true;
 }
