@@ -18,7 +18,7 @@
 #include "vmm-bridge/keeper/channel.h"
 #include "vmm-bridge/keeper/store.h"
 
-/* More crashes than that in that time: a new worker would crash, too. */
+/* After more crashes than that in that time a new worker would crash, too. */
 #define CRASHES_MAX 5
 #define CRASHES_NS UINT64_C(60000000000)
 
@@ -38,13 +38,13 @@ struct gp_keeper {
 	struct device devices[GP_KEEPER_DEVICES_MAX];
 	unsigned restarts;
 	int channel; // this process's end
-	bool channel_failed; // the worker's: said once
+	bool channel_failed; // the worker's: logged once
 
 	/* Of the keeper's process alone. */
 	sigset_t signal_mask; // as it was before
 	int signal_fd;
 	pid_t worker;
-	bool is_stopping;
+	bool stopping;
 	uint64_t crashes_ns[CRASHES_MAX];
 };
 
@@ -55,7 +55,7 @@ static void send_message(struct device *device, const struct gp_channel_message 
 	if (!gp_channel_send(keeper->channel, message) && !keeper->channel_failed) {
 		keeper->channel_failed = true;
 		gp_error_errno(
-			"keeper: a request cannot be kept; after a crash the VM has no display");
+			"keeper: a request cannot be stored; after a crash the VM has no display");
 	}
 }
 
@@ -125,7 +125,7 @@ int gp_keeper_dup_socket(const struct gp_keeper *keeper, unsigned index) {
 		: -1;
 }
 
-/* Queues are started when all that they need is there, and run when all are started. */
+/* Queues start when all that they need is there, and run when all have started. */
 static int rank(const struct gp_vhost_frame *frame) {
 	return frame->request == GP_VHOST_SET_VRING_KICK      ? 1
 		: frame->request == GP_VHOST_SET_VRING_ENABLE ? 2
@@ -183,7 +183,7 @@ static void store_message(struct gp_store *store, struct gp_channel_message *mes
 	gp_vhost_frame_close_fds(&message->frame);
 }
 
-/* Takes in all that the worker has said so far. False at its end. */
+/* Stores all messages of the worker so far. False at its end. */
 static bool read_channel(struct gp_keeper *keeper) {
 	struct gp_channel_message message;
 	int r;
@@ -210,12 +210,12 @@ static void handle_signal(struct gp_keeper *keeper, bool *ended) {
 	if (info.ssi_signo == SIGCHLD) {
 		*ended = true;
 	} else {
-		keeper->is_stopping = true;
+		keeper->stopping = true;
 		kill(keeper->worker, (int)info.ssi_signo);
 	}
 }
 
-/* Until the worker has ended; its status as of waitpid. */
+/* Waits until the worker has ended. Returns its status as of waitpid. */
 static int attend(struct gp_keeper *keeper) {
 	struct pollfd fds[] = {
 		{.fd = keeper->signal_fd, .events = POLLIN},
@@ -233,7 +233,7 @@ static int attend(struct gp_keeper *keeper) {
 		if ((fds[0].revents & POLLIN) != 0) {
 			handle_signal(keeper, &ended);
 		}
-		/* In this order: all that it has said before its end counts. */
+		/* In this order, as all messages before its end count. */
 		bool done = ended && waitpid(keeper->worker, &status, WNOHANG) == keeper->worker;
 		if (fds[1].fd != -1 && !read_channel(keeper)) {
 			gp_fd_close(&keeper->channel); // or the worker would wait for us to read
@@ -297,15 +297,14 @@ static int run(struct gp_keeper *keeper, int (*work)(void *data, struct gp_keepe
 		if (WIFEXITED(status)) {
 			return WEXITSTATUS(status);
 		}
-		if (keeper->is_stopping) {
+		if (keeper->stopping) {
 			return EXIT_FAILURE;
 		}
 		gp_error("the worker has crashed: signal %d (%s)", WTERMSIG(status),
 			strsignal(WTERMSIG(status)));
 		if (!count_crash(keeper)) {
-			gp_error("it has crashed %d times within a minute: ended, the VM has no "
-				 "display "
-				 "until it is started again",
+			gp_error("the worker has crashed %d times within a minute: ended; the VM "
+				 "has no display until it is started again",
 				CRASHES_MAX + 1);
 			return EXIT_FAILURE;
 		}
@@ -336,7 +335,8 @@ static struct gp_keeper *create(void) {
 
 static bool watch_signals(struct gp_keeper *keeper) {
 	sigset_t mask;
-	signal(SIGCHLD, SIG_DFL); // ignored, as it may be inherited, it would tell of no end
+	signal(SIGCHLD,
+		SIG_DFL); // it may be inherited as ignored, which would hide the worker's end
 	sigemptyset(&mask);
 	sigaddset(&mask, SIGCHLD);
 	sigaddset(&mask, SIGTERM);

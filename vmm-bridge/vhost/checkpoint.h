@@ -10,8 +10,8 @@
 /**
  * What of a device must outlive the process that serves it, because the front end cannot connect
  * again (C10): how far the queues are, as memory; the front end's socket and the requests that set
- * the device up, with their descriptors, as events. A device gets both in its gp_vhost_info; a process
- * that takes over calls gp_vhost_device_resume.
+ * the device up, with their descriptors, as events. A device gets both in its gp_vhost_info; a
+ * process that takes over calls gp_vhost_device_resume.
  */
 
 #define GP_VHOST_CHECKPOINT_QUEUES 2

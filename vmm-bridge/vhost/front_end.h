@@ -10,7 +10,8 @@
 #include "vmm-bridge/vhost/queues.h"
 
 /**
- * A front end's requests, and the replies to them: what they set up is the queues and the back channel.
+ * A front end's requests, and the replies to them: what they set up is the queues and the back
+ * channel.
  */
 
 struct gp_vhost_front_end {
@@ -25,8 +26,8 @@ struct gp_vhost_front_end {
 };
 
 /**
- * Does what one frame of the front end asks for, and replies. Descriptors are taken from the frame as
- * needed. False, after logging, if the connection must end.
+ * Does what one frame of the front end asks for, and replies. Descriptors are taken from the frame
+ * as needed. False, after logging, if the connection must end.
  */
 bool gp_vhost_front_end_handle(struct gp_vhost_front_end *front, struct gp_vhost_frame *frame);
 

@@ -22,8 +22,8 @@ void gp_vhost_queues_serve(struct gp_vhost_queues *queues) {
 }
 
 /**
- * The queues before it are looked at, too. Linux creates an imported cursor's resource without a kick
- * of the control queue; the next that comes is the kick of the cursor queue.
+ * The queues before it are looked at, too. Linux creates an imported cursor's resource without a
+ * kick of the control queue; the next that comes is the kick of the cursor queue.
  */
 static void handle_kicked(void *data, struct gp_vring *vring) {
 	struct gp_vhost_queues *queues = data;
@@ -184,7 +184,7 @@ void gp_vhost_queues_update_state(struct gp_vhost_queues *queues) {
 				gp_info("vhost: the guest was reset");
 				gp_vhost_queues_reset_guest(queues);
 			} else {
-				gp_info("vhost: the guest goes on");
+				gp_info("vhost: the guest continues");
 			}
 		}
 		gp_vhost_queues_set_state(queues, GP_VHOST_RUNNING);

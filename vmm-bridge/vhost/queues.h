@@ -11,10 +11,10 @@
 /**
  * The virtqueues of a device, the memory that they are in, and the state that follows from them.
  *
- * A stop for ever and a pause look alike (C9), so the guest's state is kept when the queues stop. The
- * first queue that runs again decides for all that are set up by then: a queue that had worked and goes
- * on at its old index means a pause, one that begins at 0 a reset (vring.h). If no queue had worked,
- * there is nothing to keep and a reset is assumed.
+ * A stop for ever and a pause look alike (C9), so the guest's state is kept when the queues stop.
+ * The first queue that runs again decides for all that are set up by then: a queue that had worked
+ * and continues at its old index means a pause, one that begins at 0 a reset (vring.h). If no queue
+ * had worked, there is nothing to keep and a reset is assumed.
  */
 
 #define GP_VHOST_QUEUES_MAX 8
@@ -56,7 +56,9 @@ void gp_vhost_queues_flush(struct gp_vhost_queues *queues);
 
 /* A gp_memory_removed_func; data is the struct gp_vhost_queues. */
 void gp_vhost_queues_memory_removed(void *data, struct gp_memory_object *object);
-/* Queues whose rings are (again) in the table go on. A move of RAM is a removal and an addition. */
+/**
+ * Queues whose rings are (again) in the table continue. A move of RAM is a removal and an addition.
+ */
 void gp_vhost_queues_attach(struct gp_vhost_queues *queues);
 
 #endif

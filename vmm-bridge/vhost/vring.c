@@ -9,7 +9,9 @@
 #include "common/fd.h"
 #include "common/log.h"
 
-/* So many chains may be returned without an interrupt; then the driver may need their descriptors. */
+/**
+ * So many chains may be returned without an interrupt; then the driver may need their descriptors.
+ */
 #define LATE_INTERRUPTS_MAX 8
 
 void gp_vring_init(struct gp_vring *vring, unsigned index,

@@ -23,7 +23,7 @@ struct gp_vring {
 	struct gp_virtqueue queue;
 	bool started, enabled;
 
-	/* Settings. base is the index to go on at: of the last stop, or as the front end says. */
+	/* Settings. base is the index to start at: that of the last stop, or the front end's. */
 	uint16_t num, base;
 	uint64_t desc_uva, avail_uva, used_uva;
 
@@ -38,7 +38,7 @@ struct gp_vring {
 
 	struct gp_ring_checkpoint *checkpoint; // NULL: nobody takes over
 	uint8_t *checkpoint_worked;
-	bool resuming; // the next start goes on where an earlier process was
+	bool resuming; // the next start continues where an earlier process was
 
 	int kick_fd, call_fd, err_fd; // owned, or -1
 	struct wl_event_source *kick_source;
@@ -59,7 +59,9 @@ void gp_vring_init(struct gp_vring *vring, unsigned index,
 /* From now on the ring writes to the checkpoint. Before its first start. */
 void gp_vring_set_checkpoint(
 	struct gp_vring *vring, struct gp_ring_checkpoint *checkpoint, uint8_t *checkpoint_worked);
-/* Takes the ring over from the process that wrote the checkpoint: its next start goes on there. */
+/**
+ * Takes the ring over from the process that wrote the checkpoint: the next start continues there.
+ */
 void gp_vring_resume(struct gp_vring *vring);
 /* Stops, closes all descriptors and forgets the settings. The ring can be used again. */
 void gp_vring_finish(struct gp_vring *vring);
@@ -70,8 +72,9 @@ bool gp_vring_set_call(struct gp_vring *vring, int fd);
 bool gp_vring_set_error(struct gp_vring *vring, int fd);
 
 /**
- * Looks the rings up in the memory table and goes on at queue.last_avail. Returns NULL on success,
- * else what is wrong; the queue is not set up then. features are those that the driver accepted.
+ * Looks the rings up in the memory table and continues at queue.last_avail. Returns NULL on
+ * success, else what is wrong; the queue is not set up then. features are those that the driver
+ * accepted.
  */
 const char *gp_vring_attach(
 	struct gp_vring *vring, const struct gp_guest_memory *memory, uint64_t features);
@@ -81,7 +84,7 @@ bool gp_vring_uses(const struct gp_vring *vring, const struct gp_memory_object *
 /* Starts at base; like gp_vring_attach. The ring counts as started even if that fails. */
 const char *gp_vring_start(
 	struct gp_vring *vring, const struct gp_guest_memory *memory, uint64_t features);
-/* Keeps the index as base for the next start, and the call and error descriptors. */
+/* Keeps the index as base of the next start, and the call and error descriptors. */
 void gp_vring_stop(struct gp_vring *vring);
 
 /* Started, enabled, and with a queue that can be served. */

@@ -34,7 +34,10 @@ struct gp_memory_object {
 	void *mapping; // what munmap gets; starts at the file's page or huge page
 	size_t mapping_size;
 
-	/* GP_MEMORY_VFIO only: fd is then a device fd, -1 once removed; map is NULL until it is needed. */
+	/**
+	 * GP_MEMORY_VFIO only: fd is then a device fd, -1 once removed; map is NULL until it is
+	 * needed.
+	 */
 	uint32_t vfio_region; // index of the BAR's region
 	char pci[16]; // the device's address, empty if not known
 	unsigned faults; // gp_guest_memory_faults when it was mapped
@@ -65,7 +68,9 @@ struct gp_extents {
 
 /* gp_memory_object_map for all objects. False if not all can be read. */
 bool gp_extents_map(const struct gp_extents *extents);
-/* Appends, taking a new reference; merges with the last entry where they touch. False: no memory. */
+/**
+ * Appends, taking a new reference; merges with the last entry where they touch. False: no memory.
+ */
 bool gp_extents_append(struct gp_extents *extents, struct gp_memory_object *object, uint64_t offset,
 	uint64_t length);
 void gp_extents_finish(struct gp_extents *extents);
@@ -118,7 +123,9 @@ struct gp_memory_object *gp_guest_memory_take(
  */
 int gp_guest_memory_map(const struct gp_guest_memory *memory, uint64_t gpa, uint64_t length,
 	struct iovec *iov, size_t max);
-/* Appends the range as extents. 0, -EFAULT, -EINVAL or -ENOMEM; on error *extents may have grown. */
+/**
+ * Appends the range as extents. 0, -EFAULT, -EINVAL or -ENOMEM; on error *extents may have grown.
+ */
 int gp_guest_memory_extents(const struct gp_guest_memory *memory, uint64_t gpa, uint64_t length,
 	struct gp_extents *extents);
 /**

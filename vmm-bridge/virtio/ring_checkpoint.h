@@ -13,7 +13,10 @@
 #define GP_RING_CHECKPOINT_HEADS 1024
 
 struct gp_ring_checkpoint {
-	/* The chain that is being taken, or returned: bit 32, index of the ring << 16, head. 0: none. */
+	/**
+	 * The chain that is being taken, or returned: bit 32, index of the ring << 16, head. 0:
+	 * none.
+	 */
 	uint64_t taking, returning;
 	uint16_t last_avail;
 	uint8_t in_flight[GP_RING_CHECKPOINT_HEADS]; // by head: 1 if taken and not returned

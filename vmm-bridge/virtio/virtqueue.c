@@ -155,8 +155,8 @@ static int fail(struct gp_virtqueue *queue, const char *why) {
 
 /**
  * Counts new entries. If they are fewer than wanted, asks for a notification of the next one and
- * looks again, as the driver may have added one in between. Each turn but the last sees more entries,
- * unless the driver plays tricks. Returns the number, or -EPROTO.
+ * looks again, as the driver may have added one in between. Each turn but the last sees more
+ * entries, unless the driver plays tricks. Returns the number, or -EPROTO.
  */
 static int count_available(struct gp_virtqueue *queue, uint16_t wanted) {
 	uint16_t n = 0, asked = 0;
@@ -380,7 +380,7 @@ bool gp_virtqueue_should_interrupt(struct gp_virtqueue *queue) {
 	if (queue->size == 0 || queue->used_idx == queue->signalled) {
 		return false;
 	}
-	// The used index must be visible before the driver's wish is read, or both sides might wait.
+	// The used index must be visible before the driver's wish is read, or both may wait.
 	atomic_thread_fence(memory_order_seq_cst);
 	uint16_t old = queue->signalled;
 	bool first = !queue->signalled_valid;

@@ -60,9 +60,9 @@ void gp_virtqueue_stop(struct gp_virtqueue *queue);
 /* From now on writes to the checkpoint, which is cleared first. Nothing may be in flight. */
 void gp_virtqueue_set_checkpoint(struct gp_virtqueue *queue, struct gp_ring_checkpoint *checkpoint);
 /**
- * The same after the end of a process that has served the queue with this checkpoint: the chains that
- * it has not returned count as taken, and gp_virtqueue_recover finds each of them once. The queue was
- * started at checkpoint->last_avail.
+ * The same after the end of a process that has served the queue with this checkpoint: the chains
+ * that it has not returned count as taken, and gp_virtqueue_recover finds each of them once. The
+ * queue was started at checkpoint->last_avail.
  */
 void gp_virtqueue_resume(struct gp_virtqueue *queue, struct gp_ring_checkpoint *checkpoint);
 /**
