@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <wayland-server-core.h>
 
-#include "common/fd.h"
+#include "common/clock.h"
 #include "common/log.h"
 
 static void handle_manager_main_device(

@@ -2,7 +2,7 @@
 
 #include <unistd.h>
 
-#include "common/fd.h"
+#include "common/clock.h"
 #include "common/log.h"
 #include "common/trace.h"
 

@@ -12,6 +12,7 @@
 
 #include "common/fd.h"
 #include "common/log.h"
+#include "common/socket.h"
 
 #define CLIENTS_MAX 8
 #define CLIENT_TIMEOUT_MS 2000

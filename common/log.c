@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "common/fd.h"
+#include "common/clock.h"
 
 #define MESSAGE_MAX 1024
 /* Room for the prefix and the newline, and for some bytes that grow when escaped. */

@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/clock.h"
+#include "common/fd.h"
 #include "common/log.h"
 
 #define LINE_MAX_BYTES 512

@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "common/fd.h"
+#include "common/clock.h"
 
 /**
  * A trace of the life of frames (--trace), in the JSON form of the trace event format, which

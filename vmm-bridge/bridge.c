@@ -7,6 +7,7 @@
 #include <unistd.h>
 #include <wayland-server-core.h>
 
+#include "common/clock.h"
 #include "common/control.h"
 #include "common/fd.h"
 #include "common/trace.h"

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/fd.h"
+#include "common/runtime_path.h"
 #include "vmm-bridge/gpu/device.h"
 #include "vmm-bridge/gpu/resource.h"
 #include "vmm-bridge/vfio/bar.h"

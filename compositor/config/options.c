@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/fd.h"
+#include "common/runtime_path.h"
 #include "compositor/server.h"
 
 #define SIZE_MAX_PIXELS 16384

@@ -5,7 +5,7 @@
 #include <linux/input.h>
 #include <stdlib.h>
 
-#include "common/fd.h"
+#include "common/clock.h"
 #include "common/log.h"
 #include "vmm-bridge/keeper/keeper.h"
 

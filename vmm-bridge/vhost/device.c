@@ -7,6 +7,7 @@
 #include <string.h>
 #include <wayland-server-core.h>
 
+#include "common/clock.h"
 #include "common/fd.h"
 #include "common/log.h"
 #include "vmm-bridge/vhost/front_end.h"

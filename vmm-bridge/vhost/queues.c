@@ -1,6 +1,6 @@
 #include "vmm-bridge/vhost/queues.h"
 
-#include "common/fd.h"
+#include "common/clock.h"
 
 void gp_vhost_queues_flush(struct gp_vhost_queues *queues) {
 	for (unsigned i = 0; i < queues->n; i++) {
