@@ -27,7 +27,7 @@ static void handle_mode(void *data, struct guest_scanout_v1 *role, uint32_t flag
 		gp_warn("the compositor sent a mode of %dx%d", width, height);
 		return;
 	}
-	if (monitor->n_modes == GP_EDID_MODES_MAX) {
+	if (monitor->n_modes == GP_MONITOR_MODES_MAX) {
 		if (!preferred) {
 			return;
 		}

@@ -3,6 +3,8 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "common/limits.h"
+
 /*
  * Offsets and codes are those of VESA E-EDID 1.4 (base block) and VESA DisplayID 1.3 (extension
  * block); timings follow VESA CVT 1.1 with reduced blanking. All three count pixel clocks in
@@ -24,7 +26,6 @@
 #define SECTION_TIMINGS_MAX 3 // one of them is the preferred timing
 
 #define SIZE_MIN 64
-#define SIZE_LIMIT 16384
 #define REFRESH_MIN_MHZ 15000
 #define REFRESH_MAX_MHZ 1000000
 #define REFRESH_DEFAULT_MHZ 60000
@@ -77,11 +78,11 @@ static const struct known_mode {
 #define N_KNOWN_MODES (sizeof(known_modes) / sizeof(known_modes[0]))
 
 /* Range limits of the known modes: Hz, kHz and 10 MHz; timings widen them. */
-struct range {
+struct range_limits {
 	uint32_t min_v, max_v, min_h, max_h, max_clock;
 };
 
-static const struct range known_range = {56, 76, 30, 84, 20};
+static const struct range_limits known_range = {56, 76, 30, 84, 20};
 
 struct writer {
 	uint8_t *out;
@@ -131,8 +132,8 @@ static uint8_t checksum(const uint8_t *bytes, size_t size) {
 static struct gp_mode sane_mode(const struct gp_mode *mode) {
 	uint32_t refresh_mhz = mode->refresh_mhz != 0 ? mode->refresh_mhz : REFRESH_DEFAULT_MHZ;
 	return (struct gp_mode){
-		.width = clamp(mode->width, SIZE_MIN, SIZE_LIMIT),
-		.height = clamp(mode->height, SIZE_MIN, SIZE_LIMIT),
+		.width = clamp(mode->width, SIZE_MIN, GP_DIMENSION_MAX),
+		.height = clamp(mode->height, SIZE_MIN, GP_DIMENSION_MAX),
 		.refresh_mhz = clamp(refresh_mhz, REFRESH_MIN_MHZ, REFRESH_MAX_MHZ),
 	};
 }
@@ -240,7 +241,7 @@ static void put_dummy_descriptor(uint8_t *out) {
 	out[3] = 0x10;
 }
 
-static void range_add(struct range *range, const struct timing *timing) {
+static void range_add(struct range_limits *range, const struct timing *timing) {
 	uint64_t hz = (uint64_t)timing->clock * 10000;
 	uint32_t htotal = timing->hactive + timing->hblank;
 	uint64_t total = (uint64_t)htotal * (timing->vactive + timing->vblank);
@@ -253,7 +254,7 @@ static void range_add(struct range *range, const struct timing *timing) {
 }
 
 /* Maxima over 255 are told as an excess; what does not fit even so is not told at all. */
-static void put_range_descriptor(uint8_t *out, const struct range *range) {
+static void put_range_descriptor(uint8_t *out, const struct range_limits *range) {
 	if (range->max_v > 510 || range->max_h > 510 || range->max_clock > 255) {
 		put_dummy_descriptor(out);
 		return;
@@ -273,7 +274,7 @@ static void put_range_descriptor(uint8_t *out, const struct range *range) {
 
 static void put_descriptors(struct writer *writer, const struct gp_monitor *monitor) {
 	uint8_t *out = writer->out + 0x36;
-	struct range range = known_range;
+	struct range_limits range = known_range;
 	const char *name = monitor->model[0] != '\0' ? monitor->model : monitor->make;
 
 	range_add(&range, &writer->base);

@@ -120,7 +120,7 @@ static void restore_monitor(
 	}
 	struct gp_monitor monitor = saved->monitor;
 	if (saved->plugged != GP_SAVED_PLUGGED || monitor.n_modes == 0 ||
-		monitor.n_modes > GP_EDID_MODES_MAX) {
+		monitor.n_modes > GP_MONITOR_MODES_MAX) {
 		return;
 	}
 	monitor.make[sizeof(monitor.make) - 1] = '\0';
