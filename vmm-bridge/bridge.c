@@ -435,7 +435,7 @@ struct gp_bridge *gp_bridge_create(
 	bridge->loop = loop;
 	bridge->timer_fd = -1;
 	gp_exporter_init(&bridge->exporter, options->force_copy);
-	for (uint32_t i = 0; i < GP_GPU_SCANOUTS_MAX; i++) {
+	for (uint32_t i = 0; i < GP_SCANOUTS_MAX; i++) {
 		snprintf(bridge->scanouts[i].path, sizeof(bridge->scanouts[i].path), "none");
 	}
 	if (create_timer(bridge) && create_inputs(bridge) && create_client(bridge) &&

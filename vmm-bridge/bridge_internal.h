@@ -1,6 +1,7 @@
 #ifndef GP_VMM_BRIDGE_BRIDGE_INTERNAL_H
 #define GP_VMM_BRIDGE_BRIDGE_INTERNAL_H
 
+#include "common/limits.h"
 #include "vmm-bridge/bridge.h"
 #include "vmm-bridge/gpu/device.h"
 #include "vmm-bridge/keeper/keeper.h"
@@ -33,7 +34,7 @@ struct gp_bridge {
 	struct gp_vhost_device *vhost;
 	struct gp_gpu *gpu;
 	struct gp_inputs *inputs;
-	struct gp_scanout_report scanouts[GP_GPU_SCANOUTS_MAX];
+	struct gp_scanout_report scanouts[GP_SCANOUTS_MAX];
 
 	int timer_fd; // wake_at
 	struct wl_event_source *timer;

@@ -6,9 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/limits.h"
 #include "common/runtime_path.h"
-#include "vmm-bridge/gpu/device.h"
-#include "vmm-bridge/gpu/resource.h"
 #include "vmm-bridge/vfio/bar.h"
 
 #define REFRESH_MIN_MHZ 1000
@@ -96,8 +95,8 @@ static bool parse_refresh(const char *text, uint32_t *refresh_mhz) {
 
 static bool parse_mode(const char *text, struct gp_mode *mode) {
 	mode->refresh_mhz = 60000;
-	if (!parse_digits(text, GP_RESOURCE_DIMENSION_MAX, &mode->width, &text) || *text != 'x' ||
-		!parse_digits(text + 1, GP_RESOURCE_DIMENSION_MAX, &mode->height, &text) ||
+	if (!parse_digits(text, GP_DIMENSION_MAX, &mode->width, &text) || *text != 'x' ||
+		!parse_digits(text + 1, GP_DIMENSION_MAX, &mode->height, &text) ||
 		mode->width < 16 || mode->height < 16) {
 		return false;
 	}
@@ -172,7 +171,7 @@ static bool parse_input(struct gp_options *options, const char *text) {
 	if (*text == ':') {
 		uint32_t scanout;
 		if (!gp_input_has_scanouts(spec.kind) ||
-			!parse_digits(text + 1, GP_GPU_SCANOUTS_MAX - 1, &scanout, &text)) {
+			!parse_digits(text + 1, GP_SCANOUTS_MAX - 1, &scanout, &text)) {
 			return false;
 		}
 		spec.scanout = (int)scanout;
@@ -265,7 +264,7 @@ static bool store(struct gp_options *options, int option, const char *value) {
 		return parse_mode(value, &options->mode) ||
 			fail("mode", value, "WIDTHxHEIGHT or WIDTHxHEIGHT@HZ, like 1280x800@60");
 	case OPTION_SCANOUTS:
-		return parse_number(value, 1, GP_GPU_SCANOUTS_MAX, &options->n_scanouts) ||
+		return parse_number(value, 1, GP_SCANOUTS_MAX, &options->n_scanouts) ||
 			fail("scanouts", value, "a number from 1 to 16");
 	case OPTION_EXPORT:
 		options->force_copy = strcmp(value, "copy") == 0;

@@ -96,7 +96,7 @@ static bool handle_revoke(void *data, struct gp_resource *resource, uint64_t tok
 		resource->outside = NULL;
 		rig->live--;
 	}
-	for (size_t i = 0; i < GP_GPU_SCANOUTS_MAX; i++) {
+	for (size_t i = 0; i < GP_SCANOUTS_MAX; i++) {
 		if (rig->shown[i].resource == resource) {
 			rig->shown[i].revoked = true;
 		}
@@ -193,7 +193,7 @@ static void destroy_gpu(struct rig *rig) {
 	gp_gpu_destroy(rig->gpu);
 	require(rig->live == 0, "pictures were not revoked");
 	require(rig->wake_ns == 0, "a wake-up was left");
-	for (size_t i = 0; i < GP_GPU_SCANOUTS_MAX; i++) {
+	for (size_t i = 0; i < GP_SCANOUTS_MAX; i++) {
 		require(rig->shown[i].resource == NULL, "a scanout was left");
 	}
 }

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <linux/virtio_gpu.h>
 
+#include "common/limits.h"
 #include "vmm-bridge/gpu/device.h"
 
 /**
@@ -84,7 +85,7 @@ struct rig {
 		struct gp_resource *resource; // NULL: disabled
 		struct gp_framebuffer fb;
 		bool revoked;
-	} shown[GP_GPU_SCANOUTS_MAX];
+	} shown[GP_SCANOUTS_MAX];
 };
 
 /* A mode of 1280×800 at 60 Hz. Aborts if something cannot be made. */

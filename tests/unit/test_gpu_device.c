@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "common/edid.h"
 #include "tests/harness/gpu_rig.h"
 #include "tests/harness/gpu_wire.h"
 #include "vmm-bridge/gpu/resource.h"

@@ -1,6 +1,7 @@
 #include "vmm-bridge/gpu/commands_display.h"
 
 #include "common/checked.h"
+#include "common/limits.h"
 
 #define SCANOUT_SIZE_MIN 16 // pixels
 
@@ -77,7 +78,7 @@ uint32_t gp_gpu_set_scanout(struct gp_gpu_call *call) {
 /* C1 counts the whole stride of the last row, too, which is stricter than gp_format_fits. */
 static bool layout_fits(const struct gp_framebuffer *fb, uint64_t size) {
 	uint64_t length = (uint64_t)fb->stride * fb->height;
-	return fb->width <= GP_RESOURCE_DIMENSION_MAX && fb->height <= GP_RESOURCE_DIMENSION_MAX &&
+	return fb->width <= GP_DIMENSION_MAX && fb->height <= GP_DIMENSION_MAX &&
 		gp_range_inside(fb->offset, length, size) &&
 		gp_format_fits(fb->format, fb->width, fb->height, fb->offset, fb->stride, size);
 }

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <inttypes.h>
 
+#include "common/limits.h"
 #include "vmm-bridge/gpu/commands_display.h"
 
 static uint32_t refuse_id(struct gp_gpu_call *call, uint32_t id) {
@@ -31,8 +32,7 @@ uint32_t gp_gpu_create_2d(struct gp_gpu_call *call) {
 		return gp_gpu_call_refuse(call, VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER,
 			"unknown format %u", call->command.create_2d.format);
 	}
-	if (width == 0 || height == 0 || width > GP_RESOURCE_DIMENSION_MAX ||
-		height > GP_RESOURCE_DIMENSION_MAX) {
+	if (width == 0 || height == 0 || width > GP_DIMENSION_MAX || height > GP_DIMENSION_MAX) {
 		return gp_gpu_call_refuse(
 			call, VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER, "size %ux%u", width, height);
 	}

@@ -39,7 +39,7 @@ uint64_t gp_gpu_features(void) {
 
 struct gp_gpu *gp_gpu_create(const struct gp_gpu_ops *ops, void *data,
 	const struct gp_guest_memory *memory, uint32_t n_scanouts, const struct gp_mode *mode) {
-	assert(n_scanouts >= 1 && n_scanouts <= GP_GPU_SCANOUTS_MAX);
+	assert(n_scanouts >= 1 && n_scanouts <= GP_SCANOUTS_MAX);
 	struct gp_gpu *gpu = calloc(1, sizeof(*gpu));
 	if (gpu == NULL) {
 		return NULL;

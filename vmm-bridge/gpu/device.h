@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "common/edid.h"
+#include "common/monitor.h"
 #include "vmm-bridge/gpu/ops.h"
 #include "vmm-bridge/gpu/pacer.h"
 #include "vmm-bridge/virtio/virtqueue.h"
@@ -25,8 +25,9 @@ struct gp_gpu;
 uint64_t gp_gpu_features(void);
 
 /**
- * memory is the VM's and must outlive the device. n_scanouts is 1 to 16; the first is connected
- * with the given mode, the others are not until gp_gpu_set_monitor. NULL: no memory.
+ * memory is the VM's and must outlive the device. n_scanouts is 1 to
+ * GP_SCANOUTS_MAX; the first is connected with the given mode, the others are not until
+ * gp_gpu_set_monitor. NULL: no memory.
  */
 struct gp_gpu *gp_gpu_create(const struct gp_gpu_ops *ops, void *data,
 	const struct gp_guest_memory *memory, uint32_t n_scanouts, const struct gp_mode *mode);

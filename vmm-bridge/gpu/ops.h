@@ -24,7 +24,6 @@ struct gp_framebuffer {
 	struct gp_rect rect; // the part of it that the scanout shows
 };
 
-#define GP_GPU_SCANOUTS_MAX 16
 #define GP_CURSOR_SIZE 64 // pixels in both directions
 
 struct gp_gpu_ops {

@@ -16,7 +16,6 @@
  */
 
 #define GP_RESOURCES_MAX 4096 // per guest
-#define GP_RESOURCE_DIMENSION_MAX 16384 // pixels
 #define GP_RESOURCE_BYTES_MAX (1ull << 30) // of one host copy or blob
 #define GP_RESOURCE_HOST_BYTES_MAX (1ull << 30) // of all host copies of a guest
 /* An 8K buffer, scattered over single pages, has 32400. QEMU's own device ends at 16384. */

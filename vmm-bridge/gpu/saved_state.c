@@ -22,7 +22,7 @@ void gp_saved_state_clear(struct gp_saved_state *state) {
 		return;
 	}
 	set_mark(&area->moving, 1);
-	for (uint32_t i = 0; i < GP_GPU_SCANOUTS_MAX; i++) {
+	for (uint32_t i = 0; i < GP_SCANOUTS_MAX; i++) {
 		set_mark(&area->scanouts[i].resource_id, 0);
 		set_mark(&area->scanouts[i].cursor, 0);
 	}

@@ -6,7 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "common/edid.h"
+#include "common/limits.h"
+#include "common/monitor.h"
 #include "vmm-bridge/gpu/decode.h"
 #include "vmm-bridge/gpu/ops.h"
 #include "vmm-bridge/gpu/resource.h"
@@ -63,10 +64,10 @@ struct gp_saved_state_area {
 		moving; // 1: backings are being moved, or all is being cleared; all is void
 	uint32_t used; // of entries; those behind are free
 	uint32_t events; // of the configuration space
-	struct gp_saved_state_scanout scanouts[GP_GPU_SCANOUTS_MAX];
+	struct gp_saved_state_scanout scanouts[GP_SCANOUTS_MAX];
 	_Atomic uint32_t ids[GP_RESOURCES_MAX]; // 0: free; the marks of the resources
 	struct gp_saved_state_resource resources[GP_RESOURCES_MAX];
-	uint32_t cursors[GP_GPU_SCANOUTS_MAX][GP_CURSOR_SIZE * GP_CURSOR_SIZE];
+	uint32_t cursors[GP_SCANOUTS_MAX][GP_CURSOR_SIZE * GP_CURSOR_SIZE];
 	struct gp_gpu_entry entries[];
 };
 

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "common/limits.h"
 #include "common/log.h"
 #include "vmm-bridge/gpu/device.h"
 #include "vmm-bridge/gpu/display_info.h"
@@ -23,7 +24,7 @@ struct gp_gpu {
 
 	struct gp_displays displays;
 	struct gp_resources resources;
-	struct gp_scanout scanouts[GP_GPU_SCANOUTS_MAX]; // first displays.count
+	struct gp_scanout scanouts[GP_SCANOUTS_MAX]; // first displays.count
 	struct gp_held_replies held_replies;
 	uint64_t wake_ns; // last argument of wake_at, 0: none
 	struct gp_saved_state saved_state;
