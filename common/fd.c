@@ -5,7 +5,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-
 void gp_fd_close(int *fd) {
 	if (*fd == -1) {
 		return;

@@ -5,8 +5,8 @@
 #include <stddef.h>
 
 /**
- * Reads a small file, of /proc or /sys mostly, as a string: up to size - 1 bytes of it. path is below
- * dir, a descriptor or AT_FDCWD. False, with an empty string, if it cannot be opened.
+ * Reads a small file, of /proc or /sys mostly, as a string: up to size - 1 bytes of it. path is
+ * below dir, a descriptor or AT_FDCWD. False, with an empty string, if it cannot be opened.
  */
 bool gp_read_text(int dir, const char *path, char *out, size_t size);
 
