@@ -3,6 +3,7 @@
 #include <string.h>
 #include <wayland-server-core.h>
 
+#include "common/clock.h"
 #include "common/fd.h"
 #include "pointer-constraints-unstable-v1-client-protocol.h"
 #include "relative-pointer-unstable-v1-client-protocol.h"

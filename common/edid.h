@@ -4,26 +4,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/monitor.h"
+
 /**
  * Writes an EDID 1.4 base block and, if modes do not fit there, one extension block: CTA-861 or
  * DisplayID (VESA E-EDID 1.4; CTA-861-G; VESA DisplayID 1.3).
  */
 
 #define GP_EDID_SIZE_MAX 256
-#define GP_EDID_MODES_MAX 16
-
-struct gp_mode {
-	uint32_t width, height; // pixels
-	uint32_t refresh_mhz; // 0: not known
-};
-
-/* What a guest is told of one monitor. Strings are never NULL; empty means unknown. */
-struct gp_monitor {
-	struct gp_mode modes[GP_EDID_MODES_MAX]; // the first is the preferred one
-	size_t n_modes; // at least 1
-	uint32_t width_mm, height_mm; // 0: unknown, 96 dpi is assumed
-	char make[16], model[16], serial[16]; // model goes to the name descriptor
-};
 
 /**
  * Writes the EDID of the monitor into out and returns its size: 128 or 256.
@@ -41,9 +29,10 @@ struct gp_monitor {
  * monitor with a single mode gets well-known smaller sizes as additional modes: fbcon goes dark
  * when the only mode grows. 640x480 is always there.
  *
- * Sizes are taken as 64 to 16384 pixels and the refresh as 15 to 1000 Hz, or 60 Hz if not known.
- * make is used if it is a PNP id of three capitals, else the id is "GPN"; the name is the model,
- * else the make, else "Guestpane", cut at 13 characters.
+ * Sizes are taken as 64 to 16384 pixels, the refresh as 15 to 1000 Hz, or 60 Hz if unknown; a
+ * monitor whose size in mm is unknown has 96 dpi. make is used if it is a PNP id of three capitals,
+ * else the id is "GPN"; the name is the model, else the make, else "Guestpane". Names and serials
+ * are cut at 13 characters.
  */
 size_t gp_edid_write(const struct gp_monitor *monitor, uint8_t out[GP_EDID_SIZE_MAX]);
 

@@ -191,7 +191,7 @@ static struct json_object *describe_guest(
 	add_string(object, "state", gp_guest_state_name(guest->state));
 
 	struct json_object *scanouts = json_object_new_array();
-	for (size_t i = 0; i < GP_GUEST_SCANOUTS_MAX; i++) {
+	for (size_t i = 0; i < GP_SCANOUTS_MAX; i++) {
 		if (guest->scanouts[i] != NULL) {
 			json_object_array_add(
 				scanouts, describe_scanout(server, guest->scanouts[i]));

@@ -8,6 +8,7 @@
 #include <unistd.h>
 #include <wayland-server-core.h>
 
+#include "common/clock.h"
 #include "common/control.h"
 #include "common/fd.h"
 #include "common/limits.h"
@@ -15,6 +16,7 @@
 #include "vmm-bridge/export/exporter.h"
 #include "vmm-bridge/gpu/device.h"
 #include "vmm-bridge/gpu/resource.h"
+#include "vmm-bridge/gpu/restore.h"
 #include "vmm-bridge/gpu_source.h"
 #include "vmm-bridge/keeper/keeper.h"
 #include "vmm-bridge/present/presenter.h"
@@ -25,7 +27,7 @@
 #include "vmm-bridge/vfio/vfio.h"
 #include "vmm-bridge/vhost/device.h"
 
-_Static_assert(GP_CLIENT_MODES_MAX <= GP_EDID_MODES_MAX, "modes of a monitor");
+_Static_assert(GP_CLIENT_MODES_MAX <= GP_MONITOR_MODES_MAX, "modes of a monitor");
 _Static_assert(GP_KEEPER_DEVICES_MAX >= 1 + GP_INPUTS_MAX, "the display, and each input device");
 
 #define QUEUES 2
@@ -123,9 +125,9 @@ static void arm_timer(struct gp_bridge *bridge) {
 	bridge->armed_ns = bridge->wake_ns;
 }
 
-static void handle_push(void *data, unsigned queue, uint16_t head, uint32_t written, bool awaited) {
+static void handle_push(void *data, unsigned queue, uint16_t head, uint32_t written, bool interrupt) {
 	struct gp_bridge *bridge = data;
-	if (awaited) {
+	if (interrupt) {
 		gp_vhost_device_push(bridge->vhost, queue, head, written);
 	} else {
 		gp_vhost_device_push_without_interrupt(bridge->vhost, queue, head, written);
@@ -230,7 +232,7 @@ static void handle_set_config(void *data, uint32_t offset, uint32_t size, const 
 static void handle_chain_lost(
 	void *data, unsigned queue, const struct gp_chain *chain, bool was_running) {
 	struct gp_bridge *bridge = data;
-	gp_gpu_answer_lost(bridge->gpu, queue, chain, was_running);
+	gp_gpu_reply_lost(bridge->gpu, queue, chain, was_running);
 }
 
 static const struct gp_vhost_ops vhost_ops = {
@@ -450,7 +452,7 @@ static bool create_client(struct gp_bridge *bridge) {
 static bool create_device(struct gp_bridge *bridge, struct gp_options *options) {
 	struct gp_vhost_info info = {.features = gp_gpu_features(), .n_queues = QUEUES};
 	gp_keeper_get_info(bridge->keeper, 0, &info);
-	if (options->socket_path == NULL && info.is_resuming) {
+	if (options->socket_path == NULL && info.resuming) {
 		options->fd = gp_keeper_dup_socket(bridge->keeper, 0);
 	}
 	bridge->vhost = gp_vhost_device_create(bridge->loop, options->socket_path,
@@ -492,7 +494,7 @@ bool gp_bridge_resume(struct gp_bridge *bridge) {
 	if (has_front) {
 		gp_gpu_restore(bridge->gpu, gp_now_ns());
 		gp_vhost_device_recover(bridge->vhost, &bridge->chain);
-		gp_keeper_answer(keeper, 0, bridge->vhost);
+		gp_keeper_handle_pending(keeper, 0, bridge->vhost);
 	} else {
 		gp_gpu_reset(bridge->gpu);
 	}

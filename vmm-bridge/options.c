@@ -6,10 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/fd.h"
 #include "common/limits.h"
-#include "vmm-bridge/gpu/device.h"
-#include "vmm-bridge/gpu/resource.h"
+#include "common/runtime_path.h"
 #include "vmm-bridge/vfio/bar.h"
 
 #define REFRESH_MIN_MHZ 1000
@@ -95,8 +93,8 @@ static bool parse_refresh(const char *text, uint32_t *refresh_mhz) {
 
 static bool parse_mode(const char *text, struct gp_mode *mode) {
 	mode->refresh_mhz = 60000;
-	if (!parse_digits(text, GP_RESOURCE_DIMENSION_MAX, &mode->width, &text) || *text != 'x' ||
-		!parse_digits(text + 1, GP_RESOURCE_DIMENSION_MAX, &mode->height, &text) ||
+	if (!parse_digits(text, GP_DIMENSION_MAX, &mode->width, &text) || *text != 'x' ||
+		!parse_digits(text + 1, GP_DIMENSION_MAX, &mode->height, &text) ||
 		mode->width < 16 || mode->height < 16) {
 		return false;
 	}

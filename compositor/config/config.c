@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SIZE_MAX_PIXELS 16384
 #define POSITION_MAX 65536
 #define REFRESH_MAX_HZ 1000
 #define SCALE_MAX 8
@@ -83,8 +82,8 @@ static bool read_mode(struct reader *reader, const struct scfg_directive *direct
 		*x++ = '\0';
 	}
 	if (x == NULL || strchr(text, '.') != NULL || strchr(x, '.') != NULL ||
-		!parse_number(text, 1, SIZE_MAX_PIXELS, &width) ||
-		!parse_number(x, 1, SIZE_MAX_PIXELS, &height) ||
+		!parse_number(text, 1, GP_DIMENSION_MAX, &width) ||
+		!parse_number(x, 1, GP_DIMENSION_MAX, &height) ||
 		(at != NULL && !parse_number(at, 1, REFRESH_MAX_HZ, &refresh))) {
 		return fail(reader, directive, "%.60s is not a mode like 1920x1080 or 1920x1080@60",
 			directive->params[0]);
@@ -215,9 +214,9 @@ static bool read_scanout(struct reader *reader, const struct scfg_directive *dir
 		return false;
 	}
 	if (strpbrk(directive->params[0], ".-") != NULL ||
-		!parse_number(directive->params[0], 0, GP_CONFIG_SCANOUTS_MAX - 1, &index)) {
+		!parse_number(directive->params[0], 0, GP_SCANOUTS_MAX - 1, &index)) {
 		return fail(reader, directive, "a scanout is a number from 0 to %d",
-			GP_CONFIG_SCANOUTS_MAX - 1);
+			GP_SCANOUTS_MAX - 1);
 	}
 	char *scanout = guest->scanouts[(size_t)index];
 	if (scanout[0] != '\0') {

@@ -5,12 +5,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/limits.h"
 #include "compositor/config/hotkeys.h"
 #include "compositor/config/scaling.h"
 
 #define GP_CONFIG_OUTPUTS_MAX 32
 #define GP_CONFIG_GUESTS_MAX 32
-#define GP_CONFIG_SCANOUTS_MAX 16
 #define GP_CONFIG_INPUTS_MAX 32
 #define GP_CONFIG_NAME_MAX 192 // with the terminating zero
 #define GP_CONFIG_ERROR_MAX 512
@@ -33,8 +33,7 @@ struct gp_config_output {
 
 struct gp_config_guest {
 	char name[GP_CONFIG_NAME_MAX];
-	char scanouts[GP_CONFIG_SCANOUTS_MAX]
-		     [GP_CONFIG_NAME_MAX]; // names of outputs; empty: not pinned
+	char scanouts[GP_SCANOUTS_MAX][GP_CONFIG_NAME_MAX]; // names of outputs; empty: not pinned
 	bool has_scaling;
 	enum gp_scaling scaling;
 };

@@ -6,10 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/fd.h"
+#include "common/limits.h"
+#include "common/runtime_path.h"
 #include "compositor/server.h"
-
-#define SIZE_MAX_PIXELS 16384
 
 static const char usage[] =
 	"Usage: guestpane [options] [-- command [argument…]]\n"
@@ -108,7 +107,7 @@ static bool parse_length(const char *text, const char **end, int *length) {
 	long value = strtol(text, &after, 10);
 	*end = after;
 	*length = value;
-	return errno == 0 && value >= 1 && value <= SIZE_MAX_PIXELS;
+	return errno == 0 && value >= 1 && value <= GP_DIMENSION_MAX;
 }
 
 static bool parse_size(struct gp_options *options, const char *text) {

@@ -87,8 +87,7 @@ const struct gp_config_output *gp_settings_find_output(
 const char *gp_settings_get_pin(
 	const struct gp_settings *settings, const char *guest, uint32_t scanout) {
 	const struct gp_config_guest *found = gp_config_find_guest(settings->config, guest);
-	if (found == NULL || scanout >= GP_CONFIG_SCANOUTS_MAX ||
-		found->scanouts[scanout][0] == '\0') {
+	if (found == NULL || scanout >= GP_SCANOUTS_MAX || found->scanouts[scanout][0] == '\0') {
 		return NULL;
 	}
 	return found->scanouts[scanout];

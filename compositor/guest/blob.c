@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "common/format.h"
+#include "common/limits.h"
 #include "common/log.h"
 #include "common/trace.h"
 #include "compositor/guest/guest.h"
@@ -12,8 +13,6 @@
 #include "compositor/memory/guest_buffer.h"
 #include "compositor/memory/quota.h"
 #include "guest-scanout-v1-protocol.h"
-
-#define PICTURE_SIZE_MAX 16384
 
 static struct gp_guest_blob *blob_from_resource(struct wl_resource *resource) {
 	return wl_resource_get_user_data(resource);
@@ -31,8 +30,8 @@ static bool check_layout(const struct gp_guest_blob *blob, const struct gp_buffe
 			"unknown format 0x%08x", layout->format);
 		return false;
 	}
-	if (layout->width < 1 || layout->width > PICTURE_SIZE_MAX || layout->height < 1 ||
-		layout->height > PICTURE_SIZE_MAX) {
+	if (layout->width < 1 || layout->width > GP_DIMENSION_MAX || layout->height < 1 ||
+		layout->height > GP_DIMENSION_MAX) {
 		wl_resource_post_error(blob->resource, GUEST_BLOB_V1_ERROR_INVALID_DIMENSIONS,
 			"invalid size %dx%d", layout->width, layout->height);
 		return false;

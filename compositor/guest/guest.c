@@ -58,7 +58,7 @@ void gp_guest_log_failure(struct gp_guest *guest, const struct gp_import_failure
 
 static void guest_handle_destroy(struct wl_client *client, struct wl_resource *resource) {
 	struct gp_guest *guest = guest_from_resource(resource);
-	for (size_t i = 0; i < GP_GUEST_SCANOUTS_MAX; i++) {
+	for (size_t i = 0; i < GP_SCANOUTS_MAX; i++) {
 		if (guest->scanouts[i] != NULL) {
 			wl_resource_post_error(resource, GUEST_V1_ERROR_DEFUNCT_SCANOUTS,
 				"scanout %zu of the guest was not destroyed", i);
@@ -77,13 +77,13 @@ static void guest_handle_set_title(
 		return;
 	}
 	strcpy(guest->title, title);
-	for (size_t i = 0; i < GP_GUEST_SCANOUTS_MAX; i++) {
+	for (size_t i = 0; i < GP_SCANOUTS_MAX; i++) {
 		gp_guest_scanout_handle_guest(guest->scanouts[i]);
 	}
 }
 
 static void drop_content(struct gp_guest *guest) {
-	for (size_t i = 0; i < GP_GUEST_SCANOUTS_MAX; i++) {
+	for (size_t i = 0; i < GP_SCANOUTS_MAX; i++) {
 		gp_guest_scanout_drop_content(guest->scanouts[i]);
 	}
 	/* Those as well that no scanout shows now: they may be set again without a commit. */
@@ -119,7 +119,7 @@ static void guest_handle_set_state(
 		/* What was on screen belongs to the past: it does not come back by itself. */
 		drop_content(guest);
 	}
-	for (size_t i = 0; i < GP_GUEST_SCANOUTS_MAX; i++) {
+	for (size_t i = 0; i < GP_SCANOUTS_MAX; i++) {
 		gp_guest_scanout_handle_guest(guest->scanouts[i]);
 	}
 }
@@ -188,7 +188,7 @@ static void guest_handle_create_blob(struct wl_client *client, struct wl_resourc
 static void guest_handle_get_scanout(struct wl_client *client, struct wl_resource *resource,
 	uint32_t id, struct wl_resource *surface_resource, uint32_t index) {
 	struct gp_guest *guest = guest_from_resource(resource);
-	if (index >= GP_GUEST_SCANOUTS_MAX) {
+	if (index >= GP_SCANOUTS_MAX) {
 		wl_resource_post_error(
 			resource, GUEST_V1_ERROR_INVALID_INDEX, "invalid scanout index %u", index);
 		return;
@@ -217,7 +217,7 @@ static void guest_handle_resource_destroy(struct wl_resource *resource) {
 	gp_info("guest %s: disconnected", guest->name);
 
 	/* With its client: the scanouts and blobs are destroyed after us. */
-	for (size_t i = 0; i < GP_GUEST_SCANOUTS_MAX; i++) {
+	for (size_t i = 0; i < GP_SCANOUTS_MAX; i++) {
 		gp_guest_scanout_note_guest_removed(guest->scanouts[i]);
 	}
 	forget_cursors(guest);

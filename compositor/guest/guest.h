@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <wayland-server-core.h>
 
+#include "common/limits.h"
 #include "common/log.h"
 
 struct gp_guest_manager;
@@ -15,7 +16,6 @@ struct gp_quota;
 #define GP_GUEST_NAME_MAX 64
 #define GP_GUEST_TITLE_MAX 256
 #define GP_GUEST_UUID_SIZE 16
-#define GP_GUEST_SCANOUTS_MAX 16
 
 /**
  * A guest_v1: one virtual machine.
@@ -34,7 +34,7 @@ struct gp_guest {
 	uint32_t leds; // enum guest_v1_led, which are wlroots' numbers too
 	bool focused; // as it was told
 
-	struct gp_guest_scanout *scanouts[GP_GUEST_SCANOUTS_MAX];
+	struct gp_guest_scanout *scanouts[GP_SCANOUTS_MAX];
 	struct wl_list blobs; // gp_guest_blob.link
 	struct wl_list cursors; // gp_guest_cursor.link, shown or not
 	uint64_t n_imports, n_imports_failed;

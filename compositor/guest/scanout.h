@@ -7,32 +7,12 @@
 #include <wayland-server-core.h>
 #include <wlr/util/box.h>
 
+#include "common/monitor.h"
 #include "compositor/guest/content.h"
 
 struct gp_guest;
 struct gp_guest_cursor;
 struct wlr_surface;
-
-#define GP_MONITOR_MODES_MAX 16
-#define GP_MONITOR_WORDS_MAX 64
-
-struct gp_monitor_mode {
-	int32_t width, height; // pixels
-	uint32_t refresh_mhz;
-};
-
-/**
- * What a guest is told of a monitor. Strings are empty if they are not known.
- */
-struct gp_monitor_info {
-	struct gp_monitor_mode modes[GP_MONITOR_MODES_MAX]; // the first is the preferred one
-	size_t n_modes; // at least 1
-	uint32_t width_mm, height_mm;
-	uint32_t scale_120;
-	uint32_t transform; // enum wl_output_transform
-	char make[GP_MONITOR_WORDS_MAX], model[GP_MONITOR_WORDS_MAX], serial[GP_MONITOR_WORDS_MAX];
-	bool connected;
-};
 
 /**
  * A guest_scanout_v1 with its surface. It knows what the surface shows, but not where: that is for
@@ -55,7 +35,7 @@ struct gp_guest_scanout {
 	int32_t hotspot_x, hotspot_y;
 
 	/* What was sent last. */
-	struct gp_monitor_info monitor;
+	struct gp_monitor monitor;
 	bool has_monitor, visible;
 	uint32_t path; // enum guest_scanout_v1_path
 	char reason[160];
@@ -93,7 +73,7 @@ uint64_t gp_guest_scanout_get_frame_id(const struct gp_guest_scanout *scanout);
 
 /* Each sends what has changed since the last call. */
 void gp_guest_scanout_send_monitor(
-	struct gp_guest_scanout *scanout, const struct gp_monitor_info *info);
+	struct gp_guest_scanout *scanout, const struct gp_monitor *monitor);
 void gp_guest_scanout_send_visibility(struct gp_guest_scanout *scanout, bool visible);
 void gp_guest_scanout_send_path(
 	struct gp_guest_scanout *scanout, uint32_t path, const char *reason);

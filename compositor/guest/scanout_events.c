@@ -4,7 +4,7 @@
 #include "compositor/guest/scanout.h"
 #include "guest-scanout-v1-protocol.h"
 
-static bool same_modes(const struct gp_monitor_info *a, const struct gp_monitor_info *b) {
+static bool same_modes(const struct gp_monitor *a, const struct gp_monitor *b) {
 	if (a->n_modes != b->n_modes) {
 		return false;
 	}
@@ -18,14 +18,14 @@ static bool same_modes(const struct gp_monitor_info *a, const struct gp_monitor_
 	return true;
 }
 
-static bool same_identity(const struct gp_monitor_info *a, const struct gp_monitor_info *b) {
+static bool same_identity(const struct gp_monitor *a, const struct gp_monitor *b) {
 	return strcmp(a->make, b->make) == 0 && strcmp(a->model, b->model) == 0 &&
 		strcmp(a->serial, b->serial) == 0;
 }
 
-static void send_modes(struct wl_resource *resource, const struct gp_monitor_info *info) {
-	for (size_t i = 0; i < info->n_modes; i++) {
-		const struct gp_monitor_mode *mode = &info->modes[i];
+static void send_modes(struct wl_resource *resource, const struct gp_monitor *monitor) {
+	for (size_t i = 0; i < monitor->n_modes; i++) {
+		const struct gp_mode *mode = &monitor->modes[i];
 		guest_scanout_v1_send_mode(resource,
 			i == 0 ? GUEST_SCANOUT_V1_MODE_FLAG_PREFERRED : 0, mode->width,
 			mode->height, mode->refresh_mhz);
@@ -33,43 +33,46 @@ static void send_modes(struct wl_resource *resource, const struct gp_monitor_inf
 }
 
 /* Sends the parts that differ from those of `old`, or all if that is NULL. Returns the number. */
-static int send_changes(struct wl_resource *resource, const struct gp_monitor_info *info,
-	const struct gp_monitor_info *old) {
+static int send_changes(struct wl_resource *resource, const struct gp_monitor *monitor,
+	const struct gp_monitor *old) {
 	int n = 0;
-	if (old == NULL || !same_modes(info, old)) {
-		send_modes(resource, info);
+	if (old == NULL || !same_modes(monitor, old)) {
+		send_modes(resource, monitor);
 		n++;
 	}
-	if (old == NULL || info->width_mm != old->width_mm || info->height_mm != old->height_mm) {
-		guest_scanout_v1_send_physical_size(resource, info->width_mm, info->height_mm);
+	if (old == NULL || monitor->width_mm != old->width_mm ||
+		monitor->height_mm != old->height_mm) {
+		guest_scanout_v1_send_physical_size(
+			resource, monitor->width_mm, monitor->height_mm);
 		n++;
 	}
-	if (old == NULL || info->scale_120 != old->scale_120) {
-		guest_scanout_v1_send_scale(resource, info->scale_120);
+	if (old == NULL || monitor->scale_120 != old->scale_120) {
+		guest_scanout_v1_send_scale(resource, monitor->scale_120);
 		n++;
 	}
-	if (old == NULL || info->transform != old->transform) {
-		guest_scanout_v1_send_transform(resource, info->transform);
+	if (old == NULL || monitor->transform != old->transform) {
+		guest_scanout_v1_send_transform(resource, monitor->transform);
 		n++;
 	}
-	if (old == NULL || !same_identity(info, old)) {
-		guest_scanout_v1_send_identity(resource, info->make, info->model, info->serial);
+	if (old == NULL || !same_identity(monitor, old)) {
+		guest_scanout_v1_send_identity(
+			resource, monitor->make, monitor->model, monitor->serial);
 		n++;
 	}
-	if (old == NULL || info->connected != old->connected) {
-		guest_scanout_v1_send_connected(resource, info->connected);
+	if (old == NULL || monitor->connected != old->connected) {
+		guest_scanout_v1_send_connected(resource, monitor->connected);
 		n++;
 	}
 	return n;
 }
 
 void gp_guest_scanout_send_monitor(
-	struct gp_guest_scanout *scanout, const struct gp_monitor_info *info) {
-	const struct gp_monitor_info *old = scanout->has_monitor ? &scanout->monitor : NULL;
-	if (send_changes(scanout->resource, info, old) > 0) {
+	struct gp_guest_scanout *scanout, const struct gp_monitor *monitor) {
+	const struct gp_monitor *old = scanout->has_monitor ? &scanout->monitor : NULL;
+	if (send_changes(scanout->resource, monitor, old) > 0) {
 		guest_scanout_v1_send_done(scanout->resource);
 	}
-	scanout->monitor = *info;
+	scanout->monitor = *monitor;
 	scanout->has_monitor = true;
 }
 

@@ -30,14 +30,14 @@ static const struct {
 };
 
 static void set_modes(
-	struct gp_monitor_info *info, int32_t width, int32_t height, uint32_t refresh_mhz) {
-	info->modes[0] = (struct gp_monitor_mode){width, height, refresh_mhz};
+	struct gp_monitor *info, int32_t width, int32_t height, uint32_t refresh_mhz) {
+	info->modes[0] = (struct gp_mode){width, height, refresh_mhz};
 	info->n_modes = 1;
 	for (size_t i = 0; i < sizeof(common_sizes) / sizeof(common_sizes[0]); i++) {
 		int32_t w = common_sizes[i].width, h = common_sizes[i].height;
 		bool smaller = w <= width && h <= height && (w != width || h != height);
 		if (smaller && info->n_modes < GP_MONITOR_MODES_MAX) {
-			info->modes[info->n_modes++] = (struct gp_monitor_mode){w, h, refresh_mhz};
+			info->modes[info->n_modes++] = (struct gp_mode){w, h, refresh_mhz};
 		}
 	}
 }
@@ -50,12 +50,12 @@ uint32_t gp_output_refresh_mhz(const struct wlr_output *wlr_output) {
 	return wlr_output->refresh > 0 ? wlr_output->refresh : DEFAULT_REFRESH_MHZ;
 }
 
-void gp_monitor_info_init(const struct gp_output *output, struct gp_monitor_info *info) {
+void gp_monitor_info_init(const struct gp_output *output, struct gp_monitor *info) {
 	struct wlr_output *wlr_output = output->wlr_output;
 	int width, height;
 	wlr_output_transformed_resolution(wlr_output, &width, &height);
 
-	*info = (struct gp_monitor_info){
+	*info = (struct gp_monitor){
 		.width_mm = wlr_output->phys_width > 0 ? wlr_output->phys_width : 0,
 		.height_mm = wlr_output->phys_height > 0 ? wlr_output->phys_height : 0,
 		.scale_120 = output->scale_120,
@@ -73,7 +73,7 @@ void gp_monitor_info_init(const struct gp_output *output, struct gp_monitor_info
 	set_words(info->serial, wlr_output->serial);
 }
 
-void gp_monitor_info_init_default(int width, int height, struct gp_monitor_info *info) {
-	*info = (struct gp_monitor_info){.scale_120 = 120};
+void gp_monitor_info_init_default(int width, int height, struct gp_monitor *info) {
+	*info = (struct gp_monitor){.scale_120 = 120};
 	set_modes(info, width, height, DEFAULT_REFRESH_MHZ);
 }

@@ -3,7 +3,7 @@
 
 #include <stdint.h>
 
-struct gp_monitor_info;
+struct gp_monitor;
 struct gp_output;
 struct wlr_output;
 
@@ -11,8 +11,8 @@ struct wlr_output;
 uint32_t gp_output_refresh_mhz(const struct wlr_output *wlr_output);
 
 /* The monitor that the guests on this output shall see. */
-void gp_monitor_info_init(const struct gp_output *output, struct gp_monitor_info *info);
+void gp_monitor_info_init(const struct gp_output *output, struct gp_monitor *info);
 /* One that is not connected, of that size. */
-void gp_monitor_info_init_default(int width, int height, struct gp_monitor_info *info);
+void gp_monitor_info_init_default(int width, int height, struct gp_monitor *info);
 
 #endif

@@ -29,7 +29,7 @@ static struct gp_output *find_output(const struct gp_view *view) {
 
 static void send_monitor(struct gp_view *view) {
 	struct gp_guest_scanout *scanout = view->scanout;
-	struct gp_monitor_info info;
+	struct gp_monitor info;
 	if (view->output == NULL && view->placement->is_paused && scanout->has_monitor) {
 		return;
 	}

@@ -14,7 +14,7 @@
 #include <wlr/types/wlr_virtual_keyboard_v1.h>
 #include <wlr/types/wlr_virtual_pointer_v1.h>
 
-#include "common/fd.h"
+#include "common/clock.h"
 #include "common/log.h"
 #include "compositor/guest/guest.h"
 #include "compositor/guest/scanout.h"

@@ -8,6 +8,7 @@
 
 #include "tests/harness/gpu_wire.h"
 #include "vmm-bridge/gpu/resource.h"
+#include "vmm-bridge/gpu/restore.h"
 
 static void require(bool condition, const char *what) {
 	if (!condition) {
@@ -135,13 +136,14 @@ static void handle_wake_at(void *data, uint64_t time_ns) {
 	record(rig, RIG_WAKE)->time_ns = time_ns;
 }
 
-static void handle_push(void *data, unsigned queue, uint16_t head, uint32_t written, bool awaited) {
+static void handle_push(
+	void *data, unsigned queue, uint16_t head, uint32_t written, bool interrupt) {
 	struct rig *rig = data;
 	require(head < RIG_HEADS && rig->replies[head].in_flight, "answer to nothing");
 	require(written <= rig->replies[head].size, "answer too long");
 	rig->replies[head].in_flight = false;
 	rig->replies[head].replied = true;
-	rig->replies[head].awaited = awaited;
+	rig->replies[head].interrupt = interrupt;
 	rig->replies[head].written = written;
 	rig->n_pushes++;
 }

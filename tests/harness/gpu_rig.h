@@ -50,7 +50,7 @@ struct rig_event {
 
 struct rig_reply {
 	bool in_flight;
-	bool replied, awaited;
+	bool replied, interrupt;
 	uint32_t size; // of the buffer
 	uint32_t written;
 	uint8_t *buffer; // own, or somewhere in the guest's RAM

@@ -346,10 +346,10 @@ static void test_further_modes_in_displayid(void **state) {
 
 /* Sixteen modes that only a detailed timing can tell: as many as fit, and nothing overflows. */
 static void test_too_many_modes(void **state) {
-	struct gp_monitor monitor = {.n_modes = GP_EDID_MODES_MAX};
+	struct gp_monitor monitor = {.n_modes = GP_MONITOR_MODES_MAX};
 	struct edid edid;
 
-	for (uint32_t i = 0; i < GP_EDID_MODES_MAX; i++) {
+	for (uint32_t i = 0; i < GP_MONITOR_MODES_MAX; i++) {
 		monitor.modes[i] = (struct gp_mode){1000 + i, 700, 60000};
 	}
 	write_and_read(&edid, &monitor);

@@ -1,4 +1,4 @@
-#include "vmm-bridge/gpu/device.h"
+#include "vmm-bridge/gpu/restore.h"
 
 #include <setjmp.h>
 #include <signal.h>
@@ -771,7 +771,7 @@ static void scribble_cursor(struct gp_saved_state_area *area) {
 }
 static void scribble_monitor(struct gp_saved_state_area *area) {
 	area->scanouts[0].plugged = GP_SAVED_PLUGGED;
-	area->scanouts[0].monitor.n_modes = GP_EDID_MODES_MAX + 1;
+	area->scanouts[0].monitor.n_modes = GP_MONITOR_MODES_MAX + 1;
 }
 static void scribble_name(struct gp_saved_state_area *area) {
 	area->scanouts[0].plugged = GP_SAVED_PLUGGED;

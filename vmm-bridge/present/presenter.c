@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "common/fd.h"
+#include "common/clock.h"
 
 /* Longer than a frame of a busy compositor takes; the VMM stands still meanwhile. */
 #define REVOKE_WAIT_MS 250

@@ -140,7 +140,7 @@ bool gp_input_port_resume(struct gp_input_port *port, struct gp_keeper *keeper, 
 	gp_keeper_replay(keeper, index, port->vhost);
 	gp_input_device_take_over(&port->device);
 	gp_vhost_device_recover(port->vhost, port->chain);
-	gp_keeper_answer(keeper, index, port->vhost);
+	gp_keeper_handle_pending(keeper, index, port->vhost);
 	return true;
 }
 

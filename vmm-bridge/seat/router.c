@@ -2,7 +2,7 @@
 
 #include <linux/input.h>
 
-#include "common/fd.h"
+#include "common/clock.h"
 
 /* An event that claims to be older has a time of some other clock. */
 #define AGE_MAX_MS 10000
