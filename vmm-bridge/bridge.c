@@ -40,7 +40,7 @@ struct monitor_change {
 };
 
 struct gp_bridge {
-	const struct gp_options *options;
+	const struct gp_bridge_options *options;
 	struct gp_keeper *keeper; // NULL: there is none
 	struct wl_event_loop *loop;
 	struct gp_control *control; // may be NULL
@@ -125,7 +125,8 @@ static void arm_timer(struct gp_bridge *bridge) {
 	bridge->armed_ns = bridge->wake_ns;
 }
 
-static void handle_push(void *data, unsigned queue, uint16_t head, uint32_t written, bool interrupt) {
+static void handle_push(
+	void *data, unsigned queue, uint16_t head, uint32_t written, bool interrupt) {
 	struct gp_bridge *bridge = data;
 	if (interrupt) {
 		gp_vhost_device_push(bridge->vhost, queue, head, written);
@@ -415,7 +416,7 @@ static bool get_scanout_size(void *data, uint32_t scanout, uint32_t *width, uint
 }
 
 static bool create_inputs(struct gp_bridge *bridge) {
-	const struct gp_options *options = bridge->options;
+	const struct gp_bridge_options *options = bridge->options;
 	bridge->inputs = gp_inputs_create(bridge->loop, options->inputs, options->n_inputs,
 		bridge->keeper, handle_leds, bridge);
 	const struct gp_scanouts scanouts = {
@@ -428,7 +429,7 @@ static bool create_inputs(struct gp_bridge *bridge) {
 }
 
 static bool create_client(struct gp_bridge *bridge) {
-	const struct gp_options *options = bridge->options;
+	const struct gp_bridge_options *options = bridge->options;
 	struct gp_client_options client_options = {
 		.socket = options->display,
 		.name = options->name,
@@ -449,7 +450,7 @@ static bool create_client(struct gp_bridge *bridge) {
 	return bridge->client != NULL;
 }
 
-static bool create_device(struct gp_bridge *bridge, struct gp_options *options) {
+static bool create_device(struct gp_bridge *bridge, struct gp_bridge_options *options) {
 	struct gp_vhost_info info = {.features = gp_gpu_features(), .n_queues = QUEUES};
 	gp_keeper_get_info(bridge->keeper, 0, &info);
 	if (options->socket_path == NULL && info.resuming) {
@@ -468,7 +469,7 @@ static bool create_device(struct gp_bridge *bridge, struct gp_options *options) 
 	return bridge->gpu != NULL;
 }
 
-static bool create_devices(struct gp_bridge *bridge, struct gp_options *options) {
+static bool create_devices(struct gp_bridge *bridge, struct gp_bridge_options *options) {
 	if (!gp_device_memory_init(&bridge->devices, bridge->loop, options, &vfio_events, bridge)) {
 		return false;
 	}
@@ -523,7 +524,7 @@ static struct json_object *handle_request(void *data, const char *request) {
 
 /* The display is worth more than its status: a default path that cannot be used is only logged. */
 static bool create_control(struct gp_bridge *bridge) {
-	const struct gp_options *options = bridge->options;
+	const struct gp_bridge_options *options = bridge->options;
 	if (options->control_path != NULL) {
 		bridge->control = gp_control_create(
 			bridge->loop, options->control_path, handle_request, bridge);
@@ -532,7 +533,7 @@ static bool create_control(struct gp_bridge *bridge) {
 }
 
 struct gp_bridge *gp_bridge_create(
-	struct wl_event_loop *loop, struct gp_options *options, struct gp_keeper *keeper) {
+	struct wl_event_loop *loop, struct gp_bridge_options *options, struct gp_keeper *keeper) {
 	struct gp_bridge *bridge = calloc(1, sizeof(*bridge));
 	if (bridge == NULL) {
 		gp_error_errno("cannot start");

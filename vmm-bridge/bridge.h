@@ -14,7 +14,7 @@ struct wl_event_loop;
 
 /* options must stay valid; its fd is taken in every case. keeper NULL: none. NULL after logging. */
 struct gp_bridge *gp_bridge_create(
-	struct wl_event_loop *loop, struct gp_options *options, struct gp_keeper *keeper);
+	struct wl_event_loop *loop, struct gp_bridge_options *options, struct gp_keeper *keeper);
 /**
  * Goes on with the front ends that a process before has left with the keeper, if any. Next, but
  * after all rights were given up: what the guest has left is handled here. False after logging: it

@@ -156,7 +156,7 @@ static bool same_input(const struct gp_input_spec *a, const struct gp_input_spec
 }
 
 /* KIND[:SCANOUT]=PATH */
-static bool parse_input(struct gp_options *options, const char *text) {
+static bool parse_input(struct gp_bridge_options *options, const char *text) {
 	struct gp_input_spec spec = {.scanout = GP_INPUT_ALL_SCANOUTS};
 	size_t length = strcspn(text, ":=");
 	while (strlen(gp_input_kind_name(spec.kind)) != length ||
@@ -235,7 +235,7 @@ static const struct option long_options[] = {
 };
 
 /* Stores one option that has a value. */
-static bool store(struct gp_options *options, int option, const char *value) {
+static bool store(struct gp_bridge_options *options, int option, const char *value) {
 	uint32_t number;
 	switch (option) {
 	case OPTION_SOCKET_PATH:
@@ -309,7 +309,7 @@ static bool store(struct gp_options *options, int option, const char *value) {
 }
 
 /* The number of monitors may be given behind the devices. */
-static bool check_inputs(const struct gp_options *options) {
+static bool check_inputs(const struct gp_bridge_options *options) {
 	for (size_t i = 0; i < options->n_inputs; i++) {
 		int scanout = options->inputs[i].scanout;
 		if (scanout >= (int)options->n_scanouts) {
@@ -324,7 +324,7 @@ static bool check_inputs(const struct gp_options *options) {
 }
 
 /* The keeper does not know when a device that it was given is to be let go of. */
-static bool check_keeper(const struct gp_options *options) {
+static bool check_keeper(const struct gp_bridge_options *options) {
 	if (options->has_keeper && options->n_vfio_fds > 0 && options->socket_path != NULL) {
 		fprintf(stderr, "guestpane-bridge: --keeper with --vfio-fd needs --fd\n");
 		return false;
@@ -333,7 +333,7 @@ static bool check_keeper(const struct gp_options *options) {
 }
 
 /* Paths that were not given. */
-static bool add_defaults(struct gp_options *options) {
+static bool add_defaults(struct gp_bridge_options *options) {
 	if (options->display == NULL) {
 		const char *display = getenv("GUESTPANE_BRIDGE_SOCKET");
 		options->display = display != NULL && display[0] != '\0' ? display : NULL;
@@ -358,13 +358,14 @@ static bool add_defaults(struct gp_options *options) {
 	return true;
 }
 
-static enum gp_options_result print(const char *text) {
+static enum gp_bridge_options_result print(const char *text) {
 	fputs(text, stdout);
-	return GP_OPTIONS_DONE;
+	return GP_BRIDGE_OPTIONS_DONE;
 }
 
-enum gp_options_result gp_options_parse(struct gp_options *options, int argc, char *argv[]) {
-	*options = (struct gp_options){
+enum gp_bridge_options_result gp_bridge_options_parse(
+	struct gp_bridge_options *options, int argc, char *argv[]) {
+	*options = (struct gp_bridge_options){
 		.fd = -1,
 		.name = "vm",
 		.mode = {.width = 1280, .height = 800, .refresh_mhz = 60000},
@@ -385,26 +386,26 @@ enum gp_options_result gp_options_parse(struct gp_options *options, int argc, ch
 			doctor = true;
 			break;
 		case '?':
-			return GP_OPTIONS_USAGE; // getopt has said what is wrong
+			return GP_BRIDGE_OPTIONS_USAGE; // getopt has said what is wrong
 		default:
 			if (!store(options, option, optarg)) {
-				return GP_OPTIONS_USAGE;
+				return GP_BRIDGE_OPTIONS_USAGE;
 			}
 		}
 	}
 	if (optind < argc) {
 		fprintf(stderr, "guestpane-bridge: unexpected argument \"%s\"\n", argv[optind]);
-		return GP_OPTIONS_USAGE;
+		return GP_BRIDGE_OPTIONS_USAGE;
 	}
 	if (doctor) {
-		return GP_OPTIONS_DOCTOR;
+		return GP_BRIDGE_OPTIONS_DOCTOR;
 	}
 	if ((options->socket_path != NULL) == (options->fd >= 0)) {
 		fprintf(stderr,
 			"guestpane-bridge: give either --socket-path or --fd; see --help\n");
-		return GP_OPTIONS_USAGE;
+		return GP_BRIDGE_OPTIONS_USAGE;
 	}
 	return check_inputs(options) && check_keeper(options) && add_defaults(options)
-		? GP_OPTIONS_RUN
-		: GP_OPTIONS_USAGE;
+		? GP_BRIDGE_OPTIONS_RUN
+		: GP_BRIDGE_OPTIONS_USAGE;
 }

@@ -7,7 +7,7 @@ struct gp_client;
 struct gp_gpu;
 struct gp_inputs;
 struct gp_keeper;
-struct gp_options;
+struct gp_bridge_options;
 struct gp_presenter;
 struct gp_vfio;
 struct gp_vhost_device;
@@ -20,7 +20,7 @@ struct gp_scanout_report {
 
 /* The parts of the bridge that the document is about; keeper and vfio may be NULL. */
 struct gp_status_parts {
-	const struct gp_options *options;
+	const struct gp_bridge_options *options;
 	const struct gp_keeper *keeper;
 	const struct gp_vfio *vfio;
 	const struct gp_client *client;

@@ -20,7 +20,7 @@ static const struct {
 	enum gp_memory_kind memory;
 	bool (*create)(const struct gp_exporter *exporter, const struct gp_extents *extents,
 		uint64_t size, struct gp_export *out);
-} kinds[GP_EXPORT_KINDS] = {
+} exporters[GP_EXPORT_KINDS] = {
 	[GP_EXPORT_UDMABUF] = {"udmabuf", GP_MEMORY_FILE, create_udmabuf},
 	[GP_EXPORT_VFIO] = {"vfio", GP_MEMORY_VFIO, create_vfio},
 };
@@ -47,14 +47,14 @@ enum gp_export_kind gp_export_find_kind(const struct gp_extents *extents) {
 		memory = extents->items[i].object->kind;
 	}
 	enum gp_export_kind kind = 0;
-	while (kinds[kind].memory != memory) {
+	while (exporters[kind].memory != memory) {
 		kind++;
 	}
 	return kind;
 }
 
 const char *gp_export_kind_name(enum gp_export_kind kind) {
-	return kinds[kind].name;
+	return exporters[kind].name;
 }
 
 bool gp_export_create(const struct gp_exporter *exporter, const struct gp_extents *extents,
@@ -65,5 +65,5 @@ bool gp_export_create(const struct gp_exporter *exporter, const struct gp_extent
 			"copies were asked for with --export copy");
 		return false;
 	}
-	return kinds[out->kind].create(exporter, extents, size, out);
+	return exporters[out->kind].create(exporter, extents, size, out);
 }

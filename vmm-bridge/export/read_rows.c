@@ -7,7 +7,7 @@
 #include "vmm-bridge/virtio/guest_memory.h"
 
 /* A position in a list of extents. It only moves forward, so that rows do not search from the start. */
-struct reader {
+struct extent_reader {
 	const struct gp_extents *extents;
 	size_t index;
 	uint64_t start; // of the extent at index, in the concatenation
@@ -18,7 +18,7 @@ struct reader {
  * memory that is not mapped.
  */
 static const uint8_t *reader_seek(
-	struct reader *reader, uint64_t offset, uint64_t *available, bool *device) {
+	struct extent_reader *reader, uint64_t offset, uint64_t *available, bool *device) {
 	const struct gp_extents *extents = reader->extents;
 	while (reader->index < extents->count &&
 		offset - reader->start >= extents->items[reader->index].length) {
@@ -41,7 +41,8 @@ static const uint8_t *reader_seek(
 }
 
 /* Copies [start, end), in bytes of the concatenated extents, to the same place of the copy. */
-static uint64_t copy_range(struct reader *reader, uint8_t *copy, uint64_t start, uint64_t end) {
+static uint64_t copy_range(
+	struct extent_reader *reader, uint8_t *copy, uint64_t start, uint64_t end) {
 	uint64_t copied = 0;
 	while (start < end) {
 		uint64_t available;
@@ -70,7 +71,7 @@ uint64_t gp_extents_read_rows(const struct gp_extents *extents, uint8_t *copy, u
 	}
 	gp_extents_map(extents); // what cannot be mapped is left out
 	uint64_t limit = size < extents->length ? size : extents->length;
-	struct reader reader = {.extents = extents};
+	struct extent_reader reader = {.extents = extents};
 	uint64_t copied = 0;
 	for (uint32_t row = 0; row < height && width_bytes > 0; row++) {
 		uint64_t start, end;
