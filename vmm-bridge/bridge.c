@@ -32,9 +32,9 @@ _Static_assert(GP_KEEPER_DEVICES_MAX >= 1 + GP_INPUTS_MAX, "the display, and eac
 
 #define QUEUES 2
 
-/* What the compositor has sent of a scanout's monitor, for the device. */
+/* The monitor of a scanout as the compositor described it last. */
 struct monitor_change {
-	bool changed; // the device does not know yet
+	bool changed; // to be passed on to the device at the end of the turn
 	bool connected;
 	struct gp_monitor monitor;
 };
@@ -58,13 +58,13 @@ struct gp_bridge {
 
 	int timer_fd; // wake_at
 	struct wl_event_source *timer;
-	uint64_t wake_ns, armed_ns; // when it shall expire, and when it will; 0: not
+	uint64_t wake_ns, armed_ns; // when it shall expire, and when it will; 0: never
 
 	bool ran; // queues ran since the guest's last reset
 	struct gp_chain chain; // of the queue that is being handled
 };
 
-/* gp_gpu_ops: the device speaks. */
+/* gp_gpu_ops: from the virtio-gpu device. */
 
 static void handle_scanout_set(void *data, uint32_t scanout, struct gp_resource *resource,
 	const struct gp_framebuffer *fb) {
@@ -110,7 +110,7 @@ static void handle_wake_at(void *data, uint64_t time_ns) {
 	bridge->wake_ns = time_ns;
 }
 
-/* Once a turn, as a frame may ask for a time and take it back; and after all that a guest awaits. */
+/* Once per turn: a frame may set a time and take it back, and what a guest waits for comes first. */
 static void arm_timer(struct gp_bridge *bridge) {
 	if (bridge->armed_ns == bridge->wake_ns) {
 		return;
@@ -157,7 +157,7 @@ static int handle_timer(int fd, uint32_t mask, void *data) {
 	return 0;
 }
 
-/* gp_vhost_ops: the VMM and the guest's driver speak. */
+/* gp_vhost_ops: from the VMM and the guest's driver. */
 
 static void handle_queue_kick(void *data, unsigned queue) {
 	struct gp_bridge *bridge = data;
@@ -172,12 +172,12 @@ static void handle_queue_kick(void *data, unsigned queue) {
 
 static void handle_queue_drain(void *data, unsigned queue) {
 	struct gp_bridge *bridge = data;
-	if (bridge->gpu != NULL) { // it could not be made
+	if (bridge->gpu != NULL) { // else its creation failed
 		gp_gpu_drain(bridge->gpu, queue);
 	}
 }
 
-/* All that the guest has made is void. The compositor shows nothing of it again. */
+/* All that the guest has set up is void; the compositor shows none of it again. */
 static void handle_reset(void *data) {
 	struct gp_bridge *bridge = data;
 	if (bridge->gpu == NULL) {
@@ -247,7 +247,7 @@ static const struct gp_vhost_ops vhost_ops = {
 	.set_config = handle_set_config,
 };
 
-/* gp_client_events: the compositor speaks. */
+/* gp_client_events: from the compositor. */
 
 static void handle_connected(void *data) {
 	struct gp_bridge *bridge = data;
@@ -338,7 +338,7 @@ static const struct gp_client_events client_events = {
 	.revoked = handle_revoked,
 };
 
-/* gp_presenter_events: replies to the device. */
+/* gp_presenter_events: replies to the virtio-gpu device. */
 
 static void handle_buffer_released(void *data, uint32_t scanout) {
 	struct gp_bridge *bridge = data;
@@ -401,7 +401,7 @@ static bool create_timer(struct gp_bridge *bridge) {
 
 static void handle_leds(void *data, uint32_t leds) {
 	struct gp_bridge *bridge = data;
-	if (bridge->client != NULL) { // not any more
+	if (bridge->client != NULL) { // else this is the end
 		gp_client_set_leds(bridge->client, leds);
 	}
 }

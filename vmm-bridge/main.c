@@ -21,7 +21,7 @@ static int handle_signal(int signal_number, void *data) {
 	return 0;
 }
 
-/* All that is to be opened by name is open, but for what --vfio finds later. */
+/* What is opened by name is open by now, except for what --vfio finds later. */
 static void confine(const struct gp_bridge_options *options) {
 	const char *sockets[2 + GP_INPUTS_MAX] = {options->socket_path, options->control_path};
 	for (size_t i = 0; i < options->n_inputs; i++) {
@@ -76,7 +76,7 @@ static void log_libwayland(const char *fmt, va_list args) {
 	gp_warn("libwayland: %s", line);
 }
 
-/* A guest may have thousands of 2D resources, each a descriptor; memory comes as one, too. */
+/* A guest may have thousands of 2D resources; each has a descriptor, as each memory region has. */
 static void raise_file_limit(void) {
 	struct rlimit limit;
 	if (getrlimit(RLIMIT_NOFILE, &limit) != 0) {
@@ -89,7 +89,7 @@ static void raise_file_limit(void) {
 	}
 }
 
-/* All that a worker does, or the only process. */
+/* What a worker of the keeper does, or the only process without one. */
 static int work(void *data, struct gp_keeper *keeper) {
 	struct gp_bridge_options *options = data;
 	if (!open_trace(options) || !gp_guest_memory_guard()) {

@@ -55,7 +55,7 @@ static bool fail(const char *option, const char *value, const char *expected) {
 	return false;
 }
 
-/* Digits only, at most max; *end is behind them. */
+/* Digits only, at most max; *end is after them. */
 static bool parse_digits(const char *text, uint32_t max, uint32_t *value, const char **end) {
 	uint64_t sum = 0;
 	const char *c = text;
@@ -127,7 +127,7 @@ static bool parse_uuid(const char *text, uint8_t uuid[16]) {
 	return true;
 }
 
-/* The name is part of a path, and of what people see. */
+/* The name is part of a path, and people see it. */
 static bool check_name(const char *name) {
 	size_t allowed = strspn(name,
 		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -308,7 +308,7 @@ static bool store(struct gp_bridge_options *options, int option, const char *val
 	return false;
 }
 
-/* The number of monitors may be given behind the devices. */
+/* --scanouts may come after --input. */
 static bool check_inputs(const struct gp_bridge_options *options) {
 	for (size_t i = 0; i < options->n_inputs; i++) {
 		int scanout = options->inputs[i].scanout;
@@ -323,7 +323,7 @@ static bool check_inputs(const struct gp_bridge_options *options) {
 	return true;
 }
 
-/* The keeper does not know when a device that it was given is to be let go of. */
+/* The keeper does not know when to release a device that it was given. */
 static bool check_keeper(const struct gp_bridge_options *options) {
 	if (options->has_keeper && options->n_vfio_fds > 0 && options->socket_path != NULL) {
 		fprintf(stderr, "guestpane-bridge: --keeper with --vfio-fd needs --fd\n");
@@ -386,7 +386,7 @@ enum gp_bridge_options_result gp_bridge_options_parse(
 			doctor = true;
 			break;
 		case '?':
-			return GP_BRIDGE_OPTIONS_USAGE; // getopt has said what is wrong
+			return GP_BRIDGE_OPTIONS_USAGE; // getopt has printed the cause
 		default:
 			if (!store(options, option, optarg)) {
 				return GP_BRIDGE_OPTIONS_USAGE;

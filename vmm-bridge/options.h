@@ -18,7 +18,7 @@ enum gp_vfio_choice {
 	GP_VFIO_NONE, // nowhere
 };
 
-/* The command line of guestpane-bridge. Strings point into argv, the environment or path buffers. */
+/* The command line of guestpane-bridge. Strings point into argv, the environment or the buffers. */
 struct gp_bridge_options {
 	const char *socket_path; // listens here, or NULL
 	int fd; // connected socket, or -1
@@ -47,7 +47,7 @@ struct gp_bridge_options {
 
 enum gp_bridge_options_result {
 	GP_BRIDGE_OPTIONS_RUN,
-	GP_BRIDGE_OPTIONS_DOCTOR, // --doctor: check this host, and the VMM of vmm_pid if it is not 0
+	GP_BRIDGE_OPTIONS_DOCTOR, // --doctor: check this host, and the VMM if vmm_pid is not 0
 	GP_BRIDGE_OPTIONS_DONE, // --help and the like: exit 0
 	GP_BRIDGE_OPTIONS_USAGE, // exit 2; the message is out
 };

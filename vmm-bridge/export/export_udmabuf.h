@@ -20,8 +20,8 @@ void gp_udmabuf_open(struct gp_udmabuf *udmabuf, const char *root);
 void gp_udmabuf_close(struct gp_udmabuf *udmabuf);
 
 /**
- * Exports the first size bytes of the extents, rounded up to whole pages: fd and size of *out. False,
- * with out->reason, if that is not possible.
+ * Exports the first size bytes of the extents, rounded up to whole pages: fd and size of *out.
+ * False, with out->reason, if that is not possible.
  */
 bool gp_export_udmabuf_create(const struct gp_udmabuf *udmabuf, const struct gp_extents *extents,
 	uint64_t size, struct gp_export *out);

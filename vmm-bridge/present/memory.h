@@ -23,7 +23,7 @@ struct gp_memory_file {
 	uint64_t size; // bytes
 	enum gp_client_blob_kind kind;
 	bool revocable; // the guest may take it back
-	const char *how; // it was made, in a word for people; static
+	const char *how; // the way it was made, in a word for people; static
 	char device[32]; // PCI address for GP_CLIENT_BLOB_DEVICE_DMABUF, else empty
 	char reason[256]; // why not in a better way, with its cure; empty for the best
 };
@@ -35,9 +35,9 @@ struct gp_memory_ops {
 	 */
 	bool (*export)(struct gp_memory *memory, struct gp_memory_file *out);
 	/**
-	 * Brings a rectangle, in pixels of the layout, up to date in a copy of the memory, which has
-	 * gp_memory.size bytes. Returns the number of bytes that were copied. NULL: it cannot be
-	 * read here.
+	 * Brings a rectangle, in pixels of the layout, up to date in a copy of the memory. The
+	 * copy has gp_memory.size bytes. Returns the number of bytes that were copied. NULL: it
+	 * cannot be read here.
 	 */
 	uint64_t (*read_rows)(struct gp_memory *memory, uint8_t *copy,
 		const struct gp_client_layout *layout, const struct gp_rect *rect);
@@ -49,7 +49,7 @@ struct gp_memory {
 	const struct gp_memory_ops *ops;
 	enum gp_client_blob_kind kind; // of its file
 	uint64_t size; // bytes
-	uint64_t id; // the source's; may be used again after gp_presenter_revoke
+	uint64_t id; // the source's; it may give it to other memory after gp_presenter_revoke
 	struct wl_list imports; // gp_import.memory_link, newest first
 };
 

@@ -11,7 +11,7 @@
 
 /**
  * Shows buffers of the guest on its scanouts, whatever source they come from: a source brings
- * memory (present/memory.h), puts a buffer in it on a scanout, says with each frame what has changed,
+ * memory (present/memory.h), puts a buffer in it on a scanout, reports what each frame has changed,
  * and takes the memory back.
  *
  * The source is called from gp_presenter_end_turn only, but for the ops of memory: the compositor's
@@ -57,8 +57,8 @@ void gp_presenter_finish(struct gp_presenter *presenter);
 /* For the source. */
 
 /**
- * Puts a buffer on the scanout, of which source is seen. Nothing is shown before the next flush. The
- * layout was checked: it lies in the memory.
+ * Puts a buffer on the scanout, of which source is seen. Nothing is shown before the next flush.
+ * The layout was checked: it lies in the memory.
  */
 void gp_presenter_set(struct gp_presenter *presenter, uint32_t scanout, struct gp_memory *memory,
 	const struct gp_client_layout *layout, const struct gp_rect *source);

@@ -10,7 +10,7 @@
 
 /**
  * What a scanout shows: the buffer that its source has put on it, the one that the compositor has,
- * the frame that waits for its time, and the replies that are owed. Zero-initialised it shows nothing.
+ * the frame that waits for its time, and the replies that are owed. Zeros: nothing.
  */
 
 #define GP_SHOWN_REPLIES_MAX 32
@@ -23,7 +23,7 @@ struct gp_shown {
 	struct gp_client_layout layout;
 	struct gp_rect source; // the part of the buffer that is seen
 	bool flushed; // had a frame since it was put there
-	bool visible; // says the compositor
+	bool visible; // as the compositor reported it
 	bool committed; // the surface has content
 	bool lost_frame; // the last frame could not be shown, for want of room perhaps
 	struct gp_client_buffer *buffer; // committed last; NULL: none, or it was destroyed
@@ -34,7 +34,7 @@ struct gp_shown {
 	struct gp_rect deferred_damage;
 	uint64_t budget_ns; // time up to which frames are used up
 
-	/* Buffers that frames have replaced, oldest first; NULL: released. A reply is owed for each. */
+	/* Buffers that frames have replaced, oldest first; NULL: released. Each is owed a reply. */
 	struct gp_client_buffer *replaced[GP_SHOWN_REPLIES_MAX];
 	size_t n_replaced;
 };
@@ -58,7 +58,7 @@ void gp_shown_defer(struct gp_shown *shown, const struct gp_rect *damage);
 
 /* Owes a reply for the buffer. False: too many are owed. */
 bool gp_shown_owe_reply(struct gp_shown *shown, struct gp_client_buffer *replaced);
-/* The buffer is no longer read, or nobody will say so. NULL: all of them. */
+/* The buffer is no longer read, or there will be no release. NULL: all of them. */
 void gp_shown_release(struct gp_shown *shown, const struct gp_client_buffer *buffer);
 /* Whether the oldest reply that is owed can be sent; it no longer is then. */
 bool gp_shown_take_reply(struct gp_shown *shown);

@@ -9,12 +9,12 @@
 #include "vmm-bridge/seat/scanouts.h"
 
 /**
- * Gives what the compositor's seat sends to the device that it is for; where there is none it is
- * nobody's.
+ * Routes the events of the compositor's seat to the input devices of the VM. What has no device is
+ * dropped.
  *
- * The pointer is absolute on the tablet of its scanout, or on the one for all scanouts, and relative
- * on the mouse while it is locked. A button that is held stays with the device that it was pressed
- * on, and so does a finger.
+ * The pointer is absolute on the tablet of its scanout, or on the one for all scanouts, and
+ * relative on the mouse while it is locked. A button that is held stays with the device that it was
+ * pressed on, and so does a finger.
  */
 
 struct gp_router {

@@ -5,8 +5,8 @@
 #include <stdint.h>
 
 /**
- * Where the guest's scanouts lie. That is its own choice, which it reports to nobody: they are taken
- * to lie in a row from the left, in their order, as the device proposes it (GET_DISPLAY_INFO).
+ * Where the guest's scanouts lie. That is its own choice, which it reports to nobody. They are
+ * taken to lie in a row from the left, in their order, as the device proposes (GET_DISPLAY_INFO).
  */
 
 struct gp_scanouts {
