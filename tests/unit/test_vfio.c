@@ -21,6 +21,8 @@
 #include "vmm-bridge/export/exporter.h"
 #include "vmm-bridge/vfio/bar.h"
 #include "vmm-bridge/vfio/device.h"
+#include "vmm-bridge/vfio/map.h"
+#include "vmm-bridge/vfio/pci_address.h"
 #include "vmm-bridge/vfio/uapi.h"
 #include "vmm-bridge/vfio/vfio.h"
 #include "vmm-bridge/vfio/vmm.h"
@@ -44,7 +46,7 @@ static struct fake_state {
 } fake;
 
 static int fake_region_info(struct vfio_region_info *info) {
-	uint32_t available_buffers = info->argsz;
+	uint32_t size = info->argsz;
 	struct { // struct vfio_region_info_cap_sparse_mmap, with its array
 		struct vfio_info_cap_header header;
 		uint32_t nr_areas, reserved;
@@ -77,7 +79,7 @@ static int fake_region_info(struct vfio_region_info *info) {
 	if (fake.sparse) {
 		info->flags |= VFIO_REGION_INFO_FLAG_CAPS;
 		info->argsz = sizeof(*info) + sizeof(cap);
-		if (available_buffers >= info->argsz) {
+		if (size >= info->argsz) {
 			info->cap_offset = sizeof(*info);
 			memcpy(info + 1, &cap, sizeof(cap));
 		}
@@ -85,7 +87,7 @@ static int fake_region_info(struct vfio_region_info *info) {
 	return 0;
 }
 
-static int fake_ioctl(int fd, unsigned long request, void *arg) {
+static int fake_opsctl(int fd, unsigned long request, void *arg) {
 	if (request == VFIO_DEVICE_GET_INFO) {
 		struct vfio_device_info *info = arg;
 		info->flags = fake.pci ? VFIO_DEVICE_FLAGS_PCI : VFIO_DEVICE_FLAGS_PLATFORM;
@@ -113,7 +115,7 @@ static ssize_t fake_pread(int fd, void *out, size_t size, off_t offset) {
 	return pread(fd, out, size, offset);
 }
 
-static const struct gp_vfio_io fake_io = {.ioctl = fake_ioctl, .pread = fake_pread};
+static const struct gp_vfio_ops fake_ops = {.ioctl = fake_opsctl, .pread = fake_pread};
 
 static void put_u32(uint8_t *config, size_t offset, uint32_t value) {
 	for (int i = 0; i < 4; i++) {
@@ -299,7 +301,7 @@ static void test_resolve(void **state) {
 	uint64_t offset;
 	int before = count_fds();
 	int fd = make_device();
-	struct gp_vfio *vfio = gp_vfio_create(NULL, NULL, &fake_io, &events, &heard);
+	struct gp_vfio *vfio = gp_vfio_create(NULL, NULL, &fake_ops, &events, &heard);
 
 	assert_int_equal(gp_vfio_resolve(vfio, BAR0_GPA, PAGE, &object, &offset), -EFAULT);
 	assert_true(gp_vfio_add_fd(vfio, dup(fd)));
@@ -356,7 +358,7 @@ static void test_caching(void **state) {
 	struct gp_memory_object *object;
 	uint64_t offset;
 	int fd = make_device();
-	struct gp_vfio *vfio = gp_vfio_create(NULL, NULL, &fake_io, &events, &heard);
+	struct gp_vfio *vfio = gp_vfio_create(NULL, NULL, &fake_ops, &events, &heard);
 	assert_true(gp_vfio_add_fd(vfio, dup(fd)));
 
 	fake.config_reads = 0;
@@ -395,7 +397,7 @@ static void test_two_devices(void **state) {
 	uint64_t offset;
 	int first = make_device(), second = make_device();
 	place_bar0(second, BAR0_GPA + BAR0_SIZE);
-	struct gp_vfio *vfio = gp_vfio_create(NULL, NULL, &fake_io, &events, &heard);
+	struct gp_vfio *vfio = gp_vfio_create(NULL, NULL, &fake_ops, &events, &heard);
 	assert_true(gp_vfio_add_fd(vfio, dup(first)));
 	assert_true(gp_vfio_add_fd(vfio, dup(second)));
 	assert_int_equal(gp_vfio_resolve(vfio, BAR0_GPA, PAGE, &a, &offset), 0);
@@ -424,7 +426,7 @@ static void test_unusable(void **state) {
 	struct heard heard = {0};
 	int before = count_fds();
 	int fd = make_device();
-	struct gp_vfio *vfio = gp_vfio_create(NULL, NULL, &fake_io, &events, &heard);
+	struct gp_vfio *vfio = gp_vfio_create(NULL, NULL, &fake_ops, &events, &heard);
 
 	fake.pci = false;
 	assert_false(gp_vfio_add_fd(vfio, dup(fd)));
@@ -440,7 +442,7 @@ static void test_unusable(void **state) {
 	close(fd);
 	assert_int_equal(count_fds(), before);
 
-	assert_null(gp_vfio_create(NULL, "nonsense", &fake_io, &events, &heard));
+	assert_null(gp_vfio_create(NULL, "nonsense", &fake_ops, &events, &heard));
 	gp_vfio_destroy(NULL);
 }
 
@@ -453,7 +455,7 @@ static void test_map(void **state) {
 	for (int sparse = 0; sparse < 2; sparse++) {
 		int fd = make_device();
 		fake.sparse = sparse;
-		struct gp_vfio *vfio = gp_vfio_create(NULL, NULL, &fake_io, &events, &heard);
+		struct gp_vfio *vfio = gp_vfio_create(NULL, NULL, &fake_ops, &events, &heard);
 		assert_true(gp_vfio_add_fd(vfio, dup(fd)));
 		assert_int_equal(gp_vfio_resolve(vfio, BAR0_GPA, PAGE, &object, &offset), 0);
 		assert_null(object->map);
@@ -469,7 +471,7 @@ static void test_map(void **state) {
 
 		uint8_t *map = object->map;
 		gp_vfio_destroy(vfio);
-		assert_int_equal(gp_vfio_object_map(object, &fake_io), -ENODEV);
+		assert_int_equal(gp_vfio_object_map(object, &fake_ops), -ENODEV);
 		assert_ptr_equal(object->map, map);
 		assert_int_equal(map[3 * PAGE], 0);
 		assert_int_equal(map[BAR0_SIZE - PAGE], 0);
@@ -484,7 +486,7 @@ static void test_map_refused(void **state) {
 	uint64_t offset;
 	int fd = make_device();
 	fake.no_mmap = true;
-	struct gp_vfio *vfio = gp_vfio_create(NULL, NULL, &fake_io, &events, &heard);
+	struct gp_vfio *vfio = gp_vfio_create(NULL, NULL, &fake_ops, &events, &heard);
 	assert_true(gp_vfio_add_fd(vfio, dup(fd)));
 	assert_int_equal(gp_vfio_resolve(vfio, BAR0_GPA, PAGE, &object, &offset), 0);
 	assert_int_equal(gp_memory_object_map(object), -ENODEV);
@@ -616,7 +618,7 @@ static void test_links(void **state) {
 static void test_attach_self(void **state) {
 	struct heard heard = {0};
 	int before = count_fds();
-	struct gp_vfio *vfio = gp_vfio_create(NULL, NULL, &fake_io, &events, &heard);
+	struct gp_vfio *vfio = gp_vfio_create(NULL, NULL, &fake_ops, &events, &heard);
 	assert_int_equal(gp_vfio_attach_pid(vfio, getpid()), 0);
 	assert_int_equal(gp_vfio_attach_pid(vfio, getpid()), 0);
 	gp_vfio_refresh(vfio);

@@ -15,6 +15,7 @@
 
 #include "vmm-bridge/export/device_read.h"
 #include "vmm-bridge/vfio/bar.h"
+#include "vmm-bridge/vfio/pci_address.h"
 #include "vmm-bridge/vfio/uapi.h"
 #include "vmm-bridge/vfio/vmm.h"
 

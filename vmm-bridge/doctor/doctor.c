@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #include "common/fd.h"
-#include "vmm-bridge/vfio/bar.h"
+#include "vmm-bridge/vfio/pci_address.h"
 
 #define PARAMETERS "/sys/module/udmabuf/parameters/"
 #define CURE " or install dist/tmpfiles.d/guestpane.conf for good"

@@ -130,7 +130,7 @@ static void check_memories(struct gp_doctor *doctor, struct gp_vmm *vmm) {
 
 static void handle_device(void *data, int vmm_fd, int copy, const char *pci) {
 	struct gp_doctor *doctor = data;
-	struct gp_vfio_device *device = gp_vfio_device_create(&gp_vfio_io_kernel, copy, pci, true);
+	struct gp_vfio_device *device = gp_vfio_device_create(&gp_vfio_kernel_ops, copy, pci, true);
 	if (device == NULL) {
 		gp_doctor_warn(
 			doctor, "VFIO device %s of the VMM (fd %d) is not usable", pci, vmm_fd);
@@ -164,7 +164,7 @@ static void handle_device(void *data, int vmm_fd, int copy, const char *pci) {
 }
 
 static void check_devices(struct gp_doctor *doctor, struct gp_vmm *vmm) {
-	vmm->told = true; // the line is ours
+	vmm->quiet = true; // it is reported below
 	int count = gp_vmm_each_vfio(vmm, handle_device, doctor);
 	if (count == 0) {
 		gp_doctor_ok(doctor, "VMM %d has no VFIO device", (int)vmm->pid);
