@@ -303,7 +303,7 @@ static void rig_leds(void *data, uint32_t leds) {
 static const struct gp_input_ops rig_ops = {
 	.available_buffers = rig_room,
 	.queue_size = rig_room_max,
-	.put = rig_put,
+	.put_event = rig_put,
 	.leds = rig_leds,
 };
 
@@ -504,7 +504,7 @@ static void test_overflow(void **state) {
 	rig.n = 0;
 	key(KEY_A, 0);
 	key(KEY_B, 1);
-	gp_event_queue_interrupt(&rig.device.queue);
+	gp_event_queue_drop(&rig.device.queue);
 	give_room(3); // one is too few for the rest
 	ASSERT_LOG(KEY(KEY_A, 0), SYN);
 	give_room(64);
