@@ -145,7 +145,7 @@ class Measure:
         for what, command, bytes_damaged in (("flip", "flip 3", frame),
                                              ("re-flush", f"flush 64 {ROWS}", 64 * ROWS * 4)):
             guest.do("show", 0)
-            session.end_turn()
+            session.settle()
             before = session.counters()["bytes_copied"]
             with session.cost() as cost:
                 guest.run(command, count)
@@ -181,7 +181,7 @@ class Measure:
                 guest = session.start_guest(3)
                 guest.do("show", 0)
                 guest.run("flip 3", count, 50000, 16000)
-                session.end_turn()
+                session.settle()
                 self.emit_stages(path, stages.read(session.trace, session.compositor.pid))
 
     def emit_stages(self, path, times_of):
@@ -256,7 +256,7 @@ class Measure:
 
     def wakeups(self, session, case, seconds, act=None, blinks=0):
         programs = [*session.bridges, session.compositor]
-        session.end_turn()
+        session.settle()
         before = [switches(program.pid) for program in programs]
         if act is None:
             time.sleep(seconds)

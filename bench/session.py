@@ -107,7 +107,7 @@ class Session:
         # With pin, machine k has output k; without, output k has head k of all machines.
         self.config = self.directory / "guestpane.conf"
         self.config.write_text("".join(
-            f"guest vm{k} {{\n\thead 0 HEADLESS-{k + 1}\n}}\n" for k in range(outputs))
+            f"guest vm{k} {{\n\tscanout 0 HEADLESS-{k + 1}\n}}\n" for k in range(outputs))
             if pin else "")
         self.trace_options = ["--trace", self.trace] if trace else []
         self.bridges, self.guests = [], []

@@ -1,20 +1,25 @@
-#include "client/client_internal.h"
+#include "client/cursor.h"
 
 #include <drm_fourcc.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <wayland-client.h>
 
 #include "common/fd.h"
 #include "common/log.h"
+#include "guest-scanout-v1-client-protocol.h"
 
 /**
- * The cursor of a scanout is a surface of its own with pictures in shared memory of ours: the
- * guest's cursor resource changes under the cursor otherwise. Two buffers take turns.
+ * The cursor is a surface of its own with pixels in shared memory of ours: those of the guest's
+ * cursor resource change while the compositor reads. Two buffers take turns.
  */
-#define BUFFERS 2
-#define MEMORY_BYTES (BUFFERS * GP_CURSOR_BYTES)
+#define MEMORY_BYTES (GP_CLIENT_CURSOR_BUFFERS * GP_CLIENT_CURSOR_BYTES)
 
-void gp_client_cursor_init(struct gp_client_cursor *cursor, struct gp_scanout_surface *scanout) {
+static void show(struct gp_client_cursor *cursor);
+
+void gp_client_cursor_init(
+	struct gp_client_cursor *cursor, struct gp_client_blobs *blobs, uint32_t scanout) {
+	cursor->blobs = blobs;
 	cursor->scanout = scanout;
 	cursor->memfd = -1;
 }
@@ -26,6 +31,38 @@ void gp_client_cursor_finish(struct gp_client_cursor *cursor) {
 	}
 	gp_fd_close(&cursor->memfd);
 }
+
+static void handle_imported(void *data) {
+}
+
+static void handle_failed(void *data, struct gp_client_blob *blob, struct gp_client_buffer *buffer,
+	const struct gp_client_failure *failure) {
+	struct gp_client_cursor *cursor = data;
+	if (!cursor->refused) {
+		gp_warn("scanout %u has no cursor: the compositor refused it: %s", cursor->scanout,
+			failure->message);
+		cursor->refused = true;
+	}
+}
+
+static void handle_released(
+	void *data, struct gp_client_blob *blob, struct gp_client_buffer *buffer) {
+	struct gp_client_cursor *cursor = data;
+	if (cursor->waiting && cursor->visible && cursor->role != NULL) {
+		show(cursor);
+	}
+}
+
+static void handle_revoked(void *data, void *user) {
+	/* It is never revoked. */
+}
+
+static const struct gp_client_blob_events blob_events = {
+	.imported = handle_imported,
+	.failed = handle_failed,
+	.released = handle_released,
+	.revoked = handle_revoked,
+};
 
 static bool ensure_memory(struct gp_client_cursor *cursor) {
 	if (cursor->map != NULL) {
@@ -46,32 +83,44 @@ static bool ensure_memory(struct gp_client_cursor *cursor) {
 	return true;
 }
 
-/* Makes the objects of this connection, once. */
-static bool ensure_objects(struct gp_client_cursor *cursor) {
-	struct gp_client *client = cursor->scanout->client;
+static bool ensure_blob(struct gp_client_cursor *cursor) {
 	if (cursor->blob != NULL) {
 		return true;
 	}
 	if (!ensure_memory(cursor)) {
 		return false;
 	}
-	cursor->blob = gp_blob_create_for_cursor(client, cursor->memfd, MEMORY_BYTES, cursor);
+	cursor->blob = gp_client_blobs_add(cursor->blobs, cursor->guest, cursor->memfd,
+		MEMORY_BYTES, GP_CLIENT_BLOB_SHM, NULL, &blob_events, cursor, NULL);
 	if (cursor->blob == NULL) {
 		return false;
 	}
-	const struct gp_format *format = gp_format_from_drm(DRM_FORMAT_ARGB8888);
-	for (uint32_t i = 0; i < BUFFERS; i++) {
-		cursor->buffers[i] = gp_buffer_create(cursor->blob, format, GP_CURSOR_PIXELS,
-			GP_CURSOR_PIXELS, i * GP_CURSOR_BYTES, GP_CURSOR_PIXELS * 4);
+	for (uint32_t i = 0; i < GP_CLIENT_CURSOR_BUFFERS; i++) {
+		const struct gp_client_layout layout = {
+			.width = GP_CLIENT_CURSOR_SIZE,
+			.height = GP_CLIENT_CURSOR_SIZE,
+			.format = DRM_FORMAT_ARGB8888,
+			.modifier = DRM_FORMAT_MOD_LINEAR,
+			.planes = {{i * GP_CLIENT_CURSOR_BYTES, GP_CLIENT_CURSOR_SIZE * 4}},
+			.n_planes = 1,
+		};
+		cursor->buffers[i] = gp_client_buffer_create(cursor->blob, &layout);
 	}
-	cursor->surface = wl_compositor_create_surface(client->compositor);
+	return true;
+}
+
+static bool ensure_surface(struct gp_client_cursor *cursor) {
+	if (cursor->surface == NULL) {
+		cursor->surface = wl_compositor_create_surface(cursor->compositor);
+	}
 	return cursor->surface != NULL;
 }
 
 /* A buffer that nobody reads, or NULL. */
-static struct gp_buffer *free_buffer(const struct gp_client_cursor *cursor, unsigned *index) {
-	for (unsigned i = 0; i < BUFFERS; i++) {
-		if (cursor->buffers[i] != NULL && !gp_buffer_busy(cursor->buffers[i])) {
+static struct gp_client_buffer *find_unread(
+	const struct gp_client_cursor *cursor, unsigned *index) {
+	for (unsigned i = 0; i < GP_CLIENT_CURSOR_BUFFERS; i++) {
+		if (cursor->buffers[i] != NULL && !gp_client_buffer_busy(cursor->buffers[i])) {
 			*index = i;
 			return cursor->buffers[i];
 		}
@@ -80,29 +129,34 @@ static struct gp_buffer *free_buffer(const struct gp_client_cursor *cursor, unsi
 }
 
 static void show(struct gp_client_cursor *cursor) {
-	if (cursor->refused || !ensure_objects(cursor)) {
+	if (cursor->refused || !ensure_blob(cursor) || !ensure_surface(cursor)) {
 		return;
 	}
 	unsigned index;
-	struct gp_buffer *buffer = free_buffer(cursor, &index);
+	struct gp_client_buffer *buffer = find_unread(cursor, &index);
 	cursor->waiting = buffer == NULL;
 	if (buffer == NULL) {
 		return; // handle_released comes back here
 	}
-	memcpy(cursor->map + index * GP_CURSOR_BYTES, cursor->pixels, GP_CURSOR_BYTES);
-	guest_scanout_v1_set_cursor(cursor->scanout->role, cursor->surface, (int32_t)cursor->hot_x,
-		(int32_t)cursor->hot_y);
-	gp_buffer_attach(buffer, cursor->surface);
-	wl_surface_damage_buffer(cursor->surface, 0, 0, GP_CURSOR_PIXELS, GP_CURSOR_PIXELS);
+	memcpy(cursor->map + index * GP_CLIENT_CURSOR_BYTES, cursor->pixels,
+		GP_CLIENT_CURSOR_BYTES);
+	guest_scanout_v1_set_cursor(
+		cursor->role, cursor->surface, (int32_t)cursor->hot_x, (int32_t)cursor->hot_y);
+	gp_client_buffer_attach(buffer, cursor->surface);
+	wl_surface_damage_buffer(
+		cursor->surface, 0, 0, GP_CLIENT_CURSOR_SIZE, GP_CLIENT_CURSOR_SIZE);
 	wl_surface_commit(cursor->surface);
 }
 
-void gp_client_cursor_start(struct gp_client_cursor *cursor) {
-	if (!cursor->visible) {
-		return;
+void gp_client_cursor_start(struct gp_client_cursor *cursor, struct guest_v1 *guest,
+	struct guest_scanout_v1 *role, struct wl_compositor *compositor) {
+	cursor->guest = guest;
+	cursor->role = role;
+	cursor->compositor = compositor;
+	if (cursor->visible) {
+		guest_scanout_v1_move_cursor(role, cursor->x, cursor->y);
+		show(cursor);
 	}
-	guest_scanout_v1_move_cursor(cursor->scanout->role, cursor->x, cursor->y);
-	show(cursor);
 }
 
 void gp_client_cursor_stop(struct gp_client_cursor *cursor) {
@@ -110,64 +164,44 @@ void gp_client_cursor_stop(struct gp_client_cursor *cursor) {
 		wl_surface_destroy(cursor->surface);
 		cursor->surface = NULL;
 	}
-	/* The blob and its buffers are freed with all blobs of the connection. */
+	cursor->guest = NULL;
+	cursor->role = NULL;
+	cursor->compositor = NULL;
 	cursor->blob = NULL;
 	cursor->buffers[0] = cursor->buffers[1] = NULL;
 	cursor->waiting = cursor->refused = false;
 }
 
-void gp_client_cursor_handle_released(struct gp_client_cursor *cursor) {
-	if (cursor->waiting && cursor->visible && cursor->scanout->role != NULL) {
-		show(cursor);
-	}
-}
-
-void gp_client_cursor_handle_failed(struct gp_client_cursor *cursor, const char *message) {
-	if (!cursor->refused) {
-		gp_warn("scanout %u has no cursor: the compositor refused it: %s",
-			cursor->scanout->index, message);
-		cursor->refused = true;
-	}
-}
-
-void gp_client_cursor(struct gp_client *client, uint32_t scanout, const void *pixels,
-	uint32_t hot_x, uint32_t hot_y) {
-	if (scanout >= client->options.n_scanouts) {
-		return;
-	}
-	struct gp_client_cursor *cursor = &client->scanouts[scanout].cursor;
+void gp_client_cursor_set(
+	struct gp_client_cursor *cursor, const void *pixels, uint32_t hot_x, uint32_t hot_y) {
 	bool was_visible = cursor->visible;
 	cursor->visible = pixels != NULL;
 	cursor->waiting = false;
 	if (pixels != NULL) {
-		memcpy(cursor->pixels, pixels, GP_CURSOR_BYTES);
+		memcpy(cursor->pixels, pixels, GP_CLIENT_CURSOR_BYTES);
 		/* A hotspot outside is the guest's mistake, and no reason to lose the cursor. */
-		cursor->hot_x = hot_x < GP_CURSOR_PIXELS ? hot_x : 0;
-		cursor->hot_y = hot_y < GP_CURSOR_PIXELS ? hot_y : 0;
+		cursor->hot_x = hot_x < GP_CLIENT_CURSOR_SIZE ? hot_x : 0;
+		cursor->hot_y = hot_y < GP_CLIENT_CURSOR_SIZE ? hot_y : 0;
 	}
-	if (!client->ready) {
+	if (cursor->role == NULL) {
 		return;
 	}
 	if (cursor->visible) {
 		show(cursor);
 	} else if (was_visible) {
-		guest_scanout_v1_set_cursor(client->scanouts[scanout].role, NULL, 0, 0);
+		guest_scanout_v1_set_cursor(cursor->role, NULL, 0, 0);
 	}
 }
 
-void gp_client_move_cursor(struct gp_client *client, uint32_t scanout, int32_t x, int32_t y) {
-	if (scanout >= client->options.n_scanouts) {
-		return;
-	}
-	struct gp_client_cursor *cursor = &client->scanouts[scanout].cursor;
+void gp_client_cursor_move(struct gp_client_cursor *cursor, int32_t x, int32_t y) {
 	cursor->x = x;
 	cursor->y = y;
 	cursor->moved = true;
 }
 
 void gp_client_cursor_flush(struct gp_client_cursor *cursor) {
-	if (cursor->moved) {
+	if (cursor->moved && cursor->role != NULL) {
 		cursor->moved = false;
-		guest_scanout_v1_move_cursor(cursor->scanout->role, cursor->x, cursor->y);
+		guest_scanout_v1_move_cursor(cursor->role, cursor->x, cursor->y);
 	}
 }

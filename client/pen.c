@@ -1,33 +1,33 @@
-#include "client/client_internal.h"
+#include "client/pen.h"
 
 #include <linux/input-event-codes.h>
 #include <stdlib.h>
+#include <wayland-client.h>
 
 #include "common/log.h"
-
-/* Pens of the seat. The guest has one: that which came over one of its scanouts last. */
+#include "tablet-v2-client-protocol.h"
 
 #define PRESSURE_MAX 65535
 
-struct tablet {
-	struct wl_list link; // gp_client_seat.tablets
+struct gp_client_tablet {
+	struct wl_list link; // gp_client_pens.tablets
 	struct zwp_tablet_v2 *proxy;
 };
 
-struct tool {
-	struct wl_list link; // gp_client_seat.tools
-	struct gp_client *client;
+struct gp_client_tool {
+	struct wl_list link; // gp_client_pens.tools
+	struct gp_client_pens *pens;
 	struct zwp_tablet_tool_v2 *proxy;
 	bool has_pressure;
-	uint32_t pressure; // as it was told last
+	uint32_t pressure; // as the compositor sent it last
 
 	const struct gp_scanout_surface *over; // NULL: none
-	struct gp_seat_pen pen; // scanout and pressure are set at the end of a frame
+	struct gp_client_pen pen; // scanout and pressure are set at the end of a frame
 };
 
 static void handle_type(void *data, struct zwp_tablet_tool_v2 *proxy, uint32_t type) {
-	struct tool *tool = data;
-	tool->pen.is_rubber = type == ZWP_TABLET_TOOL_V2_TYPE_ERASER;
+	struct gp_client_tool *tool = data;
+	tool->pen.eraser = type == ZWP_TABLET_TOOL_V2_TYPE_ERASER;
 }
 
 static void handle_hardware_serial(
@@ -39,7 +39,7 @@ static void handle_hardware_id(
 }
 
 static void handle_capability(void *data, struct zwp_tablet_tool_v2 *proxy, uint32_t capability) {
-	struct tool *tool = data;
+	struct gp_client_tool *tool = data;
 	if (capability == ZWP_TABLET_TOOL_V2_CAPABILITY_PRESSURE) {
 		tool->has_pressure = true;
 	}
@@ -48,20 +48,20 @@ static void handle_capability(void *data, struct zwp_tablet_tool_v2 *proxy, uint
 static void handle_tool_done(void *data, struct zwp_tablet_tool_v2 *proxy) {
 }
 
-static void leave(struct tool *tool) {
-	struct gp_client *client = tool->client;
+static void leave(struct gp_client_tool *tool) {
+	struct gp_client_pens *pens = tool->pens;
 	tool->over = NULL;
-	tool->pen.is_down = false;
+	tool->pen.down = false;
 	for (size_t i = 0; i < 3; i++) {
 		tool->pen.buttons[i] = false;
 	}
-	if (client->seat.tool == tool) {
-		client->seat.tool = NULL;
-		client->options.seat_ops->pen_leave(client->data);
+	if (pens->tool == tool) {
+		pens->tool = NULL;
+		pens->events->pen_leave(pens->data);
 	}
 }
 
-static void tool_destroy(struct tool *tool) {
+static void tool_destroy(struct gp_client_tool *tool) {
 	leave(tool);
 	wl_list_remove(&tool->link);
 	zwp_tablet_tool_v2_destroy(tool->proxy);
@@ -74,13 +74,13 @@ static void handle_tool_removed(void *data, struct zwp_tablet_tool_v2 *proxy) {
 
 static void handle_proximity_in(void *data, struct zwp_tablet_tool_v2 *proxy, uint32_t serial,
 	struct zwp_tablet_v2 *tablet, struct wl_surface *surface) {
-	struct tool *tool = data;
-	struct gp_client_seat *seat = &tool->client->seat;
-	tool->over = gp_client_seat_find(tool->client, surface);
-	if (seat->tool != NULL && seat->tool != tool) {
-		leave(seat->tool);
+	struct gp_client_tool *tool = data;
+	struct gp_client_pens *pens = tool->pens;
+	tool->over = gp_scanout_surface_from(surface);
+	if (pens->tool != NULL && pens->tool != tool) {
+		leave(pens->tool);
 	}
-	seat->tool = tool->over != NULL ? tool : NULL;
+	pens->tool = tool->over != NULL ? tool : NULL;
 }
 
 static void handle_proximity_out(void *data, struct zwp_tablet_tool_v2 *proxy) {
@@ -88,24 +88,24 @@ static void handle_proximity_out(void *data, struct zwp_tablet_tool_v2 *proxy) {
 }
 
 static void handle_down(void *data, struct zwp_tablet_tool_v2 *proxy, uint32_t serial) {
-	struct tool *tool = data;
-	tool->pen.is_down = true;
+	struct gp_client_tool *tool = data;
+	tool->pen.down = true;
 }
 
 static void handle_up(void *data, struct zwp_tablet_tool_v2 *proxy) {
-	struct tool *tool = data;
-	tool->pen.is_down = false;
+	struct gp_client_tool *tool = data;
+	tool->pen.down = false;
 }
 
 static void handle_motion(
 	void *data, struct zwp_tablet_tool_v2 *proxy, wl_fixed_t x, wl_fixed_t y) {
-	struct tool *tool = data;
+	struct gp_client_tool *tool = data;
 	tool->pen.x = x;
 	tool->pen.y = y;
 }
 
 static void handle_pressure(void *data, struct zwp_tablet_tool_v2 *proxy, uint32_t pressure) {
-	struct tool *tool = data;
+	struct gp_client_tool *tool = data;
 	tool->pressure = pressure < PRESSURE_MAX ? pressure : PRESSURE_MAX;
 }
 
@@ -113,7 +113,7 @@ static void handle_distance(void *data, struct zwp_tablet_tool_v2 *proxy, uint32
 }
 
 static void handle_tilt(void *data, struct zwp_tablet_tool_v2 *proxy, wl_fixed_t x, wl_fixed_t y) {
-	struct tool *tool = data;
+	struct gp_client_tool *tool = data;
 	tool->pen.tilt_x = x;
 	tool->pen.tilt_y = y;
 }
@@ -131,7 +131,7 @@ static void handle_wheel(
 static void handle_button(void *data, struct zwp_tablet_tool_v2 *proxy, uint32_t serial,
 	uint32_t button, uint32_t state) {
 	static const uint32_t codes[3] = {BTN_STYLUS, BTN_STYLUS2, BTN_STYLUS3};
-	struct tool *tool = data;
+	struct gp_client_tool *tool = data;
 	for (size_t i = 0; i < 3; i++) {
 		if (button == codes[i]) {
 			tool->pen.buttons[i] = state == ZWP_TABLET_TOOL_V2_BUTTON_STATE_PRESSED;
@@ -140,16 +140,16 @@ static void handle_button(void *data, struct zwp_tablet_tool_v2 *proxy, uint32_t
 }
 
 static void handle_frame(void *data, struct zwp_tablet_tool_v2 *proxy, uint32_t time) {
-	struct tool *tool = data;
-	struct gp_client *client = tool->client;
-	if (client->seat.tool != tool) {
+	struct gp_client_tool *tool = data;
+	struct gp_client_pens *pens = tool->pens;
+	if (pens->tool != tool) {
 		return;
 	}
 	tool->pen.scanout = tool->over->index;
-	tool->pen.pressure = !tool->pen.is_down ? 0
-		: tool->has_pressure            ? tool->pressure
-						: PRESSURE_MAX;
-	client->options.seat_ops->pen(client->data, time, &tool->pen);
+	tool->pen.pressure = !tool->pen.down ? 0
+		: tool->has_pressure         ? tool->pressure
+					     : PRESSURE_MAX;
+	pens->events->pen(pens->data, time, &tool->pen);
 }
 
 static const struct zwp_tablet_tool_v2_listener tool_listener = {
@@ -176,7 +176,7 @@ static const struct zwp_tablet_tool_v2_listener tool_listener = {
 
 /* Tablets are of no interest, but their objects are ours. */
 
-static void tablet_destroy(struct tablet *tablet) {
+static void tablet_destroy(struct gp_client_tablet *tablet) {
 	wl_list_remove(&tablet->link);
 	zwp_tablet_v2_destroy(tablet->proxy);
 	free(tablet);
@@ -209,8 +209,8 @@ static const struct zwp_tablet_v2_listener tablet_listener = {
 
 static void handle_tablet_added(
 	void *data, struct zwp_tablet_seat_v2 *seat, struct zwp_tablet_v2 *proxy) {
-	struct gp_client *client = data;
-	struct tablet *tablet = calloc(1, sizeof(*tablet));
+	struct gp_client_pens *pens = data;
+	struct gp_client_tablet *tablet = calloc(1, sizeof(*tablet));
 	if (tablet == NULL) {
 		gp_error("tablet: no memory");
 		zwp_tablet_v2_destroy(proxy);
@@ -218,27 +218,27 @@ static void handle_tablet_added(
 	}
 	tablet->proxy = proxy;
 	zwp_tablet_v2_add_listener(proxy, &tablet_listener, tablet);
-	wl_list_insert(&client->seat.tablets, &tablet->link);
+	wl_list_insert(&pens->tablets, &tablet->link);
 }
 
 static void handle_tool_added(
 	void *data, struct zwp_tablet_seat_v2 *seat, struct zwp_tablet_tool_v2 *proxy) {
-	struct gp_client *client = data;
-	struct tool *tool = calloc(1, sizeof(*tool));
+	struct gp_client_pens *pens = data;
+	struct gp_client_tool *tool = calloc(1, sizeof(*tool));
 	if (tool == NULL) {
 		gp_error("pen: no memory");
 		zwp_tablet_tool_v2_destroy(proxy);
 		return;
 	}
-	tool->client = client;
+	tool->pens = pens;
 	tool->proxy = proxy;
 	zwp_tablet_tool_v2_add_listener(proxy, &tool_listener, tool);
-	wl_list_insert(&client->seat.tools, &tool->link);
+	wl_list_insert(&pens->tools, &tool->link);
 }
 
 static void handle_pad_added(
 	void *data, struct zwp_tablet_seat_v2 *seat, struct zwp_tablet_pad_v2 *proxy) {
-	/* Groups, rings and strips that come with it would need listeners, so it goes at once. */
+	/* The groups, rings and strips that follow would need listeners: it is destroyed at once. */
 	zwp_tablet_pad_v2_destroy(proxy);
 }
 
@@ -248,42 +248,31 @@ static const struct zwp_tablet_seat_v2_listener seat_listener = {
 	.pad_added = handle_pad_added,
 };
 
-void gp_client_pen_start(struct gp_client *client) {
-	struct gp_client_seat *seat = &client->seat;
-	if (seat->proxy == NULL || seat->tablet_manager == NULL || seat->tablet_seat != NULL) {
+void gp_client_pens_start(
+	struct gp_client_pens *pens, struct zwp_tablet_manager_v2 *manager, struct wl_seat *seat) {
+	if (pens->proxy != NULL) {
 		return;
 	}
-	seat->tablet_seat =
-		zwp_tablet_manager_v2_get_tablet_seat(seat->tablet_manager, seat->proxy);
-	if (seat->tablet_seat != NULL) {
-		wl_list_init(&seat->tablets);
-		wl_list_init(&seat->tools);
-		zwp_tablet_seat_v2_add_listener(seat->tablet_seat, &seat_listener, client);
+	pens->proxy = zwp_tablet_manager_v2_get_tablet_seat(manager, seat);
+	if (pens->proxy != NULL) {
+		wl_list_init(&pens->tablets);
+		wl_list_init(&pens->tools);
+		zwp_tablet_seat_v2_add_listener(pens->proxy, &seat_listener, pens);
 	}
 }
 
-void gp_client_pen_stop(struct gp_client *client) {
-	struct gp_client_seat *seat = &client->seat;
-	if (seat->tablet_seat != NULL) {
-		struct tool *tool, *next_tool;
-		wl_list_for_each_safe (tool, next_tool, &seat->tools, link) {
-			tool_destroy(tool);
-		}
-		struct tablet *tablet, *next_tablet;
-		wl_list_for_each_safe (tablet, next_tablet, &seat->tablets, link) {
-			tablet_destroy(tablet);
-		}
-		zwp_tablet_seat_v2_destroy(seat->tablet_seat);
-		seat->tablet_seat = NULL;
+void gp_client_pens_stop(struct gp_client_pens *pens) {
+	if (pens->proxy == NULL) {
+		return;
 	}
-	if (seat->tablet_manager != NULL) {
-		zwp_tablet_manager_v2_destroy(seat->tablet_manager);
-		seat->tablet_manager = NULL;
+	struct gp_client_tool *tool, *next_tool;
+	wl_list_for_each_safe (tool, next_tool, &pens->tools, link) {
+		tool_destroy(tool);
 	}
-}
-
-void gp_client_pen_forget(struct gp_client *client, struct gp_scanout_surface *scanout) {
-	if (client->seat.tool != NULL && client->seat.tool->over == scanout) {
-		leave(client->seat.tool);
+	struct gp_client_tablet *tablet, *next_tablet;
+	wl_list_for_each_safe (tablet, next_tablet, &pens->tablets, link) {
+		tablet_destroy(tablet);
 	}
+	zwp_tablet_seat_v2_destroy(pens->proxy);
+	pens->proxy = NULL;
 }

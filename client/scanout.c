@@ -1,32 +1,123 @@
-#include "client/client_internal.h"
+#include "client/scanout.h"
 
 #include <unistd.h>
+#include <wayland-client.h>
 
-#include "common/clock.h"
 #include "common/log.h"
+#include "common/rect.h"
 #include "common/trace.h"
+#include "guest-scanout-v1-client-protocol.h"
+#include "viewporter-client-protocol.h"
 
-/* How long a compositor may leave its socket unread while the guest goes on drawing. */
-#define BLOCKED_MAX_NS 5000000000ull
+static void handle_mode(void *data, struct guest_scanout_v1 *role, uint32_t flags, int32_t width,
+	int32_t height, uint32_t refresh) {
+	struct gp_scanout_surface *scanout = data;
+	bool preferred = (flags & GUEST_SCANOUT_V1_MODE_FLAG_PREFERRED) != 0;
+	gp_client_monitor_add_mode(&scanout->monitor, preferred, width, height, refresh);
+}
 
-bool gp_scanout_surface_start(struct gp_scanout_surface *scanout) {
-	struct gp_client *client = scanout->client;
+static void handle_physical_size(
+	void *data, struct guest_scanout_v1 *role, uint32_t width, uint32_t height) {
+	struct gp_scanout_surface *scanout = data;
+	scanout->monitor.monitor.width_mm = width;
+	scanout->monitor.monitor.height_mm = height;
+}
+
+static void handle_scale(void *data, struct guest_scanout_v1 *role, uint32_t scale) {
+	/* No guest can be notified of it yet. */
+}
+
+static void handle_transform(void *data, struct guest_scanout_v1 *role, uint32_t transform) {
+	/* The compositor applies it. */
+}
+
+static void handle_identity(void *data, struct guest_scanout_v1 *role, const char *make,
+	const char *model, const char *serial) {
+	struct gp_scanout_surface *scanout = data;
+	gp_client_monitor_set_identity(&scanout->monitor, make, model, serial);
+}
+
+static void handle_connected(void *data, struct guest_scanout_v1 *role, uint32_t connected) {
+	struct gp_scanout_surface *scanout = data;
+	scanout->monitor.connected = connected != 0;
+}
+
+static void handle_done(void *data, struct guest_scanout_v1 *role) {
+	struct gp_scanout_surface *scanout = data;
+	const struct gp_client_monitor *monitor = gp_client_monitor_end(&scanout->monitor);
+	if (scanout->events->monitor != NULL) {
+		scanout->events->monitor(scanout->data, scanout->index, monitor);
+	}
+}
+
+static void handle_visibility(void *data, struct guest_scanout_v1 *role, uint32_t visible) {
+	struct gp_scanout_surface *scanout = data;
+	if (scanout->events->visibility != NULL) {
+		scanout->events->visibility(scanout->data, scanout->index, visible != 0);
+	}
+}
+
+static void handle_path(
+	void *data, struct guest_scanout_v1 *role, uint32_t path, const char *reason) {
+	static const char *const names[] = {
+		[GUEST_SCANOUT_V1_PATH_NONE] = "none",
+		[GUEST_SCANOUT_V1_PATH_DIRECT] = "direct",
+		[GUEST_SCANOUT_V1_PATH_GPU] = "gpu",
+		[GUEST_SCANOUT_V1_PATH_MAPPED] = "mapped",
+		[GUEST_SCANOUT_V1_PATH_COPIED] = "copied",
+	};
+	struct gp_scanout_surface *scanout = data;
+	const char *name = path < sizeof(names) / sizeof(names[0]) ? names[path] : "unknown";
+	gp_debug("scanout %u: presentation path %s%s%s", scanout->index, name,
+		reason[0] != '\0' ? ": " : "", reason);
+	if (scanout->events->path != NULL) {
+		scanout->events->path(scanout->data, scanout->index, name, reason);
+	}
+}
+
+static const struct guest_scanout_v1_listener role_listener = {
+	.mode = handle_mode,
+	.physical_size = handle_physical_size,
+	.scale = handle_scale,
+	.transform = handle_transform,
+	.identity = handle_identity,
+	.connected = handle_connected,
+	.done = handle_done,
+	.visibility = handle_visibility,
+	.path = handle_path,
+};
+
+void gp_scanout_surface_init(struct gp_scanout_surface *scanout, uint32_t index,
+	struct gp_client_blobs *blobs, const struct gp_client_events *events, void *data) {
+	scanout->index = index;
+	scanout->events = events;
+	scanout->data = data;
+	gp_client_cursor_init(&scanout->cursor, blobs, index);
+}
+
+void gp_scanout_surface_finish(struct gp_scanout_surface *scanout) {
+	gp_client_cursor_finish(&scanout->cursor);
+}
+
+bool gp_scanout_surface_start(struct gp_scanout_surface *scanout, struct guest_v1 *guest,
+	struct wl_compositor *compositor, struct wp_viewporter *viewporter) {
 	scanout->n_frames = 0;
-	scanout->surface = wl_compositor_create_surface(client->compositor);
+	scanout->viewporter = viewporter;
+	scanout->surface = wl_compositor_create_surface(compositor);
 	if (scanout->surface == NULL) {
 		return false;
 	}
-	scanout->role = guest_v1_get_scanout(client->guest, scanout->surface, scanout->index);
+	wl_surface_set_user_data(scanout->surface, scanout);
+	scanout->role = guest_v1_get_scanout(guest, scanout->surface, scanout->index);
 	if (scanout->role == NULL) {
 		return false;
 	}
-	gp_client_monitor_listen(scanout);
+	guest_scanout_v1_add_listener(scanout->role, &role_listener, scanout);
 	return true;
 }
 
 void gp_scanout_surface_stop(struct gp_scanout_surface *scanout) {
 	gp_client_cursor_stop(&scanout->cursor);
-	gp_client_seat_forget(scanout->client, scanout);
 	if (scanout->role != NULL) {
 		guest_scanout_v1_destroy(scanout->role);
 		scanout->role = NULL;
@@ -39,21 +130,19 @@ void gp_scanout_surface_stop(struct gp_scanout_surface *scanout) {
 		wl_surface_destroy(scanout->surface);
 		scanout->surface = NULL;
 	}
+	scanout->viewporter = NULL;
 	scanout->cropped = false;
-	scanout->monitor = (struct gp_monitor){0};
-	scanout->monitor_connected = false;
-	scanout->new_modes = false;
+	scanout->monitor = (struct gp_client_monitor_batch){0};
 }
 
 /* Sets the viewport if a part is shown, and takes it back when the whole buffer is shown again. */
-static void set_source(struct gp_scanout_surface *scanout, const struct gp_buffer *buffer,
-	const struct gp_rect *source) {
-	struct gp_client *client = scanout->client;
-	bool cropped = source->x != 0 || source->y != 0 || source->width != buffer->width ||
-		source->height != buffer->height;
-	if (cropped && scanout->viewport == NULL && client->viewporter != NULL) {
+static void set_source(struct gp_scanout_surface *scanout, const struct gp_client_layout *layout,
+	const struct gp_client_rect *source) {
+	bool cropped = source->x != 0 || source->y != 0 || source->width != layout->width ||
+		source->height != layout->height;
+	if (cropped && scanout->viewport == NULL && scanout->viewporter != NULL) {
 		scanout->viewport =
-			wp_viewporter_get_viewport(client->viewporter, scanout->surface);
+			wp_viewporter_get_viewport(scanout->viewporter, scanout->surface);
 	}
 	if (scanout->viewport == NULL) {
 		return;
@@ -69,19 +158,26 @@ static void set_source(struct gp_scanout_surface *scanout, const struct gp_buffe
 	scanout->cropped = cropped;
 }
 
-static void show_buffer(struct gp_scanout_surface *scanout, struct gp_buffer *buffer,
-	const struct gp_rect *source, const struct gp_rect *damage) {
-	struct gp_rect whole = {.width = buffer->width, .height = buffer->height};
+void gp_scanout_surface_show(struct gp_scanout_surface *scanout, struct gp_client_buffer *buffer,
+	const struct gp_client_rect *source, const struct gp_client_rect *damage) {
+	if (buffer == NULL) {
+		wl_surface_attach(scanout->surface, NULL, 0, 0);
+		wl_surface_commit(scanout->surface);
+		return;
+	}
+	const struct gp_rect whole = {0, 0, buffer->layout.width, buffer->layout.height};
+	const struct gp_rect shown = {source->x, source->y, source->width, source->height};
+	const struct gp_rect changed = {damage->x, damage->y, damage->width, damage->height};
 	struct gp_rect clipped;
-	if (!gp_rect_inside(source, buffer->width, buffer->height) || source->width == 0 ||
-		source->height == 0) {
+	if (!gp_rect_inside(&shown, whole.width, whole.height) || shown.width == 0 ||
+		shown.height == 0) {
 		gp_warn("scanout %u: a source outside its buffer is not shown", scanout->index);
 		return;
 	}
 	uint64_t start_ns = gp_trace_now();
-	set_source(scanout, buffer, source);
-	gp_buffer_attach(buffer, scanout->surface);
-	if (gp_rect_intersect(damage, &whole, &clipped)) {
+	set_source(scanout, &buffer->layout, source);
+	gp_client_buffer_attach(buffer, scanout->surface);
+	if (gp_rect_intersect(&changed, &whole, &clipped)) {
 		wl_surface_damage_buffer(scanout->surface, (int32_t)clipped.x, (int32_t)clipped.y,
 			(int32_t)clipped.width, (int32_t)clipped.height);
 	}
@@ -93,24 +189,6 @@ static void show_buffer(struct gp_scanout_surface *scanout, struct gp_buffer *bu
 	}
 }
 
-void gp_client_show(struct gp_client *client, uint32_t scanout, struct gp_buffer *buffer,
-	const struct gp_rect *source, const struct gp_rect *damage) {
-	if (!client->ready || scanout >= client->options.n_scanouts) {
-		return;
-	}
-	if (client->blocked_ns != 0 && gp_now_ns() - client->blocked_ns > BLOCKED_MAX_NS) {
-		if (!client->broken) {
-			gp_warn("the compositor does not read its socket");
-			gp_client_fail(client);
-		}
-		return;
-	}
-	struct gp_scanout_surface *shown = &client->scanouts[scanout];
-	if (buffer != NULL) {
-		show_buffer(shown, buffer, source, damage);
-	} else {
-		wl_surface_attach(shown->surface, NULL, 0, 0);
-		wl_surface_commit(shown->surface);
-	}
-	client->counters.commits++;
+struct gp_scanout_surface *gp_scanout_surface_from(struct wl_surface *surface) {
+	return surface != NULL ? wl_surface_get_user_data(surface) : NULL;
 }

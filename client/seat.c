@@ -1,30 +1,21 @@
-#include "client/client_internal.h"
+#include "client/seat.h"
 
-#include <linux/input-event-codes.h>
 #include <string.h>
-#include <time.h>
+#include <wayland-server-core.h>
 
 #include "common/clock.h"
 #include "common/fd.h"
-#include "common/log.h"
+#include "pointer-constraints-unstable-v1-client-protocol.h"
+#include "relative-pointer-unstable-v1-client-protocol.h"
+#include "tablet-v2-client-protocol.h"
 
-/* Steps of a wheel in 120ths, which old compositors do not tell. */
+/* Steps of a wheel in 120ths, which older ones do not send. */
 #define SEAT_VERSION 8
 /* Without steps, as from a touchpad: a step for so much of a surface, as libinput counts it. */
 #define STEP_LENGTH 15
 
-uint32_t gp_client_seat_now_ms(void) {
+static uint32_t now_ms(void) {
 	return (uint32_t)(gp_now_ns() / 1000000);
-}
-
-const struct gp_scanout_surface *gp_client_seat_find(
-	const struct gp_client *client, const struct wl_surface *surface) {
-	for (uint32_t i = 0; surface != NULL && i < client->options.n_scanouts; i++) {
-		if (client->scanouts[i].surface == surface) {
-			return &client->scanouts[i];
-		}
-	}
-	return NULL;
 }
 
 /* The keyboard. */
@@ -37,24 +28,23 @@ static void handle_keymap(
 
 static void handle_keyboard_enter(void *data, struct wl_keyboard *keyboard, uint32_t serial,
 	struct wl_surface *surface, struct wl_array *keys) {
-	struct gp_client *client = data;
+	struct gp_client_seat *seat = data;
 	uint32_t *code;
 	wl_array_for_each (code, keys) {
-		client->options.seat_ops->key(client->data, gp_client_seat_now_ms(), *code, true);
+		seat->events->key(seat->data, now_ms(), *code, true);
 	}
 }
 
 static void handle_keyboard_leave(
 	void *data, struct wl_keyboard *keyboard, uint32_t serial, struct wl_surface *surface) {
-	struct gp_client *client = data;
-	client->options.seat_ops->keyboard_leave(client->data);
+	struct gp_client_seat *seat = data;
+	seat->events->keyboard_leave(seat->data);
 }
 
 static void handle_key(void *data, struct wl_keyboard *keyboard, uint32_t serial, uint32_t time,
 	uint32_t key, uint32_t state) {
-	struct gp_client *client = data;
-	client->options.seat_ops->key(
-		client->data, time, key, state == WL_KEYBOARD_KEY_STATE_PRESSED);
+	struct gp_client_seat *seat = data;
+	seat->events->key(seat->data, time, key, state == WL_KEYBOARD_KEY_STATE_PRESSED);
 }
 
 static void handle_modifiers(void *data, struct wl_keyboard *keyboard, uint32_t serial,
@@ -78,27 +68,48 @@ static const struct wl_keyboard_listener keyboard_listener = {
 
 /* The pointer. */
 
-static void send_motion(struct gp_client *client, uint32_t time, wl_fixed_t x, wl_fixed_t y) {
-	const struct gp_scanout_surface *over = client->seat.over;
+static void send_motion(struct gp_client_seat *seat, uint32_t time, wl_fixed_t x, wl_fixed_t y) {
+	const struct gp_scanout_surface *over = seat->over;
 	if (over != NULL) {
-		client->options.seat_ops->pointer_motion(client->data, time, over->index, x, y);
+		seat->events->pointer_motion(seat->data, time, over->index, x, y);
+	}
+}
+
+static void cancel_leave(struct gp_client_seat *seat) {
+	if (seat->leave != NULL) {
+		wl_event_source_remove(seat->leave);
+		seat->leave = NULL;
 	}
 }
 
 static void handle_pointer_enter(void *data, struct wl_pointer *pointer, uint32_t serial,
 	struct wl_surface *surface, wl_fixed_t x, wl_fixed_t y) {
-	struct gp_client *client = data;
-	struct gp_client_seat *seat = &client->seat;
-	seat->over = gp_client_seat_find(client, surface);
-	seat->left = false;
-	send_motion(client, gp_client_seat_now_ms(), x, y);
+	struct gp_client_seat *seat = data;
+	seat->over = gp_scanout_surface_from(surface);
+	cancel_leave(seat);
+	send_motion(seat, now_ms(), x, y);
 }
 
+static void handle_idle_leave(void *data) {
+	struct gp_client_seat *seat = data;
+	seat->leave = NULL; // libwayland removes it
+	seat->events->pointer_leave(seat->data);
+}
+
+/* An enter of another scanout may follow: then the pointer has not left the guest. */
 static void handle_pointer_leave(
 	void *data, struct wl_pointer *pointer, uint32_t serial, struct wl_surface *surface) {
-	struct gp_client *client = data;
-	client->seat.left = client->seat.over != NULL;
-	client->seat.over = NULL;
+	struct gp_client_seat *seat = data;
+	if (seat->over == NULL) {
+		return;
+	}
+	seat->over = NULL;
+	if (seat->leave == NULL) {
+		seat->leave = wl_event_loop_add_idle(seat->loop, handle_idle_leave, seat);
+	}
+	if (seat->leave == NULL) {
+		handle_idle_leave(seat);
+	}
 }
 
 static void handle_motion(
@@ -108,13 +119,13 @@ static void handle_motion(
 
 static void handle_button(void *data, struct wl_pointer *pointer, uint32_t serial, uint32_t time,
 	uint32_t button, uint32_t state) {
-	struct gp_client *client = data;
-	client->options.seat_ops->pointer_button(
-		client->data, time, button, state == WL_POINTER_BUTTON_STATE_PRESSED);
+	struct gp_client_seat *seat = data;
+	seat->events->pointer_button(
+		seat->data, time, button, state == WL_POINTER_BUTTON_STATE_PRESSED);
 }
 
-static struct gp_client_axis *find_axis(struct gp_client *client, uint32_t axis) {
-	return &client->seat.axes[axis == WL_POINTER_AXIS_HORIZONTAL_SCROLL];
+static struct gp_client_axis *find_axis(struct gp_client_seat *seat, uint32_t axis) {
+	return &seat->axes[axis == WL_POINTER_AXIS_HORIZONTAL_SCROLL];
 }
 
 static void handle_axis(
@@ -132,14 +143,13 @@ static void handle_axis_value120(
 	moved->steps = value120;
 }
 
-static void send_axis(struct gp_client *client, bool horizontal) {
-	struct gp_client_axis *moved = &client->seat.axes[horizontal];
+static void send_axis(struct gp_client_seat *seat, bool horizontal) {
+	struct gp_client_axis *moved = &seat->axes[horizontal];
 	int64_t amount = moved->has_steps ? (int64_t)moved->steps * 256
 		: moved->has_value        ? (int64_t)moved->value * 120 / STEP_LENGTH
 					  : 0;
 	if (amount != 0 && amount == (int32_t)amount) {
-		client->options.seat_ops->pointer_axis(
-			client->data, moved->time_ms, horizontal, (int32_t)amount);
+		seat->events->pointer_axis(seat->data, moved->time_ms, horizontal, (int32_t)amount);
 	}
 	*moved = (struct gp_client_axis){0};
 }
@@ -178,12 +188,12 @@ static const struct wl_pointer_listener pointer_listener = {
 static void handle_relative_motion(void *data, struct zwp_relative_pointer_v1 *relative,
 	uint32_t time_hi, uint32_t time_lo, wl_fixed_t dx, wl_fixed_t dy, wl_fixed_t raw_dx,
 	wl_fixed_t raw_dy) {
-	struct gp_client *client = data;
+	struct gp_client_seat *seat = data;
 	uint64_t time_us = (uint64_t)time_hi << 32 | time_lo;
-	if (client->seat.locked) {
+	if (seat->locked) {
 		/* The guest has an acceleration of its own. */
-		client->options.seat_ops->pointer_relative(
-			client->data, (uint32_t)(time_us / 1000), raw_dx, raw_dy);
+		seat->events->pointer_relative(
+			seat->data, (uint32_t)(time_us / 1000), raw_dx, raw_dy);
 	}
 }
 
@@ -191,10 +201,10 @@ static const struct zwp_relative_pointer_v1_listener relative_listener = {
 	.relative_motion = handle_relative_motion,
 };
 
-static void set_locked(struct gp_client *client, bool locked) {
-	if (client->seat.locked != locked) {
-		client->seat.locked = locked;
-		client->options.seat_ops->pointer_locked(client->data, locked);
+static void set_locked(struct gp_client_seat *seat, bool locked) {
+	if (seat->locked != locked) {
+		seat->locked = locked;
+		seat->events->pointer_locked(seat->data, locked);
 	}
 }
 
@@ -213,25 +223,22 @@ static const struct zwp_locked_pointer_v1_listener lock_listener = {
 
 /* The seat. */
 
-static void stop_keyboard(struct gp_client *client) {
-	struct gp_client_seat *seat = &client->seat;
+static void stop_keyboard(struct gp_client_seat *seat) {
 	if (seat->keyboard != NULL) {
 		wl_keyboard_release(seat->keyboard);
 		seat->keyboard = NULL;
-		client->options.seat_ops->keyboard_leave(client->data);
+		seat->events->keyboard_leave(seat->data);
 	}
 }
 
-static void stop_pointer(struct gp_client *client) {
-	struct gp_client_seat *seat = &client->seat;
-	for (uint32_t i = 0; i < client->options.n_scanouts; i++) {
-		struct gp_scanout_surface *scanout = &client->scanouts[i];
-		if (scanout->lock != NULL) {
-			zwp_locked_pointer_v1_destroy(scanout->lock);
-			scanout->lock = NULL;
+static void stop_pointer(struct gp_client_seat *seat) {
+	for (uint32_t i = 0; i < seat->n_scanouts; i++) {
+		if (seat->locks[i] != NULL) {
+			zwp_locked_pointer_v1_destroy(seat->locks[i]);
+			seat->locks[i] = NULL;
 		}
 	}
-	set_locked(client, false);
+	set_locked(seat, false);
 	if (seat->relative != NULL) {
 		zwp_relative_pointer_v1_destroy(seat->relative);
 		seat->relative = NULL;
@@ -240,71 +247,67 @@ static void stop_pointer(struct gp_client *client) {
 		wl_pointer_release(seat->pointer);
 		seat->pointer = NULL;
 		seat->over = NULL;
-		seat->left = false;
-		client->options.seat_ops->pointer_leave(client->data);
+		cancel_leave(seat);
+		seat->events->pointer_leave(seat->data);
 	}
 }
 
 /* When the user asks for it, the compositor locks the pointer to the scanout that it is on. */
-static void start_locks(struct gp_client *client) {
-	struct gp_client_seat *seat = &client->seat;
-	if (!client->options.wants_lock || seat->relative == NULL) {
+static void start_locks(struct gp_client_seat *seat) {
+	if (!seat->wants_lock || seat->relative == NULL) {
 		return;
 	}
-	for (uint32_t i = 0; i < client->options.n_scanouts; i++) {
-		struct gp_scanout_surface *scanout = &client->scanouts[i];
-		if (scanout->surface == NULL || scanout->lock != NULL) {
+	for (uint32_t i = 0; i < seat->n_scanouts; i++) {
+		struct wl_surface *surface = seat->scanouts[i].surface;
+		if (surface == NULL || seat->locks[i] != NULL) {
 			continue;
 		}
-		scanout->lock = zwp_pointer_constraints_v1_lock_pointer(seat->constraints,
-			scanout->surface, seat->pointer, NULL,
-			ZWP_POINTER_CONSTRAINTS_V1_LIFETIME_PERSISTENT);
-		if (scanout->lock != NULL) {
-			zwp_locked_pointer_v1_add_listener(scanout->lock, &lock_listener, client);
+		seat->locks[i] = zwp_pointer_constraints_v1_lock_pointer(seat->constraints, surface,
+			seat->pointer, NULL, ZWP_POINTER_CONSTRAINTS_V1_LIFETIME_PERSISTENT);
+		if (seat->locks[i] != NULL) {
+			zwp_locked_pointer_v1_add_listener(seat->locks[i], &lock_listener, seat);
 		}
 	}
 }
 
-static void start_pointer(struct gp_client *client) {
-	struct gp_client_seat *seat = &client->seat;
+static void start_pointer(struct gp_client_seat *seat) {
 	seat->pointer = wl_seat_get_pointer(seat->proxy);
 	if (seat->pointer == NULL) {
 		return;
 	}
-	wl_pointer_add_listener(seat->pointer, &pointer_listener, client);
+	wl_pointer_add_listener(seat->pointer, &pointer_listener, seat);
 	if (seat->relative_manager == NULL || seat->constraints == NULL) {
 		return;
 	}
 	seat->relative = zwp_relative_pointer_manager_v1_get_relative_pointer(
 		seat->relative_manager, seat->pointer);
 	if (seat->relative != NULL) {
-		zwp_relative_pointer_v1_add_listener(seat->relative, &relative_listener, client);
+		zwp_relative_pointer_v1_add_listener(seat->relative, &relative_listener, seat);
 	}
-	start_locks(client);
+	start_locks(seat);
 }
 
 static void handle_capabilities(void *data, struct wl_seat *proxy, uint32_t capabilities) {
-	struct gp_client *client = data;
-	struct gp_client_seat *seat = &client->seat;
+	struct gp_client_seat *seat = data;
 	bool has_keyboard = (capabilities & WL_SEAT_CAPABILITY_KEYBOARD) != 0;
 	bool has_pointer = (capabilities & WL_SEAT_CAPABILITY_POINTER) != 0;
 	if (has_keyboard && seat->keyboard == NULL) {
 		seat->keyboard = wl_seat_get_keyboard(proxy);
 		if (seat->keyboard != NULL) {
-			wl_keyboard_add_listener(seat->keyboard, &keyboard_listener, client);
+			wl_keyboard_add_listener(seat->keyboard, &keyboard_listener, seat);
 		}
 	} else if (!has_keyboard) {
-		stop_keyboard(client);
+		stop_keyboard(seat);
 	}
 	if (has_pointer && seat->pointer == NULL) {
-		start_pointer(client);
+		start_pointer(seat);
 	} else if (!has_pointer) {
-		stop_pointer(client);
+		stop_pointer(seat);
 	}
-	if ((capabilities & WL_SEAT_CAPABILITY_TOUCH) != 0) {
-		gp_client_touch_start(client);
-	} else {
-		gp_client_touch_stop(client);
+	if ((capabilities & WL_SEAT_CAPABILITY_TOUCH) == 0) {
+		gp_client_touch_stop(&seat->touch);
+	} else if (seat->wants_touch) {
+		gp_client_touch_start(&seat->touch, proxy);
 	}
 }
 
@@ -316,18 +319,32 @@ static const struct wl_seat_listener seat_listener = {
 	.name = handle_seat_name,
 };
 
-void gp_client_seat_bind(struct gp_client *client, struct wl_registry *registry, uint32_t name,
+void gp_client_seat_init(struct gp_client_seat *seat, struct wl_event_loop *loop,
+	const struct gp_client_options *options, struct gp_scanout_surface *scanouts) {
+	*seat = (struct gp_client_seat){
+		.loop = loop,
+		.wants_lock = options->wants_lock,
+		.wants_touch = options->wants_touch,
+		.wants_pen = options->wants_pen,
+		.events = options->seat_events,
+		.data = options->seat_data,
+		.scanouts = scanouts,
+		.n_scanouts = options->n_scanouts,
+		.touch = {.events = options->seat_events, .data = options->seat_data},
+		.pens = {.events = options->seat_events, .data = options->seat_data},
+	};
+}
+
+void gp_client_seat_bind(struct gp_client_seat *seat, struct wl_registry *registry, uint32_t name,
 	const char *interface, uint32_t version) {
-	struct gp_client_seat *seat = &client->seat;
-	if (client->options.seat_ops == NULL) {
+	if (seat->events == NULL) {
 		return;
 	}
 	if (strcmp(interface, wl_seat_interface.name) == 0 && seat->proxy == NULL &&
 		version >= SEAT_VERSION) {
 		seat->proxy = wl_registry_bind(registry, name, &wl_seat_interface, SEAT_VERSION);
 		if (seat->proxy != NULL) {
-			wl_seat_add_listener(seat->proxy, &seat_listener, client);
-			gp_client_pen_start(client);
+			wl_seat_add_listener(seat->proxy, &seat_listener, seat);
 		}
 	} else if (strcmp(interface, zwp_relative_pointer_manager_v1_interface.name) == 0 &&
 		seat->relative_manager == NULL) {
@@ -338,52 +355,41 @@ void gp_client_seat_bind(struct gp_client *client, struct wl_registry *registry,
 		seat->constraints =
 			wl_registry_bind(registry, name, &zwp_pointer_constraints_v1_interface, 1);
 	} else if (strcmp(interface, zwp_tablet_manager_v2_interface.name) == 0 &&
-		seat->tablet_manager == NULL && client->options.wants_pen) {
+		seat->tablet_manager == NULL && seat->wants_pen) {
 		seat->tablet_manager =
 			wl_registry_bind(registry, name, &zwp_tablet_manager_v2_interface, 1);
-		gp_client_pen_start(client);
+	}
+	if (seat->proxy != NULL && seat->tablet_manager != NULL) {
+		gp_client_pens_start(&seat->pens, seat->tablet_manager, seat->proxy);
 	}
 }
 
-void gp_client_seat_start(struct gp_client *client) {
-	if (client->seat.pointer != NULL) {
-		start_locks(client);
+void gp_client_seat_start(struct gp_client_seat *seat) {
+	if (seat->pointer != NULL) {
+		start_locks(seat);
 	}
 }
 
-void gp_client_seat_forget(struct gp_client *client, struct gp_scanout_surface *scanout) {
-	if (client->seat.over == scanout) {
-		client->seat.over = NULL;
+void gp_client_seat_stop(struct gp_client_seat *seat) {
+	stop_keyboard(seat);
+	stop_pointer(seat);
+	gp_client_touch_stop(&seat->touch);
+	gp_client_pens_stop(&seat->pens);
+	if (seat->tablet_manager != NULL) {
+		zwp_tablet_manager_v2_destroy(seat->tablet_manager);
+		seat->tablet_manager = NULL;
 	}
-	gp_client_touch_forget(client, scanout);
-	gp_client_pen_forget(client, scanout);
-	if (scanout->lock != NULL) {
-		zwp_locked_pointer_v1_destroy(scanout->lock);
-		scanout->lock = NULL;
-	}
-}
-
-void gp_client_seat_stop(struct gp_client *client) {
-	struct gp_client_seat *seat = &client->seat;
-	stop_keyboard(client);
-	stop_pointer(client);
-	gp_client_touch_stop(client);
-	gp_client_pen_stop(client);
 	if (seat->relative_manager != NULL) {
 		zwp_relative_pointer_manager_v1_destroy(seat->relative_manager);
+		seat->relative_manager = NULL;
 	}
 	if (seat->constraints != NULL) {
 		zwp_pointer_constraints_v1_destroy(seat->constraints);
+		seat->constraints = NULL;
 	}
 	if (seat->proxy != NULL) {
 		wl_seat_release(seat->proxy);
+		seat->proxy = NULL;
 	}
-	*seat = (struct gp_client_seat){0};
-}
-
-void gp_client_end_turn(struct gp_client *client) {
-	if (client->seat.left) {
-		client->seat.left = false;
-		client->options.seat_ops->pointer_leave(client->data);
-	}
+	memset(seat->axes, 0, sizeof(seat->axes));
 }

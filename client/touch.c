@@ -1,21 +1,21 @@
-#include "client/client_internal.h"
+#include "client/touch.h"
 
-/* Fingers of the seat that are on our surfaces. */
+#include <wayland-client.h>
 
-static struct gp_client_touch *find_touch(struct gp_client *client, int32_t id) {
-	for (size_t i = 0; i < GP_CLIENT_TOUCHES_MAX; i++) {
-		struct gp_client_touch *touch = &client->seat.touches[i];
-		if (touch->scanout != NULL && touch->id == id) {
-			return touch;
+static struct gp_client_contact *find_contact(struct gp_client_touch *touch, int32_t id) {
+	for (size_t i = 0; i < GP_CLIENT_CONTACTS_MAX; i++) {
+		struct gp_client_contact *contact = &touch->contacts[i];
+		if (contact->scanout != NULL && contact->id == id) {
+			return contact;
 		}
 	}
 	return NULL;
 }
 
-static struct gp_client_touch *find_free(struct gp_client *client) {
-	for (size_t i = 0; i < GP_CLIENT_TOUCHES_MAX; i++) {
-		if (client->seat.touches[i].scanout == NULL) {
-			return &client->seat.touches[i];
+static struct gp_client_contact *find_unused(struct gp_client_touch *touch) {
+	for (size_t i = 0; i < GP_CLIENT_CONTACTS_MAX; i++) {
+		if (touch->contacts[i].scanout == NULL) {
+			return &touch->contacts[i];
 		}
 	}
 	return NULL;
@@ -23,50 +23,46 @@ static struct gp_client_touch *find_free(struct gp_client *client) {
 
 static void handle_down(void *data, struct wl_touch *proxy, uint32_t serial, uint32_t time,
 	struct wl_surface *surface, int32_t id, wl_fixed_t x, wl_fixed_t y) {
-	struct gp_client *client = data;
-	const struct gp_scanout_surface *scanout = gp_client_seat_find(client, surface);
-	struct gp_client_touch *touch = find_free(client);
-	if (scanout == NULL || touch == NULL || find_touch(client, id) != NULL) {
+	struct gp_client_touch *touch = data;
+	const struct gp_scanout_surface *scanout = gp_scanout_surface_from(surface);
+	struct gp_client_contact *contact = find_unused(touch);
+	if (scanout == NULL || contact == NULL || find_contact(touch, id) != NULL) {
 		return;
 	}
-	*touch = (struct gp_client_touch){.scanout = scanout, .id = id};
-	client->options.seat_ops->touch_down(client->data, time, id, scanout->index, x, y);
+	*contact = (struct gp_client_contact){.scanout = scanout, .id = id};
+	touch->events->touch_down(touch->data, time, id, scanout->index, x, y);
 }
 
 static void handle_up(
 	void *data, struct wl_touch *proxy, uint32_t serial, uint32_t time, int32_t id) {
-	struct gp_client *client = data;
-	struct gp_client_touch *touch = find_touch(client, id);
-	if (touch != NULL) {
-		touch->scanout = NULL;
-		client->options.seat_ops->touch_up(client->data, time, id);
+	struct gp_client_touch *touch = data;
+	struct gp_client_contact *contact = find_contact(touch, id);
+	if (contact != NULL) {
+		contact->scanout = NULL;
+		touch->events->touch_up(touch->data, time, id);
 	}
 }
 
 static void handle_motion(
 	void *data, struct wl_touch *proxy, uint32_t time, int32_t id, wl_fixed_t x, wl_fixed_t y) {
-	struct gp_client *client = data;
-	const struct gp_client_touch *touch = find_touch(client, id);
-	if (touch != NULL) {
-		client->options.seat_ops->touch_motion(
-			client->data, time, id, touch->scanout->index, x, y);
+	struct gp_client_touch *touch = data;
+	const struct gp_client_contact *contact = find_contact(touch, id);
+	if (contact != NULL) {
+		touch->events->touch_motion(touch->data, time, id, contact->scanout->index, x, y);
 	}
 }
 
 static void handle_frame(void *data, struct wl_touch *proxy) {
-	struct gp_client *client = data;
-	client->options.seat_ops->touch_frame(client->data);
-}
-
-static void forget_all(struct gp_client *client) {
-	for (size_t i = 0; i < GP_CLIENT_TOUCHES_MAX; i++) {
-		client->seat.touches[i].scanout = NULL;
-	}
-	client->options.seat_ops->touch_cancel(client->data);
+	struct gp_client_touch *touch = data;
+	touch->events->touch_frame(touch->data);
 }
 
 static void handle_cancel(void *data, struct wl_touch *proxy) {
-	forget_all(data);
+	struct gp_client_touch *touch = data;
+	for (size_t i = 0; i < GP_CLIENT_CONTACTS_MAX; i++) {
+		touch->contacts[i].scanout = NULL;
+	}
+	touch->events->touch_cancel(touch->data);
 }
 
 static void handle_shape(
@@ -87,37 +83,19 @@ static const struct wl_touch_listener touch_listener = {
 	.orientation = handle_orientation,
 };
 
-void gp_client_touch_start(struct gp_client *client) {
-	struct gp_client_seat *seat = &client->seat;
-	if (!client->options.wants_touch || seat->touch != NULL) {
-		return;
-	}
-	seat->touch = wl_seat_get_touch(seat->proxy);
-	if (seat->touch != NULL) {
-		wl_touch_add_listener(seat->touch, &touch_listener, client);
-	}
-}
-
-void gp_client_touch_stop(struct gp_client *client) {
-	if (client->seat.touch != NULL) {
-		wl_touch_release(client->seat.touch);
-		client->seat.touch = NULL;
-		forget_all(client);
-	}
-}
-
-void gp_client_touch_forget(struct gp_client *client, struct gp_scanout_surface *scanout) {
-	bool any = false;
-	for (size_t i = 0; i < GP_CLIENT_TOUCHES_MAX; i++) {
-		struct gp_client_touch *touch = &client->seat.touches[i];
-		if (touch->scanout == scanout) {
-			touch->scanout = NULL;
-			client->options.seat_ops->touch_up(
-				client->data, gp_client_seat_now_ms(), touch->id);
-			any = true;
+void gp_client_touch_start(struct gp_client_touch *touch, struct wl_seat *seat) {
+	if (touch->proxy == NULL) {
+		touch->proxy = wl_seat_get_touch(seat);
+		if (touch->proxy != NULL) {
+			wl_touch_add_listener(touch->proxy, &touch_listener, touch);
 		}
 	}
-	if (any) {
-		client->options.seat_ops->touch_frame(client->data);
+}
+
+void gp_client_touch_stop(struct gp_client_touch *touch) {
+	if (touch->proxy != NULL) {
+		wl_touch_release(touch->proxy);
+		touch->proxy = NULL;
+		handle_cancel(touch, NULL);
 	}
 }

@@ -393,7 +393,7 @@ static struct json_object *ask(const char *path, const char *request) {
 	} else {
 		document = json_tokener_parse(answer);
 		if (!json_object_is_type(document, json_type_object)) {
-			fprintf(stderr, "guestpanectl: %s: the answer is no JSON object\n", path);
+			fprintf(stderr, "guestpanectl: %s: the reply is not a JSON object\n", path);
 			json_object_put(document);
 			document = NULL;
 		}
@@ -456,7 +456,7 @@ static int status(const char *socket_path, bool json) {
 	}
 	json_object_put(documents);
 	if (n == 0) {
-		fprintf(stderr, "guestpanectl: nothing answered\n");
+		fprintf(stderr, "guestpanectl: no program replied\n");
 	}
 	return n > 0 ? EXIT_OK : EXIT_RUNTIME;
 }
@@ -470,7 +470,7 @@ static int next(const char *socket_path, const char *output) {
 	}
 	int length = snprintf(request, sizeof(request), "next %s\n", output);
 	if (length >= (int)sizeof(request) || strchr(output, '\n') != NULL) {
-		fprintf(stderr, "guestpanectl: that is not an output's name\n");
+		fprintf(stderr, "guestpanectl: not the name of an output\n");
 		return EXIT_USAGE;
 	}
 	struct json_object *answer = ask(socket_path != NULL ? socket_path : path, request);
@@ -488,14 +488,14 @@ static void print_usage(FILE *out) {
 		"usage: guestpanectl [--socket PATH] status [--json]\n"
 		"       guestpanectl [--socket PATH] next OUTPUT\n"
 		"\n"
-		"Shows what guestpane and its bridges are doing, or shows the next guest on an\n"
-		"output of guestpane.\n"
+		"status shows the state of guestpane and its bridges; next shows the next guest\n"
+		"on an output of guestpane.\n"
 		"\n"
-		"  --socket PATH  ask this control socket; without it every one in\n"
-		"                 $XDG_RUNTIME_DIR/guestpane/ is asked\n"
-		"  --json         print the documents as a JSON array\n"
-		"  --version      print the version\n"
-		"  --help         print this\n");
+		"  --socket PATH  use this control socket; without it, status asks every one in\n"
+		"                 $XDG_RUNTIME_DIR/guestpane/, and next asks compositor.ctl there\n"
+		"  --json         print the status as a JSON array\n"
+		"  --help         print this help and exit\n"
+		"  --version      print the version and exit\n");
 }
 
 int main(int argc, char **argv) {

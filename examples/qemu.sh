@@ -1,19 +1,19 @@
 #!/bin/sh
-# Runs a virtual machine under stock QEMU (10.2 or later) in a guestpane session:
+# Runs a VM under stock QEMU (10.2 or later) in a guestpane session:
 #
 #     guestpane -- examples/qemu.sh disk.img [more QEMU options]
 #
-# It starts a bridge and QEMU, and ends both when the machine is shut down or guestpane
-# ends. Settings come from the environment, with these defaults.
+# Starts a bridge and QEMU, and stops both when the VM shuts down or guestpane exits. The
+# environment overrides these defaults.
 set -eu
 
-NAME=${NAME:-vm}                              # as shown by guestpanectl
+NAME=${NAME:-vm}                              # of the VM, as in guestpanectl
 MEMORY=${MEMORY:-2G}
 CPUS=${CPUS:-2}
 ACCEL=${ACCEL:-}                              # kvm or tcg; empty: kvm if it works
-FORMAT=${FORMAT:-}                            # of the disk: raw, qcow2…; empty: guessed
-DEVICE=${DEVICE:-}                            # PCI address of a GPU at vfio-pci, for the guest
-MODE=${MODE:-}                                # WxH[@HZ]; empty: that of the output
+FORMAT=${FORMAT:-}                            # of the disk: raw, qcow2…; empty: QEMU guesses
+DEVICE=${DEVICE:-}                            # PCI address of a GPU bound to vfio-pci, to assign
+MODE=${MODE:-}                                # WxH[@HZ]; empty: the output's
 BRIDGE=${BRIDGE:-guestpane-bridge}
 QEMU=${QEMU:-qemu-system-x86_64}
 
@@ -24,13 +24,13 @@ fi
 disk=$1
 shift
 
-# The sockets between QEMU and the bridge, in a directory of their own.
+# Directory of the sockets between QEMU and the bridge.
 dir=$(mktemp -d "${XDG_RUNTIME_DIR:?}/guestpane-qemu.XXXXXX")
 socket=$dir/gpu.sock
 bridge_pid=
 qemu_pid=
 
-# QEMU goes first: it does not like to lose the device.
+# QEMU first: it fails when the device disappears.
 finish() {
 	trap - EXIT INT TERM HUP
 	for pid in $qemu_pid $bridge_pid; do
@@ -43,13 +43,13 @@ trap finish EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
-# The bridge finds guestpane by $GUESTPANE_BRIDGE_SOCKET, which guestpane has set.
+# The bridge finds guestpane through $GUESTPANE_BRIDGE_SOCKET, which guestpane sets.
 "$BRIDGE" --keeper --socket-path "$socket" --name "$NAME" ${MODE:+--mode "$MODE"} \
 	--input "keyboard=$dir/keyboard.sock" --input "tablet=$dir/tablet.sock" \
 	--input "mouse=$dir/mouse.sock" &
 bridge_pid=$!
 
-# QEMU connects at its start and does not try again: the socket has to be there before.
+# QEMU connects once, at its start, so wait for the sockets.
 tries=50
 until [ -S "$socket" ] && [ -S "$dir/mouse.sock" ]; do
 	tries=$((tries - 1))
@@ -60,34 +60,34 @@ until [ -S "$socket" ] && [ -S "$dir/mouse.sock" ]; do
 	sleep 0.1
 done
 
-# Put each option together with its reason.
+# What each option is for:
 #
 # -machine q35,memory-backend=mem; -object memory-backend-memfd,share=on
-#     The guest's memory is a memfd that the bridge is given a descriptor of. share=on lets
-#     it see what the guest writes, and QEMU seals a memfd against shrinking, without which
-#     udmabuf takes nothing. The size has to be that of -m.
+#     Guest memory is a memfd, whose descriptor QEMU passes to the bridge. share=on makes the
+#     guest's writes visible there, and QEMU seals a memfd against shrinking, which udmabuf
+#     requires. The size must match -m.
 # -nodefaults -display none
-#     No second graphics card and no window of QEMU: the picture comes from the bridge.
+#     No second graphics card and no window of QEMU: the bridge shows the VM.
 # -serial mon:stdio
-#     Firmware and boot loader do not know the device: they talk here, as does the monitor
-#     (Ctrl-A C). Add console=ttyS0 to the guest's kernel to log in here as well.
+#     Firmware and boot loader do not drive the device; they use this serial console, and so does
+#     the QEMU monitor (Ctrl-A C). Add console=ttyS0 to the guest's kernel to log in here, too.
 # -chardev socket,path=…
-#     The connection to the bridge (vhost-user).
+#     The vhost-user connection to the bridge.
 # -device vhost-user-test-device-pci
-#     A PCI device whose virtio type and features are all left to the bridge. The purpose
-#     built vhost-user-gpu-pci has no blob resources, so every frame would be copied.
+#     A PCI device that leaves its virtio type and features to the bridge. QEMU's dedicated
+#     vhost-user-gpu-pci has no blob resources, so it would copy every frame.
 #     virtio-id=16     a GPU
 #     num_vqs=2        control queue, cursor queue
-#     vq_size=256      the pieces of a scattered 4K framebuffer have to fit
-#     config_size=24   the whole of virtio_gpu_config
+#     vq_size=256      room for the entries of a scattered 4K framebuffer
+#     config_size=24   all of virtio_gpu_config
 # -device vhost-user-input-pci
-#     Keyboard, absolute pointer, and a mouse for games and the like, to which guestpane's
-#     hotkey locks the pointer. Each has a connection of its own.
+#     A keyboard, an absolute pointer, and a mouse for games, to which guestpane's hotkey locks the
+#     pointer. Each has a connection of its own.
 # -drive if=virtio
-#     The disk. QEMU guesses the format, but lets nobody write a boot sector to a disk that
-#     it takes for a raw one: say FORMAT=raw then.
+#     The disk. QEMU guesses the format, but write-protects the boot sector of a disk that it
+#     guesses to be raw; set FORMAT=raw for such a disk.
 # -nic user
-#     A network behind the host's, without privileges.
+#     Unprivileged NAT to the host's network.
 set -- -name "$NAME" \
 	-machine q35,memory-backend=mem \
 	-cpu max -smp "$CPUS" -m "$MEMORY" \
@@ -103,14 +103,14 @@ set -- -name "$NAME" \
 	-nic user,model=virtio-net-pci \
 	"$@"
 
-# A GPU of the guest's own (a virtual function), whose pictures the bridge shows from its memory. It
-# finds the device in QEMU, which takes the same user, and kernel.yama.ptrace_scope 0 or
-# CAP_SYS_PTRACE; guestpane-bridge --doctor --vmm-pid PID says what is missing.
+# An assigned GPU (a virtual function), from whose memory the bridge shows the guest's buffers. The
+# bridge looks for the device in QEMU, which requires the same user, and kernel.yama.ptrace_scope 0
+# or CAP_SYS_PTRACE; guestpane-bridge --doctor --vmm-pid PID reports what is missing.
 #
 # -device pcie-root-port, x3130-upstream, xio3130-downstream
-#     Linux in the guest lets one device use the other's memory if both are below one switch.
+#     Linux in the guest lets one device access the other's memory if both are below one switch.
 # -device vfio-pci,host=…
-#     The legacy VFIO group. With iommufd see docs/hardware.md.
+#     The legacy VFIO group. For iommufd see docs/hardware.md.
 bus=pcie.0
 if [ -n "$DEVICE" ]; then
 	bus=d1
@@ -128,7 +128,7 @@ else
 	set -- -accel kvm -accel tcg "$@"
 fi
 
-# In the background, so that a signal ends it at once; standard input stays the terminal.
+# In the background, so that a signal interrupts the wait; standard input stays the terminal.
 exec 3<&0
 "$QEMU" "$@" <&3 &
 qemu_pid=$!

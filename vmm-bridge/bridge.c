@@ -1,8 +1,9 @@
-#include "vmm-bridge/bridge_internal.h"
+#include "vmm-bridge/bridge.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 #include <wayland-server-core.h>
@@ -10,20 +11,65 @@
 #include "common/clock.h"
 #include "common/control.h"
 #include "common/fd.h"
+#include "common/limits.h"
 #include "common/trace.h"
+#include "vmm-bridge/export/exporter.h"
+#include "vmm-bridge/gpu/device.h"
+#include "vmm-bridge/gpu/resource.h"
 #include "vmm-bridge/gpu/restore.h"
+#include "vmm-bridge/gpu_source.h"
+#include "vmm-bridge/keeper/keeper.h"
+#include "vmm-bridge/present/presenter.h"
+#include "vmm-bridge/seat/inputs.h"
+#include "vmm-bridge/seat/router.h"
+#include "vmm-bridge/status.h"
+#include "vmm-bridge/vfio/device_memory.h"
 #include "vmm-bridge/vfio/vfio.h"
+#include "vmm-bridge/vhost/device.h"
 
+_Static_assert(GP_CLIENT_MODES_MAX <= GP_MONITOR_MODES_MAX, "modes of a monitor");
 _Static_assert(GP_KEEPER_DEVICES_MAX >= 1 + GP_INPUTS_MAX, "the display, and each input device");
 
 #define QUEUES 2
 
-/* gp_gpu_ops: the device speaks. */
+/* The monitor of a scanout as the compositor described it last. */
+struct monitor_change {
+	bool changed; // to be passed on to the device at the end of the turn
+	bool connected;
+	struct gp_monitor monitor;
+};
+
+struct gp_bridge {
+	const struct gp_bridge_options *options;
+	struct gp_keeper *keeper; // NULL: there is none
+	struct wl_event_loop *loop;
+	struct gp_control *control; // may be NULL
+	struct gp_exporter exporter;
+	struct gp_device_memory devices;
+	struct gp_client *client;
+	struct gp_presenter presenter;
+	struct gp_gpu_source source;
+	struct gp_vhost_device *vhost;
+	struct gp_gpu *gpu;
+	struct gp_inputs *inputs;
+	struct gp_router router;
+	struct monitor_change monitors[GP_SCANOUTS_MAX];
+	struct gp_scanout_report reports[GP_SCANOUTS_MAX];
+
+	int timer_fd; // wake_at
+	struct wl_event_source *timer;
+	uint64_t wake_ns, armed_ns; // when it shall expire, and when it will; 0: never
+
+	bool ran; // queues ran since the guest's last reset
+	struct gp_chain chain; // of the queue that is being handled
+};
+
+/* gp_gpu_ops: from the virtio-gpu device. */
 
 static void handle_scanout_set(void *data, uint32_t scanout, struct gp_resource *resource,
 	const struct gp_framebuffer *fb) {
 	struct gp_bridge *bridge = data;
-	gp_presenter_set(&bridge->presenter, scanout, resource, fb);
+	gp_gpu_source_set(&bridge->source, scanout, resource, fb);
 }
 
 static void handle_scanout_disable(void *data, uint32_t scanout) {
@@ -40,13 +86,13 @@ static bool handle_resource_revoke(
 	void *data, struct gp_resource *resource, uint64_t token, bool wait) {
 	struct gp_bridge *bridge = data;
 	gp_device_memory_detached(&bridge->devices, &resource->backing);
-	return gp_presenter_revoke(&bridge->presenter, resource, token, wait);
+	return gp_gpu_source_revoke(&bridge->source, resource, token, wait);
 }
 
 static void handle_cursor_set(
 	void *data, uint32_t scanout, const void *pixels, uint32_t hot_x, uint32_t hot_y) {
 	struct gp_bridge *bridge = data;
-	gp_client_cursor(bridge->client, scanout, pixels, hot_x, hot_y);
+	gp_client_set_cursor(bridge->client, scanout, pixels, hot_x, hot_y);
 }
 
 static void handle_cursor_move(void *data, uint32_t scanout, int32_t x, int32_t y) {
@@ -64,7 +110,7 @@ static void handle_wake_at(void *data, uint64_t time_ns) {
 	bridge->wake_ns = time_ns;
 }
 
-/* Once a turn, as a frame may ask for a time and take it back; and after all that a guest awaits. */
+/* Once per turn: a frame may set a time and take it back, and what a guest waits for comes first. */
 static void arm_timer(struct gp_bridge *bridge) {
 	if (bridge->armed_ns == bridge->wake_ns) {
 		return;
@@ -111,7 +157,7 @@ static int handle_timer(int fd, uint32_t mask, void *data) {
 	return 0;
 }
 
-/* gp_vhost_ops: the VMM and the guest's driver speak. */
+/* gp_vhost_ops: from the VMM and the guest's driver. */
 
 static void handle_queue_kick(void *data, unsigned queue) {
 	struct gp_bridge *bridge = data;
@@ -126,21 +172,21 @@ static void handle_queue_kick(void *data, unsigned queue) {
 
 static void handle_queue_drain(void *data, unsigned queue) {
 	struct gp_bridge *bridge = data;
-	if (bridge->gpu != NULL) { // it could not be made
+	if (bridge->gpu != NULL) { // else its creation failed
 		gp_gpu_drain(bridge->gpu, queue);
 	}
 }
 
-/* All that the guest has made is void. The compositor shows nothing of it again. */
+/* All that the guest has set up is void; the compositor shows none of it again. */
 static void handle_reset(void *data) {
 	struct gp_bridge *bridge = data;
 	if (bridge->gpu == NULL) {
 		return;
 	}
-	gp_presenter_end_users(&bridge->presenter, NULL);
+	gp_presenter_end_all(&bridge->presenter);
 	gp_gpu_reset(bridge->gpu);
 	for (uint32_t i = 0; i < bridge->options->n_scanouts; i++) {
-		gp_client_cursor(bridge->client, i, NULL, 0, 0);
+		gp_client_set_cursor(bridge->client, i, NULL, 0, 0);
 	}
 	if (bridge->ran) {
 		gp_client_next_generation(bridge->client);
@@ -149,11 +195,11 @@ static void handle_reset(void *data) {
 }
 
 static void handle_state(void *data, enum gp_vhost_state state) {
-	static const enum gp_vm_state guest_states[] = {
-		[GP_VHOST_WAITING] = GP_VM_DISCONNECTED, // there was one: this is a change
-		[GP_VHOST_CONNECTED] = GP_GUEST_WAITING,
-		[GP_VHOST_RUNNING] = GP_GUEST_RUNNING,
-		[GP_VHOST_PAUSED] = GP_GUEST_PAUSED,
+	static const enum gp_client_vm_state guest_states[] = {
+		[GP_VHOST_WAITING] = GP_CLIENT_VM_DISCONNECTED, // there was one: this is a change
+		[GP_VHOST_CONNECTED] = GP_CLIENT_VM_WAITING,
+		[GP_VHOST_RUNNING] = GP_CLIENT_VM_RUNNING,
+		[GP_VHOST_PAUSED] = GP_CLIENT_VM_PAUSED,
 	};
 	struct gp_bridge *bridge = data;
 	bridge->ran = bridge->ran || state == GP_VHOST_RUNNING;
@@ -165,7 +211,7 @@ static void handle_state(void *data, enum gp_vhost_state state) {
 
 static void handle_memory_removed(void *data, struct gp_memory_object *object) {
 	struct gp_bridge *bridge = data;
-	gp_presenter_end_users(&bridge->presenter, object);
+	gp_gpu_source_end_users(&bridge->source, object);
 	gp_gpu_memory_removed(bridge->gpu, object);
 	gp_presenter_wait_revoked(&bridge->presenter);
 }
@@ -201,7 +247,7 @@ static const struct gp_vhost_ops vhost_ops = {
 	.set_config = handle_set_config,
 };
 
-/* gp_client_ops: the compositor speaks. */
+/* gp_client_events: from the compositor. */
 
 static void handle_connected(void *data) {
 	struct gp_bridge *bridge = data;
@@ -212,23 +258,44 @@ static void handle_disconnected(void *data) {
 	struct gp_bridge *bridge = data;
 	gp_presenter_disconnected(&bridge->presenter);
 	for (uint32_t i = 0; i < bridge->options->n_scanouts; i++) {
-		snprintf(bridge->scanouts[i].path, sizeof(bridge->scanouts[i].path), "none");
-		bridge->scanouts[i].path_reason[0] = '\0';
+		bridge->reports[i] = (struct gp_scanout_report){.path = "none"};
 	}
 }
 
-static void handle_monitor(void *data, uint32_t scanout, const struct gp_monitor *monitor) {
+static struct gp_monitor convert_monitor(const struct gp_client_monitor *from) {
+	struct gp_monitor monitor = {
+		.n_modes = from->n_modes,
+		.width_mm = from->width_mm,
+		.height_mm = from->height_mm,
+	};
+	for (size_t i = 0; i < from->n_modes; i++) {
+		monitor.modes[i] = (struct gp_mode){
+			.width = from->modes[i].width,
+			.height = from->modes[i].height,
+			.refresh_mhz = from->modes[i].refresh_mhz,
+		};
+	}
+	snprintf(monitor.make, sizeof(monitor.make), "%.*s", (int)sizeof(monitor.make) - 1,
+		from->make);
+	snprintf(monitor.model, sizeof(monitor.model), "%.*s", (int)sizeof(monitor.model) - 1,
+		from->model);
+	snprintf(monitor.serial, sizeof(monitor.serial), "%.*s", (int)sizeof(monitor.serial) - 1,
+		from->serial);
+	return monitor;
+}
+
+static void handle_monitor(void *data, uint32_t scanout, const struct gp_client_monitor *monitor) {
 	struct gp_bridge *bridge = data;
-	struct gp_scanout_report *changed = &bridge->scanouts[scanout];
-	changed->monitor_changed = true;
-	changed->monitor_connected = monitor != NULL;
+	struct monitor_change *change = &bridge->monitors[scanout];
+	change->changed = true;
+	change->connected = monitor != NULL;
 	if (monitor == NULL) {
 		return;
 	}
-	changed->monitor = *monitor;
+	change->monitor = convert_monitor(monitor);
 	if (bridge->options->mode_set) {
-		changed->monitor.modes[0] = bridge->options->mode;
-		changed->monitor.n_modes = 1;
+		change->monitor.modes[0] = bridge->options->mode;
+		change->monitor.n_modes = 1;
 	}
 }
 
@@ -239,20 +306,20 @@ static void handle_visibility(void *data, uint32_t scanout, bool visible) {
 
 static void handle_path(void *data, uint32_t scanout, const char *path, const char *reason) {
 	struct gp_bridge *bridge = data;
-	struct gp_scanout_report *changed = &bridge->scanouts[scanout];
-	snprintf(changed->path, sizeof(changed->path), "%s", path);
-	snprintf(changed->path_reason, sizeof(changed->path_reason), "%s", reason);
+	struct gp_scanout_report *report = &bridge->reports[scanout];
+	snprintf(report->path, sizeof(report->path), "%s", path);
+	snprintf(report->path_reason, sizeof(report->path_reason), "%s", reason);
 }
 
-static void handle_released(void *data, void *user, struct gp_buffer *buffer) {
+static void handle_released(void *data, void *user, struct gp_client_buffer *buffer) {
 	struct gp_bridge *bridge = data;
 	gp_presenter_released(&bridge->presenter, buffer);
 }
 
-static void handle_failed(
-	void *data, void *user, struct gp_buffer *buffer, bool lasting, const char *message) {
+static void handle_failed(void *data, void *user, struct gp_client_buffer *buffer,
+	const struct gp_client_failure *failure) {
 	struct gp_bridge *bridge = data;
-	gp_presenter_failed(&bridge->presenter, user, buffer, lasting, message);
+	gp_presenter_failed(&bridge->presenter, user, buffer, failure->lasting, failure->message);
 }
 
 static void handle_revoked(void *data, void *user) {
@@ -260,7 +327,7 @@ static void handle_revoked(void *data, void *user) {
 	gp_presenter_revoked(&bridge->presenter, user);
 }
 
-static const struct gp_client_ops client_ops = {
+static const struct gp_client_events client_events = {
 	.connected = handle_connected,
 	.disconnected = handle_disconnected,
 	.monitor = handle_monitor,
@@ -271,26 +338,34 @@ static const struct gp_client_ops client_ops = {
 	.revoked = handle_revoked,
 };
 
-/* Tells the device what the compositor has said meanwhile. False: more is to do in a millisecond. */
+/* gp_presenter_events: replies to the virtio-gpu device. */
+
+static void handle_buffer_released(void *data, uint32_t scanout) {
+	struct gp_bridge *bridge = data;
+	gp_gpu_buffer_released(bridge->gpu, scanout, gp_now_ns());
+}
+
+static void handle_memory_revoked(void *data, uint64_t memory_id, uint64_t token) {
+	struct gp_bridge *bridge = data;
+	gp_gpu_resource_revoked(bridge->gpu, (uint32_t)memory_id, token, gp_now_ns());
+}
+
+static const struct gp_presenter_events presenter_events = {
+	.buffer_released = handle_buffer_released,
+	.memory_revoked = handle_memory_revoked,
+};
+
+/* Passes on what the compositor has sent meanwhile. False: more is to do in a millisecond. */
 static bool end_turn(struct gp_bridge *bridge) {
-	uint64_t now_ns = gp_now_ns(), token;
-	uint32_t scanout, resource_id;
 	gp_device_memory_end_turn(&bridge->devices);
 	bool done = gp_presenter_end_turn(&bridge->presenter);
-	gp_client_end_turn(bridge->client);
 	for (uint32_t i = 0; i < bridge->options->n_scanouts; i++) {
-		struct gp_scanout_report *changed = &bridge->scanouts[i];
-		if (changed->monitor_changed) {
-			changed->monitor_changed = false;
-			gp_gpu_set_monitor(bridge->gpu, i,
-				changed->monitor_connected ? &changed->monitor : NULL);
+		struct monitor_change *change = &bridge->monitors[i];
+		if (change->changed) {
+			change->changed = false;
+			gp_gpu_set_monitor(
+				bridge->gpu, i, change->connected ? &change->monitor : NULL);
 		}
-	}
-	while (gp_presenter_take_ready(&bridge->presenter, &scanout)) {
-		gp_gpu_buffer_released(bridge->gpu, scanout, now_ns);
-	}
-	while (gp_presenter_take_revoked(&bridge->presenter, &resource_id, &token)) {
-		gp_gpu_resource_revoked(bridge->gpu, resource_id, token, now_ns);
 	}
 	return done;
 }
@@ -326,25 +401,41 @@ static bool create_timer(struct gp_bridge *bridge) {
 
 static void handle_leds(void *data, uint32_t leds) {
 	struct gp_bridge *bridge = data;
-	if (bridge->client != NULL) { // not any more
+	if (bridge->client != NULL) { // else this is the end
 		gp_client_set_leds(bridge->client, leds);
 	}
 }
 
+static bool get_scanout_size(void *data, uint32_t scanout, uint32_t *width, uint32_t *height) {
+	struct gp_bridge *bridge = data;
+	struct gp_gpu_scanout_info info;
+	gp_gpu_get_scanout_info(bridge->gpu, scanout, &info);
+	*width = info.width;
+	*height = info.height;
+	return info.enabled;
+}
+
 static bool create_inputs(struct gp_bridge *bridge) {
-	const struct gp_options *options = bridge->options;
+	const struct gp_bridge_options *options = bridge->options;
 	bridge->inputs = gp_inputs_create(bridge->loop, options->inputs, options->n_inputs,
 		bridge->keeper, handle_leds, bridge);
+	const struct gp_scanouts scanouts = {
+		.count = options->n_scanouts,
+		.get_size = get_scanout_size,
+		.data = bridge,
+	};
+	gp_router_init(&bridge->router, bridge->inputs, &scanouts);
 	return bridge->inputs != NULL;
 }
 
 static bool create_client(struct gp_bridge *bridge) {
-	const struct gp_options *options = bridge->options;
+	const struct gp_bridge_options *options = bridge->options;
 	struct gp_client_options client_options = {
 		.socket = options->display,
 		.name = options->name,
 		.n_scanouts = options->n_scanouts,
-		.seat_ops = options->n_inputs > 0 ? &gp_bridge_seat_ops : NULL,
+		.seat_events = options->n_inputs > 0 ? &gp_router_seat_events : NULL,
+		.seat_data = &bridge->router,
 		.wants_lock = gp_inputs_has(bridge->inputs, GP_INPUT_MOUSE),
 		.wants_touch = gp_inputs_has(bridge->inputs, GP_INPUT_TOUCH),
 		.wants_pen = gp_inputs_has(bridge->inputs, GP_INPUT_PEN),
@@ -352,13 +443,14 @@ static bool create_client(struct gp_bridge *bridge) {
 	for (size_t i = 0; i < sizeof(client_options.uuid); i++) {
 		client_options.uuid[i] = options->uuid[i];
 	}
-	bridge->client = gp_client_create(bridge->loop, &client_options, &client_ops, bridge);
+	bridge->client = gp_client_create(bridge->loop, &client_options, &client_events, bridge);
 	gp_presenter_init(
-		&bridge->presenter, &bridge->exporter, bridge->client, options->n_scanouts);
+		&bridge->presenter, bridge->client, options->n_scanouts, &presenter_events, bridge);
+	gp_gpu_source_init(&bridge->source, &bridge->presenter, &bridge->exporter);
 	return bridge->client != NULL;
 }
 
-static bool create_device(struct gp_bridge *bridge, struct gp_options *options) {
+static bool create_device(struct gp_bridge *bridge, struct gp_bridge_options *options) {
 	struct gp_vhost_info info = {.features = gp_gpu_features(), .n_queues = QUEUES};
 	gp_keeper_get_info(bridge->keeper, 0, &info);
 	if (options->socket_path == NULL && info.resuming) {
@@ -377,7 +469,7 @@ static bool create_device(struct gp_bridge *bridge, struct gp_options *options) 
 	return bridge->gpu != NULL;
 }
 
-static bool create_devices(struct gp_bridge *bridge, struct gp_options *options) {
+static bool create_devices(struct gp_bridge *bridge, struct gp_bridge_options *options) {
 	struct gp_device_memory_settings settings = {
 		.address = options->vfio_address[0] != '\0' ? options->vfio_address : NULL,
 		.fds = options->vfio_fds,
@@ -419,18 +511,36 @@ bool gp_bridge_resume(struct gp_bridge *bridge) {
 	return ok;
 }
 
-/* A picture is worth more than its state: a default path that cannot be used is only told. */
+static struct json_object *handle_request(void *data, const char *request) {
+	const struct gp_bridge *bridge = data;
+	if (strcmp(request, "status") != 0) {
+		return NULL;
+	}
+	return gp_status_create(&(struct gp_status_parts){
+		.options = bridge->options,
+		.keeper = bridge->keeper,
+		.vfio = bridge->devices.vfio,
+		.client = bridge->client,
+		.presenter = &bridge->presenter,
+		.vhost = bridge->vhost,
+		.gpu = bridge->gpu,
+		.inputs = bridge->inputs,
+		.reports = bridge->reports,
+	});
+}
+
+/* The display is worth more than its status: a default path that cannot be used is only logged. */
 static bool create_control(struct gp_bridge *bridge) {
-	const struct gp_options *options = bridge->options;
+	const struct gp_bridge_options *options = bridge->options;
 	if (options->control_path != NULL) {
 		bridge->control = gp_control_create(
-			bridge->loop, options->control_path, gp_bridge_status, bridge);
+			bridge->loop, options->control_path, handle_request, bridge);
 	}
 	return bridge->control != NULL || !options->control_set;
 }
 
 struct gp_bridge *gp_bridge_create(
-	struct wl_event_loop *loop, struct gp_options *options, struct gp_keeper *keeper) {
+	struct wl_event_loop *loop, struct gp_bridge_options *options, struct gp_keeper *keeper) {
 	struct gp_bridge *bridge = calloc(1, sizeof(*bridge));
 	if (bridge == NULL) {
 		gp_error_errno("cannot start");
@@ -443,7 +553,7 @@ struct gp_bridge *gp_bridge_create(
 	bridge->timer_fd = -1;
 	gp_exporter_init(&bridge->exporter, options->force_copy);
 	for (uint32_t i = 0; i < GP_SCANOUTS_MAX; i++) {
-		snprintf(bridge->scanouts[i].path, sizeof(bridge->scanouts[i].path), "none");
+		bridge->reports[i] = (struct gp_scanout_report){.path = "none"};
 	}
 	if (create_timer(bridge) && create_inputs(bridge) && create_client(bridge) &&
 		create_device(bridge, options) && create_devices(bridge, options) &&

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <wayland-client-core.h>
 #include <wayland-server-core.h>
 
 #include "common/trace.h"
@@ -20,8 +21,8 @@ static int handle_signal(int signal_number, void *data) {
 	return 0;
 }
 
-/* All that is to be opened by name is open, but for what --vfio finds later. */
-static void confine(const struct gp_options *options) {
+/* What is opened by name is open by now, except for what --vfio finds later. */
+static void confine(const struct gp_bridge_options *options) {
 	const char *sockets[2 + GP_INPUTS_MAX] = {options->socket_path, options->control_path};
 	for (size_t i = 0; i < options->n_inputs; i++) {
 		sockets[2 + i] = options->inputs[i].path;
@@ -34,13 +35,14 @@ static void confine(const struct gp_options *options) {
 	});
 }
 
-static bool open_trace(const struct gp_options *options) {
+static bool open_trace(const struct gp_bridge_options *options) {
 	char program[96];
 	snprintf(program, sizeof(program), "guestpane-bridge %s", options->name);
 	return options->trace_path == NULL || gp_trace_open(options->trace_path, program);
 }
 
-static int run(struct wl_event_loop *loop, struct gp_options *options, struct gp_keeper *keeper) {
+static int run(
+	struct wl_event_loop *loop, struct gp_bridge_options *options, struct gp_keeper *keeper) {
 	bool running = true;
 	struct wl_event_source *terminate =
 		wl_event_loop_add_signal(loop, SIGTERM, handle_signal, &running);
@@ -65,7 +67,16 @@ static int run(struct wl_event_loop *loop, struct gp_options *options, struct gp
 	return ok ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
-/* A guest may have thousands of 2D resources, each a descriptor; memory comes as one, too. */
+static void log_libwayland(const char *fmt, va_list args) {
+	char line[256];
+	int length = vsnprintf(line, sizeof(line), fmt, args);
+	if (length > 0 && (size_t)length < sizeof(line) && line[length - 1] == '\n') {
+		line[length - 1] = '\0';
+	}
+	gp_warn("libwayland: %s", line);
+}
+
+/* A guest may have thousands of 2D resources; each has a descriptor, as each memory region has. */
 static void raise_file_limit(void) {
 	struct rlimit limit;
 	if (getrlimit(RLIMIT_NOFILE, &limit) != 0) {
@@ -78,9 +89,9 @@ static void raise_file_limit(void) {
 	}
 }
 
-/* All that a worker does, or the only process. */
+/* What a worker of the keeper does, or the only process without one. */
 static int work(void *data, struct gp_keeper *keeper) {
-	struct gp_options *options = data;
+	struct gp_bridge_options *options = data;
 	if (!open_trace(options) || !gp_guest_memory_guard()) {
 		return EXIT_FAILURE;
 	}
@@ -95,18 +106,20 @@ static int work(void *data, struct gp_keeper *keeper) {
 }
 
 int main(int argc, char *argv[]) {
-	struct gp_options options;
-	switch (gp_options_parse(&options, argc, argv)) {
-	case GP_OPTIONS_DONE:
+	struct gp_bridge_options options;
+	switch (gp_bridge_options_parse(&options, argc, argv)) {
+	case GP_BRIDGE_OPTIONS_DONE:
 		return EXIT_SUCCESS;
-	case GP_OPTIONS_USAGE:
+	case GP_BRIDGE_OPTIONS_USAGE:
 		return EXIT_USAGE;
-	case GP_OPTIONS_DOCTOR:
+	case GP_BRIDGE_OPTIONS_DOCTOR:
 		return gp_doctor_run(stdout, "", options.vmm_pid);
-	case GP_OPTIONS_RUN:
+	case GP_BRIDGE_OPTIONS_RUN:
 		break;
 	}
 	gp_log_init("guestpane-bridge", options.log_level);
+	wl_log_set_handler_client(log_libwayland);
+	wl_log_set_handler_server(log_libwayland);
 	signal(SIGPIPE, SIG_IGN);
 	raise_file_limit();
 	return options.has_keeper ? gp_keeper_run(work, &options, &options.fd)

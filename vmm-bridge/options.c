@@ -16,48 +16,46 @@
 
 static const char usage[] =
 	"Usage: guestpane-bridge (--socket-path PATH | --fd N) [OPTION…]\n"
+	"       guestpane-bridge --doctor [--vmm-pid PID]\n"
 	"\n"
-	"Shows the display of one virtual machine in the compositor guestpane. It is the\n"
-	"vhost-user back end of the machine's virtio-gpu device.\n"
+	"vhost-user back end of one VM's virtio-gpu device; shows its scanouts in guestpane.\n"
 	"\n"
 	"  --socket-path PATH     listen for the VMM at PATH\n"
-	"  --fd N                 the VMM is connected to file descriptor N\n"
+	"  --fd N                 use the connection to the VMM on file descriptor N\n"
 	"  --display PATH         the compositor's bridge socket\n"
 	"                         (default: $GUESTPANE_BRIDGE_SOCKET, else\n"
 	"                         $XDG_RUNTIME_DIR/guestpane/bridge.sock)\n"
-	"  --name NAME            name of the machine (default: vm)\n"
-	"  --uuid UUID            UUID of the machine\n"
-	"  --mode WxH[@HZ]        mode of all monitors, instead of the compositor's\n"
-	"  --scanouts N           number of monitors, 1 to 16 (default: 1)\n"
-	"  --export auto|copy     copy: share no memory of the machine with the compositor\n"
-	"  --input KIND=PATH      an input device of the machine, for which the VMM connects to\n"
-	"                         PATH: keyboard, tablet, mouse, touch or pen; tablet:N,\n"
-	"                         touch:N and pen:N for one on monitor N alone. Can be\n"
-	"                         given several times\n"
+	"  --name NAME            name of the VM (default: vm)\n"
+	"  --uuid UUID            UUID of the VM\n"
+	"  --mode WxH[@HZ]        mode of every scanout, instead of its output's\n"
+	"  --scanouts N           number of scanouts, 1 to 16 (default: 1)\n"
+	"  --export auto|copy     copy: share no guest memory with the compositor\n"
+	"  --input KIND[:SCANOUT]=PATH\n"
+	"                         add an input device with its vhost-user socket at PATH; KIND\n"
+	"                         is keyboard, tablet, mouse, touch or pen; a tablet, touch or\n"
+	"                         pen may belong to one SCANOUT. May be repeated\n"
 	"  --vfio auto|none|ADDRESS\n"
-	"                         where pictures in the memory of an assigned device are looked\n"
-	"                         for: in all devices of the VMM, in none, or in one, by its PCI\n"
-	"                         address (default: auto)\n"
-	"  --vmm-pid PID          the VMM, if it is not what connects to the socket\n"
-	"  --vfio-fd N            a VFIO device is open as descriptor N; may be repeated\n"
-	"  --keeper               a second process starts this one again after a crash, and the\n"
-	"                         machine keeps its display\n"
-	"  --control-socket PATH  where guestpanectl asks for the state (default:\n"
-	"                         $XDG_RUNTIME_DIR/guestpane/bridge-NAME.ctl)\n"
-	"  --log-level LEVEL      error, warn, info (default) or debug\n"
-	"  --trace FILE           write down what becomes of each frame, and when, for\n"
-	"                         ui.perfetto.dev; guestpane may use the same file\n"
-	"  --doctor               check whether this host can do without copies, and with\n"
-	"                         --vmm-pid whether that running VM can; print cures and exit\n"
-	"  --print-capabilities   for management software: print JSON and exit\n"
-	"  --version, --help      print and exit\n";
+	"                         look for buffers in the memory of all VFIO devices of the VM,\n"
+	"                         of none, or of the one at that PCI address (default: auto)\n"
+	"  --vmm-pid PID          process of the VMM (default: the peer of the socket)\n"
+	"  --vfio-fd N            file descriptor N is a VFIO device of the VM; may be repeated\n"
+	"  --keeper               restart the bridge after a crash; the VM keeps its display\n"
+	"  --control-socket PATH  socket for guestpanectl\n"
+	"                         (default: $XDG_RUNTIME_DIR/guestpane/bridge-NAME.ctl)\n"
+	"  --log-level LEVEL      error, warn, info or debug (default: info)\n"
+	"  --trace FILE           trace each frame for ui.perfetto.dev; guestpane may share the\n"
+	"                         file\n"
+	"  --doctor               check whether this host, and with --vmm-pid a running VM, can\n"
+	"                         do without copies; print remedies and exit\n"
+	"  --print-capabilities   print JSON for management software and exit\n"
+	"  --help, --version      print and exit\n";
 
 static bool fail(const char *option, const char *value, const char *expected) {
 	fprintf(stderr, "guestpane-bridge: --%s %s: expected %s\n", option, value, expected);
 	return false;
 }
 
-/* Digits only, at most max; *end is behind them. */
+/* Digits only, at most max; *end is after them. */
 static bool parse_digits(const char *text, uint32_t max, uint32_t *value, const char **end) {
 	uint64_t sum = 0;
 	const char *c = text;
@@ -129,7 +127,7 @@ static bool parse_uuid(const char *text, uint8_t uuid[16]) {
 	return true;
 }
 
-/* The name is part of a path, and of what people see. */
+/* The name is part of a path, and people see it. */
 static bool check_name(const char *name) {
 	size_t allowed = strspn(name,
 		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -158,7 +156,7 @@ static bool same_input(const struct gp_input_spec *a, const struct gp_input_spec
 }
 
 /* KIND[:SCANOUT]=PATH */
-static bool parse_input(struct gp_options *options, const char *text) {
+static bool parse_input(struct gp_bridge_options *options, const char *text) {
 	struct gp_input_spec spec = {.scanout = GP_INPUT_ALL_SCANOUTS};
 	size_t length = strcspn(text, ":=");
 	while (strlen(gp_input_kind_name(spec.kind)) != length ||
@@ -237,7 +235,7 @@ static const struct option long_options[] = {
 };
 
 /* Stores one option that has a value. */
-static bool store(struct gp_options *options, int option, const char *value) {
+static bool store(struct gp_bridge_options *options, int option, const char *value) {
 	uint32_t number;
 	switch (option) {
 	case OPTION_SOCKET_PATH:
@@ -245,7 +243,7 @@ static bool store(struct gp_options *options, int option, const char *value) {
 		return value[0] != '\0' || fail("socket-path", value, "a path");
 	case OPTION_FD:
 		if (!parse_number(value, 0, INT_MAX, &number)) {
-			return fail("fd", value, "the number of a file descriptor");
+			return fail("fd", value, "a file descriptor");
 		}
 		options->fd = (int)number;
 		return true;
@@ -283,13 +281,13 @@ static bool store(struct gp_options *options, int option, const char *value) {
 	case OPTION_VFIO_FD:
 		if (options->n_vfio_fds == GP_VFIO_FDS_MAX ||
 			!parse_number(value, 0, INT_MAX, &number)) {
-			return fail("vfio-fd", value, "at most 16 numbers of file descriptors");
+			return fail("vfio-fd", value, "a file descriptor, at most 16 in all");
 		}
 		options->vfio_fds[options->n_vfio_fds++] = (int)number;
 		return true;
 	case OPTION_VMM_PID:
 		if (!parse_number(value, 1, INT_MAX, &number)) {
-			return fail("vmm-pid", value, "the number of a process");
+			return fail("vmm-pid", value, "a process id");
 		}
 		options->vmm_pid = (int32_t)number;
 		return true;
@@ -310,14 +308,14 @@ static bool store(struct gp_options *options, int option, const char *value) {
 	return false;
 }
 
-/* The number of monitors may be given behind the devices. */
-static bool check_inputs(const struct gp_options *options) {
+/* --scanouts may come after --input. */
+static bool check_inputs(const struct gp_bridge_options *options) {
 	for (size_t i = 0; i < options->n_inputs; i++) {
 		int scanout = options->inputs[i].scanout;
 		if (scanout >= (int)options->n_scanouts) {
 			fprintf(stderr,
-				"guestpane-bridge: --input %s:%d: there is no such monitor, "
-				"see --scanouts\n",
+				"guestpane-bridge: --input %s:%d: no such scanout; see "
+				"--scanouts\n",
 				gp_input_kind_name(options->inputs[i].kind), scanout);
 			return false;
 		}
@@ -325,8 +323,8 @@ static bool check_inputs(const struct gp_options *options) {
 	return true;
 }
 
-/* The keeper does not know when a device that it was given is to be let go of. */
-static bool check_keeper(const struct gp_options *options) {
+/* The keeper does not know when to release a device that it was given. */
+static bool check_keeper(const struct gp_bridge_options *options) {
 	if (options->has_keeper && options->n_vfio_fds > 0 && options->socket_path != NULL) {
 		fprintf(stderr, "guestpane-bridge: --keeper with --vfio-fd needs --fd\n");
 		return false;
@@ -335,7 +333,7 @@ static bool check_keeper(const struct gp_options *options) {
 }
 
 /* Paths that were not given. */
-static bool add_defaults(struct gp_options *options) {
+static bool add_defaults(struct gp_bridge_options *options) {
 	if (options->display == NULL) {
 		const char *display = getenv("GUESTPANE_BRIDGE_SOCKET");
 		options->display = display != NULL && display[0] != '\0' ? display : NULL;
@@ -344,8 +342,8 @@ static bool add_defaults(struct gp_options *options) {
 		if (!gp_runtime_path(options->display_buffer, sizeof(options->display_buffer),
 			    "bridge.sock")) {
 			fprintf(stderr,
-				"guestpane-bridge: where is the compositor? Set XDG_RUNTIME_DIR, "
-				"GUESTPANE_BRIDGE_SOCKET or --display (%s)\n",
+				"guestpane-bridge: no bridge socket: %s; set XDG_RUNTIME_DIR or "
+				"GUESTPANE_BRIDGE_SOCKET, or give --display\n",
 				strerror(errno));
 			return false;
 		}
@@ -360,13 +358,14 @@ static bool add_defaults(struct gp_options *options) {
 	return true;
 }
 
-static enum gp_options_result print(const char *text) {
+static enum gp_bridge_options_result print(const char *text) {
 	fputs(text, stdout);
-	return GP_OPTIONS_DONE;
+	return GP_BRIDGE_OPTIONS_DONE;
 }
 
-enum gp_options_result gp_options_parse(struct gp_options *options, int argc, char *argv[]) {
-	*options = (struct gp_options){
+enum gp_bridge_options_result gp_bridge_options_parse(
+	struct gp_bridge_options *options, int argc, char *argv[]) {
+	*options = (struct gp_bridge_options){
 		.fd = -1,
 		.name = "vm",
 		.mode = {.width = 1280, .height = 800, .refresh_mhz = 60000},
@@ -387,27 +386,26 @@ enum gp_options_result gp_options_parse(struct gp_options *options, int argc, ch
 			doctor = true;
 			break;
 		case '?':
-			return GP_OPTIONS_USAGE; // getopt has said what is wrong
+			return GP_BRIDGE_OPTIONS_USAGE; // getopt has printed the cause
 		default:
 			if (!store(options, option, optarg)) {
-				return GP_OPTIONS_USAGE;
+				return GP_BRIDGE_OPTIONS_USAGE;
 			}
 		}
 	}
 	if (optind < argc) {
 		fprintf(stderr, "guestpane-bridge: unexpected argument \"%s\"\n", argv[optind]);
-		return GP_OPTIONS_USAGE;
+		return GP_BRIDGE_OPTIONS_USAGE;
 	}
 	if (doctor) {
-		return GP_OPTIONS_DOCTOR;
+		return GP_BRIDGE_OPTIONS_DOCTOR;
 	}
 	if ((options->socket_path != NULL) == (options->fd >= 0)) {
 		fprintf(stderr,
-			"guestpane-bridge: one of --socket-path and --fd is needed; see "
-			"--help\n");
-		return GP_OPTIONS_USAGE;
+			"guestpane-bridge: give either --socket-path or --fd; see --help\n");
+		return GP_BRIDGE_OPTIONS_USAGE;
 	}
 	return check_inputs(options) && check_keeper(options) && add_defaults(options)
-		? GP_OPTIONS_RUN
-		: GP_OPTIONS_USAGE;
+		? GP_BRIDGE_OPTIONS_RUN
+		: GP_BRIDGE_OPTIONS_USAGE;
 }

@@ -13,43 +13,42 @@
 static const char usage[] =
 	"Usage: guestpane [options] [-- command [argument…]]\n"
 	"\n"
-	"Shows the screens of virtual machines on the outputs of this seat, in a window of\n"
-	"another Wayland compositor or X server, or on nothing (headless). With a command,\n"
-	"starts it and ends when it ends.\n"
+	"Shows the scanouts of virtual machines on the outputs of a seat, in windows of another\n"
+	"Wayland compositor or an X server, or headless. With a command, runs it and exits when\n"
+	"it exits.\n"
 	"\n"
-	"  --bridge-socket PATH   where guestpane-bridge connects\n"
+	"  --bridge-socket PATH   socket for bridges\n"
 	"                         (default: $XDG_RUNTIME_DIR/guestpane/bridge.sock)\n"
-	"  --control-socket PATH  where status is asked for\n"
+	"  --control-socket PATH  socket for guestpanectl\n"
 	"                         (default: $XDG_RUNTIME_DIR/guestpane/compositor.ctl)\n"
 	"  --size WIDTHxHEIGHT    size of windows and headless outputs (default: 1280x800)\n"
-	"  --hotkey KEY[+KEY…]     keys to hold for the compositor's own keys, or none\n"
-	"                         (default: " GP_HOTKEY_DEFAULT "): Tab shows the next\n"
-	"                         machine, L locks the pointer to one that has a mouse; of a\n"
-	"                         window, G grabs the keyboard or releases it, F makes it\n"
+	"  --hotkey KEY[+KEY…]    keys to hold, or none (default: " GP_HOTKEY_DEFAULT ");\n"
+	"                         then Tab shows the next guest, L locks or frees the pointer;\n"
+	"                         in a window, G grabs or releases the keyboard, F toggles\n"
 	"                         fullscreen\n"
-	"  --fullscreen           start with fullscreen windows\n"
-	"  --vt-switch            Ctrl+Alt+F1 to F12 switch the virtual terminal\n"
-	"  --allow-virtual-input  ordinary clients may type and point in the machines\n"
-	"  --config FILE          configuration (default: guestpane/guestpane.conf in\n"
-	"                         $XDG_CONFIG_HOME, ~/.config or /etc, if it exists)\n"
-	"  --check-config         say what is wrong with it, and end\n"
-	"  --first GUEST          name of the guest that stays in front of others\n"
-	"  --scaling POLICY       fit, integer, fill or none: guests of another size than\n"
-	"                         their output\n"
+	"  --fullscreen           open fullscreen windows\n"
+	"  --vt-switch            let Ctrl+Alt+F1 to F12 switch the virtual terminal\n"
+	"  --allow-virtual-input  let ordinary clients type and point in guests\n"
+	"  --config FILE          configuration file (default: guestpane/guestpane.conf in\n"
+	"                         $XDG_CONFIG_HOME, ~/.config or /etc)\n"
+	"  --check-config         check the configuration file and exit\n"
+	"  --first GUEST          name of the guest that stays in front\n"
+	"  --scaling POLICY       fit, integer, fill or none: how to scale a guest that\n"
+	"                         differs in size from its output\n"
 	"  --log-level LEVEL      silent, error, warn, info or debug (default: info)\n"
-	"  --trace FILE           write down what becomes of each frame, and when, for\n"
-	"                         ui.perfetto.dev; bridges may use the same file\n"
-	"  --help, --version\n"
+	"  --trace FILE           trace each frame for ui.perfetto.dev; bridges may share the\n"
+	"                         file\n"
+	"  --help, --version      print and exit\n"
 	"\n"
 	"The command finds the bridge socket in GUESTPANE_BRIDGE_SOCKET and the socket for\n"
 	"ordinary clients in WAYLAND_DISPLAY.\n"
 	"\n"
-	"Environment, of wlroots: WLR_BACKENDS (headless, wayland, x11, drm), WLR_RENDERER\n"
-	"(pixman, gles2, vulkan), and the number of outputs in WLR_HEADLESS_OUTPUTS,\n"
-	"WLR_WL_OUTPUTS and WLR_X11_OUTPUTS.\n"
+	"wlroots reads WLR_BACKENDS (headless, wayland, x11, drm) and WLR_RENDERER (pixman,\n"
+	"gles2, vulkan). WLR_HEADLESS_OUTPUTS, WLR_WL_OUTPUTS and WLR_X11_OUTPUTS set the number\n"
+	"of outputs.\n"
 	"\n"
-	"Exit status: that of the command if there is one (128 + number for a signal);\n"
-	"0 ended, 1 runtime error, 2 usage, 3 no seat or no GPU.\n";
+	"Exit status: 0 success, 1 runtime error, 2 usage or configuration error, 3 no seat or no\n"
+	"usable GPU; with a command, that of the command (128 + N if signal N ended it).\n";
 
 enum option_id {
 	OPTION_BRIDGE_SOCKET = 256,
@@ -90,7 +89,7 @@ static const struct option long_options[] = {
 
 static bool parse_path(char out[GP_PATH_MAX], const char *option, const char *path) {
 	if (path[0] == '\0' || strlen(path) >= GP_PATH_MAX) {
-		fprintf(stderr, "guestpane: %s: a socket's path has 1 to %d bytes\n", option,
+		fprintf(stderr, "guestpane: %s: a socket path has 1 to %d bytes\n", option,
 			GP_PATH_MAX - 1);
 		return false;
 	}
@@ -212,7 +211,7 @@ static bool set_default_path(char path[GP_PATH_MAX], const char *name, const cha
 	if (path[0] != '\0' || gp_runtime_path(path, GP_PATH_MAX, name)) {
 		return true;
 	}
-	fprintf(stderr, "guestpane: no place for the socket: %s; set XDG_RUNTIME_DIR or give %s\n",
+	fprintf(stderr, "guestpane: no socket path: %s; set XDG_RUNTIME_DIR or give %s\n",
 		strerror(errno), option);
 	return false;
 }

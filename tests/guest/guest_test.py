@@ -9,7 +9,6 @@ case keeps its pictures in the log directory.
 
 import pathlib
 import re
-import statistics
 import sys
 import time
 
@@ -89,21 +88,33 @@ def test_pattern(machine):
     machine.finish(job)
 
 
+def flushes(machine):
+    """How many flushes the guest has sent, and when that was by the host's clock."""
+    scanouts = machine.status().get("guestpane-bridge", {}).get("scanouts") or [{}]
+    return scanouts[0].get("flushes", 0), time.monotonic()
+
+
 def page_flips(machine):
-    """Page flips go on, and not faster than the mode's refresh rate."""
+    """
+    Page flips go on, and not faster than the mode's refresh rate. By the host's clock: that of a
+    guest under TCG runs a third slow on a loaded machine, so its own rate is only noted.
+    """
     number, modes = connector(machine)
     refresh = next(hz for w, h, hz in modes if (w, h) == (WIDTH, HEIGHT))
-    before = machine.frames()
-    start = time.monotonic()
-    _, output = machine.finish(machine.begin(
-        f"sleep 12 | modetest -M virtio_gpu -s {number}:{WIDTH}x{HEIGHT} -v"))
-    shown = (machine.frames() - before) / (time.monotonic() - start)
-    rates = [float(rate) for rate in re.findall(r"freq: ([\d.]+)Hz", output)]
-    expect(rates, f"modetest measured no flips:\n{output}")
-    rate = statistics.median(rates)
+    first, _ = flushes(machine)
+    job = machine.begin(f"sleep 12 | modetest -M virtio_gpu -s {number}:{WIDTH}x{HEIGHT} -v")
+    machine.wait("the flips", lambda: flushes(machine)[0] > first + 20, PATIENCE)
+    shown = machine.frames()
+    before, start = flushes(machine)
+    time.sleep(6)
+    after, end = flushes(machine)
+    shown = (machine.frames() - shown) / (end - start)
+    _, output = machine.finish(job)
+    rate = (after - before) / (end - start)
     note(f"{rate:.2f} flips/s of {refresh:.2f} Hz ({rate / refresh:.0%}), {shown:.1f} frames/s shown")
+    note(f"the guest's own clock: {re.findall(r'freq: ([0-9.]+)Hz', output)}")
     note(f"replies: {machine.status().get('guestpane-bridge', {}).get('counters', {}).get('replies')}")
-    expect(rate <= refresh * 1.05, f"{rate:.2f} flips/s on a {refresh:.2f} Hz mode")
+    expect(0 < rate <= refresh * 1.05, f"{rate:.2f} flips/s on a {refresh:.2f} Hz mode")
     expect(shown > 1, "the compositor showed next to none of them")
 
 
