@@ -178,7 +178,7 @@ static void range_add(struct range_limits *range, const struct gp_timing *timing
 	range->max_clock = max_u32(range->max_clock, (timing->clock + 999) / 1000);
 }
 
-/* Maxima over 255 are written as an excess; without limits if not even that fits. */
+/* Maxima over 255 are written as an excess; without room for that there is no descriptor. */
 static void put_range_descriptor(uint8_t *out, const struct range_limits *range) {
 	if (range->max_v > 510 || range->max_h > 510 || range->max_clock > 255) {
 		put_dummy_descriptor(out);
@@ -359,7 +359,7 @@ static void put_type1_timing(uint8_t *out, const struct gp_timing *timing, bool 
 	uint32_t clock = timing->clock - 1;
 	put_le16(out, clock);
 	out[2] = clock >> 16;
-	out[3] = 0x08 | (preferred ? 0x80 : 0); // aspect ratio not given
+	out[3] = 0x08 | (preferred ? 0x80 : 0); // no aspect ratio
 	put_le16(out + 4, timing->hactive - 1);
 	put_le16(out + 6, timing->hblank - 1);
 	put_le16(out + 8, (GP_TIMING_HFRONT - 1) | 0x8000); // positive sync

@@ -44,17 +44,17 @@ static int check_config(const struct gp_options *options) {
 }
 
 /*
- * A status screen has megabytes of pixels. glibc would keep them on its heap after the first one that
- * was freed, for each output, as long as the program runs.
+ * A status screen has megabytes of pixels. After the first one was freed, glibc would take the next
+ * from its heap, and keep them there as long as the program runs.
  */
-static void give_pictures_back(void) {
+static void limit_heap(void) {
 #ifdef M_MMAP_THRESHOLD
 	mallopt(M_MMAP_THRESHOLD, 512 * 1024);
 #endif
 }
 
 int main(int argc, char *argv[]) {
-	give_pictures_back();
+	limit_heap();
 	struct gp_options options;
 	int status;
 	if (!gp_options_parse(&options, argc, argv, &status)) {

@@ -25,11 +25,14 @@
 #include "common/control.h"
 #include "common/fd.h"
 #include "common/log.h"
+#include "compositor/guest/manager_v1.h"
+#include "compositor/output/apply.h"
 #include "compositor/output/output.h"
+#include "compositor/output/shown.h"
 #include "compositor/status.h"
 #include "compositor/system/bridge_socket.h"
 #include "compositor/system/command.h"
-#include "guest-scanout-v1-protocol.h"
+#include "compositor/system/security.h"
 
 static const int handled_signals[] = {SIGINT, SIGTERM, SIGHUP, SIGCHLD};
 
@@ -47,9 +50,9 @@ static void reload(struct gp_server *server) {
 	}
 	gp_info("%s: loaded", settings->path);
 	struct gp_output *output;
-	wl_list_for_each (output, &server->placement.outputs, link) {
+	wl_list_for_each (output, &server->outputs.list, link) {
 		gp_output_apply_settings(output);
-		gp_output_refresh(output);
+		gp_output_set_dirty(output);
 	}
 	gp_placement_update(&server->placement);
 }
@@ -59,7 +62,7 @@ static int handle_signal(int number, void *data) {
 	if (number == SIGHUP && server->settings.path[0] != '\0') {
 		reload(server);
 	} else if (number != SIGCHLD) {
-		gp_info("ended by signal %d", number);
+		gp_info("terminated by signal %d", number);
 		gp_server_terminate(server, GP_EXIT_OK);
 	} else if (server->command != NULL && gp_command_reap(server->command)) {
 		gp_info("the command has ended with status %d", server->command->status);
@@ -68,7 +71,7 @@ static int handle_signal(int number, void *data) {
 	return 0;
 }
 
-/* Before anything starts a thread: a signal that one thread does not block would end us. */
+/* Before anything starts a thread: a signal that one thread does not block terminates us. */
 static bool init_signals(struct gp_server *server) {
 	sigset_t mask;
 	sigemptyset(&mask);
@@ -90,44 +93,8 @@ static bool init_signals(struct gp_server *server) {
 }
 
 /*
- * What a bridge needs. It is not trusted with the pictures of other guests, or with the outputs.
- * Buffers come from blobs alone: others know no quota, and a wl_shm file that shrinks while it is
- * handed through to a parent compositor would cost us the connection there, and all guests.
- */
-static bool is_for_bridges(const char *interface) {
-	static const char *const names[] = {
-		"guest_scanout_manager_v1",
-		"wl_compositor",
-		"wl_fixes",
-		"wl_output",
-		"wl_seat",
-		"wp_linux_drm_syncobj_manager_v1",
-		"wp_presentation",
-		"wp_viewporter",
-		"zwp_pointer_constraints_v1",
-		"zwp_relative_pointer_manager_v1",
-		"zwp_tablet_manager_v2",
-	};
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		if (strcmp(interface, names[i]) == 0) {
-			return true;
-		}
-	}
-	return false;
-}
-
-static bool filter_global(
-	const struct wl_client *client, const struct wl_global *global, void *data) {
-	struct gp_server *server = data;
-	if (gp_client_is_bridge((struct wl_client *)client)) {
-		return is_for_bridges(wl_global_get_interface(global)->name);
-	}
-	return global != server->guest_manager.global;
-}
-
-/*
- * Outputs that wlroots makes up come in the reverse order at the start; they are counted by their
- * names then. Real ones stay in the order of the connectors.
+ * At the start virtual outputs come in the reverse order: they are sorted by name. Real ones stay in
+ * the order of the connectors.
  */
 static bool comes_before(struct wlr_output *a, struct wlr_output *b) {
 	return a->backend == b->backend && wl_list_empty(&a->modes) && wl_list_empty(&b->modes) &&
@@ -137,7 +104,7 @@ static bool comes_before(struct wlr_output *a, struct wlr_output *b) {
 static void add_starting_output(struct gp_server *server, struct wlr_output *wlr_output) {
 	size_t at = server->n_starting;
 	if (at == GP_STARTING_OUTPUTS_MAX) {
-		gp_warn("output %s: there are too many", wlr_output->name);
+		gp_warn("output %s: too many outputs", wlr_output->name);
 		return;
 	}
 	while (at > 0 && comes_before(wlr_output, server->starting[at - 1])) {
@@ -153,8 +120,8 @@ static void handle_new_output(struct wl_listener *listener, void *data) {
 	struct wlr_output *wlr_output = data;
 	if (wlr_output->non_desktop) {
 		gp_info("output %s: not a monitor", wlr_output->name);
-	} else if (server->is_started) {
-		gp_output_create(server, wlr_output);
+	} else if (server->started) {
+		gp_output_create(&server->outputs, wlr_output);
 	} else {
 		add_starting_output(server, wlr_output);
 	}
@@ -162,12 +129,12 @@ static void handle_new_output(struct wl_listener *listener, void *data) {
 
 static bool start_backend(struct gp_server *server) {
 	if (!wlr_backend_start(server->backend)) {
-		gp_error("the backend does not start");
+		gp_error("the backend cannot be started");
 		return false;
 	}
-	server->is_started = true;
+	server->started = true;
 	for (size_t i = 0; i < server->n_starting; i++) {
-		gp_output_create(server, server->starting[i]);
+		gp_output_create(&server->outputs, server->starting[i]);
 	}
 	const struct gp_options *options = server->options;
 	if (options->fullscreen && server->parent.backend == NULL) {
@@ -182,12 +149,13 @@ static void forget_backend(struct gp_server *server) {
 	wl_list_remove(&server->backend_destroy.link);
 	gp_seat_finish(&server->seat);
 	gp_vt_session_finish(&server->seat_session);
+	server->session = NULL;
 	server->backend = NULL;
 }
 
 static void handle_backend_destroy(struct wl_listener *listener, void *data) {
 	struct gp_server *server = wl_container_of(listener, server, backend_destroy);
-	gp_info("the backend has gone");
+	gp_info("the backend has ended");
 	forget_backend(server);
 	gp_server_terminate(server, GP_EXIT_OK);
 }
@@ -209,7 +177,7 @@ static bool init_backend(struct gp_server *server) {
 static bool init_renderer(struct gp_server *server) {
 	server->renderer = wlr_renderer_autocreate(server->backend);
 	if (server->renderer == NULL && getenv("WLR_RENDERER") == NULL) {
-		gp_warn("no GPU renderer works: pixels are made by the CPU");
+		gp_warn("no GPU renderer works: the CPU renders");
 		server->renderer = wlr_pixman_renderer_create();
 	}
 	if (server->renderer == NULL) {
@@ -243,28 +211,72 @@ static bool init_globals(struct gp_server *server) {
 		wlr_presentation_create(display, server->backend, 2) != NULL &&
 		wlr_single_pixel_buffer_manager_v1_create(display) != NULL &&
 		wlr_fixes_create(display, 1) != NULL &&
-		wlr_xdg_output_manager_v1_create(display, server->output_layout) != NULL &&
+		wlr_xdg_output_manager_v1_create(display, server->outputs.layout) != NULL &&
 		wlr_screencopy_manager_v1_create(display) != NULL &&
 		wlr_ext_output_image_capture_source_manager_v1_create(display, 1) != NULL &&
 		wlr_ext_image_copy_capture_manager_v1_create(display, 1) != NULL;
 }
 
+static void handle_last_window_closed(struct wl_listener *listener, void *data) {
+	struct gp_server *server = wl_container_of(listener, server, last_window_closed);
+	gp_server_terminate(server, GP_EXIT_OK);
+}
+
+static bool init_outputs(struct gp_server *server) {
+	struct gp_outputs *outputs = &server->outputs;
+	if (!gp_outputs_init(outputs, server->display, server->session)) {
+		return false;
+	}
+	outputs->renderer = server->renderer;
+	outputs->allocator = server->allocator;
+	outputs->parent = &server->parent;
+	outputs->settings = &server->settings;
+	server->last_window_closed.notify = handle_last_window_closed;
+	wl_signal_add(&outputs->events.last_window_closed, &server->last_window_closed);
+	return true;
+}
+
+static void handle_session_paused(struct wl_listener *listener, void *data) {
+	struct gp_server *server = wl_container_of(listener, server, session_paused);
+	gp_placement_set_paused(&server->placement, true);
+	gp_guest_manager_set_paused(&server->guest_manager, true);
+}
+
+static void handle_session_active(struct wl_listener *listener, void *data) {
+	struct gp_server *server = wl_container_of(listener, server, session_active);
+	gp_guest_manager_set_paused(&server->guest_manager, false);
+}
+
+static void handle_session_resumed(struct wl_listener *listener, void *data) {
+	struct gp_server *server = wl_container_of(listener, server, session_resumed);
+	gp_placement_set_paused(&server->placement, false);
+}
+
+static void init_session(struct gp_server *server) {
+	struct gp_vt_session *session = &server->seat_session;
+	gp_vt_session_init(session, server->session, server->loop);
+	server->session_paused.notify = handle_session_paused;
+	wl_signal_add(&session->events.paused, &server->session_paused);
+	server->session_active.notify = handle_session_active;
+	wl_signal_add(&session->events.active, &server->session_active);
+	server->session_resumed.notify = handle_session_resumed;
+	wl_signal_add(&session->events.resumed, &server->session_resumed);
+}
+
 static bool init_objects(struct gp_server *server) {
-	struct gp_placement *placement = &server->placement;
-	placement->settings = &server->settings;
-	placement->default_width = server->options->width;
-	placement->default_height = server->options->height;
-	server->output_layout = wlr_output_layout_create(server->display);
-	if (server->output_layout == NULL || !init_globals(server) ||
-		!gp_guest_manager_init(&server->guest_manager, server->display, server->renderer) ||
-		!gp_placement_init(placement, &server->guest_manager) ||
-		!gp_output_management_init(&server->output_config, server) ||
-		!gp_seat_init(&server->seat, server)) {
+	gp_guest_manager_init(&server->guest_manager, server->renderer);
+	if (!init_outputs(server) || !init_globals(server) ||
+		!gp_guest_manager_v1_init(&server->guest_manager, server->display) ||
+		!gp_placement_init(&server->placement, &server->outputs, &server->guest_manager) ||
+		!gp_output_management_init(
+			&server->output_management, server->display, &server->outputs) ||
+		!gp_seat_init(&server->seat, server->display, server->backend, &server->outputs,
+			&server->placement, &server->guest_manager)) {
 		gp_error("the objects of the compositor cannot be made");
 		return false;
 	}
-	gp_vt_session_init(&server->seat_session, server);
-	wl_display_set_global_filter(server->display, filter_global, server);
+	init_session(server);
+	gp_security_init(server->display);
 	return true;
 }
 
@@ -275,6 +287,7 @@ static bool init_sockets(struct gp_server *server) {
 	if (server->bridge_socket == NULL) {
 		return false;
 	}
+	server->outputs.bridge_socket = gp_bridge_socket_get_path(server->bridge_socket);
 	server->control = gp_control_create(
 		server->loop, options->control_socket, gp_status_handle_request, server);
 	if (server->control == NULL) {
@@ -361,19 +374,20 @@ int gp_server_run(struct gp_server *server) {
 
 static void finish_outputs(struct gp_server *server) {
 	struct gp_output *output, *tmp;
-	if (server->placement.hidden == NULL) {
+	if (server->outputs.layout == NULL) {
 		return;
 	}
-	wl_list_for_each_safe (output, tmp, &server->placement.outputs, link) {
+	wl_list_for_each_safe (output, tmp, &server->outputs.list, link) {
 		gp_output_destroy(output);
 	}
 }
 
 static void finish_objects(struct gp_server *server) {
-	gp_output_management_finish(&server->output_config);
+	gp_output_management_finish(&server->output_management);
 	finish_outputs(server);
+	gp_outputs_finish(&server->outputs);
 	gp_placement_finish(&server->placement);
-	gp_guest_manager_finish(&server->guest_manager);
+	gp_guest_manager_v1_finish(&server->guest_manager);
 }
 
 /* With all that lives on its event loop. */

@@ -11,6 +11,7 @@
 #include "compositor/guest/manager.h"
 #include "compositor/nested/parent.h"
 #include "compositor/output/management.h"
+#include "compositor/output/outputs.h"
 #include "compositor/output/placement.h"
 #include "compositor/seat/seat.h"
 #include "compositor/system/service.h"
@@ -37,11 +38,10 @@ struct gp_server {
 	struct wlr_renderer *renderer;
 	struct wlr_allocator *allocator;
 
-	struct wlr_output_layout *output_layout;
-
+	struct gp_outputs outputs;
 	struct gp_guest_manager guest_manager;
 	struct gp_placement placement;
-	struct gp_output_config output_config;
+	struct gp_output_management output_management;
 	struct gp_seat seat;
 	struct gp_bridge_socket *bridge_socket;
 	struct gp_control *control;
@@ -51,23 +51,20 @@ struct gp_server {
 	/* Outputs that came while the backend was started. */
 	struct wlr_output *starting[GP_STARTING_OUTPUTS_MAX];
 	size_t n_starting;
-	bool is_started;
+	bool started;
 
 	struct wl_event_source *signals[4];
 	sigset_t signal_mask; // as it was before, for the command
 	struct rlimit file_limit; // the same
 	int exit_status;
 
+	/* Guests go on while the session is paused: hidden, with the monitors that they have. */
+	struct wl_listener session_paused;
+	struct wl_listener session_active;
+	struct wl_listener session_resumed;
 	struct wl_listener new_output;
 	struct wl_listener backend_destroy;
-};
-
-/* Exit status, as documented. */
-enum gp_exit {
-	GP_EXIT_OK = 0,
-	GP_EXIT_RUNTIME = 1,
-	GP_EXIT_USAGE = 2,
-	GP_EXIT_NO_SEAT = 3, // or no GPU: the backend or the renderer cannot be made
+	struct wl_listener last_window_closed;
 };
 
 /**

@@ -23,11 +23,14 @@
 #include <wlr/render/vulkan.h>
 #endif
 
+#include "compositor/guest/blob.h"
 #include "compositor/guest/scanout.h"
 #include "compositor/nested/window.h"
+#include "compositor/output/frame_path.h"
 #include "compositor/output/monitor.h"
-#include "compositor/output/output.h"
+#include "compositor/output/shown.h"
 #include "compositor/server.h"
+#include "compositor/view/identity.h"
 #include "compositor/view/view.h"
 #include "guest-scanout-v1-protocol.h"
 
@@ -101,16 +104,17 @@ static void add_frames(struct json_object *object, const uint64_t frames[GP_PATH
 	json_object_object_add(object, "frames", counts);
 }
 
-static struct json_object *describe_output(const struct gp_output *output) {
+static struct json_object *describe_output(struct gp_output *output) {
+	gp_output_refresh(output);
 	struct json_object *object = json_object_new_object();
 	const struct gp_view *subject = gp_output_get_subject(output);
 	const struct gp_guest_scanout *scanout = subject != NULL ? subject->scanout : NULL;
-	bool is_shown = subject != NULL && subject->is_shown;
+	bool is_shown = subject != NULL && subject->shown;
+	struct gp_config_identity identity = gp_output_identity(output->wlr_output);
 	char monitor[GP_CONFIG_NAME_MAX];
 
 	add_string(object, "name", output->wlr_output->name);
-	add_string(object, "monitor",
-		gp_settings_name_monitor(output->wlr_output, monitor) ? monitor : NULL);
+	add_string(object, "monitor", gp_config_name_monitor(&identity, monitor) ? monitor : NULL);
 	add_int(object, "width", output->wlr_output->width);
 	add_int(object, "height", output->wlr_output->height);
 	add_int(object, "refresh_mhz", gp_output_refresh_mhz(output->wlr_output));
@@ -121,10 +125,10 @@ static struct json_object *describe_output(const struct gp_output *output) {
 	add_string(object, "path", gp_path_name(is_shown ? scanout->path : 0));
 	add_string(object, "reason", is_shown ? scanout->reason : "");
 	add_string(object, "cursor",
-		!is_shown                                         ? "none"
-			: subject->cursor.is_on_plane             ? "plane"
-			: gp_cursor_is_composed(&subject->cursor) ? "composed"
-								  : "none");
+		!is_shown                                              ? "none"
+			: subject->cursor.on_plane                     ? "plane"
+			: gp_view_cursor_is_composed(&subject->cursor) ? "composed"
+								       : "none");
 	add_frames(object, output->n_frames);
 	if (output->window != NULL) {
 		json_object_object_add(object, "fullscreen",
@@ -150,7 +154,7 @@ static struct json_object *describe_scanout(
 	const struct gp_server *server, const struct gp_guest_scanout *scanout) {
 	struct json_object *object = json_object_new_object();
 	const struct gp_view *view = find_view(server, scanout);
-	const struct gp_output *output = view != NULL ? view->output : NULL;
+	const struct gp_output *output = view != NULL ? gp_output_from_view(view) : NULL;
 
 	add_int(object, "index", scanout->index);
 	add_string(object, "output", output != NULL ? output->wlr_output->name : NULL);
@@ -159,10 +163,10 @@ static struct json_object *describe_scanout(
 	add_string(object, "path", gp_path_name(scanout->path));
 	add_string(object, "reason", scanout->reason);
 	json_object_object_add(
-		object, "visible", json_object_new_boolean(view != NULL && view->is_shown));
+		object, "visible", json_object_new_boolean(view != NULL && view->shown));
 	add_int(object, "commits", scanout->n_commits);
 	if (view != NULL) {
-		add_frames(object, view->frames);
+		add_frames(object, view->n_frames);
 	}
 	return object;
 }
@@ -199,7 +203,7 @@ static struct json_object *describe_guest(
 	}
 	json_object_object_add(object, "scanouts", scanouts);
 	add_int(object, "blobs", wl_list_length(&guest->blobs));
-	add_int(object, "buffers", gp_guest_count_buffers(guest));
+	add_int(object, "buffers", gp_guest_blob_count_buffers(guest));
 	add_int(object, "imports", guest->n_imports);
 	add_int(object, "imports_failed", guest->n_imports_failed);
 	return object;
@@ -208,16 +212,15 @@ static struct json_object *describe_guest(
 static struct json_object *describe_seat(const struct gp_server *server) {
 	struct json_object *object = json_object_new_object();
 	if (server->seat.wlr_seat == NULL) {
-		return object; // it went with the backend
+		return object; // it ended with the backend
 	}
-	const struct gp_view *focus = gp_seat_get_focus(&server->seat);
-	const struct gp_guest *guest = focus != NULL ? focus->scanout->guest : NULL;
+	const struct gp_guest *guest = gp_focus_get_guest(&server->seat.focus);
 	add_string(object, "focus", guest != NULL ? guest->name : NULL);
-	add_int(object, "leds", server->seat.leds);
+	add_int(object, "leds", server->seat.keyboard.leds);
 	add_int(object, "devices", gp_seat_count_devices(&server->seat));
 	add_int(object, "touches", wlr_seat_touch_num_points(server->seat.wlr_seat));
-	json_object_object_add(
-		object, "pointer_locked", json_object_new_boolean(server->seat.lock != NULL));
+	json_object_object_add(object, "pointer_locked",
+		json_object_new_boolean(server->seat.pointer.lock != NULL));
 	return object;
 }
 
@@ -237,7 +240,7 @@ static struct json_object *describe_server(const struct gp_server *server) {
 
 	struct json_object *outputs = json_object_new_array();
 	struct gp_output *output;
-	wl_list_for_each (output, &server->placement.outputs, link) {
+	wl_list_for_each (output, &server->outputs.list, link) {
 		json_object_array_add(outputs, describe_output(output));
 	}
 	json_object_object_add(object, "outputs", outputs);
@@ -253,7 +256,7 @@ static struct json_object *describe_server(const struct gp_server *server) {
 
 static struct json_object *show_next(struct gp_server *server, const char *name) {
 	struct gp_output *output;
-	wl_list_for_each (output, &server->placement.outputs, link) {
+	wl_list_for_each (output, &server->outputs.list, link) {
 		if (strcmp(output->wlr_output->name, name) == 0) {
 			gp_placement_next_guest(&server->placement, output);
 			return describe_output(output);

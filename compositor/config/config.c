@@ -11,46 +11,46 @@
 #define REFRESH_MAX_HZ 1000
 #define SCALE_MAX 8
 
-/* What is being read. */
-struct reader {
+/* The file that is being read, and what is made of it. */
+struct parser {
 	const char *path;
 	char *error;
 	struct gp_config *config;
 };
 
-static bool fail(struct reader *reader, const struct scfg_directive *directive, const char *fmt,
+static bool fail(struct parser *parser, const struct scfg_directive *directive, const char *fmt,
 	...) __attribute__((format(printf, 3, 4)));
 
-/* Returns false, for the caller to do the same. */
+/* Sets the error and returns false, which the caller returns. */
 static bool fail(
-	struct reader *reader, const struct scfg_directive *directive, const char *fmt, ...) {
+	struct parser *parser, const struct scfg_directive *directive, const char *fmt, ...) {
 	char cause[GP_CONFIG_ERROR_MAX / 2];
 	va_list args;
 	va_start(args, fmt);
 	vsnprintf(cause, sizeof(cause), fmt, args);
 	va_end(args);
-	snprintf(reader->error, GP_CONFIG_ERROR_MAX, "%.200s:%d: %s", reader->path,
+	snprintf(parser->error, GP_CONFIG_ERROR_MAX, "%.200s:%d: %s", parser->path,
 		directive->lineno, cause);
 	return false;
 }
 
-/* Whether there are exactly so many parameters, and a block only where one belongs. */
-static bool check_shape(struct reader *reader, const struct scfg_directive *directive, size_t n,
+/* Checks for exactly n parameters, and for a block where none belongs. */
+static bool check_shape(struct parser *parser, const struct scfg_directive *directive, size_t n,
 	bool may_have_block) {
 	if (directive->params_len != n) {
-		return fail(reader, directive, "%s needs %zu parameter%s", directive->name, n,
+		return fail(parser, directive, "%s needs %zu parameter%s", directive->name, n,
 			n == 1 ? "" : "s");
 	}
 	if (!may_have_block && directive->children.directives_len > 0) {
-		return fail(reader, directive, "%s has no block", directive->name);
+		return fail(parser, directive, "%s takes no block", directive->name);
 	}
 	return true;
 }
 
-static bool read_name(struct reader *reader, const struct scfg_directive *directive,
+static bool read_name(struct parser *parser, const struct scfg_directive *directive,
 	const char *text, char name[GP_CONFIG_NAME_MAX]) {
 	if (text[0] == '\0' || strlen(text) >= GP_CONFIG_NAME_MAX) {
-		return fail(reader, directive, "a name has 1 to %d bytes", GP_CONFIG_NAME_MAX - 1);
+		return fail(parser, directive, "a name has 1 to %d bytes", GP_CONFIG_NAME_MAX - 1);
 	}
 	strcpy(name, text);
 	return true;
@@ -68,7 +68,7 @@ static bool parse_number(const char *text, double min, double max, double *value
 }
 
 /* "1920x1080" or "1920x1080@59.94". */
-static bool read_mode(struct reader *reader, const struct scfg_directive *directive,
+static bool read_mode(struct parser *parser, const struct scfg_directive *directive,
 	struct gp_config_output *output) {
 	char text[64];
 	double width, height, refresh = 0;
@@ -85,7 +85,7 @@ static bool read_mode(struct reader *reader, const struct scfg_directive *direct
 		!parse_number(text, 1, GP_DIMENSION_MAX, &width) ||
 		!parse_number(x, 1, GP_DIMENSION_MAX, &height) ||
 		(at != NULL && !parse_number(at, 1, REFRESH_MAX_HZ, &refresh))) {
-		return fail(reader, directive, "%.60s is not a mode like 1920x1080 or 1920x1080@60",
+		return fail(parser, directive, "%.60s is not a mode like 1920x1080 or 1920x1080@60",
 			directive->params[0]);
 	}
 	output->width = width;
@@ -94,17 +94,17 @@ static bool read_mode(struct reader *reader, const struct scfg_directive *direct
 	return true;
 }
 
-static bool read_scale(struct reader *reader, const struct scfg_directive *directive,
+static bool read_scale(struct parser *parser, const struct scfg_directive *directive,
 	struct gp_config_output *output) {
 	double scale;
 	if (!parse_number(directive->params[0], 0.5, SCALE_MAX, &scale)) {
-		return fail(reader, directive, "a scale is between 0.5 and %d", SCALE_MAX);
+		return fail(parser, directive, "a scale is between 0.5 and %d", SCALE_MAX);
 	}
 	output->scale_120 = scale * 120 + 0.5;
 	return true;
 }
 
-static bool read_transform(struct reader *reader, const struct scfg_directive *directive,
+static bool read_transform(struct parser *parser, const struct scfg_directive *directive,
 	struct gp_config_output *output) {
 	/* In the order of enum wl_output_transform. */
 	static const char *const names[] = {"normal", "90", "180", "270", "flipped", "flipped-90",
@@ -115,15 +115,15 @@ static bool read_transform(struct reader *reader, const struct scfg_directive *d
 			return true;
 		}
 	}
-	return fail(reader, directive, "%.60s is not a transform", directive->params[0]);
+	return fail(parser, directive, "%.60s is not a transform", directive->params[0]);
 }
 
-static bool read_position(struct reader *reader, const struct scfg_directive *directive,
+static bool read_position(struct parser *parser, const struct scfg_directive *directive,
 	struct gp_config_output *output) {
 	double x, y;
 	if (!parse_number(directive->params[0], -POSITION_MAX, POSITION_MAX, &x) ||
 		!parse_number(directive->params[1], -POSITION_MAX, POSITION_MAX, &y)) {
-		return fail(reader, directive, "a position is two numbers up to %d", POSITION_MAX);
+		return fail(parser, directive, "a position is two numbers up to %d", POSITION_MAX);
 	}
 	output->has_position = true;
 	output->x = x;
@@ -131,235 +131,234 @@ static bool read_position(struct reader *reader, const struct scfg_directive *di
 	return true;
 }
 
-static bool read_adaptive_sync(struct reader *reader, const struct scfg_directive *directive,
+static bool read_adaptive_sync(struct parser *parser, const struct scfg_directive *directive,
 	struct gp_config_output *output) {
 	const char *text = directive->params[0];
 	output->has_adaptive_sync = true;
 	output->adaptive_sync = strcmp(text, "on") == 0;
 	if (!output->adaptive_sync && strcmp(text, "off") != 0) {
-		return fail(reader, directive, "adaptive-sync is on or off");
+		return fail(parser, directive, "adaptive-sync is on or off");
 	}
 	return true;
 }
 
 static bool read_scaling(
-	struct reader *reader, const struct scfg_directive *directive, enum gp_scaling *scaling) {
+	struct parser *parser, const struct scfg_directive *directive, enum gp_scaling *scaling) {
 	if (!gp_scaling_from_name(directive->params[0], scaling)) {
-		return fail(reader, directive, "scaling is fit, integer, fill or none");
+		return fail(parser, directive, "scaling is fit, integer, fill or none");
 	}
 	return true;
 }
 
-static bool read_output_setting(struct reader *reader, const struct scfg_directive *directive,
+static bool read_output_setting(struct parser *parser, const struct scfg_directive *directive,
 	struct gp_config_output *output) {
 	const char *name = directive->name;
 	bool is_position = strcmp(name, "position") == 0;
-	if (!check_shape(reader, directive, is_position ? 2 : 1, false)) {
+	if (!check_shape(parser, directive, is_position ? 2 : 1, false)) {
 		return false;
 	}
 	if (is_position) {
-		return read_position(reader, directive, output);
+		return read_position(parser, directive, output);
 	}
 	if (strcmp(name, "mode") == 0) {
-		return read_mode(reader, directive, output);
+		return read_mode(parser, directive, output);
 	}
 	if (strcmp(name, "scale") == 0) {
-		return read_scale(reader, directive, output);
+		return read_scale(parser, directive, output);
 	}
 	if (strcmp(name, "transform") == 0) {
-		return read_transform(reader, directive, output);
+		return read_transform(parser, directive, output);
 	}
 	if (strcmp(name, "adaptive-sync") == 0) {
-		return read_adaptive_sync(reader, directive, output);
+		return read_adaptive_sync(parser, directive, output);
 	}
 	if (strcmp(name, "scaling") == 0) {
 		output->has_scaling = true;
-		return read_scaling(reader, directive, &output->scaling);
+		return read_scaling(parser, directive, &output->scaling);
 	}
-	return fail(reader, directive, "an output has no setting %.60s", name);
+	return fail(parser, directive, "an output has no setting %.60s", name);
 }
 
-static bool read_output(struct reader *reader, const struct scfg_directive *directive) {
-	struct gp_config *config = reader->config;
-	if (!check_shape(reader, directive, 1, true)) {
+static bool read_output(struct parser *parser, const struct scfg_directive *directive) {
+	struct gp_config *config = parser->config;
+	if (!check_shape(parser, directive, 1, true)) {
 		return false;
 	}
 	if (config->n_outputs == GP_CONFIG_OUTPUTS_MAX) {
-		return fail(reader, directive, "more than %d outputs", GP_CONFIG_OUTPUTS_MAX);
+		return fail(parser, directive, "more than %d outputs", GP_CONFIG_OUTPUTS_MAX);
 	}
 	struct gp_config_output *output = &config->outputs[config->n_outputs];
 	output->transform = -1;
-	if (!read_name(reader, directive, directive->params[0], output->name)) {
+	if (!read_name(parser, directive, directive->params[0], output->name)) {
 		return false;
 	}
 	for (size_t i = 0; i < config->n_outputs; i++) {
 		if (strcmp(config->outputs[i].name, output->name) == 0) {
-			return fail(
-				reader, directive, "output %.100s is there twice", output->name);
+			return fail(parser, directive, "output %.100s appears twice", output->name);
 		}
 	}
 	config->n_outputs++;
 	for (size_t i = 0; i < directive->children.directives_len; i++) {
-		if (!read_output_setting(reader, &directive->children.directives[i], output)) {
+		if (!read_output_setting(parser, &directive->children.directives[i], output)) {
 			return false;
 		}
 	}
 	return true;
 }
 
-static bool read_scanout(struct reader *reader, const struct scfg_directive *directive,
+static bool read_scanout(struct parser *parser, const struct scfg_directive *directive,
 	struct gp_config_guest *guest) {
 	double index;
-	if (!check_shape(reader, directive, 2, false)) {
+	if (!check_shape(parser, directive, 2, false)) {
 		return false;
 	}
 	if (strpbrk(directive->params[0], ".-") != NULL ||
 		!parse_number(directive->params[0], 0, GP_SCANOUTS_MAX - 1, &index)) {
-		return fail(reader, directive, "a scanout is a number from 0 to %d",
+		return fail(parser, directive, "a scanout is a number from 0 to %d",
 			GP_SCANOUTS_MAX - 1);
 	}
 	char *scanout = guest->scanouts[(size_t)index];
 	if (scanout[0] != '\0') {
-		return fail(reader, directive, "scanout %zu is there twice", (size_t)index);
+		return fail(parser, directive, "scanout %zu appears twice", (size_t)index);
 	}
-	return read_name(reader, directive, directive->params[1], scanout);
+	return read_name(parser, directive, directive->params[1], scanout);
 }
 
-static bool read_guest_setting(struct reader *reader, const struct scfg_directive *directive,
+static bool read_guest_setting(struct parser *parser, const struct scfg_directive *directive,
 	struct gp_config_guest *guest) {
 	if (strcmp(directive->name, "scanout") == 0) {
-		return read_scanout(reader, directive, guest);
+		return read_scanout(parser, directive, guest);
 	}
 	if (strcmp(directive->name, "scaling") == 0) {
 		guest->has_scaling = true;
-		return check_shape(reader, directive, 1, false) &&
-			read_scaling(reader, directive, &guest->scaling);
+		return check_shape(parser, directive, 1, false) &&
+			read_scaling(parser, directive, &guest->scaling);
 	}
-	return fail(reader, directive, "a guest has no setting %.60s", directive->name);
+	return fail(parser, directive, "a guest has no setting %.60s", directive->name);
 }
 
-static bool read_guest(struct reader *reader, const struct scfg_directive *directive) {
-	struct gp_config *config = reader->config;
-	if (!check_shape(reader, directive, 1, true)) {
+static bool read_guest(struct parser *parser, const struct scfg_directive *directive) {
+	struct gp_config *config = parser->config;
+	if (!check_shape(parser, directive, 1, true)) {
 		return false;
 	}
 	if (config->n_guests == GP_CONFIG_GUESTS_MAX) {
-		return fail(reader, directive, "more than %d guests", GP_CONFIG_GUESTS_MAX);
+		return fail(parser, directive, "more than %d guests", GP_CONFIG_GUESTS_MAX);
 	}
 	struct gp_config_guest *guest = &config->guests[config->n_guests];
-	if (!read_name(reader, directive, directive->params[0], guest->name)) {
+	if (!read_name(parser, directive, directive->params[0], guest->name)) {
 		return false;
 	}
 	if (gp_config_find_guest(config, guest->name) != NULL) {
-		return fail(reader, directive, "guest %.100s is there twice", guest->name);
+		return fail(parser, directive, "guest %.100s appears twice", guest->name);
 	}
 	config->n_guests++;
 	for (size_t i = 0; i < directive->children.directives_len; i++) {
-		if (!read_guest_setting(reader, &directive->children.directives[i], guest)) {
+		if (!read_guest_setting(parser, &directive->children.directives[i], guest)) {
 			return false;
 		}
 	}
 	return true;
 }
 
-static bool read_hotkey(struct reader *reader, const struct scfg_directive *directive) {
-	struct gp_config *config = reader->config;
+static bool read_hotkey(struct parser *parser, const struct scfg_directive *directive) {
+	struct gp_config *config = parser->config;
 	config->has_hotkey = true;
 	if (!gp_hotkey_parse(&config->hotkey, directive->params[0])) {
 		return fail(
-			reader, directive, "%.60s is not " GP_HOTKEY_RULE, directive->params[0]);
+			parser, directive, "%.60s is not " GP_HOTKEY_RULE, directive->params[0]);
 	}
 	return true;
 }
 
-static bool read_input_setting(struct reader *reader, const struct scfg_directive *directive,
+static bool read_input_setting(struct parser *parser, const struct scfg_directive *directive,
 	struct gp_config_input *input) {
 	if (strcmp(directive->name, "output") == 0) {
-		return check_shape(reader, directive, 1, false) &&
-			read_name(reader, directive, directive->params[0], input->output);
+		return check_shape(parser, directive, 1, false) &&
+			read_name(parser, directive, directive->params[0], input->output);
 	}
-	return fail(reader, directive, "an input device has no setting %.60s", directive->name);
+	return fail(parser, directive, "an input device has no setting %.60s", directive->name);
 }
 
-static bool read_input(struct reader *reader, const struct scfg_directive *directive) {
-	struct gp_config *config = reader->config;
-	if (!check_shape(reader, directive, 1, true)) {
+static bool read_input(struct parser *parser, const struct scfg_directive *directive) {
+	struct gp_config *config = parser->config;
+	if (!check_shape(parser, directive, 1, true)) {
 		return false;
 	}
 	if (config->n_inputs == GP_CONFIG_INPUTS_MAX) {
-		return fail(reader, directive, "more than %d input devices", GP_CONFIG_INPUTS_MAX);
+		return fail(parser, directive, "more than %d input devices", GP_CONFIG_INPUTS_MAX);
 	}
 	struct gp_config_input *input = &config->inputs[config->n_inputs];
-	if (!read_name(reader, directive, directive->params[0], input->name)) {
+	if (!read_name(parser, directive, directive->params[0], input->name)) {
 		return false;
 	}
 	if (gp_config_find_input(config, input->name) != NULL) {
-		return fail(reader, directive, "input %.100s is there twice", input->name);
+		return fail(parser, directive, "input %.100s appears twice", input->name);
 	}
 	config->n_inputs++;
 	for (size_t i = 0; i < directive->children.directives_len; i++) {
-		if (!read_input_setting(reader, &directive->children.directives[i], input)) {
+		if (!read_input_setting(parser, &directive->children.directives[i], input)) {
 			return false;
 		}
 	}
 	return true;
 }
 
-static bool read_directive(struct reader *reader, const struct scfg_directive *directive) {
+static bool read_directive(struct parser *parser, const struct scfg_directive *directive) {
 	if (strcmp(directive->name, "output") == 0) {
-		return read_output(reader, directive);
+		return read_output(parser, directive);
 	}
 	if (strcmp(directive->name, "guest") == 0) {
-		return read_guest(reader, directive);
+		return read_guest(parser, directive);
 	}
 	if (strcmp(directive->name, "input") == 0) {
-		return read_input(reader, directive);
+		return read_input(parser, directive);
 	}
 	if (strcmp(directive->name, "first") == 0) {
-		return check_shape(reader, directive, 1, false) &&
-			read_name(reader, directive, directive->params[0], reader->config->first);
+		return check_shape(parser, directive, 1, false) &&
+			read_name(parser, directive, directive->params[0], parser->config->first);
 	}
 	if (strcmp(directive->name, "hotkey") == 0) {
-		return check_shape(reader, directive, 1, false) && read_hotkey(reader, directive);
+		return check_shape(parser, directive, 1, false) && read_hotkey(parser, directive);
 	}
-	return fail(reader, directive, "there is no setting %.60s", directive->name);
+	return fail(parser, directive, "unknown setting %.60s", directive->name);
 }
 
-static bool load(struct reader *reader) {
+static bool load(struct parser *parser) {
 	struct scfg_block block = {0};
-	FILE *file = fopen(reader->path, "re");
+	FILE *file = fopen(parser->path, "re");
 	if (file == NULL) {
-		snprintf(reader->error, GP_CONFIG_ERROR_MAX, "%.200s: %s", reader->path,
+		snprintf(parser->error, GP_CONFIG_ERROR_MAX, "%.200s: %s", parser->path,
 			strerror(errno));
 		return false;
 	}
-	/* It tells line and cause itself, on standard error. */
+	/* scfg prints line and cause to stderr itself. */
 	bool ok = scfg_parse_file(&block, file) == 0;
 	fclose(file);
 	if (!ok) {
-		snprintf(reader->error, GP_CONFIG_ERROR_MAX, "%.200s: not in scfg's syntax",
-			reader->path);
+		snprintf(parser->error, GP_CONFIG_ERROR_MAX, "%.200s: not in scfg's syntax",
+			parser->path);
 		return false;
 	}
 	for (size_t i = 0; i < block.directives_len && ok; i++) {
-		ok = read_directive(reader, &block.directives[i]);
+		ok = read_directive(parser, &block.directives[i]);
 	}
 	scfg_block_finish(&block);
 	return ok;
 }
 
 struct gp_config *gp_config_load(const char *path, char error[GP_CONFIG_ERROR_MAX]) {
-	struct reader reader = {.path = path, .error = error};
-	reader.config = calloc(1, sizeof(*reader.config));
-	if (reader.config == NULL) {
+	struct parser parser = {.path = path, .error = error};
+	parser.config = calloc(1, sizeof(*parser.config));
+	if (parser.config == NULL) {
 		snprintf(error, GP_CONFIG_ERROR_MAX, "out of memory");
 		return NULL;
 	}
-	if (!load(&reader)) {
-		free(reader.config);
+	if (!load(&parser)) {
+		free(parser.config);
 		return NULL;
 	}
-	return reader.config;
+	return parser.config;
 }
 
 bool gp_config_name_monitor(

@@ -16,10 +16,10 @@
 #define GP_CONFIG_ERROR_MAX 512
 
 /**
- * An output of the configuration. A setting that is not there is left as it is found.
+ * An output. What is not set stays as the output has it.
  */
 struct gp_config_output {
-	char name[GP_CONFIG_NAME_MAX]; // of the connector, or "make model serial", or "*"
+	char name[GP_CONFIG_NAME_MAX]; // connector, "make model serial", or "*"
 	int32_t width, height; // of the mode; 0: not set
 	int32_t refresh_mhz; // 0: any
 	uint32_t scale_120; // 0: not set
@@ -38,14 +38,14 @@ struct gp_config_guest {
 	enum gp_scaling scaling;
 };
 
-/* A touch screen or a pen tablet. */
+/* A touch screen or a tablet. */
 struct gp_config_input {
 	char name[GP_CONFIG_NAME_MAX];
-	char output[GP_CONFIG_NAME_MAX]; // that it belongs to; empty: not set
+	char output[GP_CONFIG_NAME_MAX]; // that it is mapped to; empty: not set
 };
 
 /**
- * The configuration file. All zeros is what holds without one.
+ * The configuration file. Without one all is zero.
  */
 struct gp_config {
 	struct gp_config_output outputs[GP_CONFIG_OUTPUTS_MAX];
@@ -61,7 +61,7 @@ struct gp_config {
 };
 
 /**
- * Names of an output. Those of the monitor may be NULL.
+ * The names of an output. Those of the monitor may be NULL.
  */
 struct gp_config_identity {
 	const char *connector;
@@ -69,23 +69,23 @@ struct gp_config_identity {
 };
 
 /**
- * Reads a file. Returns NULL and sets *error ("file:line: cause") if it cannot be read or breaks a
- * rule. To be freed by the caller.
+ * Reads a file. Returns what the caller frees, or NULL if the file cannot be read or has a mistake;
+ * then *error is "file:line: cause".
  */
 struct gp_config *gp_config_load(const char *path, char error[GP_CONFIG_ERROR_MAX]);
 
-/* "make model serial" of a monitor; false and empty if none of them is known. */
+/* Writes "make model serial". Returns false, and an empty name, if none of them is known. */
 bool gp_config_name_monitor(
 	const struct gp_config_identity *identity, char name[GP_CONFIG_NAME_MAX]);
-/* Whether a name of an output in the configuration is that of this one. */
+/* Whether the name of an output in the configuration means this one. */
 bool gp_config_matches(const char *name, const struct gp_config_identity *identity);
-/* The settings of an output: of its own name before those of all ("*"). NULL if there are none. */
+/* Returns the block with its name, else the one of all ("*"), else NULL. */
 const struct gp_config_output *gp_config_find_output(
 	const struct gp_config *config, const struct gp_config_identity *identity);
-/* NULL if the configuration does not know the device. */
+/* Returns NULL if the configuration does not name the device. */
 const struct gp_config_input *gp_config_find_input(
 	const struct gp_config *config, const char *name);
-/* NULL if the configuration does not know the guest. */
+/* Returns NULL if the configuration does not name the guest. */
 const struct gp_config_guest *gp_config_find_guest(
 	const struct gp_config *config, const char *name);
 

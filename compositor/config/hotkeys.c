@@ -90,3 +90,15 @@ enum gp_hotkey_action gp_hotkey_find(
 		return GP_HOTKEY_NONE;
 	}
 }
+
+unsigned gp_hotkey_find_vt(const uint8_t *held, uint32_t code) {
+	bool ctrl = held[KEY_LEFTCTRL] != 0 || held[KEY_RIGHTCTRL] != 0;
+	bool alt = held[KEY_LEFTALT] != 0 || held[KEY_RIGHTALT] != 0;
+	if (!ctrl || !alt) {
+		return 0;
+	}
+	if (code >= KEY_F1 && code <= KEY_F10) {
+		return code - KEY_F1 + 1;
+	}
+	return code == KEY_F11 ? 11 : code == KEY_F12 ? 12 : 0;
+}

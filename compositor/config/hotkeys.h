@@ -6,14 +6,14 @@
 #include <stdint.h>
 
 /**
- * Keys that, held together, make the next key one for the compositor. All other keys are the
- * guest's, and so are these themselves.
+ * While all keys of the hotkey are held, some others are the compositor's. All other keys are the
+ * guest's, those of the hotkey included.
  */
 
 #define GP_HOTKEY_KEYS_MAX 4
 #define GP_HOTKEY_TEXT_MAX 64
 #define GP_HOTKEY_DEFAULT "LeftCtrl+LeftMeta"
-/* What gp_hotkey_parse understands, in words. */
+/* What gp_hotkey_parse takes, for error messages. */
 #define GP_HOTKEY_RULE                                                                             \
 	"none, or one to four of Left and Right Ctrl, Shift, Alt and Meta, Menu, ScrollLock and "  \
 	"Pause, like " GP_HOTKEY_DEFAULT
@@ -31,14 +31,16 @@ enum gp_hotkey_action {
 	GP_HOTKEY_FULLSCREEN, // F
 };
 
-/* Parses names of keys with + between them, or "none". False: it is neither. */
+/* Parses names of keys with + between them, or "none". Returns false if the text is neither. */
 bool gp_hotkey_parse(struct gp_hotkey *hotkey, const char *text);
 
-/* Writes its names; empty if there is no hotkey. */
+/* Writes the names of the keys; empty if there is no hotkey. */
 void gp_hotkey_print(const struct gp_hotkey *hotkey, char text[GP_HOTKEY_TEXT_MAX]);
 
-/* What the key is for. held has a number that is not 0 for each key that is down. */
+/* Returns what pressing the key does. held has one number per key code: 0 if the key is up. */
 enum gp_hotkey_action gp_hotkey_find(
 	const struct gp_hotkey *hotkey, const uint8_t *held, uint32_t code);
+/* The virtual terminal that Ctrl, Alt and a function key ask for; 0: none. */
+unsigned gp_hotkey_find_vt(const uint8_t *held, uint32_t code);
 
 #endif

@@ -8,7 +8,6 @@
 
 #include "common/limits.h"
 #include "common/runtime_path.h"
-#include "compositor/server.h"
 
 static const char usage[] =
 	"Usage: guestpane [options] [-- command [argument…]]\n"
@@ -40,7 +39,7 @@ static const char usage[] =
 	"                         file\n"
 	"  --help, --version      print and exit\n"
 	"\n"
-	"The command finds the bridge socket in GUESTPANE_BRIDGE_SOCKET and the socket for\n"
+	"The command gets the bridge socket in GUESTPANE_BRIDGE_SOCKET and the socket for\n"
 	"ordinary clients in WAYLAND_DISPLAY.\n"
 	"\n"
 	"wlroots reads WLR_BACKENDS (headless, wayland, x11, drm) and WLR_RENDERER (pixman,\n"
@@ -97,7 +96,7 @@ static bool parse_path(char out[GP_PATH_MAX], const char *option, const char *pa
 	return true;
 }
 
-/* Reads digits only; *end is behind them. */
+/* Reads digits only; *end is set behind them. */
 static bool parse_length(const char *text, const char **end, int *length) {
 	char *after;
 	if (text[0] < '0' || text[0] > '9') {
@@ -157,7 +156,7 @@ static bool parse_scaling(struct gp_options *options, const char *text) {
 	return true;
 }
 
-/* Returns false if the program shall end; *exit_status is a usage error before the call. */
+/* Returns false if the program ends; *exit_status is that of a usage error before the call. */
 static bool parse_option(struct gp_options *options, int id, int *exit_status) {
 	switch (id) {
 	case OPTION_BRIDGE_SOCKET:

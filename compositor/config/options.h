@@ -7,7 +7,15 @@
 #include "compositor/config/hotkeys.h"
 #include "compositor/config/scaling.h"
 
-#define GP_PATH_MAX 108 // of a socket
+#define GP_PATH_MAX 108 // bytes of a socket's path, with the terminating zero
+
+/* Exit status, as in --help. */
+enum gp_exit {
+	GP_EXIT_OK = 0,
+	GP_EXIT_RUNTIME = 1,
+	GP_EXIT_USAGE = 2,
+	GP_EXIT_NO_SEAT = 3, // or no GPU: the backend or the renderer cannot be made
+};
 
 /**
  * The command line.
@@ -19,19 +27,19 @@ struct gp_options {
 	struct gp_hotkey hotkey;
 	bool fullscreen;
 	bool vt_switch, allow_virtual_input;
-	const char *config_path; // NULL for the default one; points into argv
-	bool check_config; // and do nothing else
-	const char *first; // NULL if not given; points into argv
+	const char *config_path; // NULL: the default one; points into argv
+	bool check_config; // do nothing else
+	const char *first; // guest; may be NULL; points into argv
 	bool has_scaling;
 	enum gp_scaling scaling;
 	enum gp_log_level log_level;
-	const char *trace_path; // NULL if there is none; points into argv
-	char **command; // NULL if there is none; ends with NULL, points into argv
+	const char *trace_path; // may be NULL; points into argv
+	char **command; // may be NULL; ends with NULL; points into argv
 };
 
 /**
- * Returns true if the program shall go on, and otherwise sets *exit_status: after --help,
- * --version or a mistake, of which the user was told.
+ * Returns true if the program goes on. Otherwise, after --help, --version or a mistake that was
+ * printed, returns false and sets *exit_status to one of enum gp_exit.
  */
 bool gp_options_parse(struct gp_options *options, int argc, char *argv[], int *exit_status);
 

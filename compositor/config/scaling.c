@@ -19,18 +19,18 @@ bool gp_scaling_from_name(const char *name, enum gp_scaling *scaling) {
 	return false;
 }
 
-/* The picture's shape with the width of the outer box, or with its height. */
-static struct gp_box touch(
+/* A box of that shape, as wide as the outer one or as high. */
+static struct gp_box fit(
 	int32_t width, int32_t height, int32_t outer_width, int32_t outer_height, bool by_width) {
-	struct gp_box place = {.width = outer_width, .height = outer_height};
+	struct gp_box box = {.width = outer_width, .height = outer_height};
 	if (by_width) {
-		place.height = (int64_t)height * outer_width / width;
+		box.height = (int64_t)height * outer_width / width;
 	} else {
-		place.width = (int64_t)width * outer_height / height;
+		box.width = (int64_t)width * outer_height / height;
 	}
-	place.width = place.width < 1 ? 1 : place.width;
-	place.height = place.height < 1 ? 1 : place.height;
-	return place;
+	box.width = box.width < 1 ? 1 : box.width;
+	box.height = box.height < 1 ? 1 : box.height;
+	return box;
 }
 
 static int32_t min(int32_t a, int32_t b) {
@@ -41,16 +41,16 @@ struct gp_box gp_scaling_fit(enum gp_scaling scaling, int32_t width, int32_t hei
 	int32_t outer_width, int32_t outer_height) {
 	bool is_wider = (int64_t)width * outer_height > (int64_t)height * outer_width;
 	int32_t factor = min(outer_width / width, outer_height / height);
-	struct gp_box place = {.width = width, .height = height};
+	struct gp_box box = {.width = width, .height = height};
 	if (scaling == GP_SCALING_FILL) {
-		place = touch(width, height, outer_width, outer_height, !is_wider);
+		box = fit(width, height, outer_width, outer_height, !is_wider);
 	} else if (scaling == GP_SCALING_INTEGER && factor >= 1) {
-		place.width *= factor;
-		place.height *= factor;
+		box.width *= factor;
+		box.height *= factor;
 	} else if (scaling != GP_SCALING_NONE) {
-		place = touch(width, height, outer_width, outer_height, is_wider);
+		box = fit(width, height, outer_width, outer_height, is_wider);
 	}
-	place.x = (outer_width - place.width) / 2;
-	place.y = (outer_height - place.height) / 2;
-	return place;
+	box.x = (outer_width - box.width) / 2;
+	box.y = (outer_height - box.height) / 2;
+	return box;
 }

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <wlr/types/wlr_output.h>
 
 #include "compositor/config/options.h"
 
@@ -64,24 +63,9 @@ void gp_settings_finish(struct gp_settings *settings) {
 	settings->config = NULL;
 }
 
-static struct gp_config_identity get_identity(const struct wlr_output *wlr_output) {
-	return (struct gp_config_identity){
-		.connector = wlr_output->name,
-		.make = wlr_output->make,
-		.model = wlr_output->model,
-		.serial = wlr_output->serial,
-	};
-}
-
-bool gp_settings_name_monitor(const struct wlr_output *wlr_output, char name[GP_CONFIG_NAME_MAX]) {
-	struct gp_config_identity identity = get_identity(wlr_output);
-	return gp_config_name_monitor(&identity, name);
-}
-
 const struct gp_config_output *gp_settings_find_output(
-	const struct gp_settings *settings, const struct wlr_output *wlr_output) {
-	struct gp_config_identity identity = get_identity(wlr_output);
-	return gp_config_find_output(settings->config, &identity);
+	const struct gp_settings *settings, const struct gp_config_identity *output) {
+	return gp_config_find_output(settings->config, output);
 }
 
 const char *gp_settings_get_pin(
@@ -99,15 +83,10 @@ const char *gp_settings_get_input_pin(const struct gp_settings *settings, const 
 	return found != NULL && found->output[0] != '\0' ? found->output : NULL;
 }
 
-bool gp_settings_pin_matches(const char *pin, const struct wlr_output *wlr_output) {
-	struct gp_config_identity identity = get_identity(wlr_output);
-	return gp_config_matches(pin, &identity);
-}
-
 enum gp_scaling gp_settings_get_scaling(const struct gp_settings *settings, const char *guest,
-	const struct wlr_output *wlr_output) {
+	const struct gp_config_identity *output) {
 	const struct gp_config_guest *of_guest = gp_config_find_guest(settings->config, guest);
-	const struct gp_config_output *of_output = gp_settings_find_output(settings, wlr_output);
+	const struct gp_config_output *of_output = gp_settings_find_output(settings, output);
 	if (settings->options->has_scaling) {
 		return settings->options->scaling;
 	}

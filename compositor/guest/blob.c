@@ -6,11 +6,12 @@
 #include "common/format.h"
 #include "common/limits.h"
 #include "common/log.h"
-#include "common/trace.h"
 #include "compositor/guest/guest.h"
 #include "compositor/guest/manager.h"
+#include "compositor/guest/wl_buffer.h"
 #include "compositor/memory/blob_memory.h"
 #include "compositor/memory/guest_buffer.h"
+#include "compositor/memory/import_failure.h"
 #include "compositor/memory/quota.h"
 #include "guest-scanout-v1-protocol.h"
 
@@ -22,7 +23,7 @@ static void blob_handle_destroy(struct wl_client *client, struct wl_resource *re
 	wl_resource_destroy(resource);
 }
 
-/* Raises the error of the rule that the layout breaks, if any. */
+/* Sends the protocol error for a layout that breaks a rule. */
 static bool check_layout(const struct gp_guest_blob *blob, const struct gp_buffer_layout *layout) {
 	const struct gp_format *format = gp_format_from_drm(layout->format);
 	if (format == NULL) {
@@ -48,16 +49,6 @@ static bool check_layout(const struct gp_guest_blob *blob, const struct gp_buffe
 	return true;
 }
 
-static void reply_failed(const struct gp_guest_blob *blob, uint32_t serial,
-	const struct gp_import_failure *failure) {
-	if (blob->guest != NULL) {
-		blob->guest->n_imports_failed++;
-		gp_guest_log_failure(blob->guest, failure);
-	}
-	guest_blob_v1_send_failed(
-		blob->resource, serial, failure->reason, failure->stride, failure->message);
-}
-
 static void blob_handle_create_buffer(struct wl_client *client, struct wl_resource *resource,
 	uint32_t id, uint32_t serial, int32_t width, int32_t height, uint32_t format,
 	uint32_t modifier_hi, uint32_t modifier_lo, uint32_t offset, uint32_t stride) {
@@ -73,51 +64,50 @@ static void blob_handle_create_buffer(struct wl_client *client, struct wl_resour
 
 	if (blob->memory->revoked) {
 		wl_resource_post_error(
-			resource, GUEST_BLOB_V1_ERROR_REVOKED, "create_buffer after revoke");
+			resource, GUEST_BLOB_V1_ERROR_REVOKED, "create_buffer of a revoked blob");
 		return;
 	}
 	if (wl_list_length(&blob->wl_buffers) >= GP_BUFFERS_PER_BLOB_MAX) {
 		wl_resource_post_error(resource, GUEST_BLOB_V1_ERROR_TOO_MANY_BUFFERS,
-			"the blob has %d buffers", GP_BUFFERS_PER_BLOB_MAX);
+			"the blob has %d wl_buffers, which is the limit", GP_BUFFERS_PER_BLOB_MAX);
 		return;
 	}
 	if (!check_layout(blob, &layout)) {
 		return;
 	}
 
-	uint32_t how = 0;
 	struct gp_import_failure failure = {0};
-	uint64_t start_ns = gp_trace_now();
 	struct gp_guest_wl_buffer *wl_buffer = gp_guest_wl_buffer_create(
-		client, id, &blob->manager->importer, blob->memory, &layout, &how, &failure);
+		client, id, &blob->manager->importer, blob->memory, &layout, &failure);
 	if (wl_buffer == NULL) {
 		return;
 	}
-	wl_buffer->import_ns = start_ns;
-	wl_buffer->imported_ns = gp_trace_now();
 	wl_list_insert(&blob->wl_buffers, &wl_buffer->link);
 
-	if (gp_guest_buffer_is_inert(wl_buffer->buffer)) {
-		reply_failed(blob, serial, &failure);
-		return;
-	}
+	bool failed = gp_guest_buffer_is_inert(wl_buffer->buffer);
 	if (blob->guest != NULL) {
-		blob->guest->n_imports++;
+		gp_guest_count_import(blob->guest, failed ? &failure : NULL);
 	}
-	guest_blob_v1_send_imported(resource, serial, how);
+	if (failed) {
+		guest_blob_v1_send_failed(
+			resource, serial, failure.reason, failure.stride, failure.message);
+	} else {
+		guest_blob_v1_send_imported(resource, serial, wl_buffer->buffer->import);
+	}
 }
 
 static void blob_handle_revoke(struct wl_client *client, struct wl_resource *resource) {
 	struct gp_guest_blob *blob = blob_from_resource(resource);
 	if (blob->memory->revoked) {
-		wl_resource_post_error(resource, GUEST_BLOB_V1_ERROR_REVOKED, "revoked twice");
+		wl_resource_post_error(
+			resource, GUEST_BLOB_V1_ERROR_REVOKED, "the blob was revoked before");
 		return;
 	}
 	gp_blob_memory_revoke(blob->memory);
-	if (blob->manager->is_paused) {
+	if (blob->manager->paused) {
 		gp_blob_memory_end_use(blob->memory);
-	} else if (!wl_list_empty(&blob->memory->buffers)) {
-		wl_signal_emit_mutable(&blob->manager->events.awaited, blob->memory);
+	} else if (blob->memory->n_users > 0) {
+		wl_signal_emit_mutable(&blob->manager->events.memory_wanted, blob->memory);
 	}
 }
 
@@ -127,10 +117,24 @@ static const struct guest_blob_v1_interface blob_impl = {
 	.revoke = blob_handle_revoke,
 };
 
+static void handle_guest_destroy(struct wl_listener *listener, void *data) {
+	struct gp_guest_blob *blob = wl_container_of(listener, blob, guest_destroy);
+	blob->guest = NULL;
+	wl_list_remove(&blob->link);
+	wl_list_init(&blob->link);
+	wl_list_remove(&blob->guest_destroy.link);
+	wl_list_init(&blob->guest_destroy.link);
+}
+
+static void handle_manager_pause(struct wl_listener *listener, void *data) {
+	struct gp_guest_blob *blob = wl_container_of(listener, blob, manager_pause);
+	gp_blob_memory_end_use(blob->memory);
+}
+
 static void handle_memory_unused(struct wl_listener *listener, void *data) {
 	struct gp_guest_blob *blob = wl_container_of(listener, blob, memory_unused);
 	guest_blob_v1_send_revoked(blob->resource);
-	/* A guest waits for it, and must not wait for the frame that we may be about to make. */
+	/* A guest waits for this: it must not wait for the frame that we may be about to make. */
 	wl_client_flush(wl_resource_get_client(blob->resource));
 }
 
@@ -141,13 +145,24 @@ static void blob_handle_resource_destroy(struct wl_resource *resource) {
 		wl_list_remove(&wl_buffer->link);
 		wl_list_init(&wl_buffer->link);
 	}
+	wl_list_remove(&blob->guest_destroy.link);
+	wl_list_remove(&blob->manager_pause.link);
 	wl_list_remove(&blob->memory_unused.link);
 	wl_list_remove(&blob->link);
 	gp_blob_memory_unref(blob->memory);
 	free(blob);
 }
 
-struct gp_guest_blob *gp_guest_blob_create(
+size_t gp_guest_blob_count_buffers(const struct gp_guest *guest) {
+	size_t n = 0;
+	struct gp_guest_blob *blob;
+	wl_list_for_each (blob, &guest->blobs, link) {
+		n += wl_list_length(&blob->wl_buffers);
+	}
+	return n;
+}
+
+void gp_guest_blob_create(
 	struct gp_guest *guest, uint32_t id, int fd, uint64_t size, uint32_t kind) {
 	struct wl_client *client = wl_resource_get_client(guest->resource);
 	struct gp_guest_blob *blob = calloc(1, sizeof(*blob));
@@ -166,15 +181,18 @@ struct gp_guest_blob *gp_guest_blob_create(
 	blob->memory = memory;
 	wl_list_init(&blob->wl_buffers);
 	wl_list_insert(&guest->blobs, &blob->link);
+	blob->guest_destroy.notify = handle_guest_destroy;
+	wl_signal_add(&guest->events.destroy, &blob->guest_destroy);
+	blob->manager_pause.notify = handle_manager_pause;
+	wl_signal_add(&guest->manager->events.pause, &blob->manager_pause);
 	blob->memory_unused.notify = handle_memory_unused;
 	wl_signal_add(&memory->events.unused, &blob->memory_unused);
 	wl_resource_set_implementation(
 		blob->resource, &blob_impl, blob, blob_handle_resource_destroy);
-	return blob;
+	return;
 
 err_memory:
 	gp_blob_memory_unref(memory);
 	free(blob);
 	wl_client_post_no_memory(client);
-	return NULL;
 }

@@ -1,6 +1,7 @@
 #ifndef GP_COMPOSITOR_GUEST_BLOB_H
 #define GP_COMPOSITOR_GUEST_BLOB_H
 
+#include <stddef.h>
 #include <stdint.h>
 #include <wayland-server-core.h>
 
@@ -9,7 +10,7 @@ struct gp_guest;
 struct gp_guest_manager;
 
 /**
- * A guest_blob_v1.
+ * The object guest_blob_v1. It may outlive its guest, and its memory may outlive it.
  */
 struct gp_guest_blob {
 	struct wl_resource *resource;
@@ -20,13 +21,16 @@ struct gp_guest_blob {
 
 	struct wl_list wl_buffers; // gp_guest_wl_buffer.link, while those live
 
+	struct wl_listener guest_destroy;
+	struct wl_listener manager_pause;
 	struct wl_listener memory_unused;
 };
 
-/**
- * Takes the fd. The arguments were checked. Returns NULL if memory is short; the client was told.
- */
-struct gp_guest_blob *gp_guest_blob_create(
+/* Takes the fd. The arguments were checked. Sends the error if memory is short. */
+void gp_guest_blob_create(
 	struct gp_guest *guest, uint32_t id, int fd, uint64_t size, uint32_t kind);
+
+/* Counts the wl_buffers of all blobs of the guest. */
+size_t gp_guest_blob_count_buffers(const struct gp_guest *guest);
 
 #endif

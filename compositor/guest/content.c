@@ -57,7 +57,7 @@ struct wlr_buffer *gp_surface_get_content(
 }
 
 bool gp_surface_has_content(const struct wlr_surface *surface) {
-	/* wlroots does not tell an attached null from a buffer before the commit. */
+	/* Before the commit, an attached null looks like a buffer. */
 	return wlr_surface_state_has_buffer(&surface->current) ||
 		(surface->pending.committed & WLR_SURFACE_STATE_BUFFER) != 0;
 }

@@ -4,6 +4,7 @@
 #include <wlr/types/wlr_buffer.h>
 #include <wlr/types/wlr_compositor.h>
 
+#include "compositor/guest/guest.h"
 #include "guest-scanout-v1-protocol.h"
 
 static const struct wlr_surface_role cursor_role = {
@@ -48,11 +49,35 @@ void gp_guest_cursor_drop_content(struct gp_guest_cursor *cursor) {
 	}
 }
 
-/* The surface goes. */
+static void leave_guest(struct gp_guest_cursor *cursor) {
+	wl_list_remove(&cursor->guest_reset.link);
+	wl_list_remove(&cursor->guest_destroy.link);
+	wl_list_init(&cursor->guest_reset.link);
+	wl_list_init(&cursor->guest_destroy.link);
+}
+
+static void handle_guest_reset(struct wl_listener *listener, void *data) {
+	struct gp_guest_cursor *cursor = wl_container_of(listener, cursor, guest_reset);
+	gp_guest_cursor_drop_content(cursor);
+}
+
+static void handle_guest_destroy(struct wl_listener *listener, void *data) {
+	struct gp_guest_cursor *cursor = wl_container_of(listener, cursor, guest_destroy);
+	gp_guest_cursor_drop_content(cursor);
+	leave_guest(cursor);
+}
+
+void gp_guest_cursor_set_guest(struct gp_guest_cursor *cursor, struct gp_guest *guest) {
+	leave_guest(cursor);
+	wl_signal_add(&guest->events.reset, &cursor->guest_reset);
+	wl_signal_add(&guest->events.destroy, &cursor->guest_destroy);
+}
+
+/* The surface is destroyed. */
 static void cursor_addon_destroy(struct wlr_addon *addon) {
 	struct gp_guest_cursor *cursor = wl_container_of(addon, cursor, addon);
 	wl_signal_emit_mutable(&cursor->events.destroy, cursor);
-	wl_list_remove(&cursor->link);
+	leave_guest(cursor);
 	wl_list_remove(&cursor->surface_commit.link);
 	wlr_addon_finish(&cursor->addon);
 	gp_surface_content_finish(&cursor->content);
@@ -94,7 +119,10 @@ struct gp_guest_cursor *gp_guest_cursor_get(
 		return NULL;
 	}
 	cursor->surface = surface;
-	wl_list_init(&cursor->link);
+	cursor->guest_reset.notify = handle_guest_reset;
+	cursor->guest_destroy.notify = handle_guest_destroy;
+	wl_list_init(&cursor->guest_reset.link);
+	wl_list_init(&cursor->guest_destroy.link);
 	gp_surface_content_init(&cursor->content, handle_content_lost);
 	wl_signal_init(&cursor->events.commit);
 	wl_signal_init(&cursor->events.destroy);

@@ -8,18 +8,18 @@
 
 #include "compositor/guest/content.h"
 
+struct gp_guest;
 struct wlr_surface;
 
 /**
- * A surface with the role guest_cursor. It keeps what was committed last for as long as the
- * surface lives, as it may be set again without a commit.
+ * A surface with the role guest_cursor. It keeps its content as long as the surface lives, because a
+ * scanout may set it again without a commit.
  */
 struct gp_guest_cursor {
 	struct wlr_surface *surface;
 	struct wlr_addon addon; // of the surface
-	struct wl_list link; // gp_guest.cursors of the guest that it was set for last, or itself
 	struct gp_surface_content content;
-	uint64_t stamp; // of the content; no other cursor has, or had, the same
+	uint64_t stamp; // of the content; unique among all cursors at all times
 
 	struct {
 		struct wl_signal commit; // const pixman_region32_t, or NULL for all
@@ -27,15 +27,19 @@ struct gp_guest_cursor {
 	} events;
 
 	struct wl_listener surface_commit;
+	struct wl_listener guest_reset; // of the guest whose scanout set it last
+	struct wl_listener guest_destroy;
 };
 
 /**
- * Gives the surface the role, if it has none, and returns its cursor. On failure the error is
- * raised on the resource of a guest_scanout_v1 and NULL is returned.
+ * Gives the surface the role unless it has it, and returns its cursor. On failure sends the error of
+ * guest_scanout_v1 and returns NULL.
  */
 struct gp_guest_cursor *gp_guest_cursor_get(
 	struct wlr_surface *surface, struct wl_resource *scanout_resource);
 
+/* The content is dropped when that guest is reset or destroyed. */
+void gp_guest_cursor_set_guest(struct gp_guest_cursor *cursor, struct gp_guest *guest);
 /* Shows nothing until the next commit with a buffer. NULL is fine. */
 void gp_guest_cursor_drop_content(struct gp_guest_cursor *cursor);
 

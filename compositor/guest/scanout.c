@@ -10,13 +10,13 @@
 #include "compositor/guest/cursor.h"
 #include "compositor/guest/guest.h"
 #include "compositor/guest/manager.h"
-#include "compositor/memory/blob_memory.h"
 #include "compositor/memory/guest_buffer.h"
+#include "compositor/memory/import_failure.h"
 #include "guest-scanout-v1-protocol.h"
 
 /*
- * The role has no object as far as wlroots is concerned: it would raise an error of wl_surface
- * where this protocol has its own, and wlr_surface.data tells whether there is one.
+ * For wlroots the role has no object: it would send an error of wl_surface where this protocol has
+ * its own. wlr_surface.data is the scanout.
  */
 static const struct wlr_surface_role scanout_role = {
 	.name = "guest_scanout",
@@ -53,19 +53,20 @@ static void handle_content_lost(struct gp_surface_content *content) {
 	set_content(scanout, NULL, NULL);
 }
 
-void gp_guest_scanout_drop_content(struct gp_guest_scanout *scanout) {
-	if (scanout == NULL) {
-		return;
-	}
+static void drop_content(struct gp_guest_scanout *scanout) {
 	scanout->failure[0] = '\0';
 	gp_guest_cursor_drop_content(scanout->cursor);
 	set_content(scanout, NULL, NULL);
 }
 
-void gp_guest_scanout_handle_guest(struct gp_guest_scanout *scanout) {
-	if (scanout != NULL) {
-		wl_signal_emit_mutable(&scanout->events.guest, scanout);
-	}
+static void handle_guest_change(struct wl_listener *listener, void *data) {
+	struct gp_guest_scanout *scanout = wl_container_of(listener, scanout, guest_change);
+	wl_signal_emit_mutable(&scanout->events.guest, scanout);
+}
+
+static void handle_guest_reset(struct wl_listener *listener, void *data) {
+	struct gp_guest_scanout *scanout = wl_container_of(listener, scanout, guest_reset);
+	drop_content(scanout);
 }
 
 static void handle_surface_client_commit(struct wl_listener *listener, void *data) {
@@ -75,7 +76,7 @@ static void handle_surface_client_commit(struct wl_listener *listener, void *dat
 	if (pending->scale != 1 || pending->transform != WL_OUTPUT_TRANSFORM_NORMAL) {
 		wlr_surface_reject_pending(scanout->surface, scanout->resource,
 			GUEST_SCANOUT_V1_ERROR_INVALID_SCALE,
-			"a scanout has no buffer scale and no buffer transform");
+			"a scanout may have no buffer scale and no buffer transform");
 	}
 }
 
@@ -86,14 +87,13 @@ uint64_t gp_guest_scanout_get_frame_id(const struct gp_guest_scanout *scanout) {
 }
 
 static void trace_commit(const struct gp_guest_scanout *scanout, uint64_t start_ns) {
-	const struct gp_guest_buffer *buffer =
+	struct gp_guest_buffer *buffer =
 		gp_guest_buffer_try_from_buffer(scanout->surface->current.buffer);
-	struct gp_guest_wl_buffer *wl_buffer = buffer != NULL ? buffer->wl_buffer : NULL;
 	uint64_t frame = gp_guest_scanout_get_frame_id(scanout);
-	if (wl_buffer != NULL && wl_buffer->import_ns != 0) {
-		gp_trace_event("import", GP_TRACE_NEXT, frame, wl_buffer->import_ns,
-			wl_buffer->imported_ns, NULL, NULL);
-		wl_buffer->import_ns = 0;
+	if (buffer != NULL && buffer->import_ns != 0) {
+		gp_trace_event("import", GP_TRACE_NEXT, frame, buffer->import_ns,
+			buffer->imported_ns, NULL, NULL);
+		buffer->import_ns = 0;
 	}
 	gp_trace_event("commit", GP_TRACE_NEXT, frame, start_ns, gp_trace_now(), NULL, NULL);
 }
@@ -111,7 +111,7 @@ static void handle_surface_commit(struct wl_listener *listener, void *data) {
 		snprintf(scanout->failure, sizeof(scanout->failure), "%s",
 			failure != NULL ? failure->message : "");
 	}
-	/* What a client says of damage counts between two pictures of the same size only. */
+	/* The client's damage is about two buffers of the same size only. */
 	bool same_size = scanout->content.buffer != NULL && buffer != NULL &&
 		scanout->content.buffer->width == buffer->width &&
 		scanout->content.buffer->height == buffer->height;
@@ -137,7 +137,7 @@ static void handle_surface_destroy(struct wl_listener *listener, void *data) {
 	struct gp_guest_scanout *scanout = wl_container_of(listener, scanout, surface_destroy);
 	wl_resource_post_error(scanout->resource, GUEST_SCANOUT_V1_ERROR_DEFUNCT_SURFACE,
 		"the surface was destroyed before its scanout");
-	gp_guest_scanout_drop_content(scanout);
+	drop_content(scanout);
 	forget_surface(scanout);
 }
 
@@ -180,9 +180,8 @@ static void scanout_handle_set_cursor(struct wl_client *client, struct wl_resour
 		if (cursor == NULL) {
 			return;
 		}
-		/* The guest lives: it is not destroyed before its scanouts while its client does. */
-		wl_list_remove(&cursor->link);
-		wl_list_insert(&scanout->guest->cursors, &cursor->link);
+		/* The guest exists: it is destroyed before its scanouts only with its client. */
+		gp_guest_cursor_set_guest(cursor, scanout->guest);
 	}
 	scanout->hotspot_x = hotspot_x;
 	scanout->hotspot_y = hotspot_y;
@@ -203,26 +202,28 @@ static const struct guest_scanout_v1_interface scanout_impl = {
 	.move_cursor = scanout_handle_move_cursor,
 };
 
-static void scanout_detach(struct gp_guest_scanout *scanout) {
+static void leave_guest(struct gp_guest_scanout *scanout) {
 	if (scanout->guest == NULL) {
 		return;
 	}
-	gp_guest_scanout_drop_content(scanout);
+	drop_content(scanout);
 	wl_signal_emit_mutable(&scanout->events.destroy, scanout);
 	scanout->guest->scanouts[scanout->index] = NULL;
 	scanout->guest = NULL;
+	wl_list_remove(&scanout->guest_change.link);
+	wl_list_remove(&scanout->guest_reset.link);
+	wl_list_remove(&scanout->guest_destroy.link);
 }
 
-void gp_guest_scanout_note_guest_removed(struct gp_guest_scanout *scanout) {
-	if (scanout != NULL) {
-		scanout->guest_removed = true;
-		scanout_detach(scanout);
-	}
+static void handle_guest_destroy(struct wl_listener *listener, void *data) {
+	struct gp_guest_scanout *scanout = wl_container_of(listener, scanout, guest_destroy);
+	scanout->guest_removed = true;
+	leave_guest(scanout);
 }
 
 static void scanout_handle_resource_destroy(struct wl_resource *resource) {
 	struct gp_guest_scanout *scanout = scanout_from_resource(resource);
-	scanout_detach(scanout);
+	leave_guest(scanout);
 	forget_surface(scanout);
 	wl_list_remove(&scanout->cursor_commit.link);
 	wl_list_remove(&scanout->cursor_destroy.link);
@@ -236,7 +237,7 @@ static bool check_surface(struct gp_guest *guest, struct wlr_surface *surface) {
 	}
 	if (surface->data != NULL) {
 		wl_resource_post_error(
-			guest->resource, GUEST_V1_ERROR_ROLE, "the surface is another scanout");
+			guest->resource, GUEST_V1_ERROR_ROLE, "the surface is a scanout already");
 		return false;
 	}
 	if (gp_surface_has_content(surface)) {
@@ -258,6 +259,13 @@ static void scanout_init(struct gp_guest_scanout *scanout, struct gp_guest *gues
 	wl_signal_init(&scanout->events.guest);
 	wl_signal_init(&scanout->events.cursor);
 	wl_signal_init(&scanout->events.destroy);
+
+	scanout->guest_change.notify = handle_guest_change;
+	wl_signal_add(&guest->events.change, &scanout->guest_change);
+	scanout->guest_reset.notify = handle_guest_reset;
+	wl_signal_add(&guest->events.reset, &scanout->guest_reset);
+	scanout->guest_destroy.notify = handle_guest_destroy;
+	wl_signal_add(&guest->events.destroy, &scanout->guest_destroy);
 
 	scanout->cursor_commit.notify = handle_cursor_commit;
 	scanout->cursor_destroy.notify = handle_cursor_destroy;

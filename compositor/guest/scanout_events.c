@@ -1,3 +1,5 @@
+#include "compositor/guest/scanout_events.h"
+
 #include <stdio.h>
 #include <string.h>
 

@@ -69,7 +69,7 @@ static size_t count_hex(const char *text) {
 }
 
 bool gp_text_is_pci_address(const char *text) {
-	/* Domains above ffff exist: those of Intel's VMD. */
+	/* Intel's VMD has domains above ffff. */
 	size_t n = count_hex(text);
 	if (n < 4 || n > 8 || text[n] != ':') {
 		return false;

@@ -4,7 +4,7 @@
 #include <stdbool.h>
 
 /**
- * Checks of strings that clients send.
+ * What strings of clients may be.
  */
 
 /* Valid UTF-8 as in RFC 3629: no overlong forms, no surrogates. Control characters are fine. */

@@ -4,8 +4,6 @@
 #include <fcntl.h>
 #include <linux/dma-buf.h>
 #include <linux/magic.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -16,22 +14,13 @@
 
 #include "common/fd.h"
 #include "common/log.h"
-#include "compositor/memory/guest_buffer.h"
+#include "compositor/memory/import_failure.h"
 #include "compositor/memory/quota.h"
-#include "guest-scanout-v1-protocol.h"
+#include "guest-scanout-v1-enum.h"
 
 #ifndef DMA_BUF_MAGIC
 #define DMA_BUF_MAGIC 0x444d4142
 #endif
-
-void gp_import_failure_set(
-	struct gp_import_failure *failure, uint32_t reason, const char *fmt, ...) {
-	va_list args;
-	va_start(args, fmt);
-	*failure = (struct gp_import_failure){.reason = reason};
-	vsnprintf(failure->message, sizeof(failure->message), fmt, args);
-	va_end(args);
-}
 
 struct gp_blob_memory *gp_blob_memory_create(
 	int fd, uint64_t size, uint32_t kind, struct gp_quota *quota) {
@@ -46,7 +35,7 @@ struct gp_blob_memory *gp_blob_memory_create(
 	memory->kind = kind;
 	memory->quota = gp_quota_ref(quota);
 	memory->quota->n_blobs++;
-	wl_list_init(&memory->buffers);
+	wl_signal_init(&memory->events.revoke);
 	wl_signal_init(&memory->events.unused);
 	return memory;
 }
@@ -56,7 +45,7 @@ struct gp_blob_memory *gp_blob_memory_ref(struct gp_blob_memory *memory) {
 	return memory;
 }
 
-static void give_up(struct gp_blob_memory *memory) {
+static void release_memory(struct gp_blob_memory *memory) {
 	if (memory->data != NULL) {
 		munmap((void *)memory->data, memory->n_mapped);
 		gp_quota_remove_mapped(memory->quota, memory->n_mapped);
@@ -69,7 +58,7 @@ void gp_blob_memory_unref(struct gp_blob_memory *memory) {
 	if (memory == NULL || --memory->n_refs > 0) {
 		return;
 	}
-	give_up(memory);
+	release_memory(memory);
 	memory->quota->n_blobs--;
 	gp_quota_unref(memory->quota);
 	free(memory);
@@ -79,7 +68,7 @@ static bool check_shm(const struct gp_blob_memory *memory, struct gp_import_fail
 	int seals = fcntl(memory->fd, F_GET_SEALS);
 	if (seals < 0) {
 		gp_import_failure_set(failure, GUEST_BLOB_V1_FAILURE_BAD_MEMORY,
-			"not a memory file that can be sealed: %s", strerror(errno));
+			"not a memory file with seals: %s", strerror(errno));
 		return false;
 	}
 	if ((seals & F_SEAL_SHRINK) == 0) {
@@ -90,7 +79,7 @@ static bool check_shm(const struct gp_blob_memory *memory, struct gp_import_fail
 	return true;
 }
 
-/* dma-bufs have a file system of their own; no ioctl with a side effect is needed to know them. */
+/* dma-bufs have a file system of their own: no ioctl, which may have side effects, is needed. */
 static bool check_dmabuf(const struct gp_blob_memory *memory, struct gp_import_failure *failure) {
 	struct statfs info;
 	if (fstatfs(memory->fd, &info) < 0 || info.f_type != DMA_BUF_MAGIC) {
@@ -126,7 +115,7 @@ bool gp_blob_memory_check(const struct gp_blob_memory *memory, struct gp_import_
 	return true;
 }
 
-/* munmap of huge pages wants whole ones. */
+/* munmap takes whole huge pages only. */
 static size_t mapping_size(const struct gp_blob_memory *memory) {
 	struct stat info;
 	size_t unit = fstat(memory->fd, &info) == 0 && info.st_blksize > 0 ? info.st_blksize : 4096;
@@ -141,7 +130,7 @@ bool gp_blob_memory_map(struct gp_blob_memory *memory, struct gp_import_failure 
 	size_t size = mapping_size(memory);
 	if (!gp_quota_add_mapped(memory->quota, size)) {
 		gp_import_failure_set(failure, GUEST_BLOB_V1_FAILURE_NO_MEMORY,
-			"the client has mapped as much memory as it may");
+			"too much memory of the client is mapped");
 		return false;
 	}
 	void *data = mmap(NULL, size, PROT_READ, MAP_SHARED, memory->fd, 0);
@@ -159,7 +148,7 @@ bool gp_blob_memory_map(struct gp_blob_memory *memory, struct gp_import_failure 
 }
 
 bool gp_blob_memory_is_pool(const struct gp_blob_memory *memory) {
-	/* A pool is mapped for writing, and one that cannot be is a fatal error there. */
+	/* The parent maps a pool for writing, and ends the connection if it cannot. */
 	const int forbidden = F_SEAL_WRITE | F_SEAL_FUTURE_WRITE;
 	const int needed = F_SEAL_SHRINK | F_SEAL_SEAL;
 	int seals = fcntl(memory->fd, F_GET_SEALS);
@@ -190,33 +179,31 @@ void gp_blob_memory_end_read(struct gp_blob_memory *memory) {
 	sync_dmabuf(memory, DMA_BUF_SYNC_END);
 }
 
-void gp_blob_memory_revoke(struct gp_blob_memory *memory) {
-	memory->revoked = true;
-
-	/* A buffer that nobody has locked goes, and the last one takes our reason to be with it. */
+void gp_blob_memory_add_user(struct gp_blob_memory *memory) {
 	gp_blob_memory_ref(memory);
-	bool had_buffers = !wl_list_empty(&memory->buffers);
-	struct gp_guest_buffer *buffer, *tmp;
-	wl_list_for_each_safe (buffer, tmp, &memory->buffers, link) {
-		gp_guest_buffer_revoke(buffer);
-	}
-	if (!had_buffers) {
-		gp_blob_memory_handle_buffer_removed(memory);
+	memory->n_users++;
+}
+
+void gp_blob_memory_remove_user(struct gp_blob_memory *memory) {
+	if (--memory->n_users == 0) {
+		gp_blob_memory_end_use(memory);
 	}
 	gp_blob_memory_unref(memory);
 }
 
-void gp_blob_memory_end_use(struct gp_blob_memory *memory) {
-	if (!memory->revoked || memory->is_unused) {
-		return;
-	}
-	memory->is_unused = true;
-	give_up(memory);
-	wl_signal_emit_mutable(&memory->events.unused, memory);
-}
-
-void gp_blob_memory_handle_buffer_removed(struct gp_blob_memory *memory) {
-	if (wl_list_empty(&memory->buffers)) {
+void gp_blob_memory_revoke(struct gp_blob_memory *memory) {
+	memory->revoked = true;
+	wl_signal_emit_mutable(&memory->events.revoke, memory);
+	if (memory->n_users == 0) {
 		gp_blob_memory_end_use(memory);
 	}
+}
+
+void gp_blob_memory_end_use(struct gp_blob_memory *memory) {
+	if (!memory->revoked || memory->unused) {
+		return;
+	}
+	memory->unused = true;
+	release_memory(memory);
+	wl_signal_emit_mutable(&memory->events.unused, memory);
 }

@@ -4,11 +4,14 @@
 #include <sys/stat.h>
 #include <wlr/render/drm_format_set.h>
 #include <wlr/render/wlr_renderer.h>
+#include <wlr/render/wlr_texture.h>
 #include <wlr/types/wlr_buffer.h>
 
 #include "common/format.h"
 #include "compositor/memory/blob_memory.h"
-#include "guest-scanout-v1-protocol.h"
+#include "compositor/memory/guest_buffer.h"
+#include "compositor/memory/import_failure.h"
+#include "guest-scanout-v1-enum.h"
 
 /* pixman counts rows in words of this size. */
 #define CPU_STRIDE_UNIT 4
@@ -57,7 +60,7 @@ void gp_importer_for_each_format(const struct gp_importer *importer,
 	for (size_t i = 0; set != NULL && i < set->len; i++) {
 		const struct wlr_drm_format *format = &set->formats[i];
 		if (gp_format_from_drm(format->format) == NULL) {
-			continue; // create_buffer would not know it
+			continue; // create_buffer does not know it
 		}
 		for (size_t j = 0; gpu && j < format->len; j++) {
 			handle(data, format->format, format->modifiers[j]);
@@ -66,10 +69,6 @@ void gp_importer_for_each_format(const struct gp_importer *importer,
 			handle(data, format->format, DRM_FORMAT_MOD_LINEAR);
 		}
 	}
-}
-
-bool gp_importer_uses_gpu(const struct gp_importer *importer, uint32_t kind) {
-	return kind != GUEST_BLOB_V1_KIND_SHM && importer->dmabuf_formats != NULL;
 }
 
 static bool check_cpu_layout(
@@ -85,15 +84,15 @@ static bool check_cpu_layout(
 	}
 	if (layout->offset % bytes_per_pixel != 0) {
 		gp_import_failure_set(failure, GUEST_BLOB_V1_FAILURE_REFUSED,
-			"the offset is not a multiple of a pixel");
+			"the offset is not a multiple of the size of a pixel");
 		return false;
 	}
 	return true;
 }
 
-bool gp_importer_check_layout(const struct gp_importer *importer, uint32_t kind,
+/* Looks at the layout alone, before the memory is touched. */
+static bool check_layout(const struct gp_importer *importer, bool gpu,
 	const struct gp_buffer_layout *layout, struct gp_import_failure *failure) {
-	bool gpu = gp_importer_uses_gpu(importer, kind);
 	const struct wlr_drm_format_set *set =
 		gpu ? importer->dmabuf_formats : importer->data_formats;
 	const char *name = gp_format_from_drm(layout->format)->name;
@@ -123,4 +122,36 @@ bool gp_importer_check_layout(const struct gp_importer *importer, uint32_t kind,
 		return false;
 	}
 	return check_cpu_layout(layout, failure);
+}
+
+struct gp_guest_buffer *gp_importer_import(const struct gp_importer *importer,
+	struct gp_blob_memory *memory, const struct gp_buffer_layout *layout,
+	struct gp_import_failure *failure) {
+	bool shm = memory->kind == GUEST_BLOB_V1_KIND_SHM;
+	bool gpu = !shm && importer->dmabuf_formats != NULL;
+	uint32_t import = gpu ? GUEST_BLOB_V1_IMPORT_GPU
+		: shm         ? GUEST_BLOB_V1_IMPORT_SHM
+			      : GUEST_BLOB_V1_IMPORT_MAPPED;
+	if (!check_layout(importer, gpu, layout, failure) ||
+		!gp_blob_memory_check(memory, failure) ||
+		(!gpu && !gp_blob_memory_map(memory, failure))) {
+		return NULL;
+	}
+
+	struct gp_guest_buffer *buffer = gp_guest_buffer_create(memory, layout, import);
+	if (buffer == NULL) {
+		gp_import_failure_set(failure, GUEST_BLOB_V1_FAILURE_NO_MEMORY, "out of memory");
+		return NULL;
+	}
+	/* The texture is the import. The renderer keeps it with the buffer. */
+	struct wlr_texture *texture = wlr_texture_from_buffer(importer->renderer, &buffer->base);
+	if (texture == NULL) {
+		gp_import_failure_set(failure, GUEST_BLOB_V1_FAILURE_REFUSED,
+			"the renderer refused a buffer of %dx%d with stride %u", layout->width,
+			layout->height, layout->stride);
+		wlr_buffer_drop(&buffer->base);
+		return NULL;
+	}
+	wlr_texture_destroy(texture);
+	return buffer;
 }

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <wayland-server-core.h>
 
-/* The client's own reference, which ends with the client. */
+/* The reference that the client itself holds. */
 struct client_quota {
 	struct gp_quota *quota;
 	struct wl_listener client_destroy;

@@ -8,7 +8,7 @@
 struct wl_client;
 
 /**
- * What clients may use. The protocol guarantees lower bounds for some of these.
+ * The most that clients may use. The protocol guarantees minima of some.
  */
 #define GP_GUESTS_MAX 64
 #define GP_GUESTS_PER_CLIENT_MAX 8
@@ -18,12 +18,12 @@ struct wl_client;
 #define GP_MAPPED_PER_CLIENT_MAX (UINT64_C(1) << 36)
 
 /**
- * What one client uses. It is counted, because memory that is on a plane outlives its client.
+ * What one client uses. It is reference counted: memory on a plane may outlive the client.
  */
 struct gp_quota {
 	size_t n_refs;
 	size_t n_guests;
-	size_t n_blobs; // whose memory is held, by the blob itself or by a buffer that outlives it
+	size_t n_blobs; // whose memory is held, by the blob or by a buffer that outlives it
 	uint64_t n_mapped; // bytes
 };
 
@@ -33,7 +33,7 @@ struct gp_quota *gp_quota_ref(struct gp_quota *quota);
 /* NULL is fine. */
 void gp_quota_unref(struct gp_quota *quota);
 
-/* Counts bytes of address space; false if that were too many. */
+/* Counts bytes of address space. Returns false, and counts nothing, if they are too many. */
 bool gp_quota_add_mapped(struct gp_quota *quota, uint64_t size);
 void gp_quota_remove_mapped(struct gp_quota *quota, uint64_t size);
 

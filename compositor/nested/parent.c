@@ -46,7 +46,7 @@ static void handle_global(void *data, struct wl_registry *registry, uint32_t nam
 	const char *interface, uint32_t version) {
 	struct gp_parent *parent = data;
 	if (strcmp(interface, wl_compositor_interface.name) == 0) {
-		/* The backend tells damage in pixels of the buffer, which is new in this version. */
+		/* The backend damages in pixels of the buffer, which is new in this version. */
 		parent->compositor = wl_registry_bind(registry, name, &wl_compositor_interface,
 			WL_SURFACE_DAMAGE_BUFFER_SINCE_VERSION);
 	} else if (strcmp(interface, xdg_wm_base_interface.name) == 0) {
@@ -65,20 +65,17 @@ static void handle_global(void *data, struct wl_registry *registry, uint32_t nam
 	}
 }
 
-static void drop_seat(struct gp_parent *parent) {
+static void handle_global_remove(void *data, struct wl_registry *registry, uint32_t name) {
+	struct gp_parent *parent = data;
+	if (parent->seat == NULL || name != parent->seat_name) {
+		return;
+	}
 	struct gp_window *window;
 	wl_list_for_each (window, &parent->windows, link) {
 		gp_window_inhibit(window, false);
 	}
 	wl_seat_destroy(parent->seat);
 	parent->seat = NULL;
-}
-
-static void handle_global_remove(void *data, struct wl_registry *registry, uint32_t name) {
-	struct gp_parent *parent = data;
-	if (parent->seat != NULL && name == parent->seat_name) {
-		drop_seat(parent);
-	}
 }
 
 static const struct wl_registry_listener registry_listener = {
@@ -111,7 +108,7 @@ bool gp_parent_init(struct gp_parent *parent, struct wlr_backend *backend) {
 	parent->backend_destroy.notify = handle_backend_destroy;
 	wl_signal_add(&parent->backend->events.destroy, &parent->backend_destroy);
 	parent->display = wlr_wl_backend_get_remote_display(parent->backend);
-	/* All that is made with it uses the queue that the backend reads. */
+	/* Its objects use the queue that the backend dispatches. */
 	parent->registry = wl_display_get_registry(parent->display);
 	if (parent->registry == NULL) {
 		gp_error_errno("registry of the parent compositor");
@@ -120,7 +117,7 @@ bool gp_parent_init(struct gp_parent *parent, struct wlr_backend *backend) {
 	wl_registry_add_listener(parent->registry, &registry_listener, parent);
 	if (wl_display_roundtrip(parent->display) < 0 || parent->compositor == NULL ||
 		parent->wm_base == NULL) {
-		gp_error("the parent compositor has no windows");
+		gp_error("the parent compositor lacks wl_compositor or xdg_wm_base");
 		return false;
 	}
 	return true;
@@ -171,7 +168,7 @@ bool gp_parent_open_windows(struct gp_parent *parent, int width, int height, boo
 	unsigned count = parent->backend != NULL ? count_windows() : 0;
 	for (unsigned i = 0; i < count; i++) {
 		if (gp_window_create(parent, width, height, fullscreen) == NULL) {
-			gp_error("a window in the parent compositor cannot be made");
+			gp_error("cannot make a window in the parent compositor");
 			return false;
 		}
 	}

@@ -27,7 +27,7 @@ static void handle_surface_configure(void *data, struct xdg_surface *xdg_surface
 	bool is_free = window->next_width <= 0 || window->next_height <= 0;
 	window->width = is_free ? window->own_width : window->next_width;
 	window->height = is_free ? window->own_height : window->next_height;
-	window->is_configured = true;
+	window->configured = true;
 	xdg_surface_ack_configure(xdg_surface, serial);
 	if (window->output != NULL) {
 		send_size(window);
@@ -63,7 +63,7 @@ static void handle_toplevel_configure(void *data, struct xdg_toplevel *toplevel,
 static void handle_toplevel_close(void *data, struct xdg_toplevel *toplevel) {
 	struct gp_window *window = data;
 	if (window->output != NULL) {
-		wlr_output_destroy(window->output); // and the window with it
+		wlr_output_destroy(window->output); // with the window
 	}
 }
 
@@ -179,10 +179,10 @@ static void set_role(struct gp_window *window) {
 	}
 }
 
-/* A picture may be shown only when the parent has said how. */
+/* xdg_surface wants no buffer before the first configure. */
 static bool await_configure(struct gp_window *window) {
 	wl_surface_commit(window->surface);
-	while (!window->is_configured) {
+	while (!window->configured) {
 		if (wl_display_dispatch(window->parent->display) < 0) {
 			gp_error_errno("the parent compositor");
 			return false;
@@ -223,6 +223,6 @@ struct gp_window *gp_window_create(
 	window->output = output;
 	window->output_destroy.notify = handle_output_destroy;
 	wl_signal_add(&output->events.destroy, &window->output_destroy);
-	send_size(window); // which is the first picture, too
+	send_size(window); // the first commit follows
 	return window;
 }

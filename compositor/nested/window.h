@@ -13,28 +13,28 @@ struct zwp_keyboard_shortcuts_inhibitor_v1;
 struct zxdg_toplevel_decoration_v1;
 
 /**
- * A window in the parent compositor, and the output that shows itself in it. It goes with the
- * output; when the user closes it, the output goes.
+ * A window in the parent compositor, with the output that draws into it. When one is destroyed, so
+ * is the other; the user may close the window at any time.
  */
 struct gp_window {
 	struct wl_list link; // gp_parent.windows
 	struct gp_parent *parent;
-	struct wlr_output *output; // NULL while it is made
+	struct wlr_output *output; // NULL until it was made
 
 	struct wl_surface *surface;
 	struct xdg_surface *xdg_surface;
 	struct xdg_toplevel *toplevel;
 	struct zxdg_toplevel_decoration_v1 *decoration; // may be NULL
-	struct zwp_keyboard_shortcuts_inhibitor_v1 *inhibitor; // NULL: not asked for
-	bool is_inhibiting; // the parent grants it
-	bool was_inhibiting; // before, for the same inhibitor: some grant it with each focus anew
+	struct zwp_keyboard_shortcuts_inhibitor_v1 *inhibitor; // NULL: not wanted
+	bool is_inhibiting; // the parent has granted it
+	bool was_inhibiting; // the same inhibitor, before: some parents grant it at each focus
 
-	/* As the parent wants it. */
-	bool is_configured; // it has said so at least once
+	/* As the parent configured it. */
+	bool configured; // at least once
 	bool is_fullscreen;
 	int width, height;
-	int next_width, next_height; // of what it is just saying; 0: we may choose
-	int own_width, own_height; // that we choose
+	int next_width, next_height; // of the configure sequence under way; 0: ours to choose
+	int own_width, own_height; // what we choose
 
 	struct {
 		struct wl_signal inhibit; // is_inhibiting has changed
@@ -44,22 +44,22 @@ struct gp_window {
 };
 
 /**
- * Makes the window and then its output, of which the backend tells as of others. Waits for the
- * parent's first word. Returns NULL after logging.
+ * Makes the window, waits for the first configure, and makes the output, which the backend reports
+ * like any other. Returns NULL after logging.
  */
 struct gp_window *gp_window_create(
 	struct gp_parent *parent, int width, int height, bool fullscreen);
-/* The output must have gone. */
+/* To be called after the output was destroyed. */
 void gp_window_destroy(struct gp_window *window);
-/* NULL if the output is not in a window of the parent. Works while the output is being made. */
+/* Returns NULL if the output has no window here. Works while the output is being made. */
 struct gp_window *gp_window_from_output(struct gp_parent *parent, struct wlr_output *output);
 
 void gp_window_set_title(struct gp_window *window, const char *title);
-/* Asks for it; the parent may not obey. */
+/* The parent may ignore it. */
 void gp_window_set_fullscreen(struct gp_window *window, bool fullscreen);
 /**
- * Asks the parent to leave its key combinations to the window when it has the keyboard
- * (keyboard-shortcuts-inhibit-unstable-v1), or not to do so any more.
+ * Asks the parent to leave its shortcuts to the window while it has the keyboard
+ * (keyboard-shortcuts-inhibit-unstable-v1), or to take them back.
  */
 void gp_window_inhibit(struct gp_window *window, bool inhibit);
 

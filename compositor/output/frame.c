@@ -1,24 +1,33 @@
+#include "compositor/output/frame.h"
+
 #include <stdio.h>
 #include <time.h>
+#include <wlr/backend/headless.h>
 #include <wlr/backend/session.h>
+#include <wlr/config.h>
 #include <wlr/render/drm_format_set.h>
+#include <wlr/render/pixman.h>
 #include <wlr/types/wlr_output.h>
 #include <wlr/types/wlr_scene.h>
+#if WLR_HAS_X11_BACKEND
+#include <wlr/backend/x11.h>
+#endif
 
 #include "common/format.h"
 #include "common/log.h"
 #include "common/trace.h"
 #include "compositor/guest/scanout.h"
+#include "compositor/guest/scanout_events.h"
+#include "compositor/memory/blob_memory.h"
 #include "compositor/memory/guest_buffer.h"
-#include "compositor/output/output.h"
-#include "compositor/server.h"
-#include "compositor/view/view.h"
+#include "compositor/output/outputs.h"
+#include "compositor/output/shown.h"
 #include "guest-scanout-v1-protocol.h"
 
-static void set_locked(struct gp_output *output, bool locked) {
-	if (output->is_locked != locked) {
-		output->is_locked = locked;
-		wlr_output_lock_attach_render(output->wlr_output, locked);
+static void set_composited(struct gp_output *output, bool composited) {
+	if (output->composited != composited) {
+		output->composited = composited;
+		wlr_output_lock_attach_render(output->wlr_output, composited);
 	}
 }
 
@@ -26,7 +35,7 @@ void gp_output_frame_reset(struct gp_output *output) {
 	output->refusals.count = 0;
 }
 
-/* Of what is shown; false if that is no guest's picture. */
+/* Of what is shown; false if that is not a guest's buffer. */
 static bool get_class(const struct gp_output *output, struct gp_buffer_class *class) {
 	struct wlr_buffer *buffer =
 		output->view != NULL ? output->view->scanout->content.buffer : NULL;
@@ -40,20 +49,49 @@ static bool get_class(const struct gp_output *output, struct gp_buffer_class *cl
 		.kind = guest_buffer->memory->kind,
 		.format = guest_buffer->layout.format,
 		.modifier = guest_buffer->layout.modifier,
-		.is_cropped = !wlr_fbox_empty(source) &&
+		.cropped = !wlr_fbox_empty(source) &&
 			(source->width != buffer->width || source->height != buffer->height),
 	};
 	return true;
 }
 
+/* An output that takes buffers and shows them to nobody, or that copies them. */
+static const char *why_no_plane(struct wlr_output *wlr_output) {
+	if (wlr_output_is_headless(wlr_output)) {
+		return "a headless output has no plane";
+	}
+#if WLR_HAS_X11_BACKEND
+	if (wlr_output_is_x11(wlr_output)) {
+		return "an X11 window has no plane";
+	}
+#endif
+	return NULL;
+}
+
+/* Of the frame that was committed; there has to be a buffer. */
 static void get_facts(const struct gp_output *output, struct gp_frame_facts *facts) {
-	*facts = (struct gp_frame_facts){.output = output->wlr_output};
-	gp_view_describe_frame(output->view, facts);
-	facts->is_overlaid = facts->is_overlaid || output->status_screen.label_text[0] != '\0';
+	struct wlr_output *wlr_output = output->wlr_output;
+	const struct gp_view *view = output->view;
+	const struct gp_guest_scanout *scanout = view->scanout;
+	struct wlr_dmabuf_attributes attribs;
+	int width, height;
+	wlr_output_transformed_resolution(wlr_output, &width, &height);
+	*facts = (struct gp_frame_facts){
+		.copied = !wlr_buffer_get_dmabuf(scanout->content.buffer, &attribs),
+		.direct = view->direct,
+		.mapped = wlr_renderer_is_pixman(wlr_output->renderer),
+		.no_plane = why_no_plane(wlr_output),
+		.scaled = scanout->width != width || scanout->height != height ||
+			view->box.width != width || view->box.height != height,
+		.overlaid = gp_view_cursor_is_composed(&view->cursor) ||
+			output->status_screen.label_text[0] != '\0',
+		.captured = wlr_output->attach_render_locks > 0,
+		.rotated = wlr_output->transform != WL_OUTPUT_TRANSFORM_NORMAL,
+	};
 	struct gp_buffer_class class;
 	if (get_class(output, &class)) {
 		facts->refusal = gp_refusals_find(&output->refusals, &class);
-		facts->is_translucent = gp_format_from_drm(class.format)->has_alpha;
+		facts->translucent = gp_format_from_drm(class.format)->has_alpha;
 	}
 }
 
@@ -75,7 +113,7 @@ static void refuse(
 		return;
 	}
 	snprintf(reason, sizeof(reason), "%s %s%s in %s", words,
-		class->is_cropped ? "a part of a buffer of " : "",
+		class->cropped ? "a part of a buffer of " : "",
 		gp_format_from_drm(class->format)->name, kind_name(class->kind));
 	gp_warn("output %s: %s", output->wlr_output->name, reason);
 	gp_refusals_add(&output->refusals, class, reason);
@@ -83,17 +121,15 @@ static void refuse(
 
 /* Whether wlr_scene offered the picture to the output, which did not take it. */
 static bool was_test_refused(const struct gp_output *output) {
-	const struct wlr_session *session = output->server->session;
+	const struct wlr_session *session = output->outputs->session;
 	const struct gp_view *view = output->view;
 	struct gp_frame_facts facts;
-	if (view->is_direct || output->is_configuring ||
-		output->wlr_output->attach_render_locks > 0 ||
+	if (view->direct || output->configuring || output->wlr_output->attach_render_locks > 0 ||
 		(session != NULL && !session->active)) {
 		return false;
 	}
 	get_facts(output, &facts);
-	return !facts.is_scaled && !facts.is_overlaid &&
-		output->wlr_output->transform == WL_OUTPUT_TRANSFORM_NORMAL;
+	return !facts.scaled && !facts.overlaid && !facts.rotated;
 }
 
 static const char *why_test_refused(
@@ -115,23 +151,17 @@ static void trace_latch(const struct gp_output *output, struct gp_frame *frame) 
 		gp_path_name(frame->path));
 }
 
-static void trace_present(const struct gp_frame *frame, const struct timespec *when) {
-	uint64_t when_ns = (uint64_t)when->tv_sec * 1000000000 + (uint64_t)when->tv_nsec;
-	gp_trace_event("present", GP_TRACE_NEXT, frame->trace_id, when_ns, when_ns, NULL, NULL);
-}
-
-/* Notes a guest's frame that was committed, to be counted when it is on screen. */
 void gp_output_frame_handle_commit(struct gp_output *output) {
 	struct gp_view *view = output->view;
 	struct gp_buffer_class class;
-	if (view == NULL || !view->is_sampled) {
+	if (view == NULL || !view->sampled) {
 		return;
 	}
-	if (was_test_refused(output) && get_class(output, &class)) {
+	if (get_class(output, &class) && was_test_refused(output)) {
 		refuse(output, &class, why_test_refused(output, &class));
 	}
-	view->is_sampled = false;
-	/* One that was hidden is seen again without a new frame, and takes a way all the same. */
+	view->sampled = false;
+	/* A view that was hidden is shown again without a new frame; that takes a path all the same. */
 	bool is_new = view->n_counted != view->scanout->n_commits;
 	bool is_reported = view->scanout->path != GUEST_SCANOUT_V1_PATH_NONE;
 	if ((!is_new && is_reported) || view->scanout->content.buffer == NULL) {
@@ -159,47 +189,51 @@ void gp_output_frame_handle_present(
 		return;
 	}
 	if (frame.trace_id != 0 && gp_trace_on) {
-		trace_present(&frame, &event->when);
+		uint64_t when_ns =
+			(uint64_t)event->when.tv_sec * 1000000000 + (uint64_t)event->when.tv_nsec;
+		gp_trace_event(
+			"present", GP_TRACE_NEXT, frame.trace_id, when_ns, when_ns, NULL, NULL);
 	}
 	output->n_frames[frame.path] += frame.is_new;
-	frame.view->frames[frame.path] += frame.is_new;
-	if (frame.view->is_shown) {
+	frame.view->n_frames[frame.path] += frame.is_new;
+	if (frame.view->shown) {
 		gp_guest_scanout_send_path(frame.view->scanout, frame.path, frame.reason);
 	}
 }
 
 /*
- * A buffer that the output does not take is composited, and so is one that passed the test and is
- * refused when it counts: that in the same frame. Those that follow are not tried again. Nor is one
- * with an alpha channel: a guest may leave anything in it. The scene ignores it, but a plane or a
- * parent compositor would show what is behind.
+ * A buffer that the output refuses is composited, also if it passed the test and is refused by the
+ * commit: then in the same frame. Its class is not tried again. A buffer with an alpha channel is
+ * never tried: a guest may leave anything in it, which the scene ignores, but a plane or a parent
+ * compositor would show what is behind.
  */
 static void commit_frame(struct gp_output *output) {
 	struct gp_buffer_class class;
 	bool has_class = get_class(output, &class);
-	set_locked(output,
+	set_composited(output,
 		has_class &&
 			(gp_format_from_drm(class.format)->has_alpha ||
 				gp_refusals_find(&output->refusals, &class) != NULL));
 	if (output->view != NULL) {
-		output->view->is_sampled = false;
+		output->view->sampled = false;
 	}
 	if (wlr_scene_output_commit(output->scene_output, NULL)) {
 		return;
 	}
-	const struct wlr_session *session = output->server->session;
-	bool was_direct = has_class && output->view->is_sampled && output->view->is_direct &&
-		!output->is_locked && (session == NULL || session->active);
+	const struct wlr_session *session = output->outputs->session;
+	bool was_direct = has_class && output->view->sampled && output->view->direct &&
+		!output->composited && (session == NULL || session->active);
 	if (!was_direct) {
 		gp_debug("output %s: commit failed", output->wlr_output->name);
 		return;
 	}
 	refuse(output, &class, "the output accepted and then refused");
-	set_locked(output, true);
+	set_composited(output, true);
 	wlr_scene_output_commit(output->scene_output, NULL);
 }
 
 void gp_output_frame_make(struct gp_output *output) {
+	gp_output_refresh(output);
 	gp_status_screen_draw(&output->status_screen);
 	gp_cursor_plane_restore(&output->cursor_plane);
 	if (wlr_scene_output_needs_frame(output->scene_output)) {
@@ -211,6 +245,6 @@ void gp_output_frame_make(struct gp_output *output) {
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	wlr_scene_output_send_frame_done(output->scene_output, &now);
 	if (output->view != NULL) {
-		gp_cursor_send_frame_done(&output->view->cursor, &now);
+		gp_view_cursor_send_frame_done(&output->view->cursor, &now);
 	}
 }

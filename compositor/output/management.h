@@ -4,7 +4,7 @@
 #include <stdbool.h>
 #include <wayland-server-core.h>
 
-struct gp_server;
+struct gp_outputs;
 struct wlr_output_manager_v1;
 
 /**
@@ -12,19 +12,21 @@ struct wlr_output_manager_v1;
  *
  * A scale is kept for the guests and not applied, as the scene is in device pixels.
  */
-struct gp_output_config {
-	struct gp_server *server;
+struct gp_output_management {
+	struct gp_outputs *outputs;
 	struct wlr_output_manager_v1 *manager; // NULL before init
 
 	struct wl_listener apply;
 	struct wl_listener test;
 	struct wl_listener layout_change;
+	struct wl_listener output_added;
+	struct wl_listener output_removed;
+	struct wl_listener output_changed;
 };
 
 /* Returns false if memory is short. */
-bool gp_output_management_init(struct gp_output_config *config, struct gp_server *server);
-void gp_output_management_finish(struct gp_output_config *config);
-/* Tells clients what the outputs are now. */
-void gp_output_management_update(struct gp_output_config *config);
+bool gp_output_management_init(struct gp_output_management *management, struct wl_display *display,
+	struct gp_outputs *outputs);
+void gp_output_management_finish(struct gp_output_management *management);
 
 #endif

@@ -8,8 +8,7 @@ const char *gp_refusals_find(
 	for (size_t i = 0; i < refusals->count; i++) {
 		const struct gp_buffer_class *known = &refusals->items[i].class;
 		if (known->kind == class->kind && known->format == class->format &&
-			known->modifier == class->modifier &&
-			known->is_cropped == class->is_cropped) {
+			known->modifier == class->modifier && known->cropped == class->cropped) {
 			return refusals->items[i].reason;
 		}
 	}
@@ -26,7 +25,7 @@ void gp_refusals_add(
 		memmove(&refusals->items[0], &refusals->items[1],
 			refusals->count * sizeof(refusals->items[0]));
 	}
-	struct gp_refusal *refusal = &refusals->items[refusals->count++];
+	struct gp_refused_class *refusal = &refusals->items[refusals->count++];
 	refusal->class = *class;
 	snprintf(refusal->reason, sizeof(refusal->reason), "%s", reason);
 }

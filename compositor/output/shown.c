@@ -1,3 +1,5 @@
+#include "compositor/output/shown.h"
+
 #include <stdio.h>
 #include <string.h>
 #include <wlr/config.h>
@@ -6,13 +8,15 @@
 #include <wlr/backend/x11.h>
 #endif
 
+#include "compositor/config/settings.h"
 #include "compositor/guest/scanout.h"
 #include "compositor/nested/window.h"
-#include "compositor/output/output.h"
-#include "compositor/server.h"
-#include "compositor/system/bridge_socket.h"
-#include "compositor/view/view.h"
+#include "compositor/output/outputs.h"
+#include "compositor/output/policy.h"
 #include "guest-scanout-v1-protocol.h"
+
+/* How long the label says how to release the keyboard. */
+#define HINT_MS 5000
 
 const char *gp_showing_name(enum gp_showing showing) {
 	static const char *const names[] = {
@@ -26,33 +30,8 @@ const char *gp_showing_name(enum gp_showing showing) {
 	return names[showing];
 }
 
-/* Of the views that have a picture, the one that got its first one last. */
-static struct gp_view *pick_view(const struct gp_output *output) {
-	struct gp_view *view, *best = NULL;
-	if (!output->wlr_output->enabled) {
-		return NULL;
-	}
-	wl_list_for_each (view, &output->server->placement.views, link) {
-		if (view->output == output && view->has_picture &&
-			(best == NULL || view->picture_stamp > best->picture_stamp)) {
-			best = view;
-		}
-	}
-	return best;
-}
-
 struct gp_view *gp_output_get_subject(const struct gp_output *output) {
-	struct gp_view *view, *best = NULL;
-	if (output->view != NULL) {
-		return output->view;
-	}
-	wl_list_for_each (view, &output->server->placement.views, link) {
-		if (view->output == output &&
-			(best == NULL || view->change_stamp > best->change_stamp)) {
-			best = view;
-		}
-	}
-	return best;
+	return output->view != NULL ? output->view : gp_policy_pick_subject(&output->views);
 }
 
 /* The status screen of a guest that has no picture. */
@@ -88,8 +67,7 @@ static void show_empty_screen(struct gp_output *output) {
 		return;
 	}
 	char message[GP_STATUS_SCREEN_TEXT_MAX];
-	snprintf(message, sizeof(message), "Bridges connect to %s",
-		gp_bridge_socket_get_path(output->server->bridge_socket));
+	snprintf(message, sizeof(message), "Bridges connect to %s", output->outputs->bridge_socket);
 	output->showing = GP_SHOWING_WAITING;
 	gp_status_screen_show_screen(
 		&output->status_screen, "Waiting for a virtual machine", message);
@@ -97,12 +75,12 @@ static void show_empty_screen(struct gp_output *output) {
 
 #define HINT_MAX (GP_HOTKEY_TEXT_MAX + 32)
 
-/* How to get out, while the window has all keys; empty if it has not. */
+/* How to release the keyboard, while the window has all keys; empty otherwise. */
 static void get_hint(const struct gp_output *output, char hint[HINT_MAX]) {
 	char hotkey[GP_HOTKEY_TEXT_MAX];
 	hint[0] = '\0';
 	if (output->window != NULL && output->window->is_inhibiting) {
-		gp_hotkey_print(gp_settings_get_hotkey(&output->server->settings), hotkey);
+		gp_hotkey_print(gp_settings_get_hotkey(output->outputs->settings), hotkey);
 		snprintf(hint, HINT_MAX, "%s+G releases the keyboard", hotkey);
 	}
 }
@@ -147,15 +125,13 @@ static void set_label(struct gp_output *output) {
 	if (output->showing == GP_SHOWING_PAUSED) {
 		gp_status_screen_set_label(&output->status_screen, "Paused");
 	} else {
-		gp_status_screen_set_label(&output->status_screen, output->has_hint ? hint : NULL);
+		gp_status_screen_set_label(&output->status_screen, output->hint ? hint : NULL);
 	}
 }
 
-void gp_output_refresh(struct gp_output *output) {
-	if (output->is_leaving) {
-		return;
-	}
-	switch_view(output, pick_view(output));
+static void refresh(struct gp_output *output) {
+	switch_view(
+		output, output->wlr_output->enabled ? gp_policy_pick_front(&output->views) : NULL);
 
 	const struct gp_view *subject = gp_output_get_subject(output);
 	if (subject != NULL) {
@@ -172,20 +148,108 @@ void gp_output_refresh(struct gp_output *output) {
 	}
 	set_label(output);
 	set_window_title(output, subject);
-	if (output->status_screen.is_dirty) {
+	if (output->status_screen.dirty) {
 		wlr_output_schedule_frame(output->wlr_output);
 	}
-	gp_seat_schedule_refresh(&output->server->seat);
+	wl_signal_emit_mutable(&output->outputs->events.shown, output);
 }
 
-void gp_output_note_guest_removed(struct gp_output *output, const struct gp_guest *guest) {
-	strcpy(output->removed_guest, guest->name);
+static void handle_refresh(void *data) {
+	struct gp_output *output = data;
+	output->refresh = NULL;
+	refresh(output);
 }
 
-void gp_output_forget_view(struct gp_output *output, struct gp_view *view) {
+void gp_output_set_dirty(struct gp_output *output) {
+	if (output->destroying || output->refresh != NULL) {
+		return;
+	}
+	output->refresh = wl_event_loop_add_idle(output->outputs->loop, handle_refresh, output);
+	if (output->refresh == NULL) {
+		refresh(output);
+	}
+}
+
+void gp_output_refresh(struct gp_output *output) {
+	if (output->refresh != NULL) {
+		wl_event_source_remove(output->refresh);
+		handle_refresh(output);
+	}
+}
+
+void gp_output_add_view(struct gp_output *output, struct gp_view *view) {
+	wl_list_insert(output->views.prev, &view->output_link);
+	gp_view_set_target(view, &output->target);
+	gp_output_set_dirty(output);
+}
+
+void gp_output_remove_view(struct gp_output *output, struct gp_view *view) {
+	wl_list_remove(&view->output_link);
+	wl_list_init(&view->output_link);
 	gp_frame_queue_forget_view(&output->frames, view);
 	if (output->view == view) {
 		switch_view(output, NULL);
-		gp_seat_schedule_refresh(&output->server->seat);
+		wl_signal_emit_mutable(&output->outputs->events.shown, output);
+	}
+	gp_output_set_dirty(output);
+}
+
+static void handle_view_changed(struct wl_listener *listener, void *data) {
+	struct gp_output *output = wl_container_of(listener, output, view_changed);
+	struct gp_outputs *outputs = output->outputs;
+	gp_policy_note_change(data, output->wlr_output->enabled ? &output->views : NULL,
+		outputs->settings, ++outputs->stamp);
+	gp_output_set_dirty(output);
+}
+
+static void handle_view_destroy(struct wl_listener *listener, void *data) {
+	struct gp_output *output = wl_container_of(listener, output, view_destroy);
+	struct gp_view *view = data;
+	if (view->scanout->guest_removed) {
+		strcpy(output->removed_guest, view->scanout->guest->name);
+	}
+	gp_output_remove_view(output, view);
+}
+
+static int handle_hint_timer(void *data) {
+	struct gp_output *output = data;
+	output->hint = false;
+	gp_output_set_dirty(output);
+	return 0;
+}
+
+/* The window has all keys now, or not any more. The label says so once for each time that we ask. */
+static void handle_window_inhibit(struct wl_listener *listener, void *data) {
+	struct gp_output *output = wl_container_of(listener, output, window_inhibit);
+	output->hint = output->window->is_inhibiting && !output->window->was_inhibiting;
+	wl_event_source_timer_update(output->hint_timer, output->hint ? HINT_MS : 0);
+	gp_output_set_dirty(output);
+}
+
+bool gp_output_shown_init(struct gp_output *output) {
+	output->view_changed.notify = handle_view_changed;
+	wl_signal_add(&output->target.events.changed, &output->view_changed);
+	output->view_destroy.notify = handle_view_destroy;
+	wl_signal_add(&output->target.events.destroy, &output->view_destroy);
+	if (output->window != NULL) {
+		output->window_inhibit.notify = handle_window_inhibit;
+		wl_signal_add(&output->window->events.inhibit, &output->window_inhibit);
+	}
+	output->hint_timer =
+		wl_event_loop_add_timer(output->outputs->loop, handle_hint_timer, output);
+	return output->hint_timer != NULL;
+}
+
+void gp_output_shown_finish(struct gp_output *output) {
+	if (output->window_inhibit.notify != NULL) {
+		wl_list_remove(&output->window_inhibit.link);
+	}
+	if (output->hint_timer != NULL) {
+		wl_event_source_remove(output->hint_timer);
+		output->hint_timer = NULL;
+	}
+	if (output->refresh != NULL) {
+		wl_event_source_remove(output->refresh);
+		output->refresh = NULL;
 	}
 }

@@ -61,12 +61,6 @@ static int draw_text(cairo_t *cairo, int width, double y, const char *text, doub
 	return text_height;
 }
 
-static void draw_background(cairo_t *cairo, int width, int height) {
-	set_color(cairo, &background_color);
-	cairo_rectangle(cairo, 0, 0, width, height);
-	cairo_fill(cairo);
-}
-
 /* A short line between heading and message. */
 static void draw_accent(cairo_t *cairo, int width, double y, double unit) {
 	double length = unit * 3, thickness = unit / 12 < 1 ? 1 : (int)(unit / 12);
@@ -80,7 +74,8 @@ static void draw_screen(const struct gp_status_screen *status_screen, cairo_t *c
 	/* The size of letters follows the smaller side, so that a portrait monitor is fine too. */
 	double unit = (width < height ? width : height) / 18.0;
 
-	draw_background(cairo, width, height);
+	set_color(cairo, &background_color);
+	cairo_paint(cairo);
 	double y = height * 0.38;
 	int drawn = draw_text(cairo, width, y, status_screen->heading, unit, PANGO_WEIGHT_SEMIBOLD,
 		&heading_color);
@@ -182,10 +177,10 @@ static void redraw_label(struct gp_status_screen *status_screen) {
 }
 
 void gp_status_screen_draw(struct gp_status_screen *status_screen) {
-	if (!status_screen->is_dirty) {
+	if (!status_screen->dirty) {
 		return;
 	}
-	status_screen->is_dirty = false;
+	status_screen->dirty = false;
 	redraw_screen(status_screen);
 	redraw_label(status_screen);
 	wlr_scene_node_raise_to_top(&status_screen->label->node);
@@ -204,7 +199,7 @@ void gp_status_screen_set_size(struct gp_status_screen *status_screen, int width
 	}
 	status_screen->width = width;
 	status_screen->height = height;
-	status_screen->is_dirty = true;
+	status_screen->dirty = true;
 }
 
 void gp_status_screen_show_screen(
@@ -215,7 +210,7 @@ void gp_status_screen_show_screen(
 	}
 	snprintf(status_screen->heading, sizeof(status_screen->heading), "%s", heading);
 	snprintf(status_screen->message, sizeof(status_screen->message), "%s", message);
-	status_screen->is_dirty = true;
+	status_screen->dirty = true;
 }
 
 void gp_status_screen_hide_screen(struct gp_status_screen *status_screen) {
@@ -230,7 +225,7 @@ void gp_status_screen_set_label(struct gp_status_screen *status_screen, const ch
 		return;
 	}
 	snprintf(status_screen->label_text, sizeof(status_screen->label_text), "%s", text);
-	status_screen->is_dirty = true;
+	status_screen->dirty = true;
 }
 
 #ifndef __has_feature

@@ -9,27 +9,27 @@ struct wlr_scene_tree;
 #define GP_STATUS_SCREEN_TEXT_MAX 256
 
 /**
- * The status screen of one output, and the label that is laid over the last picture of a guest.
- * Both are drawn in the output's pixels when their text or size has changed, and only when a frame
- * is about to be made: that takes some milliseconds, for which nobody else shall wait.
+ * The status screen of one output, and the label that lies over the last picture of a guest. Both
+ * are drawn in the output's pixels when their text or size has changed, and not before a frame is
+ * made: that takes some milliseconds, for which nobody else shall wait.
  */
 struct gp_status_screen {
 	struct wlr_scene_buffer *screen, *label;
 	int width, height; // of the output
 
-	bool is_dirty; // what is in the scene is not what follows
+	bool dirty; // the scene does not have what follows
 	/* Empty: nothing. */
 	char heading[GP_STATUS_SCREEN_TEXT_MAX], message[GP_STATUS_SCREEN_TEXT_MAX];
 	char label_text[GP_STATUS_SCREEN_TEXT_MAX];
 };
 
-/* The nodes are children of the tree and go with it. Returns false if memory is short. */
+/* The tree destroys the nodes, its children. Returns false if memory is short. */
 bool gp_status_screen_init(struct gp_status_screen *status_screen, struct wlr_scene_tree *tree);
 
 /* Draws what has changed. */
 void gp_status_screen_draw(struct gp_status_screen *status_screen);
 
-/* Everything has to be drawn again if the size, in pixels, is another one. */
+/* In pixels. A new size means that all is drawn again. */
 void gp_status_screen_set_size(struct gp_status_screen *status_screen, int width, int height);
 /* Shows the screen. The heading may be empty. */
 void gp_status_screen_show_screen(

@@ -1,22 +1,18 @@
+#include "compositor/seat/keyboard.h"
+
 #include <stdlib.h>
-#include <wlr/backend/session.h>
 #include <wlr/interfaces/wlr_keyboard.h>
-#include <wlr/types/wlr_cursor.h>
-#include <wlr/types/wlr_output.h>
-#include <wlr/types/wlr_output_layout.h>
 #include <wlr/types/wlr_seat.h>
 
 #include "common/log.h"
-#include "compositor/config/hotkeys.h"
-#include "compositor/nested/window.h"
-#include "compositor/output/output.h"
-#include "compositor/seat/seat.h"
-#include "compositor/server.h"
-#include "compositor/view/view.h"
+#include "compositor/guest/guest.h"
+#include "compositor/guest/manager.h"
+#include "compositor/seat/focus.h"
+#include "compositor/seat/shortcut.h"
 
-struct keyboard {
-	struct wl_list link; // gp_seat.keyboards
-	struct gp_seat *seat;
+struct keyboard_device {
+	struct wl_list link; // gp_keyboard.devices
+	struct gp_keyboard *keyboard;
 	struct wlr_keyboard *wlr_keyboard;
 	bool down[KEY_CNT];
 
@@ -24,164 +20,117 @@ struct keyboard {
 	struct wl_listener destroy;
 };
 
-static const struct wlr_keyboard_impl seat_keyboard_impl = {
+static const struct wlr_keyboard_impl keyboard_impl = {
 	.name = "guestpane",
 };
 
-/* That the user works with. */
-static struct gp_output *find_output(const struct gp_seat *seat) {
-	const struct gp_view *view = gp_seat_get_focus(seat);
-	if (view != NULL) {
-		return view->output;
-	}
-	struct wlr_output *wlr_output = wlr_output_layout_output_at(
-		seat->server->output_layout, seat->cursor->x, seat->cursor->y);
-	return wlr_output != NULL ? wlr_output->data : NULL;
-}
-
-static void do_action(struct gp_seat *seat, enum gp_hotkey_action action) {
-	struct gp_output *output = find_output(seat);
-	switch (action) {
-	case GP_HOTKEY_LOCK_POINTER:
-		gp_pointer_toggle_lock(seat);
-		break;
-	case GP_HOTKEY_NEXT_GUEST:
-		if (output != NULL) {
-			gp_placement_next_guest(&seat->server->placement, output);
-		}
-		break;
-	case GP_HOTKEY_GRAB:
-		seat->is_released = !seat->is_released;
-		gp_seat_update_grab(seat);
-		break;
-	case GP_HOTKEY_FULLSCREEN:
-		if (output != NULL && output->window != NULL) {
-			gp_window_set_fullscreen(output->window, !output->window->is_fullscreen);
-		}
-		break;
-	case GP_HOTKEY_NONE:
-		break;
-	}
-}
-
-/* Number of the terminal that the keys ask for, 0: none. */
-static unsigned find_vt(const struct gp_seat *seat, uint32_t code) {
-	bool ctrl = seat->held[KEY_LEFTCTRL] != 0 || seat->held[KEY_RIGHTCTRL] != 0;
-	bool alt = seat->held[KEY_LEFTALT] != 0 || seat->held[KEY_RIGHTALT] != 0;
-	if (!seat->server->options->vt_switch || seat->server->session == NULL || !ctrl || !alt) {
-		return 0;
-	}
-	if (code >= KEY_F1 && code <= KEY_F10) {
-		return code - KEY_F1 + 1;
-	}
-	return code == KEY_F11 ? 11 : code == KEY_F12 ? 12 : 0;
-}
-
-/* Whether the key that was pressed is for the compositor; does what it is for. */
-static bool handle_own_key(struct gp_seat *seat, uint32_t code) {
-	enum gp_hotkey_action action =
-		gp_hotkey_find(gp_settings_get_hotkey(&seat->server->settings), seat->held, code);
-	unsigned vt = find_vt(seat, code);
-	if (action == GP_HOTKEY_NONE && vt == 0) {
-		return false;
-	}
-	seat->swallowed[code] = true;
-	if (vt != 0) {
-		wlr_session_change_vt(seat->server->session, vt);
-	} else {
-		do_action(seat, action);
-	}
-	return true;
-}
-
-/* A key of the seat has changed. */
-static void send_key(struct gp_seat *seat, uint32_t time_ms, uint32_t code, bool pressed) {
-	if (pressed && handle_own_key(seat, code)) {
-		return;
-	}
-	if (!pressed && seat->swallowed[code]) {
-		seat->swallowed[code] = false;
-		return;
-	}
+static void send_key(struct gp_keyboard *keyboard, uint32_t time_ms, uint32_t code, bool pressed) {
 	struct wlr_keyboard_key_event event = {
 		.time_msec = time_ms,
 		.keycode = code,
 		.state = pressed ? WL_KEYBOARD_KEY_STATE_PRESSED : WL_KEYBOARD_KEY_STATE_RELEASED,
 	};
-	wlr_keyboard_notify_key(&seat->keyboard, &event);
-	wlr_seat_keyboard_notify_key(seat->wlr_seat, time_ms, code, event.state);
+	wlr_keyboard_notify_key(&keyboard->wlr_keyboard, &event);
+	wlr_seat_keyboard_notify_key(keyboard->focus->wlr_seat, time_ms, code, event.state);
 }
 
-static void set_key(struct keyboard *keyboard, uint32_t time_ms, uint32_t code, bool pressed) {
-	struct gp_seat *seat = keyboard->seat;
-	if (code >= KEY_CNT || keyboard->down[code] == pressed) {
+static void set_key(struct keyboard_device *device, uint32_t time_ms, uint32_t code, bool pressed) {
+	struct gp_keyboard *keyboard = device->keyboard;
+	if (code >= KEY_CNT || device->down[code] == pressed) {
 		return;
 	}
-	keyboard->down[code] = pressed;
-	seat->held[code] += pressed ? 1 : -1;
-	if (seat->held[code] == (pressed ? 1 : 0)) {
-		send_key(seat, time_ms, code, pressed);
+	device->down[code] = pressed;
+	keyboard->held[code] += pressed ? 1 : -1;
+	if (keyboard->held[code] == (pressed ? 1 : 0) &&
+		!gp_shortcut_handle_key(keyboard->shortcut, keyboard->held, code, pressed)) {
+		send_key(keyboard, time_ms, code, pressed);
 	}
 }
 
-static void handle_key(struct wl_listener *listener, void *data) {
-	struct keyboard *keyboard = wl_container_of(listener, keyboard, key);
+static void handle_device_key(struct wl_listener *listener, void *data) {
+	struct keyboard_device *device = wl_container_of(listener, device, key);
 	const struct wlr_keyboard_key_event *event = data;
-	set_key(keyboard, event->time_msec, event->keycode,
+	set_key(device, event->time_msec, event->keycode,
 		event->state == WL_KEYBOARD_KEY_STATE_PRESSED);
 }
 
-static void keyboard_destroy(struct keyboard *keyboard) {
+static void device_destroy(struct keyboard_device *device) {
 	for (uint32_t code = 0; code < KEY_CNT; code++) {
-		set_key(keyboard, 0, code, false);
+		set_key(device, 0, code, false);
 	}
-	wl_list_remove(&keyboard->key.link);
-	wl_list_remove(&keyboard->destroy.link);
-	wl_list_remove(&keyboard->link);
-	free(keyboard);
+	wl_list_remove(&device->key.link);
+	wl_list_remove(&device->destroy.link);
+	wl_list_remove(&device->link);
+	free(device);
 }
 
-static void handle_destroy(struct wl_listener *listener, void *data) {
-	struct keyboard *keyboard = wl_container_of(listener, keyboard, destroy);
-	keyboard_destroy(keyboard);
+static void handle_device_destroy(struct wl_listener *listener, void *data) {
+	struct keyboard_device *device = wl_container_of(listener, device, destroy);
+	device_destroy(device);
 }
 
-void gp_keyboard_add(struct gp_seat *seat, struct wlr_keyboard *wlr_keyboard) {
-	struct keyboard *keyboard = calloc(1, sizeof(*keyboard));
-	if (keyboard == NULL || wl_list_length(&seat->keyboards) >= UINT8_MAX) {
+void gp_keyboard_add(struct gp_keyboard *keyboard, struct wlr_keyboard *wlr_keyboard) {
+	struct keyboard_device *device = calloc(1, sizeof(*device));
+	if (device == NULL || wl_list_length(&keyboard->devices) >= UINT8_MAX) {
 		gp_error("keyboard: no memory, or too many");
-		free(keyboard);
+		free(device);
 		return;
 	}
-	keyboard->seat = seat;
-	keyboard->wlr_keyboard = wlr_keyboard;
-	keyboard->key.notify = handle_key;
-	wl_signal_add(&wlr_keyboard->events.key, &keyboard->key);
-	keyboard->destroy.notify = handle_destroy;
-	wl_signal_add(&wlr_keyboard->base.events.destroy, &keyboard->destroy);
-	wl_list_insert(&seat->keyboards, &keyboard->link);
-	wlr_keyboard_led_update(wlr_keyboard, seat->leds);
+	device->keyboard = keyboard;
+	device->wlr_keyboard = wlr_keyboard;
+	device->key.notify = handle_device_key;
+	wl_signal_add(&wlr_keyboard->events.key, &device->key);
+	device->destroy.notify = handle_device_destroy;
+	wl_signal_add(&wlr_keyboard->base.events.destroy, &device->destroy);
+	wl_list_insert(&keyboard->devices, &device->link);
+	wlr_keyboard_led_update(wlr_keyboard, keyboard->leds);
 }
 
-void gp_keyboard_set_leds(struct gp_seat *seat, uint32_t leds) {
-	struct keyboard *keyboard;
-	seat->leds = leds;
-	wl_list_for_each (keyboard, &seat->keyboards, link) {
-		wlr_keyboard_led_update(keyboard->wlr_keyboard, leds);
+static void update_leds(struct gp_keyboard *keyboard) {
+	const struct gp_guest *guest = gp_focus_get_guest(keyboard->focus);
+	uint32_t leds = guest != NULL ? guest->leds : 0;
+	struct keyboard_device *device;
+	if (leds == keyboard->leds) {
+		return;
+	}
+	keyboard->leds = leds;
+	wl_list_for_each (device, &keyboard->devices, link) {
+		wlr_keyboard_led_update(device->wlr_keyboard, leds);
 	}
 }
 
-void gp_keyboard_init(struct gp_seat *seat) {
-	wl_list_init(&seat->keyboards);
-	wlr_keyboard_init(&seat->keyboard, &seat_keyboard_impl, "guestpane");
-	wlr_keyboard_set_repeat_info(&seat->keyboard, 0, 0); // guests do that
-	wlr_seat_set_keyboard(seat->wlr_seat, &seat->keyboard);
+static void handle_focus_changed(struct wl_listener *listener, void *data) {
+	struct gp_keyboard *keyboard = wl_container_of(listener, keyboard, focus_changed);
+	update_leds(keyboard);
 }
 
-void gp_keyboard_finish(struct gp_seat *seat) {
-	struct keyboard *keyboard, *tmp;
-	wl_list_for_each_safe (keyboard, tmp, &seat->keyboards, link) {
-		keyboard_destroy(keyboard);
+static void handle_guest_leds(struct wl_listener *listener, void *data) {
+	struct gp_keyboard *keyboard = wl_container_of(listener, keyboard, guest_leds);
+	if (data == gp_focus_get_guest(keyboard->focus)) {
+		update_leds(keyboard);
 	}
-	wlr_keyboard_finish(&seat->keyboard);
+}
+
+void gp_keyboard_init(
+	struct gp_keyboard *keyboard, struct gp_focus *focus, struct gp_shortcut *shortcut) {
+	keyboard->focus = focus;
+	keyboard->shortcut = shortcut;
+	wl_list_init(&keyboard->devices);
+	wlr_keyboard_init(&keyboard->wlr_keyboard, &keyboard_impl, "guestpane");
+	wlr_keyboard_set_repeat_info(&keyboard->wlr_keyboard, 0, 0); // guests do that
+	wlr_seat_set_keyboard(focus->wlr_seat, &keyboard->wlr_keyboard);
+	keyboard->focus_changed.notify = handle_focus_changed;
+	wl_signal_add(&focus->events.changed, &keyboard->focus_changed);
+	keyboard->guest_leds.notify = handle_guest_leds;
+	wl_signal_add(&focus->guests->events.leds, &keyboard->guest_leds);
+}
+
+void gp_keyboard_finish(struct gp_keyboard *keyboard) {
+	struct keyboard_device *device, *tmp;
+	wl_list_for_each_safe (device, tmp, &keyboard->devices, link) {
+		device_destroy(device);
+	}
+	wl_list_remove(&keyboard->focus_changed.link);
+	wl_list_remove(&keyboard->guest_leds.link);
+	wlr_keyboard_finish(&keyboard->wlr_keyboard);
 }

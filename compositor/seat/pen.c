@@ -1,3 +1,6 @@
+#include "compositor/seat/pen.h"
+
+#include <linux/input-event-codes.h>
 #include <stdlib.h>
 #include <wlr/types/wlr_compositor.h>
 #include <wlr/types/wlr_seat.h>
@@ -5,13 +8,14 @@
 #include <wlr/types/wlr_tablet_v2.h>
 
 #include "common/log.h"
-#include "compositor/seat/seat.h"
+#include "compositor/seat/focus.h"
+#include "compositor/seat/pointer.h"
+#include "compositor/seat/spot.h"
 #include "compositor/seat/transform.h"
-#include "compositor/view/view.h"
 
-struct tablet {
-	struct wl_list link; // gp_seat.tablets
-	struct gp_seat *seat;
+struct pen_tablet {
+	struct wl_list link; // gp_pen.tablets
+	struct gp_pen *pen;
 	struct wlr_tablet *wlr_tablet;
 	struct wlr_tablet_v2_tablet *v2;
 
@@ -22,193 +26,182 @@ struct tablet {
 	struct wl_listener destroy;
 };
 
-struct pen {
-	struct wl_list link; // gp_seat.pens
-	struct gp_seat *seat;
+struct pen_tool {
+	struct wl_list link; // gp_pen.tools
+	struct gp_pen *pen;
 	struct wlr_tablet_v2_tablet_tool *v2;
-	const struct tablet *tablet; // that it was seen on last
+	const struct pen_tablet *tablet; // that it was seen on last
 	double x, y; // on the panel
 	double tilt_x, tilt_y; // likewise
-	struct gp_touch_point place;
+	struct gp_spot spot;
 	uint32_t pressed; // button of the pointer that stands in for the pen; 0: none
 
-	struct wl_listener tool_destroy;
+	struct wl_listener destroy;
 };
 
-static void release_pointer(struct pen *pen, uint32_t time_ms) {
-	if (pen->pressed != 0) {
-		gp_pointer_press(pen->seat, time_ms, pen->pressed, false);
-		pen->pressed = 0;
+static void release_pointer(struct pen_tool *tool, uint32_t time_ms) {
+	if (tool->pressed != 0) {
+		gp_pointer_press(tool->pen->pointer, time_ms, tool->pressed, false);
+		tool->pressed = 0;
 	}
 }
 
-static void leave(struct pen *pen, uint32_t time_ms) {
-	release_pointer(pen, time_ms);
-	wlr_tablet_v2_tablet_tool_notify_proximity_out(pen->v2);
-}
-
-static void pen_destroy(struct pen *pen) {
-	release_pointer(pen, 0);
-	wl_list_remove(&pen->tool_destroy.link);
-	wl_list_remove(&pen->link);
-	free(pen);
+static void leave(struct pen_tool *tool, uint32_t time_ms) {
+	release_pointer(tool, time_ms);
+	wlr_tablet_v2_tablet_tool_notify_proximity_out(tool->v2);
 }
 
 static void handle_tool_destroy(struct wl_listener *listener, void *data) {
-	struct pen *pen = wl_container_of(listener, pen, tool_destroy);
-	pen_destroy(pen);
+	struct pen_tool *tool = wl_container_of(listener, tool, destroy);
+	release_pointer(tool, 0);
+	wl_list_remove(&tool->destroy.link);
+	wl_list_remove(&tool->link);
+	free(tool);
 }
 
-static struct pen *get_pen(const struct tablet *tablet, struct wlr_tablet_tool *tool) {
-	struct gp_seat *seat = tablet->seat;
-	struct pen *pen;
-	wl_list_for_each (pen, &seat->pens, link) {
-		if (pen->v2->wlr_tool == tool) {
-			pen->tablet = tablet;
-			return pen;
+static struct pen_tool *get_tool(
+	const struct pen_tablet *tablet, struct wlr_tablet_tool *wlr_tool) {
+	struct gp_pen *pen = tablet->pen;
+	struct pen_tool *tool;
+	wl_list_for_each (tool, &pen->tools, link) {
+		if (tool->v2->wlr_tool == wlr_tool) {
+			tool->tablet = tablet;
+			return tool;
 		}
 	}
-	pen = calloc(1, sizeof(*pen));
-	struct wlr_tablet_v2_tablet_tool *v2 = pen != NULL
-		? wlr_tablet_tool_create(seat->tablet_manager, seat->wlr_seat, tool)
+	tool = calloc(1, sizeof(*tool));
+	struct wlr_tablet_v2_tablet_tool *v2 = tool != NULL
+		? wlr_tablet_tool_create(pen->manager, pen->focus->wlr_seat, wlr_tool)
 		: NULL;
 	if (v2 == NULL) {
 		gp_error("pen: no memory, or of an unknown kind");
-		free(pen);
+		free(tool);
 		return NULL;
 	}
-	pen->seat = seat;
-	pen->v2 = v2;
-	pen->tablet = tablet;
-	pen->tool_destroy.notify = handle_tool_destroy;
-	wl_signal_add(&tool->events.destroy, &pen->tool_destroy);
-	wl_list_insert(&seat->pens, &pen->link);
-	return pen;
+	tool->pen = pen;
+	tool->v2 = v2;
+	tool->tablet = tablet;
+	tool->destroy.notify = handle_tool_destroy;
+	wl_signal_add(&wlr_tool->events.destroy, &tool->destroy);
+	wl_list_insert(&pen->tools, &tool->link);
+	return tool;
 }
 
-static bool is_held(const struct pen *pen) {
-	return pen->v2->is_down || pen->v2->num_buttons > 0 || pen->pressed != 0;
-}
-
-/* A pen that is not pressed goes over to what is below it. */
-static void choose_surface(struct pen *pen, struct tablet *tablet, uint32_t time_ms) {
-	struct gp_seat *seat = pen->seat;
-	const struct gp_touch_point *place = &pen->place;
-	bool is_over = place->is_inside && gp_seat_focus_at(seat, time_ms, place);
-	if (is_over && wlr_surface_accepts_tablet_v2(place->surface, tablet->v2)) {
-		wlr_tablet_v2_tablet_tool_notify_proximity_in(pen->v2, tablet->v2, place->surface);
+/* A pen that is not pressed moves over to what is below it. */
+static void choose_surface(struct pen_tool *tool, struct pen_tablet *tablet, uint32_t time_ms) {
+	const struct gp_spot *spot = &tool->spot;
+	if (spot->inside && gp_pointer_take_focus(tool->pen->pointer, time_ms, spot) &&
+		wlr_surface_accepts_tablet_v2(spot->surface, tablet->v2)) {
+		wlr_tablet_v2_tablet_tool_notify_proximity_in(tool->v2, tablet->v2, spot->surface);
 	} else {
-		wlr_tablet_v2_tablet_tool_notify_proximity_out(pen->v2);
+		wlr_tablet_v2_tablet_tool_notify_proximity_out(tool->v2);
 	}
 }
 
-static void move(struct pen *pen, struct tablet *tablet, uint32_t time_ms) {
-	struct gp_seat *seat = pen->seat;
-	double x, y;
-	gp_seat_locate(seat, tablet->wlr_tablet->base.name, NULL, pen->x, pen->y, &pen->place);
-	if (!is_held(pen)) {
-		choose_surface(pen, tablet, time_ms);
+static void move(struct pen_tool *tool, struct pen_tablet *tablet, uint32_t time_ms) {
+	struct gp_pen *pen = tool->pen;
+	struct gp_focus *focus = pen->focus;
+	struct gp_spot *spot = &tool->spot;
+	gp_spot_locate(spot, focus->outputs, tablet->wlr_tablet->base.name, NULL, tool->x, tool->y);
+	if (!tool->v2->is_down && tool->v2->num_buttons == 0 && tool->pressed == 0) {
+		choose_surface(tool, tablet, time_ms);
 	}
-	struct wlr_surface *surface = pen->v2->focused_surface;
-	if (surface == NULL && (pen->place.is_inside || pen->pressed != 0)) {
+	struct wlr_surface *surface = tool->v2->focused_surface;
+	if (surface == NULL && (spot->inside || tool->pressed != 0)) {
 		/* The guest has no pen: it has a pointer instead. */
-		gp_pointer_warp(seat, time_ms, pen->place.layout_x, pen->place.layout_y);
-		wlr_seat_pointer_notify_frame(seat->wlr_seat);
-	} else if (surface != NULL && gp_seat_find_point(seat, surface, &pen->place, &x, &y)) {
-		wlr_tablet_v2_tablet_tool_notify_motion(pen->v2, x, y);
+		gp_pointer_warp(pen->pointer, time_ms, spot->layout_x, spot->layout_y);
+		wlr_seat_pointer_notify_frame(focus->wlr_seat);
+		return;
+	}
+	const struct gp_output *output = gp_spot_find_surface(focus->outputs, surface);
+	if (output != NULL) {
+		double x, y;
+		gp_spot_project(focus->outputs, output, spot->layout_x, spot->layout_y, &x, &y);
+		wlr_tablet_v2_tablet_tool_notify_motion(tool->v2, x, y);
 	}
 }
 
 static void handle_axis(struct wl_listener *listener, void *data) {
-	struct tablet *tablet = wl_container_of(listener, tablet, axis);
+	struct pen_tablet *tablet = wl_container_of(listener, tablet, axis);
 	const struct wlr_tablet_tool_axis_event *event = data;
-	struct pen *pen = get_pen(tablet, event->tool);
-	if (pen == NULL) {
+	struct pen_tool *tool = get_tool(tablet, event->tool);
+	if (tool == NULL) {
 		return;
 	}
 	uint32_t axes = event->updated_axes;
-	pen->x = (axes & WLR_TABLET_TOOL_AXIS_X) != 0 ? event->x : pen->x;
-	pen->y = (axes & WLR_TABLET_TOOL_AXIS_Y) != 0 ? event->y : pen->y;
+	tool->x = (axes & WLR_TABLET_TOOL_AXIS_X) != 0 ? event->x : tool->x;
+	tool->y = (axes & WLR_TABLET_TOOL_AXIS_Y) != 0 ? event->y : tool->y;
 	if ((axes & (WLR_TABLET_TOOL_AXIS_X | WLR_TABLET_TOOL_AXIS_Y)) != 0) {
-		move(pen, tablet, event->time_msec);
+		move(tool, tablet, event->time_msec);
 	}
 	if ((axes & WLR_TABLET_TOOL_AXIS_PRESSURE) != 0) {
-		wlr_tablet_v2_tablet_tool_notify_pressure(pen->v2, event->pressure);
+		wlr_tablet_v2_tablet_tool_notify_pressure(tool->v2, event->pressure);
 	}
-	pen->tilt_x = (axes & WLR_TABLET_TOOL_AXIS_TILT_X) != 0 ? event->tilt_x : pen->tilt_x;
-	pen->tilt_y = (axes & WLR_TABLET_TOOL_AXIS_TILT_Y) != 0 ? event->tilt_y : pen->tilt_y;
+	tool->tilt_x = (axes & WLR_TABLET_TOOL_AXIS_TILT_X) != 0 ? event->tilt_x : tool->tilt_x;
+	tool->tilt_y = (axes & WLR_TABLET_TOOL_AXIS_TILT_Y) != 0 ? event->tilt_y : tool->tilt_y;
 	if ((axes & (WLR_TABLET_TOOL_AXIS_TILT_X | WLR_TABLET_TOOL_AXIS_TILT_Y)) != 0) {
-		double x = pen->tilt_x, y = pen->tilt_y;
-		gp_transform_vector(pen->place.transform, &x, &y);
-		wlr_tablet_v2_tablet_tool_notify_tilt(pen->v2, x, y);
+		double x = tool->tilt_x, y = tool->tilt_y;
+		gp_transform_vector(tool->spot.transform, &x, &y);
+		wlr_tablet_v2_tablet_tool_notify_tilt(tool->v2, x, y);
 	}
 }
 
 static void handle_proximity(struct wl_listener *listener, void *data) {
-	struct tablet *tablet = wl_container_of(listener, tablet, proximity);
+	struct pen_tablet *tablet = wl_container_of(listener, tablet, proximity);
 	const struct wlr_tablet_tool_proximity_event *event = data;
-	struct pen *pen = get_pen(tablet, event->tool);
-	if (pen == NULL) {
+	struct pen_tool *tool = get_tool(tablet, event->tool);
+	if (tool == NULL) {
 		return;
 	}
 	if (event->state == WLR_TABLET_TOOL_PROXIMITY_OUT) {
-		leave(pen, event->time_msec);
+		leave(tool, event->time_msec);
 		return;
 	}
-	pen->x = event->x;
-	pen->y = event->y;
-	move(pen, tablet, event->time_msec);
+	tool->x = event->x;
+	tool->y = event->y;
+	move(tool, tablet, event->time_msec);
 }
 
 static void handle_tip(struct wl_listener *listener, void *data) {
-	struct tablet *tablet = wl_container_of(listener, tablet, tip);
+	struct pen_tablet *tablet = wl_container_of(listener, tablet, tip);
 	const struct wlr_tablet_tool_tip_event *event = data;
-	struct pen *pen = get_pen(tablet, event->tool);
-	if (pen == NULL) {
+	struct pen_tool *tool = get_tool(tablet, event->tool);
+	if (tool == NULL) {
 		return;
 	}
 	if (event->state == WLR_TABLET_TOOL_TIP_UP) {
-		release_pointer(pen, event->time_msec);
-		wlr_tablet_v2_tablet_tool_notify_up(pen->v2);
-	} else if (pen->v2->focused_surface != NULL) {
-		wlr_tablet_v2_tablet_tool_notify_down(pen->v2);
-	} else if (pen->pressed == 0 && pen->place.is_inside) {
-		pen->pressed = BTN_LEFT;
-		gp_pointer_press(pen->seat, event->time_msec, BTN_LEFT, true);
+		release_pointer(tool, event->time_msec);
+		wlr_tablet_v2_tablet_tool_notify_up(tool->v2);
+	} else if (tool->v2->focused_surface != NULL) {
+		wlr_tablet_v2_tablet_tool_notify_down(tool->v2);
+	} else if (tool->pressed == 0 && tool->spot.inside) {
+		tool->pressed = BTN_LEFT;
+		gp_pointer_press(tool->pen->pointer, event->time_msec, BTN_LEFT, true);
 	}
 }
 
 static void handle_button(struct wl_listener *listener, void *data) {
-	struct tablet *tablet = wl_container_of(listener, tablet, button);
+	struct pen_tablet *tablet = wl_container_of(listener, tablet, button);
 	const struct wlr_tablet_tool_button_event *event = data;
-	struct pen *pen = get_pen(tablet, event->tool);
-	if (pen != NULL && pen->v2->focused_surface != NULL) {
+	struct pen_tool *tool = get_tool(tablet, event->tool);
+	if (tool != NULL && tool->v2->focused_surface != NULL) {
 		wlr_tablet_v2_tablet_tool_notify_button(
-			pen->v2, event->button, (enum zwp_tablet_pad_v2_button_state)event->state);
-	}
-}
-
-void gp_pen_update_focus(struct gp_seat *seat) {
-	struct pen *pen;
-	wl_list_for_each (pen, &seat->pens, link) {
-		struct wlr_surface *surface = pen->v2->focused_surface;
-		if (surface != NULL && !gp_seat_has_focus(seat, surface)) {
-			wlr_tablet_v2_tablet_tool_notify_proximity_out(pen->v2);
-		}
+			tool->v2, event->button, (enum zwp_tablet_pad_v2_button_state)event->state);
 	}
 }
 
 /*
- * A tool goes with its tablet. Some backends free it then without saying so, and wlr_tablet_v2 has no
- * other way to end its side of it: so we say it. If it is seen on another tablet, it is a new one.
+ * A tool is destroyed with its tablet. Some backends free it then without its event, and
+ * wlr_tablet_v2 has no other way to end its side of it: so we emit it. Seen on another tablet, it
+ * is a new tool.
  */
-static void tablet_destroy(struct tablet *tablet) {
-	struct pen *pen, *tmp;
-	wl_list_for_each_safe (pen, tmp, &tablet->seat->pens, link) {
-		if (pen->tablet == tablet) {
-			struct wlr_tablet_tool *tool = pen->v2->wlr_tool;
-			leave(pen, 0);
-			wl_signal_emit_mutable(&tool->events.destroy, tool);
+static void tablet_destroy(struct pen_tablet *tablet) {
+	struct pen_tool *tool, *tmp;
+	wl_list_for_each_safe (tool, tmp, &tablet->pen->tools, link) {
+		if (tool->tablet == tablet) {
+			struct wlr_tablet_tool *wlr_tool = tool->v2->wlr_tool;
+			leave(tool, 0);
+			wl_signal_emit_mutable(&wlr_tool->events.destroy, wlr_tool);
 		}
 	}
 	wl_list_remove(&tablet->axis.link);
@@ -220,23 +213,23 @@ static void tablet_destroy(struct tablet *tablet) {
 	free(tablet);
 }
 
-static void handle_destroy(struct wl_listener *listener, void *data) {
-	struct tablet *tablet = wl_container_of(listener, tablet, destroy);
+static void handle_tablet_destroy(struct wl_listener *listener, void *data) {
+	struct pen_tablet *tablet = wl_container_of(listener, tablet, destroy);
 	tablet_destroy(tablet);
 }
 
-void gp_pen_add(struct gp_seat *seat, struct wlr_input_device *device) {
+void gp_pen_add(struct gp_pen *pen, struct wlr_input_device *device) {
 	struct wlr_tablet *wlr_tablet = wlr_tablet_from_input_device(device);
-	struct tablet *tablet = calloc(1, sizeof(*tablet));
+	struct pen_tablet *tablet = calloc(1, sizeof(*tablet));
 	struct wlr_tablet_v2_tablet *v2 = tablet != NULL
-		? wlr_tablet_create(seat->tablet_manager, seat->wlr_seat, device)
+		? wlr_tablet_create(pen->manager, pen->focus->wlr_seat, device)
 		: NULL;
 	if (v2 == NULL) {
 		gp_error("pen tablet: no memory");
 		free(tablet);
 		return;
 	}
-	tablet->seat = seat;
+	tablet->pen = pen;
 	tablet->wlr_tablet = wlr_tablet;
 	tablet->v2 = v2;
 	tablet->axis.notify = handle_axis;
@@ -247,14 +240,37 @@ void gp_pen_add(struct gp_seat *seat, struct wlr_input_device *device) {
 	wl_signal_add(&wlr_tablet->events.tip, &tablet->tip);
 	tablet->button.notify = handle_button;
 	wl_signal_add(&wlr_tablet->events.button, &tablet->button);
-	tablet->destroy.notify = handle_destroy;
+	tablet->destroy.notify = handle_tablet_destroy;
 	wl_signal_add(&device->events.destroy, &tablet->destroy);
-	wl_list_insert(&seat->tablets, &tablet->link);
+	wl_list_insert(&pen->tablets, &tablet->link);
 }
 
-void gp_pen_finish(struct gp_seat *seat) {
-	struct tablet *tablet, *next_tablet;
-	wl_list_for_each_safe (tablet, next_tablet, &seat->tablets, link) {
+static void handle_focus_changed(struct wl_listener *listener, void *data) {
+	struct gp_pen *pen = wl_container_of(listener, pen, focus_changed);
+	struct pen_tool *tool;
+	wl_list_for_each (tool, &pen->tools, link) {
+		struct wlr_surface *surface = tool->v2->focused_surface;
+		if (surface != NULL && !gp_focus_covers(pen->focus, surface)) {
+			wlr_tablet_v2_tablet_tool_notify_proximity_out(tool->v2);
+		}
+	}
+}
+
+bool gp_pen_init(struct gp_pen *pen, struct wl_display *display, struct gp_pointer *pointer) {
+	pen->focus = pointer->focus;
+	pen->pointer = pointer;
+	wl_list_init(&pen->tablets);
+	wl_list_init(&pen->tools);
+	pen->focus_changed.notify = handle_focus_changed;
+	wl_signal_add(&pen->focus->events.changed, &pen->focus_changed);
+	pen->manager = wlr_tablet_v2_create(display);
+	return pen->manager != NULL;
+}
+
+void gp_pen_finish(struct gp_pen *pen) {
+	struct pen_tablet *tablet, *tmp;
+	wl_list_for_each_safe (tablet, tmp, &pen->tablets, link) {
 		tablet_destroy(tablet);
 	}
+	wl_list_remove(&pen->focus_changed.link);
 }

@@ -1,15 +1,19 @@
+#include "compositor/seat/touch.h"
+
+#include <linux/input-event-codes.h>
 #include <stdlib.h>
 #include <wlr/types/wlr_compositor.h>
 #include <wlr/types/wlr_seat.h>
 #include <wlr/types/wlr_touch.h>
 
 #include "common/log.h"
-#include "compositor/seat/seat.h"
-#include "compositor/view/view.h"
+#include "compositor/seat/focus.h"
+#include "compositor/seat/pointer.h"
+#include "compositor/seat/spot.h"
 
 struct touch_screen {
-	struct wl_list link; // gp_seat.touch_screens
-	struct gp_seat *seat;
+	struct wl_list link; // gp_touch.screens
+	struct gp_touch *touch;
 	struct wlr_touch *wlr_touch;
 
 	struct wl_listener down;
@@ -20,156 +24,151 @@ struct touch_screen {
 	struct wl_listener destroy;
 };
 
-static int find_touch(const struct touch_screen *screen, int32_t id) {
-	const struct gp_seat *seat = screen->seat;
-	for (int i = 0; i < GP_SEAT_TOUCHES_MAX; i++) {
-		if (seat->touches[i].screen == screen && seat->touches[i].id == id) {
+static int find_finger(const struct touch_screen *screen, int32_t id) {
+	const struct gp_finger *fingers = screen->touch->fingers;
+	for (int i = 0; i < GP_TOUCH_FINGERS_MAX; i++) {
+		if (fingers[i].screen == screen && fingers[i].id == id) {
 			return i;
 		}
 	}
 	return -1;
 }
 
-static int find_free(const struct gp_seat *seat) {
-	for (int i = 0; i < GP_SEAT_TOUCHES_MAX; i++) {
-		if (seat->touches[i].screen == NULL) {
+static int find_free(const struct gp_touch *touch) {
+	for (int i = 0; i < GP_TOUCH_FINGERS_MAX; i++) {
+		if (touch->fingers[i].screen == NULL) {
 			return i;
 		}
 	}
 	return -1;
 }
 
-static void locate(
-	const struct touch_screen *screen, double x, double y, struct gp_touch_point *place) {
+static void locate(const struct touch_screen *screen, double x, double y, struct gp_spot *spot) {
 	const struct wlr_touch *wlr_touch = screen->wlr_touch;
-	gp_seat_locate(screen->seat, wlr_touch->base.name, wlr_touch->output_name, x, y, place);
+	gp_spot_locate(spot, screen->touch->focus->outputs, wlr_touch->base.name,
+		wlr_touch->output_name, x, y);
 }
 
-/* A guest without a touch screen has one finger, which is its pointer. */
-static bool begin_pointing(
-	struct gp_seat *seat, uint32_t time_ms, const struct gp_touch_point *place) {
-	for (int i = 0; i < GP_SEAT_TOUCHES_MAX; i++) {
-		if (seat->touches[i].screen != NULL && seat->touches[i].is_pointer) {
+/* The guest has one pointer, so one finger at a time. */
+static bool begin_pointing(struct gp_touch *touch, uint32_t time_ms, const struct gp_spot *spot) {
+	for (int i = 0; i < GP_TOUCH_FINGERS_MAX; i++) {
+		if (touch->fingers[i].screen != NULL && touch->fingers[i].pointing) {
 			return false;
 		}
 	}
-	gp_pointer_warp(seat, time_ms, place->layout_x, place->layout_y);
-	gp_pointer_press(seat, time_ms, BTN_LEFT, true);
+	gp_pointer_warp(touch->pointer, time_ms, spot->layout_x, spot->layout_y);
+	gp_pointer_press(touch->pointer, time_ms, BTN_LEFT, true);
 	return true;
 }
 
 static void handle_down(struct wl_listener *listener, void *data) {
 	struct touch_screen *screen = wl_container_of(listener, screen, down);
 	const struct wlr_touch_down_event *event = data;
-	struct gp_seat *seat = screen->seat;
-	struct gp_touch_point place;
-	int at = find_free(seat);
-	locate(screen, event->x, event->y, &place);
-	if (at < 0 || find_touch(screen, event->touch_id) >= 0 || !place.is_inside ||
-		!gp_seat_focus_at(seat, event->time_msec, &place)) {
+	struct gp_touch *touch = screen->touch;
+	struct wlr_seat *seat = touch->focus->wlr_seat;
+	struct gp_spot spot;
+	int at = find_free(touch);
+	locate(screen, event->x, event->y, &spot);
+	if (at < 0 || find_finger(screen, event->touch_id) >= 0 || !spot.inside ||
+		!gp_pointer_take_focus(touch->pointer, event->time_msec, &spot)) {
 		return;
 	}
-	struct wlr_surface *surface = place.surface;
-	bool is_pointer = !wlr_surface_accepts_touch(surface, seat->wlr_seat);
-	if (is_pointer ? !begin_pointing(seat, event->time_msec, &place)
-		       : wlr_seat_touch_notify_down(seat->wlr_seat, surface, event->time_msec, at,
-				 place.x, place.y) == 0) {
+	bool pointing = !wlr_surface_accepts_touch(spot.surface, seat);
+	if (pointing ? !begin_pointing(touch, event->time_msec, &spot)
+		     : wlr_seat_touch_notify_down(
+			       seat, spot.surface, event->time_msec, at, spot.x, spot.y) == 0) {
 		return;
 	}
-	seat->touches[at] = (struct gp_seat_touch){
-		.screen = screen, .id = event->touch_id, .is_pointer = is_pointer};
+	touch->fingers[at] =
+		(struct gp_finger){.screen = screen, .id = event->touch_id, .pointing = pointing};
 }
 
-static void lift(struct gp_seat *seat, uint32_t time_ms, int at) {
-	if (seat->touches[at].is_pointer) {
-		gp_pointer_press(seat, time_ms, BTN_LEFT, false);
+static void lift(struct gp_touch *touch, uint32_t time_ms, int at) {
+	if (touch->fingers[at].pointing) {
+		gp_pointer_press(touch->pointer, time_ms, BTN_LEFT, false);
 	} else {
-		wlr_seat_touch_notify_up(seat->wlr_seat, time_ms, at);
+		wlr_seat_touch_notify_up(touch->focus->wlr_seat, time_ms, at);
 	}
-	seat->touches[at] = (struct gp_seat_touch){0};
+	touch->fingers[at] = (struct gp_finger){0};
 }
 
 static void handle_up(struct wl_listener *listener, void *data) {
 	struct touch_screen *screen = wl_container_of(listener, screen, up);
 	const struct wlr_touch_up_event *event = data;
-	int at = find_touch(screen, event->touch_id);
+	int at = find_finger(screen, event->touch_id);
 	if (at >= 0) {
-		lift(screen->seat, event->time_msec, at);
+		lift(screen->touch, event->time_msec, at);
 	}
 }
 
 static void handle_motion(struct wl_listener *listener, void *data) {
 	struct touch_screen *screen = wl_container_of(listener, screen, motion);
 	const struct wlr_touch_motion_event *event = data;
-	struct gp_seat *seat = screen->seat;
-	struct gp_touch_point place;
-	int at = find_touch(screen, event->touch_id);
+	struct gp_touch *touch = screen->touch;
+	struct wlr_seat *seat = touch->focus->wlr_seat;
+	struct gp_spot spot;
+	int at = find_finger(screen, event->touch_id);
 	if (at < 0) {
 		return;
 	}
-	locate(screen, event->x, event->y, &place);
-	if (seat->touches[at].is_pointer) {
-		gp_pointer_warp(seat, event->time_msec, place.layout_x, place.layout_y);
-		wlr_seat_pointer_notify_frame(seat->wlr_seat);
+	locate(screen, event->x, event->y, &spot);
+	if (touch->fingers[at].pointing) {
+		gp_pointer_warp(touch->pointer, event->time_msec, spot.layout_x, spot.layout_y);
+		wlr_seat_pointer_notify_frame(seat);
 		return;
 	}
-	const struct wlr_touch_point *point = wlr_seat_touch_get_point(seat->wlr_seat, at);
-	double x, y;
-	if (point != NULL && gp_seat_find_point(seat, point->surface, &place, &x, &y)) {
-		wlr_seat_touch_notify_motion(seat->wlr_seat, event->time_msec, at, x, y);
+	/* The surface that it came down on keeps it, wherever it goes. */
+	const struct wlr_touch_point *point = wlr_seat_touch_get_point(seat, at);
+	const struct gp_output *output =
+		point != NULL ? gp_spot_find_surface(touch->focus->outputs, point->surface) : NULL;
+	if (output != NULL) {
+		double x, y;
+		gp_spot_project(
+			touch->focus->outputs, output, spot.layout_x, spot.layout_y, &x, &y);
+		wlr_seat_touch_notify_motion(seat, event->time_msec, at, x, y);
 	}
 }
 
-static void cancel(struct gp_seat *seat, struct wlr_seat_client *client) {
+static void cancel(struct gp_touch *touch, struct wlr_seat_client *client) {
+	struct wlr_seat *seat = touch->focus->wlr_seat;
 	struct wlr_touch_point *point;
-	wl_list_for_each (point, &seat->wlr_seat->touch_state.touch_points, link) {
+	wl_list_for_each (point, &seat->touch_state.touch_points, link) {
 		if (point->client == client) {
-			seat->touches[point->touch_id] = (struct gp_seat_touch){0};
+			touch->fingers[point->touch_id] = (struct gp_finger){0};
 		}
 	}
-	wlr_seat_touch_notify_cancel(seat->wlr_seat, client);
+	wlr_seat_touch_notify_cancel(seat, client);
 }
 
 static void handle_cancel(struct wl_listener *listener, void *data) {
 	struct touch_screen *screen = wl_container_of(listener, screen, cancel);
 	const struct wlr_touch_cancel_event *event = data;
-	struct gp_seat *seat = screen->seat;
-	int at = find_touch(screen, event->touch_id);
+	struct gp_touch *touch = screen->touch;
+	int at = find_finger(screen, event->touch_id);
 	if (at < 0) {
 		return;
 	}
-	const struct wlr_touch_point *point = wlr_seat_touch_get_point(seat->wlr_seat, at);
-	if (point != NULL && !seat->touches[at].is_pointer) {
-		cancel(seat, point->client);
+	const struct wlr_touch_point *point = wlr_seat_touch_get_point(touch->focus->wlr_seat, at);
+	if (point != NULL && !touch->fingers[at].pointing) {
+		cancel(touch, point->client);
 	} else {
-		lift(seat, event->time_msec, at);
+		lift(touch, event->time_msec, at);
 	}
 }
 
 static void handle_frame(struct wl_listener *listener, void *data) {
 	struct touch_screen *screen = wl_container_of(listener, screen, frame);
-	wlr_seat_touch_notify_frame(screen->seat->wlr_seat);
-}
-
-void gp_touch_update_focus(struct gp_seat *seat) {
-	struct wlr_touch_point *point;
-again:
-	wl_list_for_each (point, &seat->wlr_seat->touch_state.touch_points, link) {
-		if (!gp_seat_has_focus(seat, point->surface)) {
-			cancel(seat, point->client); // all points of the client are gone
-			goto again;
-		}
-	}
+	wlr_seat_touch_notify_frame(screen->touch->focus->wlr_seat);
 }
 
 static void screen_destroy(struct touch_screen *screen) {
-	struct gp_seat *seat = screen->seat;
-	for (int i = 0; i < GP_SEAT_TOUCHES_MAX; i++) {
-		if (seat->touches[i].screen == screen) {
-			lift(seat, 0, i);
+	struct gp_touch *touch = screen->touch;
+	for (int i = 0; i < GP_TOUCH_FINGERS_MAX; i++) {
+		if (touch->fingers[i].screen == screen) {
+			lift(touch, 0, i);
 		}
 	}
-	wlr_seat_touch_notify_frame(seat->wlr_seat);
+	wlr_seat_touch_notify_frame(touch->focus->wlr_seat);
 	wl_list_remove(&screen->down.link);
 	wl_list_remove(&screen->up.link);
 	wl_list_remove(&screen->motion.link);
@@ -185,13 +184,13 @@ static void handle_destroy(struct wl_listener *listener, void *data) {
 	screen_destroy(screen);
 }
 
-void gp_touch_add(struct gp_seat *seat, struct wlr_touch *wlr_touch) {
+void gp_touch_add(struct gp_touch *touch, struct wlr_touch *wlr_touch) {
 	struct touch_screen *screen = calloc(1, sizeof(*screen));
 	if (screen == NULL) {
 		gp_error("touch screen: no memory");
 		return;
 	}
-	screen->seat = seat;
+	screen->touch = touch;
 	screen->wlr_touch = wlr_touch;
 	screen->down.notify = handle_down;
 	wl_signal_add(&wlr_touch->events.down, &screen->down);
@@ -205,12 +204,33 @@ void gp_touch_add(struct gp_seat *seat, struct wlr_touch *wlr_touch) {
 	wl_signal_add(&wlr_touch->events.frame, &screen->frame);
 	screen->destroy.notify = handle_destroy;
 	wl_signal_add(&wlr_touch->base.events.destroy, &screen->destroy);
-	wl_list_insert(&seat->touch_screens, &screen->link);
+	wl_list_insert(&touch->screens, &screen->link);
 }
 
-void gp_touch_finish(struct gp_seat *seat) {
+static void handle_focus_changed(struct wl_listener *listener, void *data) {
+	struct gp_touch *touch = wl_container_of(listener, touch, focus_changed);
+	struct wlr_touch_point *point;
+again:
+	wl_list_for_each (point, &touch->focus->wlr_seat->touch_state.touch_points, link) {
+		if (!gp_focus_covers(touch->focus, point->surface)) {
+			cancel(touch, point->client); // and frees all points of the client
+			goto again;
+		}
+	}
+}
+
+void gp_touch_init(struct gp_touch *touch, struct gp_pointer *pointer) {
+	touch->focus = pointer->focus;
+	touch->pointer = pointer;
+	wl_list_init(&touch->screens);
+	touch->focus_changed.notify = handle_focus_changed;
+	wl_signal_add(&touch->focus->events.changed, &touch->focus_changed);
+}
+
+void gp_touch_finish(struct gp_touch *touch) {
 	struct touch_screen *screen, *tmp;
-	wl_list_for_each_safe (screen, tmp, &seat->touch_screens, link) {
+	wl_list_for_each_safe (screen, tmp, &touch->screens, link) {
 		screen_destroy(screen);
 	}
+	wl_list_remove(&touch->focus_changed.link);
 }

@@ -1,6 +1,6 @@
 #include "compositor/seat/transform.h"
 
-/* The smallest step that a client is told. */
+/* The smallest step of a wl_fixed_t. */
 #define FIXED_STEP (1.0 / 256)
 
 #define QUARTERS 3 // bits of a transform: how often it is turned by 90°

@@ -18,12 +18,12 @@
 struct gp_bridge_socket {
 	struct wl_display *display;
 	char *path;
-	bool is_ours; // the path is
+	bool owned; // the path is ours to remove
 	int fd;
 	struct wl_event_source *source, *retry_timer;
 };
 
-/* Marks a client. */
+/* Marks the clients that are bridges. */
 struct bridge {
 	struct wl_listener client_destroy;
 };
@@ -37,8 +37,9 @@ static void handle_client_destroy(struct wl_listener *listener, void *data) {
 	n_bridges--;
 }
 
-bool gp_client_is_bridge(struct wl_client *client) {
-	return wl_client_get_destroy_late_listener(client, handle_client_destroy) != NULL;
+bool gp_bridge_socket_has_client(const struct wl_client *client) {
+	return wl_client_get_destroy_late_listener(
+		       (struct wl_client *)client, handle_client_destroy) != NULL;
 }
 
 static void log_peer(int fd) {
@@ -53,7 +54,7 @@ static void log_peer(int fd) {
 static void add_client(struct gp_bridge_socket *socket, int fd) {
 	struct bridge *bridge = calloc(1, sizeof(*bridge));
 	if (bridge == NULL || n_bridges >= BRIDGES_MAX) {
-		gp_warn("bridge socket: refused a connection, there are %zu", n_bridges);
+		gp_warn("bridge socket: connection refused: %zu bridges already", n_bridges);
 		free(bridge);
 		close(fd);
 		return;
@@ -71,7 +72,7 @@ static void add_client(struct gp_bridge_socket *socket, int fd) {
 	n_bridges++;
 }
 
-/* Without descriptors the connection stays in the queue: do not spin on it. */
+/* Short of descriptors, the connection stays in the queue: do not spin on it. */
 static void pause_accepting(struct gp_bridge_socket *socket) {
 	wl_event_source_fd_update(socket->source, 0);
 	wl_event_source_timer_update(socket->retry_timer, ACCEPT_RETRY_MS);
@@ -98,7 +99,7 @@ static int handle_connection(int listen_fd, uint32_t mask, void *data) {
 /* The path that a socket was bound to. Returns a string owned by the caller, or NULL. */
 static char *get_bound_path(int fd) {
 	struct sockaddr_un address = {0};
-	socklen_t size = sizeof(address) - 1; // so that the path ends
+	socklen_t size = sizeof(address) - 1; // the path ends with a zero
 	if (getsockname(fd, (struct sockaddr *)&address, &size) < 0) {
 		return NULL;
 	}
@@ -115,14 +116,14 @@ struct gp_bridge_socket *gp_bridge_socket_create(
 	}
 	struct wl_event_loop *loop = wl_display_get_event_loop(display);
 	socket->display = display;
-	socket->is_ours = listen_fd < 0;
-	socket->fd = socket->is_ours ? gp_socket_listen(path) : listen_fd;
+	socket->owned = listen_fd < 0;
+	socket->fd = socket->owned ? gp_socket_listen(path) : listen_fd;
 	if (socket->fd < 0) {
 		gp_error_errno("bridge socket %s", path);
 		gp_bridge_socket_destroy(socket);
 		return NULL;
 	}
-	socket->path = socket->is_ours ? strdup(path) : get_bound_path(socket->fd);
+	socket->path = socket->owned ? strdup(path) : get_bound_path(socket->fd);
 	socket->retry_timer = wl_event_loop_add_timer(loop, handle_retry, socket);
 	socket->source = wl_event_loop_add_fd(
 		loop, socket->fd, WL_EVENT_READABLE, handle_connection, socket);
@@ -148,7 +149,7 @@ void gp_bridge_socket_destroy(struct gp_bridge_socket *socket) {
 	if (socket->retry_timer != NULL) {
 		wl_event_source_remove(socket->retry_timer);
 	}
-	if (socket->path != NULL && socket->is_ours) {
+	if (socket->path != NULL && socket->owned) {
 		unlink(socket->path);
 	}
 	gp_fd_close(&socket->fd);

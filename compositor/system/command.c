@@ -94,7 +94,7 @@ static void end_group(struct gp_command *command) {
 		}
 		nanosleep(&(struct timespec){.tv_nsec = END_STEP_NS}, NULL);
 	}
-	gp_warn("the command does not end: killed");
+	gp_warn("the command does not end, killed");
 	kill(-command->pid, SIGKILL);
 	if (!command->ended) {
 		waitpid(command->pid, NULL, 0);

@@ -35,7 +35,7 @@ static int take_listen_fd(void) {
 		return -1;
 	}
 	if (strcmp(count, "1") != 0 || !is_listening_stream(fd)) {
-		gp_warn("LISTEN_FDS is not one listening Unix stream socket: ignored");
+		gp_warn("LISTEN_FDS is ignored: it is not one listening Unix stream socket");
 		return -1;
 	}
 	fcntl(fd, F_SETFD, FD_CLOEXEC);
@@ -52,7 +52,7 @@ static int connect_notify(void) {
 	}
 	memcpy(address.sun_path, path, length);
 	if (path[0] == '@') {
-		address.sun_path[0] = '\0'; // the abstract name space
+		address.sun_path[0] = '\0'; // abstract
 	}
 	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd >= 0 &&
@@ -64,7 +64,7 @@ static int connect_notify(void) {
 	return fd;
 }
 
-/* Half of what the manager waits for. */
+/* Half of the time after which the service manager gives up on us. */
 static uint32_t get_watchdog_ms(void) {
 	const char *interval_us = getenv("WATCHDOG_USEC");
 	if (interval_us == NULL || (getenv("WATCHDOG_PID") != NULL && !is_for_us("WATCHDOG_PID"))) {

@@ -8,22 +8,21 @@ struct wl_event_loop;
 struct wl_event_source;
 
 /**
- * What a service manager gives and gets, by the environment: sd_listen_fds(3), sd_notify(3) and
- * sd_watchdog_enabled(3), which are simple enough to be spoken without libsystemd. Without a
- * service manager all of it does nothing.
+ * The service manager's protocols: sd_listen_fds(3), sd_notify(3) and sd_watchdog_enabled(3), without
+ * libsystemd. Without a service manager nothing here does anything.
  */
 struct gp_service {
-	int notify_fd; // connected to the manager, -1: nobody wants to know
-	int listen_fd; // a listening socket that was handed over, -1: none
+	int notify_fd; // connected to the manager; -1: none
+	int listen_fd; // the listening socket that it passed to us; -1: none
 	struct wl_event_source *watchdog; // may be NULL
-	uint32_t watchdog_ms; // between signs of life
+	uint32_t watchdog_ms; // between keep-alive messages
 };
 
-/* Takes what there is out of the environment, so that no child sees it. Must be called once. */
+/* To be called once. Unsets the variables, so that no child sees them. */
 void gp_service_init(struct gp_service *service);
-/* Starts the signs of life, if the manager waits for them. Returns false if memory is short. */
+/* Starts keep-alive messages if the manager wants them. Returns false if memory is short. */
 bool gp_service_start_watchdog(struct gp_service *service, struct wl_event_loop *loop);
-/* The loop must still be there. */
+/* To be called before the loop is destroyed. */
 void gp_service_finish(struct gp_service *service);
 
 /* Sends assignments as in sd_notify(3): "READY=1". */

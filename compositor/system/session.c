@@ -3,15 +3,12 @@
 #include <wlr/backend/session.h>
 
 #include "common/log.h"
-#include "compositor/server.h"
 
 static void handle_resume(void *data) {
 	struct gp_vt_session *session = data;
-	struct gp_server *server = session->server;
 	session->resume = NULL;
 	gp_info("the session is active again");
-	server->placement.is_paused = false;
-	gp_placement_update(&server->placement);
+	wl_signal_emit_mutable(&session->events.resumed, session);
 }
 
 static void cancel_resume(struct gp_vt_session *session) {
@@ -21,52 +18,53 @@ static void cancel_resume(struct gp_vt_session *session) {
 	}
 }
 
-static void handle_active(struct wl_listener *listener, void *data) {
-	struct gp_vt_session *session = wl_container_of(listener, session, active);
-	struct gp_server *server = session->server;
-	bool is_active = server->session->active;
+static void handle_wlr_active(struct wl_listener *listener, void *data) {
+	struct gp_vt_session *session = wl_container_of(listener, session, wlr_active);
 	cancel_resume(session);
-	if (is_active) {
+	if (session->wlr_session->active) {
 		/* The outputs come back in this signal, one after the other. */
-		session->resume = wl_event_loop_add_idle(server->loop, handle_resume, session);
+		session->resume = wl_event_loop_add_idle(session->loop, handle_resume, session);
+		wl_signal_emit_mutable(&session->events.active, session);
 	} else {
 		gp_info("the session is paused");
-		server->placement.is_paused = true;
+		wl_signal_emit_mutable(&session->events.paused, session);
 	}
-	gp_guest_manager_set_paused(&server->guest_manager, !is_active);
 }
 
-static void handle_destroy(struct wl_listener *listener, void *data) {
-	struct gp_vt_session *session = wl_container_of(listener, session, destroy);
+static void handle_wlr_destroy(struct wl_listener *listener, void *data) {
+	struct gp_vt_session *session = wl_container_of(listener, session, wlr_destroy);
 	gp_vt_session_finish(session);
-	session->server->session = NULL;
 }
 
-void gp_vt_session_init(struct gp_vt_session *session, struct gp_server *server) {
-	session->server = server;
-	if (server->session == NULL) {
+void gp_vt_session_init(struct gp_vt_session *session, struct wlr_session *wlr_session,
+	struct wl_event_loop *loop) {
+	*session = (struct gp_vt_session){.wlr_session = wlr_session, .loop = loop};
+	wl_signal_init(&session->events.paused);
+	wl_signal_init(&session->events.active);
+	wl_signal_init(&session->events.resumed);
+	if (wlr_session == NULL) {
 		return;
 	}
-	session->active.notify = handle_active;
+	session->wlr_active.notify = handle_wlr_active;
 	/* Before the backend, which takes the outputs away. */
-	wl_list_insert(&server->session->events.active.listener_list, &session->active.link);
-	session->destroy.notify = handle_destroy;
-	wl_signal_add(&server->session->events.destroy, &session->destroy);
+	wl_list_insert(&wlr_session->events.active.listener_list, &session->wlr_active.link);
+	session->wlr_destroy.notify = handle_wlr_destroy;
+	wl_signal_add(&wlr_session->events.destroy, &session->wlr_destroy);
 }
 
 void gp_vt_session_finish(struct gp_vt_session *session) {
-	if (session->active.notify == NULL) {
+	if (session->wlr_session == NULL) {
 		return;
 	}
 	cancel_resume(session);
-	wl_list_remove(&session->active.link);
-	wl_list_remove(&session->destroy.link);
-	session->active.notify = NULL;
+	wl_list_remove(&session->wlr_active.link);
+	wl_list_remove(&session->wlr_destroy.link);
+	session->wlr_session = NULL;
 }
 
 const char *gp_vt_session_state(const struct gp_vt_session *session) {
-	if (session->active.notify == NULL) {
+	if (session->wlr_session == NULL) {
 		return NULL;
 	}
-	return session->server->session->active ? "active" : "paused";
+	return session->wlr_session->active ? "active" : "paused";
 }

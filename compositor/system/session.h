@@ -1,30 +1,35 @@
 #ifndef GP_COMPOSITOR_SYSTEM_SESSION_H
 #define GP_COMPOSITOR_SYSTEM_SESSION_H
 
-#include <stdbool.h>
 #include <wayland-server-core.h>
 
-struct gp_server;
+struct wlr_session;
 
 /**
- * Whether the seat is ours. When the user switches to another virtual terminal, or the machine is
- * suspended by a session manager, wlroots takes all outputs away, and brings back those that are
- * there when the seat is ours again.
- *
- * In between guests go on, hidden, and keep the monitors that they were told of: those that have
- * really gone are told afterwards.
+ * Whether the seat is ours. When the user switches to another virtual terminal, or a session manager
+ * suspends the host, wlroots takes all outputs away. It brings back those that are still connected
+ * when the seat is ours again.
  */
 struct gp_vt_session {
-	struct gp_server *server;
-	struct wl_event_source *resume; // pending, or NULL
+	struct wlr_session *wlr_session; // NULL: nested, headless, or finished
+	struct wl_event_loop *loop;
+	struct wl_event_source *resume; // pending; may be NULL
 
-	struct wl_listener active;
-	struct wl_listener destroy;
+	struct {
+		struct wl_signal paused; // the outputs are still there
+		struct wl_signal active; // the seat is ours, the outputs are not back yet
+		struct wl_signal
+			resumed; // the outputs are back; follows active unless paused again
+	} events;
+
+	struct wl_listener wlr_active;
+	struct wl_listener wlr_destroy;
 };
 
-/* Does nothing if the server has no session. The placement and the guest manager must be there. */
-void gp_vt_session_init(struct gp_vt_session *session, struct gp_server *server);
-/* To be called before the backend goes. One that is all zeros is fine. */
+/* wlr_session may be NULL: then nothing is ever emitted. */
+void gp_vt_session_init(
+	struct gp_vt_session *session, struct wlr_session *wlr_session, struct wl_event_loop *loop);
+/* To be called before the backend is destroyed. One that is all zeros is fine. */
 void gp_vt_session_finish(struct gp_vt_session *session);
 
 /* "active", "paused", or NULL if there is no session. */

@@ -14,7 +14,7 @@
 /* Larger than any plane. */
 #define SIZE_MAX_PIXELS 1024
 
-/* Other backends show the cursor where the parent's pointer is, or nowhere. */
+/* Other backends show the cursor where the pointer of their parent is, or nowhere. */
 static bool may_have_plane(struct wlr_output *wlr_output) {
 #if WLR_HAS_DRM_BACKEND
 	return wlr_output_is_drm(wlr_output);
@@ -45,7 +45,7 @@ static void draw(cairo_t *cairo, cairo_surface_t *pixels, const struct gp_cursor
 	cairo_scale(cairo, picture->width / source->width, picture->height / source->height);
 	cairo_set_source_surface(cairo, pixels, -source->x, -source->y);
 	cairo_pattern_set_filter(cairo_get_source(cairo),
-		picture->is_nearest ? CAIRO_FILTER_NEAREST : CAIRO_FILTER_BILINEAR);
+		picture->nearest ? CAIRO_FILTER_NEAREST : CAIRO_FILTER_BILINEAR);
 	cairo_set_operator(cairo, CAIRO_OPERATOR_SOURCE);
 	cairo_paint(cairo);
 }
@@ -81,7 +81,7 @@ static bool is_on_hardware(const struct gp_cursor_plane *plane) {
 	return plane->wlr_cursor->output->hardware_cursor == plane->wlr_cursor;
 }
 
-/* Whether wlroots could put it onto the plane now, or will when nobody takes screenshots. */
+/* Whether wlroots has put it onto the plane, or will when nobody takes screenshots any more. */
 static bool set_image(struct gp_cursor_plane *plane) {
 	struct wlr_output_cursor *cursor = plane->wlr_cursor;
 	return wlr_output_cursor_set_buffer(
@@ -92,16 +92,12 @@ static bool set_image(struct gp_cursor_plane *plane) {
 static bool same_picture(const struct gp_cursor_picture *a, const struct gp_cursor_picture *b) {
 	return a->stamp == b->stamp && wlr_fbox_equal(&a->source, &b->source) &&
 		a->width == b->width && a->height == b->height && a->hotspot_x == b->hotspot_x &&
-		a->hotspot_y == b->hotspot_y && a->is_nearest == b->is_nearest;
-}
-
-/* wlroots asks the plane what it takes; no more is copied to find that out. */
-static bool is_small(const struct gp_cursor_picture *picture) {
-	return picture->width <= SIZE_MAX_PIXELS && picture->height <= SIZE_MAX_PIXELS;
+		a->hotspot_y == b->hotspot_y && a->nearest == b->nearest;
 }
 
 static bool change_picture(struct gp_cursor_plane *plane, const struct gp_cursor_picture *picture) {
-	if (!is_small(picture) ||
+	/* wlroots knows what the plane takes; this bounds what is copied to find out. */
+	if (picture->width > SIZE_MAX_PIXELS || picture->height > SIZE_MAX_PIXELS ||
 		(plane->refused_width == picture->width &&
 			plane->refused_height == picture->height)) {
 		return false;

@@ -10,7 +10,7 @@ struct wlr_output;
 struct wlr_output_cursor;
 
 /**
- * A picture for the plane. The hotspot and the size are in the pixels of the output as it is seen.
+ * A picture for the plane. Its hotspot and size are in pixels of the transformed output.
  */
 struct gp_cursor_picture {
 	struct wlr_buffer *buffer;
@@ -18,15 +18,15 @@ struct gp_cursor_picture {
 	struct wlr_fbox source; // of the buffer
 	int32_t width, height;
 	int32_t hotspot_x, hotspot_y;
-	bool is_nearest; // how it is scaled
+	bool nearest; // how it is scaled
 };
 
 /**
  * The cursor plane of a KMS output. With the cursor there, the picture below may be scanned out,
- * and a cursor that moves costs no new picture.
+ * and a cursor that moves costs no new frame.
  *
  * What is on the plane is a copy, scaled as the guest's picture is: a plane does not scale. wlroots
- * turns it, and draws it into the picture while somebody takes screenshots with the cursor.
+ * transforms it, and draws it into the frame while somebody takes screenshots with the cursor.
  */
 struct gp_cursor_plane {
 	struct wlr_output_cursor *wlr_cursor; // NULL where there is no plane
@@ -40,16 +40,16 @@ void gp_cursor_plane_init(struct gp_cursor_plane *plane, struct wlr_output *wlr_
 void gp_cursor_plane_finish(struct gp_cursor_plane *plane);
 
 /**
- * Shows the picture with its top left corner at x, y, in pixels of the output as it is seen.
+ * Shows the picture with its top left corner at x, y, in pixels of the transformed output.
  * Returns false, showing nothing, if the plane does not take it or the CPU cannot read it.
  */
 bool gp_cursor_plane_show(struct gp_cursor_plane *plane, const struct gp_cursor_picture *picture,
 	int32_t x, int32_t y);
 void gp_cursor_plane_hide(struct gp_cursor_plane *plane);
 
-/* The mode or the transform is another one: what was said of the plane is not true any more. */
+/* The mode or the transform has changed: what fits the plane may have changed, too. */
 void gp_cursor_plane_reset(struct gp_cursor_plane *plane);
-/* Puts a cursor back onto the plane that was drawn for a screenshot. To be called each frame. */
+/* Puts a cursor back onto the plane after a screenshot. To be called before each frame. */
 void gp_cursor_plane_restore(struct gp_cursor_plane *plane);
 
 #endif

@@ -8,12 +8,13 @@
 
 #include "common/log.h"
 #include "compositor/config/settings.h"
-#include "compositor/guest/scanout.h"
-#include "compositor/output/output.h"
-#include "compositor/output/placement.h"
+#include "compositor/guest/guest.h"
+#include "compositor/guest/scanout_events.h"
+#include "compositor/view/cursor_plane.h"
+#include "compositor/view/identity.h"
 #include "guest-scanout-v1-protocol.h"
 
-/* Whatever a guest puts into the alpha bits of its framebuffer, a monitor would not show it. */
+/* A guest may leave anything in the alpha bits of its framebuffer; a monitor would not show it. */
 static void set_opaque(struct gp_view *view, int width, int height) {
 	pixman_region32_t opaque;
 	pixman_region32_init_rect(&opaque, 0, 0, width, height);
@@ -51,32 +52,32 @@ static void set_source(struct gp_view *view, const struct wlr_box *shown) {
 }
 
 static enum gp_scaling get_scaling(const struct gp_view *view) {
-	return gp_settings_get_scaling(
-		view->placement->settings, view->scanout->guest->name, view->output->wlr_output);
+	struct gp_config_identity output = gp_output_identity(view->target->wlr_output);
+	return gp_settings_get_scaling(view->target->settings, view->scanout->guest->name, &output);
 }
 
 static void update_cursor(struct gp_view *view, const pixman_region32_t *damage) {
 	struct gp_cursor_geometry place = {
 		.box = view->box,
 		.seen = view->seen,
-		.is_nearest = view->is_nearest,
+		.nearest = view->nearest,
 	};
-	if (view->output != NULL) {
+	if (view->target->wlr_output != NULL) {
 		wlr_output_transformed_resolution(
-			view->output->wlr_output, &place.width, &place.height);
-		place.plane = view->is_shown ? &view->output->cursor_plane : NULL;
+			view->target->wlr_output, &place.width, &place.height);
+		place.plane = view->shown ? view->target->cursor_plane : NULL;
 	}
-	gp_cursor_update(&view->cursor, &place, damage);
+	gp_view_cursor_update(&view->cursor, &place, damage);
 }
 
 void gp_view_arrange(struct gp_view *view) {
 	const struct gp_guest_scanout *scanout = view->scanout;
 	struct wlr_box outer = {0}, shown;
-	if (view->output == NULL || scanout->guest == NULL || scanout->width <= 0 ||
+	if (view->target->wlr_output == NULL || scanout->guest == NULL || scanout->width <= 0 ||
 		scanout->height <= 0) {
 		return;
 	}
-	wlr_output_transformed_resolution(view->output->wlr_output, &outer.width, &outer.height);
+	wlr_output_transformed_resolution(view->target->wlr_output, &outer.width, &outer.height);
 	if (wlr_box_empty(&outer)) {
 		return;
 	}
@@ -85,9 +86,9 @@ void gp_view_arrange(struct gp_view *view) {
 	view->box = (struct wlr_box){place.x, place.y, place.width, place.height};
 	wlr_box_intersection(&shown, &view->box, &outer);
 
-	view->is_nearest = place.width % scanout->width == 0 && place.height % scanout->height == 0;
-	wlr_scene_buffer_set_filter_mode(view->node,
-		view->is_nearest ? WLR_SCALE_FILTER_NEAREST : WLR_SCALE_FILTER_BILINEAR);
+	view->nearest = place.width % scanout->width == 0 && place.height % scanout->height == 0;
+	wlr_scene_buffer_set_filter_mode(
+		view->node, view->nearest ? WLR_SCALE_FILTER_NEAREST : WLR_SCALE_FILTER_BILINEAR);
 	view->shape_width = scanout->width;
 	view->shape_height = scanout->height;
 	gp_guest_scanout_get_source_box(scanout, &view->shape_source);
@@ -102,33 +103,9 @@ void gp_view_arrange(struct gp_view *view) {
 static void schedule_frame(struct gp_view *view) {
 	const struct wlr_surface *surface = view->scanout->surface;
 	bool wanted = surface != NULL && !wl_list_empty(&surface->current.frame_callback_list);
-	if (view->is_shown && (wanted || gp_cursor_wants_frame(&view->cursor))) {
-		wlr_output_schedule_frame(view->output->wlr_output);
+	if (view->shown && (wanted || gp_view_cursor_wants_frame(&view->cursor))) {
+		wlr_output_schedule_frame(view->target->wlr_output);
 	}
-}
-
-/* Whether the guest that stays in front is on its output, and this is another one. */
-static bool is_behind_first(const struct gp_view *view) {
-	const struct gp_settings *settings = view->placement->settings;
-	const struct gp_view *front = view->output != NULL ? view->output->view : NULL;
-	return front != NULL && gp_settings_is_first(settings, front->scanout->guest->name) &&
-		!gp_settings_is_first(settings, view->scanout->guest->name);
-}
-
-/* A view that has no picture has news in each commit: why, for instance. */
-static bool update_picture_stamp(struct gp_view *view) {
-	bool has_picture = gp_guest_scanout_has_picture(view->scanout);
-	if (has_picture == view->has_picture) {
-		return !has_picture;
-	}
-	view->has_picture = has_picture;
-	if (has_picture) {
-		uint64_t stamp = gp_placement_stamp(view->placement);
-		view->picture_stamp = is_behind_first(view) ? 0 : stamp;
-	} else {
-		view->change_stamp = gp_placement_stamp(view->placement);
-	}
-	return true;
 }
 
 static bool same_shape(const struct gp_view *view) {
@@ -137,12 +114,6 @@ static bool same_shape(const struct gp_view *view) {
 	return view->node->buffer != NULL && wlr_fbox_equal(&view->shape_source, &source) &&
 		view->shape_width == view->scanout->width &&
 		view->shape_height == view->scanout->height;
-}
-
-static void refresh_output(struct gp_view *view) {
-	if (view->output != NULL) {
-		gp_output_refresh(view->output);
-	}
 }
 
 static void set_picture(struct gp_view *view, const pixman_region32_t *damage) {
@@ -161,20 +132,30 @@ static void set_picture(struct gp_view *view, const pixman_region32_t *damage) {
 	wlr_scene_buffer_set_buffer_with_damage(view->node, buffer, damage);
 }
 
+/* Whether it has a picture may have changed as well. */
+static void emit_changed(struct gp_view *view, uint32_t changes) {
+	struct gp_view_change change = {.view = view, .changes = changes};
+	bool has_picture = gp_guest_scanout_has_picture(view->scanout);
+	if (has_picture != view->has_picture) {
+		view->has_picture = has_picture;
+		change.changes |= GP_VIEW_PICTURE;
+	}
+	if (change.changes != 0) {
+		wl_signal_emit_mutable(&view->target->events.changed, &change);
+	}
+}
+
 static void handle_scanout_commit(struct wl_listener *listener, void *data) {
 	struct gp_view *view = wl_container_of(listener, view, scanout_commit);
 	set_picture(view, data);
-	if (update_picture_stamp(view)) {
-		refresh_output(view);
-	}
+	/* Without a picture, each commit may have another reason for that. */
+	emit_changed(view, gp_guest_scanout_has_picture(view->scanout) ? 0 : GP_VIEW_FAILURE);
 	schedule_frame(view);
 }
 
 static void handle_scanout_guest(struct wl_listener *listener, void *data) {
 	struct gp_view *view = wl_container_of(listener, view, scanout_guest);
-	view->change_stamp = gp_placement_stamp(view->placement);
-	update_picture_stamp(view);
-	refresh_output(view);
+	emit_changed(view, GP_VIEW_GUEST);
 }
 
 static void handle_scanout_cursor(struct wl_listener *listener, void *data) {
@@ -186,8 +167,8 @@ static void handle_scanout_cursor(struct wl_listener *listener, void *data) {
 static void handle_output_sample(struct wl_listener *listener, void *data) {
 	struct gp_view *view = wl_container_of(listener, view, output_sample);
 	const struct wlr_scene_output_sample_event *event = data;
-	view->is_sampled = true;
-	view->is_direct = event->direct_scanout;
+	view->sampled = true;
+	view->direct = event->direct_scanout;
 	if (view->scanout->surface == NULL) {
 		return;
 	}
@@ -209,13 +190,13 @@ static void handle_frame_done(struct wl_listener *listener, void *data) {
 }
 
 void gp_view_set_shown(struct gp_view *view, bool shown) {
-	if (view->is_shown == shown) {
+	if (view->shown == shown) {
 		return;
 	}
 	if (!shown) {
-		gp_cursor_plane_hide(&view->output->cursor_plane);
+		gp_cursor_plane_hide(view->target->cursor_plane);
 	}
-	view->is_shown = shown;
+	view->shown = shown;
 	wlr_scene_node_set_enabled(&view->tree->node, shown);
 	update_cursor(view, NULL);
 
@@ -226,76 +207,51 @@ void gp_view_set_shown(struct gp_view *view, bool shown) {
 			scanout, GUEST_SCANOUT_V1_PATH_NONE, "the scanout is hidden");
 	}
 	if (scanout->surface != NULL && shown) {
-		wlr_surface_send_enter(scanout->surface, view->output->wlr_output);
-	} else if (scanout->surface != NULL && view->output != NULL) {
-		wlr_surface_send_leave(scanout->surface, view->output->wlr_output);
+		wlr_surface_send_enter(scanout->surface, view->target->wlr_output);
+	} else if (scanout->surface != NULL) {
+		wlr_surface_send_leave(scanout->surface, view->target->wlr_output);
 	}
 	schedule_frame(view);
 }
 
-void gp_view_set_output(struct gp_view *view, struct gp_output *output) {
-	struct gp_output *old = view->output;
-	if (old == output) {
-		return;
-	}
-	gp_view_set_shown(view, false);
-	if (old != NULL) {
-		gp_output_forget_view(old, view);
-	}
-	view->output = output;
-	struct wlr_scene *scene = output != NULL ? output->scene : view->placement->hidden;
-	wlr_scene_node_reparent(&view->tree->node, &scene->tree);
+void gp_view_set_target(struct gp_view *view, struct gp_view_target *target) {
+	view->target = target;
+	wlr_scene_node_reparent(&view->tree->node, target->tree);
 	gp_view_arrange(view);
-	view->change_stamp = gp_placement_stamp(view->placement);
-	if (old != NULL) {
-		gp_output_refresh(old);
-	}
-	if (output != NULL) {
-		gp_output_refresh(output);
-	}
 }
 
-void gp_view_describe_frame(const struct gp_view *view, struct gp_frame_facts *facts) {
-	const struct gp_guest_scanout *scanout = view->scanout;
-	facts->buffer = scanout->content.buffer;
-	facts->is_direct = view->is_direct;
-	int width, height;
-	wlr_output_transformed_resolution(view->output->wlr_output, &width, &height);
-	facts->is_scaled = scanout->width != width || scanout->height != height ||
-		view->box.width != width || view->box.height != height;
-	facts->is_overlaid = gp_cursor_is_composed(&view->cursor);
-}
-
-static void view_destroy(struct gp_view *view) {
-	gp_view_set_output(view, NULL);
+static void handle_scanout_destroy(struct wl_listener *listener, void *data) {
+	struct gp_view *view = wl_container_of(listener, view, scanout_destroy);
 	wl_list_remove(&view->link);
+	wl_list_remove(&view->output_link);
+	wl_list_init(&view->output_link);
+	wl_signal_emit_mutable(&view->target->events.destroy, view);
+
 	wl_list_remove(&view->scanout_commit.link);
 	wl_list_remove(&view->scanout_guest.link);
 	wl_list_remove(&view->scanout_cursor.link);
 	wl_list_remove(&view->scanout_destroy.link);
 	wl_list_remove(&view->output_sample.link);
 	wl_list_remove(&view->frame_done.link);
-	gp_cursor_finish(&view->cursor);
+	gp_view_cursor_finish(&view->cursor);
 	wlr_scene_node_destroy(&view->tree->node);
 	free(view);
 }
 
-static void handle_scanout_destroy(struct wl_listener *listener, void *data) {
-	struct gp_view *view = wl_container_of(listener, view, scanout_destroy);
-	if (view->output != NULL && view->scanout->guest_removed) {
-		gp_output_note_guest_removed(view->output, view->scanout->guest);
-	}
-	view_destroy(view);
+void gp_view_target_init(struct gp_view_target *target) {
+	*target = (struct gp_view_target){0};
+	wl_signal_init(&target->events.changed);
+	wl_signal_init(&target->events.destroy);
 }
 
 static bool create_nodes(struct gp_view *view) {
-	view->tree = wlr_scene_tree_create(&view->placement->hidden->tree);
+	view->tree = wlr_scene_tree_create(view->target->tree);
 	if (view->tree == NULL) {
 		return false;
 	}
 	wlr_scene_node_set_enabled(&view->tree->node, false);
 	view->node = wlr_scene_buffer_create(view->tree, NULL);
-	if (view->node == NULL || !gp_cursor_init(&view->cursor, view->scanout, view->tree)) {
+	if (view->node == NULL || !gp_view_cursor_init(&view->cursor, view->scanout, view->tree)) {
 		wlr_scene_node_destroy(&view->tree->node);
 		return false;
 	}
@@ -318,21 +274,21 @@ static void add_listeners(struct gp_view *view) {
 	wl_signal_add(&view->node->events.frame_done, &view->frame_done);
 }
 
-struct gp_view *gp_view_create(struct gp_placement *placement, struct gp_guest_scanout *scanout) {
+struct gp_view *gp_view_create(struct gp_guest_scanout *scanout, struct gp_view_target *target) {
 	struct gp_view *view = calloc(1, sizeof(*view));
 	if (view == NULL) {
 		gp_error("scanout: no memory for its view");
 		return NULL;
 	}
-	view->placement = placement;
 	view->scanout = scanout;
+	view->target = target;
+	wl_list_init(&view->link);
+	wl_list_init(&view->output_link);
 	if (!create_nodes(view)) {
 		gp_error("scanout: no memory for its view");
 		free(view);
 		return NULL;
 	}
 	add_listeners(view);
-	view->change_stamp = gp_placement_stamp(placement);
-	wl_list_insert(placement->views.prev, &view->link);
 	return view;
 }

@@ -6,14 +6,43 @@
 #include <wayland-server-core.h>
 #include <wlr/util/box.h>
 
-#include "compositor/output/frame_path.h"
+#include "compositor/guest/scanout.h"
 #include "compositor/view/view_cursor.h"
 
-struct gp_guest_scanout;
-struct gp_output;
-struct gp_placement;
+struct gp_cursor_plane;
+struct gp_settings;
+struct wlr_output;
 struct wlr_scene_buffer;
 struct wlr_scene_tree;
+
+/* What about a view has changed: bits of gp_view_change.changes. */
+enum gp_view_changes {
+	GP_VIEW_PICTURE = 1 << 0, // it has a picture now, or none any more
+	GP_VIEW_GUEST = 1 << 1, // its guest's state, title or generation
+	GP_VIEW_FAILURE = 1 << 2, // why it has no picture
+};
+
+struct gp_view_change {
+	struct gp_view *view;
+	uint32_t changes; // enum gp_view_changes
+};
+
+/**
+ * Where views go: the scene of an output, or one that no output shows. Its owner keeps it until no
+ * view points to it, and listens.
+ */
+struct gp_view_target {
+	struct wlr_scene_tree *tree; // parent of the views' nodes
+	struct wlr_output *wlr_output; // NULL: views are not seen here
+	struct gp_cursor_plane *cursor_plane; // of the output
+	const struct gp_settings *settings; // how guests are scaled on it
+
+	struct {
+		struct wl_signal changed; // struct gp_view_change
+		/* struct gp_view, which is in no list any more; its guest and scanout are there. */
+		struct wl_signal destroy;
+	} events;
+};
 
 /**
  * A scanout in the scene: its picture, scaled to the output it is placed on, and its cursor.
@@ -25,28 +54,29 @@ struct wlr_scene_tree;
  */
 struct gp_view {
 	struct wl_list link; // gp_placement.views
-	struct gp_placement *placement;
+	struct wl_list output_link; // gp_output.views, or itself
 	struct gp_guest_scanout *scanout;
-	struct gp_output *output; // NULL: there is none for it
+	struct gp_view_target *target; // never NULL
 
-	struct wlr_scene_tree *tree; // in the output's scene, or in the placement's hidden one
+	struct wlr_scene_tree *tree; // in the target's
 	struct wlr_scene_buffer *node;
-	struct gp_cursor cursor;
+	struct gp_view_cursor cursor;
 	struct wlr_box box; // of the picture in the output, in pixels; may reach beyond it
 	struct wlr_box seen; // the part of the scanout that is inside the output, in its pixels
 	struct wlr_fbox shape_source; // of the scanout, as arranged last
 	int32_t shape_width, shape_height;
-	bool is_nearest; // scaled by a whole number, or not at all
+	bool nearest; // scaled by a whole number, or not at all
 
-	bool has_picture, is_shown;
+	bool has_picture, shown;
+	/* Of whoever places it: an order of events, 0 is before all. */
 	uint64_t picture_stamp; // when it last came to the front
 	uint64_t change_stamp; // when it last had news for the status screen
 
 	/* Of the frame that is being made. */
 	uint64_t n_counted; // scanout.n_commits at the last frame that was counted
-	bool is_sampled, is_direct;
+	bool sampled, direct;
 
-	uint64_t frames[GP_PATHS];
+	uint64_t n_frames[GP_PATHS]; // that were presented
 
 	struct wl_listener scanout_commit;
 	struct wl_listener scanout_guest;
@@ -56,16 +86,20 @@ struct gp_view {
 	struct wl_listener frame_done;
 };
 
-/* Lives until its scanout is destroyed. Returns NULL after logging if memory is short. */
-struct gp_view *gp_view_create(struct gp_placement *placement, struct gp_guest_scanout *scanout);
+/* The signals; the rest is up to the owner. */
+void gp_view_target_init(struct gp_view_target *target);
 
-/* NULL for none. The picture stays hidden. */
-void gp_view_set_output(struct gp_view *view, struct gp_output *output);
+/**
+ * Makes a view that is hidden and in no list. It lives until its scanout is destroyed. Returns NULL
+ * after logging if memory is short.
+ */
+struct gp_view *gp_view_create(struct gp_guest_scanout *scanout, struct gp_view_target *target);
+
+/* Moves it. It must be hidden. */
+void gp_view_set_target(struct gp_view *view, struct gp_view_target *target);
+/* The target must have an output. */
 void gp_view_set_shown(struct gp_view *view, bool shown);
-/* Fits the picture into the output. */
+/* Fits the picture into the output, whose size or settings may have changed. */
 void gp_view_arrange(struct gp_view *view);
-
-/* Describes a frame of it that was committed to its output. */
-void gp_view_describe_frame(const struct gp_view *view, struct gp_frame_facts *facts);
 
 #endif

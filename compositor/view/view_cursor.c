@@ -8,16 +8,15 @@
 #include "compositor/view/cursor_plane.h"
 
 static void handle_frame_done(struct wl_listener *listener, void *data) {
-	struct gp_cursor *cursor = wl_container_of(listener, cursor, frame_done);
+	struct gp_view_cursor *cursor = wl_container_of(listener, cursor, frame_done);
 	const struct wlr_scene_frame_done_event *event = data;
-	/* The scene tells of the frames of all outputs. */
-	if (cursor->scanout->cursor != NULL && event->output == cursor->node->primary_output) {
+	if (cursor->scanout->cursor != NULL) {
 		wlr_surface_send_frame_done(cursor->scanout->cursor->surface, &event->when);
 	}
 }
 
-bool gp_cursor_init(
-	struct gp_cursor *cursor, struct gp_guest_scanout *scanout, struct wlr_scene_tree *tree) {
+bool gp_view_cursor_init(struct gp_view_cursor *cursor, struct gp_guest_scanout *scanout,
+	struct wlr_scene_tree *tree) {
 	cursor->scanout = scanout;
 	cursor->node = wlr_scene_buffer_create(tree, NULL);
 	if (cursor->node == NULL) {
@@ -28,11 +27,11 @@ bool gp_cursor_init(
 	return true;
 }
 
-void gp_cursor_finish(struct gp_cursor *cursor) {
+void gp_view_cursor_finish(struct gp_view_cursor *cursor) {
 	wl_list_remove(&cursor->frame_done.link);
 }
 
-/* The part of the cursor that is inside of what is seen of its scanout, in the latter's pixels. */
+/* The part of the cursor that is inside what is seen of its scanout, in pixels of the scanout. */
 static bool get_visible(const struct gp_guest_scanout *scanout, const struct wlr_box *seen,
 	struct wlr_box *visible) {
 	const struct wlr_surface_state *state = &scanout->cursor->surface->current;
@@ -75,10 +74,7 @@ static int32_t scale_down(int64_t at, int to, int from) {
 	return (scaled - (scaled < 0 ? from - 1 : 0)) / from;
 }
 
-/*
- * A plane is not cut at the edges of the picture: what is outside of that must be outside of the
- * output, too.
- */
+/* A plane is not cut at the edges of the picture: what is beyond must be beyond the output, too. */
 static bool is_whole(
 	const struct gp_guest_scanout *scanout, const struct gp_cursor_geometry *place) {
 	const struct wlr_surface_state *state = &scanout->cursor->surface->current;
@@ -89,7 +85,7 @@ static bool is_whole(
 		(top + state->height <= scanout->height || box->y + box->height >= place->height);
 }
 
-/* A client may say anything. */
+/* The hotspot may be anywhere. */
 static int32_t clamp(int64_t value, int32_t max) {
 	return value < 0 ? 0 : value > max ? max : value;
 }
@@ -111,7 +107,7 @@ static bool show_on_plane(
 			clamp(scanout->hotspot_x, state->width), box->width, scanout->width),
 		.hotspot_y = scale_down(
 			clamp(scanout->hotspot_y, state->height), box->height, scanout->height),
-		.is_nearest = place->is_nearest,
+		.nearest = place->nearest,
 	};
 	wlr_surface_get_buffer_source_box(source->surface, &picture.source);
 	return gp_cursor_plane_show(place->plane, &picture,
@@ -119,14 +115,14 @@ static bool show_on_plane(
 		box->y + scale_down(scanout->cursor_y, box->height, scanout->height));
 }
 
-static void show_in_scene(struct gp_cursor *cursor, const struct gp_cursor_geometry *place,
+static void show_in_scene(struct gp_view_cursor *cursor, const struct gp_cursor_geometry *place,
 	const struct wlr_box *visible, const pixman_region32_t *damage) {
 	const struct gp_guest_scanout *scanout = cursor->scanout;
 	const struct wlr_box *box = &place->box;
 	struct wlr_fbox source_box = get_source(scanout, visible);
 	wlr_scene_buffer_set_source_box(cursor->node, &source_box);
 	wlr_scene_buffer_set_filter_mode(cursor->node,
-		place->is_nearest ? WLR_SCALE_FILTER_NEAREST : WLR_SCALE_FILTER_BILINEAR);
+		place->nearest ? WLR_SCALE_FILTER_NEAREST : WLR_SCALE_FILTER_BILINEAR);
 	wlr_scene_buffer_set_dest_size(cursor->node,
 		scale_length(visible->width, box->width, scanout->width),
 		scale_length(visible->height, box->height, scanout->height));
@@ -137,36 +133,36 @@ static void show_in_scene(struct gp_cursor *cursor, const struct gp_cursor_geome
 		cursor->node, scanout->cursor->content.buffer, damage);
 }
 
-void gp_cursor_update(struct gp_cursor *cursor, const struct gp_cursor_geometry *place,
+void gp_view_cursor_update(struct gp_view_cursor *cursor, const struct gp_cursor_geometry *place,
 	const pixman_region32_t *damage) {
 	const struct gp_guest_scanout *scanout = cursor->scanout;
 	const struct gp_guest_cursor *source = scanout->cursor;
 	struct wlr_box visible;
-	/* What is outside of the picture is not on its monitor. */
+	/* A guest sees the edge of its picture as that of its monitor. */
 	bool is_seen = source != NULL && source->content.buffer != NULL && scanout->width > 0 &&
 		scanout->height > 0 && get_visible(scanout, &place->seen, &visible);
-	cursor->is_on_plane = is_seen && show_on_plane(scanout, place);
-	if (!cursor->is_on_plane && place->plane != NULL) {
+	cursor->on_plane = is_seen && show_on_plane(scanout, place);
+	if (!cursor->on_plane && place->plane != NULL) {
 		gp_cursor_plane_hide(place->plane);
 	}
-	if (is_seen && !cursor->is_on_plane) {
+	if (is_seen && !cursor->on_plane) {
 		show_in_scene(cursor, place, &visible, damage);
 	} else {
 		wlr_scene_buffer_set_buffer(cursor->node, NULL);
 	}
 }
 
-bool gp_cursor_is_composed(const struct gp_cursor *cursor) {
+bool gp_view_cursor_is_composed(const struct gp_view_cursor *cursor) {
 	return cursor->node->buffer != NULL;
 }
 
-void gp_cursor_send_frame_done(struct gp_cursor *cursor, const struct timespec *when) {
-	if (cursor->is_on_plane && cursor->scanout->cursor != NULL) {
+void gp_view_cursor_send_frame_done(struct gp_view_cursor *cursor, const struct timespec *when) {
+	if (cursor->on_plane && cursor->scanout->cursor != NULL) {
 		wlr_surface_send_frame_done(cursor->scanout->cursor->surface, when);
 	}
 }
 
-bool gp_cursor_wants_frame(const struct gp_cursor *cursor) {
+bool gp_view_cursor_wants_frame(const struct gp_view_cursor *cursor) {
 	const struct gp_guest_cursor *source = cursor->scanout->cursor;
 	return source != NULL && !wl_list_empty(&source->surface->current.frame_callback_list);
 }

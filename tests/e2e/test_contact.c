@@ -12,7 +12,7 @@
 #include "tests/e2e/input_device.h"
 #include "tests/e2e/vm.h"
 
-/* Fingers and pens of a desktop's user on guestpane's window: what arrives in the guest's rings. */
+/* Fingers and pens on guestpane's window in a desktop: what arrives in the guest's rings. */
 
 struct contact_case {
 	struct desktop desktop;
@@ -30,7 +30,7 @@ static void start(struct contact_case *c, struct host *host, const char *const *
 	input_init(&c->pen, host, "pen", 0);
 }
 
-/* A machine with all devices that point. */
+/* A VM with all devices that point. */
 static void case_start(struct contact_case *c, struct host *host, const char *const *args) {
 	start(c, host, args);
 	vm_start(&c->vm, host, 0,
@@ -55,7 +55,7 @@ static void case_finish(struct contact_case *c) {
 	desktop_end(&c->desktop);
 }
 
-/* The events of a packet by type and code, as far as they are there. */
+/* The events of a packet by type and code. */
 struct packet {
 	int n; // events, without SYN_REPORT
 	int32_t abs[ABS_CNT], keys[KEY_CNT];
@@ -110,7 +110,7 @@ static void test_fingers(struct host *host) {
 	assert_int_equal(packet->abs[ABS_MT_SLOT], 0);
 	assert_int_equal(pixel(packet->abs[ABS_MT_POSITION_X], W), 0);
 
-	/* Off the window it stays at its edge. */
+	/* Beyond the window it stays at its edge. */
 	desktop_do(&c.desktop, "finger 3 move -20 900\nfingers end");
 	packet = read_packet(&c.touch);
 	assert_int_equal(pixel(packet->abs[ABS_MT_POSITION_Y], H), H - 1);
@@ -148,7 +148,7 @@ static void put_fingers(struct contact_case *c, int n) {
 	}
 }
 
-/* So many fingers are lifted, in one packet, and nothing touches. */
+/* n fingers are lifted in one packet, and none touches any more. */
 static void expect_lifted(struct contact_case *c, int n) {
 	struct virtio_input_event event;
 	int lifted = 0;
@@ -167,7 +167,7 @@ static void expect_lifted(struct contact_case *c, int n) {
 	assert_false(touching);
 }
 
-/* The desktop takes fingers for itself; more of them than the guest's screen knows. */
+/* The desktop cancels touches; more fingers than the guest's touch screen knows. */
 static void test_cancel(struct host *host) {
 	struct contact_case c;
 	case_start(&c, host, NULL);
@@ -181,7 +181,7 @@ static void test_cancel(struct host *host) {
 	case_finish(&c);
 }
 
-/* The guest's picture goes, and with it the focus. */
+/* The guest's scanout is off, and so it loses the focus. */
 static void test_hidden(struct host *host) {
 	struct contact_case c;
 	case_start(&c, host, NULL);
@@ -200,7 +200,7 @@ static void test_hidden(struct host *host) {
 	case_finish(&c);
 }
 
-/* Devices that are unplugged take their hands off. */
+/* Devices that are unplugged release what they held. */
 static void test_unplug(struct host *host) {
 	struct contact_case c;
 	case_start(&c, host, NULL);
@@ -258,7 +258,7 @@ static void test_pen(struct host *host) {
 	case_finish(&c);
 }
 
-/* A guest with a tablet alone: the first finger, and the pen, are its pointer. */
+/* A guest with nothing but a tablet: the first finger, and the pen, move its pointer. */
 static void test_stand_in(struct host *host) {
 	struct contact_case c;
 	start(&c, host, NULL);
@@ -314,7 +314,7 @@ static void show_pattern(struct contact_case *c, uint32_t id, uint32_t w, uint32
 	vm_flush(&c->vm, id, 0, 0, w, h);
 }
 
-/* Pointer, finger and pen at one place of an output that is turned, and has a scale. */
+/* Pointer, finger and pen at one spot of an output that is turned and has a scale. */
 static void test_transforms(struct host *host) {
 	static const struct {
 		const char *transform;

@@ -334,7 +334,7 @@ static void test_check(struct host *host) {
 	}
 	free(said);
 	check(host, "first vm0\n", 0, "good");
-	check(host, "\n\nfrist vm0\n", 2, "test.conf:3: there is no setting frist");
+	check(host, "\n\nfrist vm0\n", 2, "test.conf:3: unknown setting frist");
 	check(host, "output {", 2, "test.conf: not in scfg's syntax");
 }
 

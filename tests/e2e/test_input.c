@@ -34,7 +34,7 @@ static void connect_seat(struct fake_seat *seat, struct host *host) {
 	assert_true(fake_seat_connect(seat, path));
 }
 
-/* A machine with a keyboard and a tablet, its picture on the only output, and a seat. */
+/* A VM with a keyboard and a tablet, its picture on the only output, and a seat. */
 static void case_start_with(struct seat_case *c, struct host *host, const char *option) {
 	start_compositor(host, 1);
 	input_init(&c->keyboard, host, "keyboard", 0);
@@ -141,7 +141,7 @@ static void test_buttons_and_wheels(struct host *host) {
 	case_finish(&c);
 }
 
-/* A seat's device that goes takes its hands off. */
+/* A device that is unplugged releases what it held. */
 static void test_unplug(struct host *host) {
 	struct seat_case c;
 	case_start(&c, host);
@@ -155,7 +155,7 @@ static void test_unplug(struct host *host) {
 	case_finish(&c);
 }
 
-/* A key that two keyboards hold is down until both let it go. */
+/* A key that two keyboards hold is down until both release it. */
 static void test_two_keyboards(struct host *host) {
 	struct seat_case c;
 	struct fake_seat other;
@@ -171,7 +171,7 @@ static void test_two_keyboards(struct host *host) {
 	case_finish(&c);
 }
 
-/* The compositor dies with a key and a button down. */
+/* The compositor is killed with a key and a button down. */
 static void test_compositor_lost(struct host *host) {
 	struct seat_case c;
 	case_start(&c, host);
@@ -186,7 +186,7 @@ static void test_compositor_lost(struct host *host) {
 	case_finish(&c);
 }
 
-/* The guest's picture goes, and with it the focus. */
+/* The guest's scanout is off, and so it loses the focus. */
 static void test_hidden(struct host *host) {
 	struct seat_case c;
 	case_start(&c, host);
@@ -197,14 +197,14 @@ static void test_hidden(struct host *host) {
 	assert_true(host_wait_string(&host->compositor, "seat.focus", "", WAIT_MS));
 	assert_true(fake_seat_key(&c.seat, KEY_B, true));
 	input_expect_nothing(&c.keyboard);
-	/* What is held when it comes back is seen. */
+	/* When it is on again the guest sees what is held then. */
 	vm_show(&c.vm, 0, 1);
 	input_expect_group(&c.keyboard, EV_KEY, KEY_A, 1);
 	input_expect_group(&c.keyboard, EV_KEY, KEY_B, 1);
 	case_finish(&c);
 }
 
-/* Two machines on one output: the hotkey switches, and only one of them is typed to. */
+/* Two VMs on one output: the hotkey switches, and only one of them gets the keys. */
 static void test_switch(struct host *host) {
 	struct seat_case c;
 	struct vm other;
@@ -242,8 +242,8 @@ static void test_switch(struct host *host) {
 	case_finish(&c);
 }
 
-/* Two heads: a tablet for both, and one for the second alone. */
-static void test_two_heads(struct host *host) {
+/* Two scanouts: a tablet for both, and one for the second alone. */
+static void test_two_scanouts(struct host *host) {
 	struct vm vm;
 	struct gg_blob blob;
 	struct fake_seat seat;
@@ -381,7 +381,7 @@ static void test_leds(struct host *host) {
 	case_finish(&c);
 }
 
-/* All of the queue at once, of any shape: each is given back, and the keyboard goes on. */
+/* The whole queue at once, in any shape: each buffer comes back, and the keyboard still works. */
 static void test_status_flood(struct host *host) {
 	static const size_t sizes[] = {8, 1, 7, 9, 4096};
 	static const uint8_t junk[4096] = {0xff};
@@ -406,7 +406,7 @@ static void test_status_flood(struct host *host) {
 	case_finish(&c);
 }
 
-/* A table that is not in RAM, and a loop: that device is lost to the guest, the others are not. */
+/* A table that is not in RAM, and a loop: that device is broken, the others are not. */
 static void test_broken_ring(struct host *host) {
 	struct seat_case c;
 	case_start(&c, host);
@@ -475,13 +475,13 @@ static void test_config(struct host *host) {
 		select_config(&c.tablet, 0, config, 1 + i % 255);
 		assert_true(fe_get_config(&c.tablet.fe, i / 2, 128, config));
 	}
-	/* It still works. */
+	/* The keyboard still works. */
 	assert_true(fake_seat_button(&c.seat, BTN_LEFT, true));
 	input_expect_group(&c.tablet, EV_KEY, BTN_LEFT, 1);
 	case_finish(&c);
 }
 
-/* Without the option nobody can type but those who sit there. */
+/* Without the option a client cannot type. */
 static void test_not_allowed(struct host *host) {
 	struct fake_seat seat;
 	assert_true(host_start_compositor(host, 1, CASE_WIDTH, CASE_HEIGHT, NULL));
@@ -539,7 +539,7 @@ static const struct host_case cases[] = {
 	{"compositor lost", test_compositor_lost, 0},
 	{"guest hidden", test_hidden, 0},
 	{"switch guest", test_switch, 0},
-	{"two heads", test_two_heads, 0},
+	{"two scanouts", test_two_scanouts, 0},
 	{"pointer lock", test_lock, 0},
 	{"LEDs", test_leds, 0},
 	{"flood of status events", test_status_flood, 0},

@@ -319,7 +319,7 @@ static void test_configured(struct host *host) {
 	assert_non_null(strstr(text, "Scale: 1.5"));
 	assert_non_null(strstr(text, "Adaptive Sync: disabled"));
 	free(text);
-	assert_true(has_said(host, "it has no adaptive sync"));
+	assert_true(has_said(host, "has no adaptive sync"));
 
 	/* Each output by itself. */
 	host->cursor_in_grabs = false;

@@ -1,4 +1,4 @@
-/* The configuration file: what is read, and that each mistake is told with its line. */
+/* The configuration file: what is read, and that each mistake is reported with its line. */
 
 #include <linux/input-event-codes.h>
 #include <setjmp.h>
@@ -109,7 +109,7 @@ static const struct {
 	int line;
 	const char *cause;
 } mistakes[] = {
-	{"\nfrist one\n", 2, "no setting frist"},
+	{"\nfrist one\n", 2, "unknown setting frist"},
 	{"first\n", 1, "first needs 1 parameter"},
 	{"first a b\n", 1, "first needs 1 parameter"},
 	{"first a {\n b c\n}\n", 1, "no block"},
@@ -129,15 +129,15 @@ static const struct {
 	{"output DP-1 {\n adaptive-sync yes\n}\n", 2, "on or off"},
 	{"output DP-1 {\n scaling big\n}\n", 2, "scaling is"},
 	{"output DP-1 {\n color red\n}\n", 2, "no setting color"},
-	{"output DP-1\noutput DP-1\n", 2, "there twice"},
+	{"output DP-1\noutput DP-1\n", 2, "appears twice"},
 	{"guest a {\n scanout 16 DP-1\n}\n", 2, "a scanout is a number"},
 	{"guest a {\n scanout -0 DP-1\n}\n", 2, "a scanout is a number"},
-	{"guest a {\n scanout 1 DP-1\n scanout 1 DP-2\n}\n", 3, "there twice"},
+	{"guest a {\n scanout 1 DP-1\n scanout 1 DP-2\n}\n", 3, "appears twice"},
 	{"guest a {\n output DP-1\n}\n", 2, "no setting output"},
-	{"guest a\nguest a\n", 2, "there twice"},
+	{"guest a\nguest a\n", 2, "appears twice"},
 	{"input a {\n output\n}\n", 2, "output needs 1 parameter"},
 	{"input a {\n scanout 0 DP-1\n}\n", 2, "no setting scanout"},
-	{"input a\ninput a\n", 2, "there twice"},
+	{"input a\ninput a\n", 2, "appears twice"},
 };
 
 static void test_mistakes(void **state) {

@@ -73,10 +73,34 @@ static void test_print(void **state) {
 	assert_string_equal(text, "");
 }
 
+static void test_vt(void **state) {
+	static const struct {
+		uint32_t code;
+		unsigned vt;
+	} rows[] = {{KEY_F1, 1}, {KEY_F2, 2}, {KEY_F10, 10}, {KEY_F11, 11}, {KEY_F12, 12},
+		{KEY_NUMLOCK, 0}, {KEY_F13, 0}, {KEY_LEFTALT, 0}, {KEY_1, 0}};
+	static const uint16_t ctrls[] = {KEY_LEFTCTRL, KEY_RIGHTCTRL};
+	static const uint16_t alts[] = {KEY_LEFTALT, KEY_RIGHTALT};
+	for (int sides = 0; sides < 4; sides++) {
+		uint8_t held[KEY_CNT] = {0};
+		uint16_t ctrl = ctrls[sides & 1], alt = alts[sides >> 1];
+		for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+			held[ctrl] = 1;
+			held[alt] = 0;
+			assert_int_equal(gp_hotkey_find_vt(held, rows[i].code), 0);
+			held[alt] = 1;
+			assert_int_equal(gp_hotkey_find_vt(held, rows[i].code), rows[i].vt);
+			held[ctrl] = 0;
+			assert_int_equal(gp_hotkey_find_vt(held, rows[i].code), 0);
+		}
+	}
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_parse),
 		cmocka_unit_test(test_find),
+		cmocka_unit_test(test_vt),
 		cmocka_unit_test(test_print),
 	};
 	return cmocka_run_group_tests_name("hotkey", tests, NULL, NULL);

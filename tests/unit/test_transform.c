@@ -1,4 +1,4 @@
-/* D9, D10: from a place on a panel to a pixel of the guest that is shown there. */
+/* D9, D10: from a point of a panel to a pixel of the guest that is shown there. */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -36,7 +36,7 @@ static void test_turn(void **state) {
 	}
 }
 
-/* A direction turns as the way between two points does. */
+/* A direction turns as the difference of two points does. */
 static void test_turn_vector(void **state) {
 	for (int i = 0; i < 8; i++) {
 		double x = 0.25, y = 0.75, to_x = 0.5, to_y = 0.25, dx = 0.25, dy = -0.5;
@@ -94,5 +94,5 @@ int main(void) {
 		cmocka_unit_test(test_scale),
 		cmocka_unit_test(test_pixels),
 	};
-	return cmocka_run_group_tests_name("aim", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("transform", tests, NULL, NULL);
 }

@@ -1,0 +1,21 @@
+#ifndef GP_COMPOSITOR_MEMORY_IMPORT_FAILURE_H
+#define GP_COMPOSITOR_MEMORY_IMPORT_FAILURE_H
+
+#include <stdint.h>
+
+#define GP_IMPORT_FAILURE_MESSAGE_MAX 160
+
+/**
+ * Why a buffer was not imported, as in guest_blob_v1.failed.
+ */
+struct gp_import_failure {
+	uint32_t reason; // enum guest_blob_v1_failure
+	uint32_t stride; // that the import needs, in bytes; 0: unknown
+	char message[GP_IMPORT_FAILURE_MESSAGE_MAX];
+};
+
+/* Sets all of it; the stride is 0. */
+void gp_import_failure_set(struct gp_import_failure *failure, uint32_t reason, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+#endif

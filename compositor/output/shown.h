@@ -1,0 +1,32 @@
+#ifndef GP_COMPOSITOR_OUTPUT_SHOWN_H
+#define GP_COMPOSITOR_OUTPUT_SHOWN_H
+
+#include <stdbool.h>
+
+#include "compositor/output/output.h"
+
+/* What an output shows: one of its views or a status screen, a label and a title. */
+
+/* Listens to the output's target and window. Returns false if memory is short. */
+bool gp_output_shown_init(struct gp_output *output);
+/* One that is all zeros is fine. */
+void gp_output_shown_finish(struct gp_output *output);
+
+/* Takes a view that is hidden and on no output. */
+void gp_output_add_view(struct gp_output *output, struct gp_view *view);
+/* Hides the view, which has to get another target. */
+void gp_output_remove_view(struct gp_output *output, struct gp_view *view);
+
+/**
+ * What the output shows depends on has changed: a view, its guest, the size, the settings. It is
+ * decided anew once, at the end of this turn of the event loop.
+ */
+void gp_output_set_dirty(struct gp_output *output);
+/* Decides it at once if it is dirty. To be called by who is about to make a frame, or to report. */
+void gp_output_refresh(struct gp_output *output);
+/* The view that is shown, or the one that the status screen is about; NULL if there is none. */
+struct gp_view *gp_output_get_subject(const struct gp_output *output);
+
+const char *gp_showing_name(enum gp_showing showing);
+
+#endif

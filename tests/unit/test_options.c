@@ -1,0 +1,144 @@
+/* The command line of guestpane. */
+
+#include <fcntl.h>
+#include <getopt.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "compositor/config/options.h"
+
+static struct gp_options options;
+static int exit_status;
+
+/* Parses arguments that are separated by spaces, with what is printed out of the way. */
+static bool parse(const char *text) {
+	static char line[512], *argv[32];
+	int argc = 0;
+	snprintf(line, sizeof(line), "guestpane %s", text);
+	for (char *word = strtok(line, " "); word != NULL; word = strtok(NULL, " ")) {
+		argv[argc++] = word;
+	}
+	argv[argc] = NULL;
+
+	int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	int out = dup(STDOUT_FILENO), err = dup(STDERR_FILENO);
+	fflush(stdout);
+	dup2(null, STDOUT_FILENO);
+	dup2(null, STDERR_FILENO);
+	optind = 0; // getopt_long starts again
+	bool goes_on = gp_options_parse(&options, argc, argv, &exit_status);
+	fflush(stdout);
+	dup2(out, STDOUT_FILENO);
+	dup2(err, STDERR_FILENO);
+	close(null);
+	close(out);
+	close(err);
+	return goes_on;
+}
+
+static int setup(void **state) {
+	setenv("XDG_RUNTIME_DIR", "/tmp", true);
+	return 0;
+}
+
+static void test_defaults(void **state) {
+	assert_true(parse(""));
+	assert_int_equal(options.width, 1280);
+	assert_int_equal(options.height, 800);
+	assert_int_equal(options.log_level, GP_LOG_INFO);
+	assert_string_equal(options.bridge_socket, "/tmp/guestpane/bridge.sock");
+	assert_string_equal(options.control_socket, "/tmp/guestpane/compositor.ctl");
+	assert_false(options.has_hotkey || options.has_scaling || options.fullscreen ||
+		options.vt_switch || options.allow_virtual_input || options.check_config);
+	assert_null(options.command);
+	assert_null(options.config_path);
+	assert_null(options.first);
+	assert_null(options.trace_path);
+}
+
+static void test_all(void **state) {
+	assert_true(parse("--bridge-socket /b --control-socket /c --size 16384x1 --hotkey none "
+			  "--fullscreen --vt-switch --allow-virtual-input --config /f "
+			  "--first one --scaling fill --log-level debug --trace /t "
+			  "command --size 1"));
+	assert_string_equal(options.bridge_socket, "/b");
+	assert_string_equal(options.control_socket, "/c");
+	assert_int_equal(options.width, 16384);
+	assert_int_equal(options.height, 1);
+	assert_true(options.has_hotkey);
+	assert_int_equal(options.hotkey.n, 0);
+	assert_true(options.fullscreen && options.vt_switch && options.allow_virtual_input);
+	assert_string_equal(options.config_path, "/f");
+	assert_string_equal(options.first, "one");
+	assert_int_equal(options.scaling, GP_SCALING_FILL);
+	assert_int_equal(options.log_level, GP_LOG_DEBUG);
+	assert_string_equal(options.trace_path, "/t");
+	/* What follows the command is the command's. */
+	assert_string_equal(options.command[0], "command");
+	assert_string_equal(options.command[1], "--size");
+	assert_string_equal(options.command[2], "1");
+	assert_null(options.command[3]);
+}
+
+static void test_mistakes(void **state) {
+	static const char *const rows[] = {
+		"--unknown",
+		"--size",
+		"--size 1280",
+		"--size 1280x",
+		"--size x800",
+		"--size 0x800",
+		"--size 1280x16385",
+		"--size 1280x800x1",
+		"--size -1x800",
+		"--size +1x800",
+		"--size 99999999999999999999x1",
+		"--hotkey A",
+		"--scaling big",
+		"--log-level loud",
+		"--fullscreen=yes",
+	};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if (parse(rows[i]) || exit_status != GP_EXIT_USAGE) {
+			fail_msg("%s: status %d", rows[i], exit_status);
+		}
+	}
+	char text[256] = "--bridge-socket /";
+	memset(text + strlen(text), 'x', GP_PATH_MAX - 2);
+	assert_true(parse(text));
+	strcat(text, "x");
+	assert_false(parse(text));
+	assert_int_equal(exit_status, GP_EXIT_USAGE);
+}
+
+static void test_ends(void **state) {
+	assert_false(parse("--help"));
+	assert_int_equal(exit_status, GP_EXIT_OK);
+	assert_false(parse("--version"));
+	assert_int_equal(exit_status, GP_EXIT_OK);
+	/* There may be no place for a socket, unless none is made. */
+	unsetenv("XDG_RUNTIME_DIR");
+	assert_false(parse(""));
+	assert_int_equal(exit_status, GP_EXIT_RUNTIME);
+	assert_false(parse("--bridge-socket /b"));
+	assert_true(parse("--bridge-socket /b --control-socket /c"));
+	assert_true(parse("--check-config"));
+	assert_true(options.check_config);
+}
+
+int main(void) {
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(test_defaults, setup),
+		cmocka_unit_test_setup(test_all, setup),
+		cmocka_unit_test_setup(test_mistakes, setup),
+		cmocka_unit_test_setup(test_ends, setup),
+	};
+	return cmocka_run_group_tests_name("options", tests, NULL, NULL);
+}
