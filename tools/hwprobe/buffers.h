@@ -6,7 +6,8 @@
 #include <stdint.h>
 
 /**
- * The dma-bufs of every kind that are offered to importers, and the image in those that can be written.
+ * The dma-bufs of every kind that are offered to importers, and the image in those that can be
+ * written.
  */
 
 #define HW_BUFFERS_MAX 16
