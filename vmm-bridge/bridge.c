@@ -470,7 +470,14 @@ static bool create_device(struct gp_bridge *bridge, struct gp_bridge_options *op
 }
 
 static bool create_devices(struct gp_bridge *bridge, struct gp_bridge_options *options) {
-	if (!gp_device_memory_init(&bridge->devices, bridge->loop, options, &vfio_events, bridge)) {
+	struct gp_device_memory_settings settings = {
+		.address = options->vfio_address[0] != '\0' ? options->vfio_address : NULL,
+		.fds = options->vfio_fds,
+		.n_fds = options->n_vfio_fds,
+		.vmm_pid = options->vmm_pid,
+	};
+	if (!gp_device_memory_init(&bridge->devices, bridge->loop,
+		    options->vfio == GP_VFIO_NONE ? NULL : &settings, &vfio_events, bridge)) {
 		return false;
 	}
 	gp_device_memory_serve(&bridge->devices, gp_vhost_device_memory(bridge->vhost));

@@ -16,7 +16,7 @@
 enum gp_vhost_state {
 	GP_VHOST_WAITING, // no front end
 	GP_VHOST_CONNECTED, // a front end, queues not started
-	GP_VHOST_RUNNING, // from the first queue that is started and enabled to the stop of the last
+	GP_VHOST_RUNNING, // from the first queue that runs to the stop of the last
 	GP_VHOST_PAUSED, // queues were stopped; the next start decides whether resources stay
 };
 
