@@ -151,7 +151,8 @@ bool gp_gpu_source_revoke(
 void gp_gpu_source_end_users(struct gp_gpu_source *source, const struct gp_memory_object *object) {
 	struct resource_memory *memory;
 	wl_list_for_each (memory, &source->memories, link) {
-		if (gp_extents_use(&memory->resource->backing, object)) {
+		/* The pixels of a 2D resource are ours, whatever becomes of its backing. */
+		if (memory->resource->blob && gp_extents_use(&memory->resource->backing, object)) {
 			gp_presenter_end(source->presenter, &memory->base);
 		}
 	}

@@ -260,6 +260,35 @@ static void test_region_removed(struct host *host) {
 	vm_finish(&vm);
 }
 
+/* B13: the pixels of a 2D resource are the host's: they stay when its backing is removed. */
+static void test_region_removed_2d(struct host *host) {
+	struct vm vm;
+	const uint64_t gpa = 1ull << 32, uva = 0x7e0000000000, size = 4u << 20;
+	vm_start(&vm, host, 0, NULL);
+	int fd = gp_memfd_create_sealed("hotplug", size);
+	assert_true(fd >= 0);
+	uint32_t *pixels = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	assert_true(pixels != MAP_FAILED);
+	assert_true(fe_add_region(&vm.fe, fd, gpa, size, uva, 0));
+	assert_int_equal(gg_create_2d(&vm.fe, 1, VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM, W, H), OK);
+	assert_int_equal(gg_attach(&vm.fe, 1, gpa, SIZE), OK);
+	gg_fill(pixels, W, &whole, RED);
+	assert_int_equal(gg_transfer(&vm.fe, 1, &whole, 0), OK);
+	assert_int_equal(gg_set_scanout(&vm.fe, 0, 1, &whole), OK);
+	vm_flush(&vm, 1, 0, 0, W, H);
+	vm_assert_color(&vm, OUTPUT, RED);
+
+	int64_t commits = vm_counter(&vm, "commits");
+	assert_true(fe_remove_region(&vm.fe, gpa, size, uva));
+	gg_fill(pixels, W, &whole, GREEN);
+	host_sleep_ms(300);
+	vm_assert_color(&vm, OUTPUT, RED);
+	assert_int_equal(vm_counter(&vm, "commits"), commits);
+	munmap(pixels, size);
+	close(fd);
+	vm_finish(&vm);
+}
+
 /* A3: one picture in two regions that are neighbours, or that are not. */
 static void test_two_regions(struct host *host) {
 	struct vm vm;
@@ -509,6 +538,7 @@ static const struct host_case cases[] = {
 	{"compositor stopped", test_compositor_stopped, 1},
 	{"compositor comes late", test_compositor_late, 0},
 	{"region removed", test_region_removed, 1},
+	{"region of a 2D resource removed", test_region_removed_2d, 1},
 	{"two regions", test_two_regions, 1},
 	{"monitor", test_monitor, 0},
 	{"option --mode", test_mode_option, 1},
