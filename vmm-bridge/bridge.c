@@ -216,6 +216,11 @@ static void handle_memory_removed(void *data, struct gp_memory_object *object) {
 	gp_presenter_wait_revoked(&bridge->presenter);
 }
 
+static void handle_memory_added(void *data) {
+	struct gp_bridge *bridge = data;
+	gp_gpu_memory_added(bridge->gpu, gp_now_ns());
+}
+
 static const struct gp_vfio_events vfio_events = {
 	.object_removed = handle_memory_removed,
 };
@@ -242,6 +247,7 @@ static const struct gp_vhost_ops vhost_ops = {
 	.reset = handle_reset,
 	.state = handle_state,
 	.memory_removed = handle_memory_removed,
+	.memory_added = handle_memory_added,
 	.chain_lost = handle_chain_lost,
 	.get_config = handle_get_config,
 	.set_config = handle_set_config,

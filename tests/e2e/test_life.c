@@ -284,6 +284,47 @@ static void test_region_removed_2d(struct host *host) {
 	host_sleep_ms(300);
 	vm_assert_color(&vm, OUTPUT, RED);
 	assert_int_equal(vm_counter(&vm, "commits"), commits);
+
+	/* And when it comes back the guest need not attach it again. */
+	assert_true(fe_add_region(&vm.fe, fd, gpa, size, uva, 0));
+	assert_int_equal(gg_transfer(&vm.fe, 1, &whole, 0), OK);
+	vm_flush(&vm, 1, 0, 0, W, H);
+	vm_assert_color(&vm, OUTPUT, GREEN);
+	munmap(pixels, size);
+	close(fd);
+	vm_finish(&vm);
+}
+
+/* B13: QEMU moves RAM, and the guest does not know. */
+static void test_region_returns(struct host *host) {
+	struct vm vm;
+	const uint64_t gpa = 1ull << 32, uva = 0x7e0000000000, size = 4u << 20;
+	static uint64_t pages[SIZE / 4096];
+	vm_start(&vm, host, 0, NULL);
+	int fd = gp_memfd_create_sealed("hotplug", size);
+	assert_true(fd >= 0);
+	uint32_t *pixels = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	assert_true(pixels != MAP_FAILED);
+	assert_true(fe_add_region(&vm.fe, fd, gpa, size, uva, 0));
+	for (uint32_t i = 0; i < SIZE / 4096; i++) {
+		pages[i] = gpa + i * 4096;
+	}
+	assert_int_equal(gg_create_blob_pages(&vm.fe, 1, SIZE, pages, SIZE / 4096), OK);
+	gg_fill(pixels, W, &whole, RED);
+	vm_show(&vm, 0, 1);
+	vm_assert_color(&vm, OUTPUT, RED);
+	unsigned fds = host_count_fds(vm.bridge);
+	for (unsigned round = 0; round < 3; round++) {
+		assert_true(fe_remove_region(&vm.fe, gpa, size, uva));
+		vm_assert_status_screen(&vm, OUTPUT, RED);
+		assert_true(fe_add_region(&vm.fe, fd, gpa, size, uva, 0));
+		vm_assert_color(&vm, OUTPUT, RED);
+	}
+	gg_fill(pixels, W, &whole, GREEN);
+	vm_flush(&vm, 1, 0, 0, W, H);
+	vm_assert_color(&vm, OUTPUT, GREEN);
+	assert_int_equal(gg_set_scanout_blob(&vm.fe, 0, 1, W, H), OK);
+	assert_true(host_wait_fds(vm.bridge, fds, WAIT_MS));
 	munmap(pixels, size);
 	close(fd);
 	vm_finish(&vm);
@@ -539,6 +580,7 @@ static const struct host_case cases[] = {
 	{"compositor comes late", test_compositor_late, 0},
 	{"region removed", test_region_removed, 1},
 	{"region of a 2D resource removed", test_region_removed_2d, 1},
+	{"region returns", test_region_returns, 1},
 	{"two regions", test_two_regions, 1},
 	{"monitor", test_monitor, 0},
 	{"option --mode", test_mode_option, 1},

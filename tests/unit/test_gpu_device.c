@@ -243,6 +243,70 @@ static void test_memory_removed_then_off(void **state) {
 	assert_int_equal(rig->n_events, 0);
 }
 
+static void readd_region(struct rig *rig) {
+	add_region(rig);
+	gp_gpu_memory_added(rig->gpu, rig->now_ns);
+}
+
+/* RAM that was moved: nobody notifies the guest, so its blobs are shown again without it (B13). */
+static void test_memory_returns(void **state) {
+	struct rig *rig = *state;
+	const struct gp_rect whole = {0, 0, W, H};
+	add_region(rig);
+	assert_int_equal(rig_create_blob(rig, 10, SIZE, REGION_GPA + SIZE), OK);
+	assert_int_equal(rig_create_2d(rig, 12, W, H), OK);
+	assert_int_equal(rig_attach(rig, 12, REGION_GPA, SIZE), OK);
+	assert_int_equal(rig_set_scanout_blob(rig, 0, 10, W, H), OK);
+	assert_int_equal(rig_set_scanout(rig, 1, 12, W, H), OK);
+	gp_gpu_memory_added(rig->gpu, rig->now_ns); // nothing was removed
+	for (unsigned round = 0; round < 3; round++) {
+		remove_region(rig);
+		rig_forget_events(rig);
+		gp_gpu_memory_added(rig->gpu, rig->now_ns); // other memory
+		assert_int_equal(rig->n_events, 0);
+		readd_region(rig);
+		assert_int_equal(rig->n_events, 2);
+		assert_int_equal(rig->events[0].kind, RIG_SET);
+		assert_int_equal(rig->events[0].scanout, 0);
+		assert_int_equal(rig->events[0].resource, 10);
+		assert_int_equal(rig->events[1].kind, RIG_FLUSH);
+		assert_memory_equal(&rig->events[1].damage, &whole, sizeof(whole));
+		const struct gp_resource *blob = gp_gpu_find_resource(rig->gpu, 10);
+		assert_true(blob->backed && !blob->lost);
+		assert_int_equal(blob->backing.length, SIZE);
+		assert_ptr_equal(blob->backing.items[0].object, rig->memory.regions[1]);
+		assert_int_equal(blob->backing.items[0].offset, SIZE);
+		struct virtio_gpu_transfer_to_host_2d transfer = wire_transfer(12, &whole, 0);
+		assert_int_equal(RIG_COMMAND(rig, transfer), OK);
+	}
+	assert_int_equal(rig_set_scanout_blob(rig, 1, 10, W, H), OK);
+	assert_int_equal(rig_attach(rig, 10, GPA, SIZE), UNSPEC); // it is backed
+}
+
+/* What the guest has done meanwhile counts. */
+static void test_memory_returns_late(void **state) {
+	struct rig *rig = *state;
+	add_region(rig);
+	assert_int_equal(rig_create_blob(rig, 10, SIZE, REGION_GPA), OK);
+	assert_int_equal(rig_create_blob(rig, 11, SIZE, REGION_GPA), OK);
+	assert_int_equal(rig_create_blob(rig, 12, SIZE, REGION_GPA), OK);
+	assert_int_equal(rig_create_blob(rig, 13, SIZE, REGION_GPA), OK);
+	assert_int_equal(rig_set_scanout_blob(rig, 0, 10, W, H), OK);
+	assert_int_equal(rig_set_scanout_blob(rig, 1, 13, W, H), OK);
+	remove_region(rig);
+	assert_int_equal(rig_detach(rig, 10), OK);
+	assert_int_equal(rig_attach(rig, 11, GPA, SIZE), OK);
+	assert_int_equal(rig_unref(rig, 12), OK);
+	assert_int_equal(rig_set_scanout(rig, 1, 0, 0, 0), OK);
+	rig_forget_events(rig);
+	readd_region(rig);
+	assert_int_equal(rig->n_events, 0);
+	assert_false(gp_gpu_find_resource(rig->gpu, 10)->backed);
+	assert_ptr_equal(gp_gpu_find_resource(rig->gpu, 11)->backing.items[0].object,
+		rig->memory.regions[0]);
+	assert_true(gp_gpu_find_resource(rig->gpu, 13)->backed);
+}
+
 static void test_reset(void **state) {
 	struct rig *rig = *state;
 	make_resources(rig);
@@ -286,6 +350,8 @@ int main(void) {
 		TEST(test_monitor_events),
 		TEST(test_memory_removed),
 		TEST(test_memory_removed_then_off),
+		TEST(test_memory_returns),
+		TEST(test_memory_returns_late),
 		TEST(test_reset),
 		cmocka_unit_test(test_destroy_null),
 	};

@@ -384,6 +384,25 @@ static void test_monitors(void **state) {
 	assert_int_equal(info.mode.refresh_mhz, 75000);
 }
 
+/* RAM was being moved when the process crashed (B13). */
+static void test_memory_returns(void **state) {
+	struct rig *rig = *state;
+	add_region(rig);
+	assert_int_equal(rig_create_blob(rig, 1, SIZE, 0), OK);
+	assert_int_equal(attach_pages(rig, 1, OTHER_GPA, SIZE / 4096), OK);
+	assert_int_equal(rig_set_scanout_blob(rig, 0, 1, W, H), OK);
+	take_region(rig);
+	assert_false(take_over(rig));
+	assert_int_equal(rig_count(rig, RIG_SET), 0);
+	add_region(rig);
+	gp_gpu_memory_added(rig->gpu, rig->now_ns);
+	assert_true(gp_gpu_find_resource(rig->gpu, 1)->backed);
+	assert_int_equal(rig_count(rig, RIG_SET), 1);
+	assert_int_equal(rig_count(rig, RIG_FLUSH), 1);
+	assert_true(take_over(rig)); // and the saved state has it as before
+	assert_int_equal(rig_count(rig, RIG_FLUSH), 1);
+}
+
 static void test_missing_memory(void **state) {
 	struct rig *rig = *state;
 	add_region(rig);
@@ -485,6 +504,7 @@ int main(void) {
 		TEST(test_cursor),
 		TEST(test_hint),
 		TEST(test_monitors),
+		TEST(test_memory_returns),
 		TEST(test_missing_memory),
 		TEST(test_again),
 		TEST(test_unanswered),
