@@ -56,9 +56,10 @@ struct gp_bridge {
 	struct monitor_change monitors[GP_SCANOUTS_MAX];
 	struct gp_scanout_report reports[GP_SCANOUTS_MAX];
 
-	int timer_fd; // wake_at
+	int timer_fd; // wake_at, or the presenter's deadline
 	struct wl_event_source *timer;
-	uint64_t wake_ns, armed_ns; // when it shall expire, and when it will; 0: never
+	uint64_t wake_ns; // wake_at; 0: never
+	uint64_t armed_ns; // when it will expire; 0: never
 
 	bool ran; // queues ran since the guest's last reset
 	struct gp_chain chain; // of the queue that is being handled
@@ -112,17 +113,22 @@ static void handle_wake_at(void *data, uint64_t time_ns) {
 
 /* Once per turn: a frame may set a time and take it back, and what a guest waits for comes first. */
 static void arm_timer(struct gp_bridge *bridge) {
-	if (bridge->armed_ns == bridge->wake_ns) {
+	uint64_t wake_ns = bridge->wake_ns;
+	uint64_t revoke_ns = gp_presenter_deadline(&bridge->presenter);
+	if (wake_ns == 0 || (revoke_ns != 0 && revoke_ns < wake_ns)) {
+		wake_ns = revoke_ns;
+	}
+	if (bridge->armed_ns == wake_ns) {
 		return;
 	}
 	struct itimerspec when = {
-		.it_value.tv_sec = (time_t)(bridge->wake_ns / 1000000000),
-		.it_value.tv_nsec = (long)(bridge->wake_ns % 1000000000),
+		.it_value.tv_sec = (time_t)(wake_ns / 1000000000),
+		.it_value.tv_nsec = (long)(wake_ns % 1000000000),
 	};
 	if (timerfd_settime(bridge->timer_fd, TFD_TIMER_ABSTIME, &when, NULL) != 0) {
 		gp_error_errno("timerfd_settime");
 	}
-	bridge->armed_ns = bridge->wake_ns;
+	bridge->armed_ns = wake_ns;
 }
 
 static void handle_push(

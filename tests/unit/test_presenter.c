@@ -12,6 +12,7 @@
 #include <cmocka.h>
 #include <drm_fourcc.h>
 
+#include "common/clock.h"
 #include "common/fd.h"
 #include "tests/harness/fake_client.h"
 #include "vmm-bridge/present/presenter.h"
@@ -524,6 +525,70 @@ static void test_revoke_and_wait(void **state) {
 	assert_int_equal(t.n_revoked, 0);
 }
 
+/* A compositor that stands still costs the VM 50 ms in all, however much memory it has. */
+static void test_revoke_stuck(void **state) {
+	struct fake_memory *first = use_file(0, true), *second = use_file(1, true);
+	show(first, &whole);
+	show(second, &whole);
+	t.client.stuck = true;
+	gp_presenter_end(&t.presenter, &first->base);
+	assert_true(gp_presenter_revoke(&t.presenter, &first->base, 0, true));
+	gp_presenter_end(&t.presenter, &second->base);
+	assert_true(gp_presenter_revoke(&t.presenter, &second->base, 0, true));
+	gp_presenter_wait_revoked(&t.presenter);
+	assert_true(t.client.waited_ms >= 45 && t.client.waited_ms <= 50);
+	assert_int_equal(t.presenter.late_revokes, 2);
+	/* What comes later waits for it no more, and has its own time. */
+	gp_presenter_end_turn(&t.presenter);
+	gp_presenter_wait_revoked(&t.presenter);
+	show(second, &whole);
+	assert_true(gp_presenter_revoke(&t.presenter, &second->base, 0, true));
+	assert_true(t.client.waited_ms >= 90 && t.client.waited_ms <= 100);
+	assert_int_equal(t.presenter.late_revokes, 3);
+	/* It catches up. */
+	for (unsigned i = 0; i < 3; i++) {
+		void *user = fake_client_revoke_one(&t.client);
+		assert_non_null(user);
+		gp_presenter_revoked(&t.presenter, user);
+	}
+	assert_true(wl_list_empty(&t.presenter.cache.imports));
+	gp_presenter_end_turn(&t.presenter);
+	assert_int_equal(t.n_revoked, 0);
+}
+
+/* Nor does the reply to DETACH come later, with no event of the compositor. */
+static void test_reply_stuck(void **state) {
+	struct fake_memory *first = use_file(0, true), *second = use_file(1, true);
+	show(first, &whole);
+	show(second, &whole);
+	assert_int_equal(gp_presenter_deadline(&t.presenter), 0);
+	uint64_t start_ns = gp_now_ns();
+	assert_false(gp_presenter_revoke(&t.presenter, &first->base, 7, false));
+	uint64_t deadline_ns = gp_presenter_deadline(&t.presenter);
+	assert_true(deadline_ns - start_ns >= 50000000);
+	usleep(10000);
+	assert_false(gp_presenter_revoke(&t.presenter, &second->base, 8, false));
+	assert_int_equal(gp_presenter_deadline(&t.presenter), deadline_ns);
+	assert_true(gp_presenter_end_turn(&t.presenter)); // nothing to poll for
+	assert_int_equal(t.n_revoked, 0);
+	while (gp_now_ns() < deadline_ns) {
+		usleep(1000);
+	}
+	gp_presenter_end_turn(&t.presenter);
+	assert_true(t.n_revoked >= 1);
+	usleep(20000);
+	gp_presenter_end_turn(&t.presenter);
+	assert_int_equal(t.n_revoked, 2);
+	assert_int_equal(t.presenter.late_revokes, 2);
+	assert_int_equal(gp_presenter_deadline(&t.presenter), 0);
+	assert_int_equal(t.client.n_waits, 0);
+	/* The acknowledgement is no second reply. */
+	gp_presenter_revoked(&t.presenter, fake_client_revoke_one(&t.client));
+	gp_presenter_revoked(&t.presenter, fake_client_revoke_one(&t.client));
+	gp_presenter_end_turn(&t.presenter);
+	assert_int_equal(t.n_revoked, 2);
+}
+
 /* The compositor is gone before it has acknowledged anything. */
 static void test_revoke_and_disconnect(void **state) {
 	struct fake_memory *first = use_file(0, true);
@@ -587,6 +652,8 @@ int main(void) {
 		TEST(test_reply_without_release),
 		TEST(test_revoke),
 		TEST(test_revoke_and_wait),
+		TEST(test_revoke_stuck),
+		TEST(test_reply_stuck),
 		TEST(test_revoke_and_disconnect),
 		TEST(test_revoke_own_file),
 		TEST(test_end),

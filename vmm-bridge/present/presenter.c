@@ -4,8 +4,14 @@
 
 #include "common/clock.h"
 
-/* Longer than a frame of a busy compositor takes; the VMM stands still meanwhile. */
-#define REVOKE_WAIT_MS 250
+/**
+ * What the VMM's requests in a turn of the loop, which stands still meanwhile, and the guest's
+ * DETACH wait for the compositor at most (B9).
+ */
+#define REVOKE_WAIT_NS 50000000ull
+
+#define LATE_LOG_BURST 5
+#define LATE_LOG_INTERVAL_NS 1000000000ull
 
 void gp_presenter_init(struct gp_presenter *presenter, struct gp_client *client,
 	uint32_t n_scanouts, const struct gp_presenter_events *events, void *data) {
@@ -14,6 +20,7 @@ void gp_presenter_init(struct gp_presenter *presenter, struct gp_client *client,
 		.data = data,
 		.client = client,
 		.n_scanouts = n_scanouts,
+		.late_log = {.burst = LATE_LOG_BURST, .interval_ns = LATE_LOG_INTERVAL_NS},
 	};
 	gp_import_cache_init(&presenter->cache, client, presenter->scanouts, n_scanouts);
 }
@@ -135,15 +142,53 @@ bool gp_presenter_flush(
 	return owed;
 }
 
+/* Whether one has to wait until the compositor reads it no longer. */
+static bool is_awaited(const struct gp_import *import) {
+	return import->ending && import->file.revocable && !import->late;
+}
+
 /* Whether the compositor may read memory of that id, though the guest has taken it back. */
 static bool is_read(const struct gp_presenter *presenter, uint64_t memory_id) {
 	const struct gp_import *import;
 	wl_list_for_each (import, &presenter->cache.imports, link) {
-		if (import->memory_id == memory_id && import->ending && import->file.revocable) {
+		if (import->memory_id == memory_id && is_awaited(import)) {
 			return true;
 		}
 	}
 	return false;
+}
+
+/**
+ * Nobody waits any longer for a compositor that stands still: it loses the connection soon
+ * (client/blob.c), or catches up. memory_id NULL: for anything.
+ */
+static void give_up(struct gp_presenter *presenter, const uint64_t *memory_id) {
+	uint64_t before = presenter->late_revokes, suppressed;
+	struct gp_import *import;
+	wl_list_for_each (import, &presenter->cache.imports, link) {
+		if (is_awaited(import) && (memory_id == NULL || import->memory_id == *memory_id)) {
+			import->late = true;
+			presenter->late_revokes++;
+		}
+	}
+	if (presenter->late_revokes > before &&
+		gp_log_limit_pass(&presenter->late_log, &suppressed)) {
+		gp_warn("the compositor did not give memory back within %llu ms; the VM does not "
+			"wait for it",
+			REVOKE_WAIT_NS / 1000000);
+	}
+}
+
+static void wait_revoked(struct gp_presenter *presenter) {
+	uint64_t now_ns = gp_now_ns();
+	if (presenter->wait_until_ns == 0) {
+		presenter->wait_until_ns = now_ns + REVOKE_WAIT_NS;
+	}
+	uint64_t left_ns =
+		presenter->wait_until_ns > now_ns ? presenter->wait_until_ns - now_ns : 0;
+	if (!gp_client_wait_revoked(presenter->client, (int)(left_ns / 1000000))) {
+		give_up(presenter, NULL);
+	}
 }
 
 static bool add_revoke(struct gp_presenter *presenter, uint64_t memory_id, uint64_t token) {
@@ -160,6 +205,7 @@ static bool add_revoke(struct gp_presenter *presenter, uint64_t memory_id, uint6
 	presenter->revokes[presenter->n_revokes++] = (struct gp_pending_revoke){
 		.memory_id = memory_id,
 		.token = token,
+		.deadline_ns = gp_now_ns() + REVOKE_WAIT_NS,
 	};
 	return true;
 }
@@ -190,7 +236,7 @@ bool gp_presenter_revoke(
 	if (!wait && add_revoke(presenter, memory->id, token)) {
 		return false;
 	}
-	gp_client_wait_revoked(presenter->client, REVOKE_WAIT_MS);
+	wait_revoked(presenter);
 	return true;
 }
 
@@ -213,8 +259,8 @@ void gp_presenter_end_all(struct gp_presenter *presenter) {
 void gp_presenter_wait_revoked(struct gp_presenter *presenter) {
 	const struct gp_import *import;
 	wl_list_for_each (import, &presenter->cache.imports, link) {
-		if (import->ending && import->file.revocable) {
-			gp_client_wait_revoked(presenter->client, REVOKE_WAIT_MS);
+		if (is_awaited(import)) {
+			wait_revoked(presenter);
 			return; // the list has changed
 		}
 	}
@@ -310,8 +356,11 @@ static void send_replies(struct gp_presenter *presenter) {
 	for (size_t i = 0; i < presenter->n_revokes;) {
 		const struct gp_pending_revoke revoke = presenter->revokes[i];
 		if (is_read(presenter, revoke.memory_id)) {
-			i++;
-			continue;
+			if (gp_now_ns() < revoke.deadline_ns) {
+				i++;
+				continue;
+			}
+			give_up(presenter, &revoke.memory_id);
 		}
 		presenter->revokes[i] = presenter->revokes[--presenter->n_revokes];
 		presenter->events->memory_revoked(presenter->data, revoke.memory_id, revoke.token);
@@ -330,7 +379,17 @@ bool gp_presenter_end_turn(struct gp_presenter *presenter) {
 	}
 	bool done = show_deferred_frames(presenter);
 	send_replies(presenter);
+	presenter->wait_until_ns = 0;
 	return done;
+}
+
+uint64_t gp_presenter_deadline(const struct gp_presenter *presenter) {
+	uint64_t deadline_ns = 0;
+	for (size_t i = 0; i < presenter->n_revokes; i++) {
+		uint64_t ns = presenter->revokes[i].deadline_ns;
+		deadline_ns = deadline_ns == 0 || ns < deadline_ns ? ns : deadline_ns;
+	}
+	return deadline_ns;
 }
 
 void gp_presenter_get_info(
