@@ -212,6 +212,12 @@ static void handle_state(void *data, enum gp_vhost_state state) {
 	if (state == GP_VHOST_CONNECTED || state == GP_VHOST_WAITING) {
 		gp_device_memory_connect(&bridge->devices, gp_vhost_device_socket(bridge->vhost));
 	}
+	/* Before the VMM has the reply to GET_VRING_BASE (C9). */
+	if (state == GP_VHOST_PAUSED) {
+		gp_presenter_pause(&bridge->presenter);
+	} else {
+		gp_presenter_resume(&bridge->presenter);
+	}
 	gp_client_set_state(bridge->client, guest_states[state]);
 }
 
@@ -512,6 +518,8 @@ bool gp_bridge_resume(struct gp_bridge *bridge) {
 	}
 	gp_gpu_set_saved_state(bridge->gpu, gp_keeper_get_area(keeper), GP_KEEPER_AREA_BYTES);
 	if (has_front) {
+		gp_vhost_device_recover_state(
+			bridge->vhost); // a paused guest's frames are not shown
 		gp_gpu_restore(bridge->gpu, gp_now_ns());
 		gp_vhost_device_recover(bridge->vhost, &bridge->chain);
 		gp_keeper_handle_pending(keeper, 0, bridge->vhost);

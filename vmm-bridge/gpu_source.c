@@ -108,6 +108,7 @@ static struct resource_memory *create_memory(
 	} else {
 		gp_memory_init(
 			&memory->base, &ops_2d, GP_CLIENT_BLOB_SHM, resource->size, resource->id);
+		memory->base.host_copy = true;
 	}
 	wl_list_insert(&source->memories, &memory->link);
 	resource->outside = memory;

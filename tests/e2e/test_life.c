@@ -57,6 +57,49 @@ static void test_pause(struct host *host) {
 	vm_finish(&vm);
 }
 
+/* C9: what the guest's memory holds after a stop is nobody's to see: it may have another owner. */
+static void test_pause_rewritten(struct host *host) {
+	struct vm vm;
+	struct gg_blob red, blue;
+	vm_start(&vm, host, 0, NULL);
+	vm_show_new(&vm, &red, 1, RED);
+	vm_blob(&vm, &blue, 2, BLUE);
+	assert_int_equal(gg_set_scanout_blob(&vm.fe, 0, 2, W, H), OK); // no flush follows
+	assert_true(fe_stop(&vm.fe));
+	gg_fill(red.pixels, W, &whole, GREEN);
+	gg_fill(blue.pixels, W, &whole, GREEN);
+	int64_t bytes_copied = vm_counter(&vm, "bytes_copied");
+	for (unsigned round = 0; round < 2; round++) {
+		host_sleep_ms(200);
+		assert_true(host_wait_pixel(host, OUTPUT, 8, 8, RED, WAIT_MS, &vm.picture));
+		assert_false(picture_has(&vm.picture, GREEN));
+		host_kill(&host->compositor);
+		assert_true(host_start_compositor(host, 1, W, H, NULL));
+		assert_true(host_wait_string(vm.bridge, "display", "connected", WAIT_MS));
+	}
+	assert_true(host_wait_pixel(host, OUTPUT, 8, 8, RED, WAIT_MS, &vm.picture));
+	assert_false(picture_has(&vm.picture, GREEN));
+	assert_string_equal(host_status_string(vm.bridge, "scanouts.0.reason"), "the VM is paused");
+	assert_int_equal(vm_counter(&vm, "bytes_copied"), bytes_copied);
+
+	assert_true(fe_restart(&vm.fe, false));
+	vm_flush(&vm, 2, 0, 0, W, H);
+	vm_assert_color(&vm, OUTPUT, GREEN);
+	/* Nor is anything left of it. */
+	unsigned fds = host_count_fds(vm.bridge);
+	for (unsigned i = 0; i < 5; i++) {
+		assert_true(fe_stop(&vm.fe));
+		gg_fill(blue.pixels, W, &whole, BLUE);
+		assert_true(fe_restart(&vm.fe, false));
+		vm_assert_color(&vm, OUTPUT, BLUE); // at once, without a flush
+		gg_fill(blue.pixels, W, &whole, GREEN);
+		vm_flush(&vm, 2, 0, 0, W, H);
+		vm_assert_color(&vm, OUTPUT, GREEN);
+	}
+	assert_true(host_wait_fds(vm.bridge, fds, WAIT_MS));
+	vm_finish(&vm);
+}
+
 /* C9: started again at index 0: another life, and nothing of the old one is shown. */
 static void test_reset(struct host *host) {
 	struct vm vm;
@@ -573,6 +616,7 @@ static void test_ctl(struct host *host) {
 
 static const struct host_case cases[] = {
 	{"pause and resume", test_pause, 1},
+	{"pause, memory rewritten", test_pause_rewritten, 1},
 	{"reset", test_reset, 1},
 	{"VMM gone", test_vmm_gone, 1},
 	{"bridge killed", test_bridge_killed, 1},

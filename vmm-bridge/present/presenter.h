@@ -8,6 +8,7 @@
 #include "common/limits.h"
 #include "vmm-bridge/present/import_cache.h"
 #include "vmm-bridge/present/shown.h"
+#include "vmm-bridge/present/still.h"
 
 /**
  * Shows buffers of the guest on its scanouts, whatever source they come from: a source brings
@@ -44,6 +45,10 @@ struct gp_presenter {
 	struct gp_client *client;
 	struct gp_shown scanouts[GP_SCANOUTS_MAX];
 	uint32_t n_scanouts;
+	/* While the VM is paused: what a scanout shows, or NULL and why it is blank (else NULL). */
+	bool paused;
+	struct gp_still *stills[GP_SCANOUTS_MAX];
+	const char *blank_reasons[GP_SCANOUTS_MAX];
 	struct gp_import_cache cache;
 	struct gp_pending_revoke *revokes;
 	size_t n_revokes, revokes_capacity;
@@ -96,6 +101,15 @@ void gp_presenter_end(struct gp_presenter *presenter, struct gp_memory *memory);
 void gp_presenter_end_all(struct gp_presenter *presenter);
 /* Waits until the compositor reads no memory that the guest has taken back, or is late. */
 void gp_presenter_wait_revoked(struct gp_presenter *presenter);
+
+/**
+ * The VM has stopped: what the scanouts show becomes a copy, and the guest's memory is not read or
+ * shown until resume, whatever happens meanwhile (C9). A scanout that cannot be copied is blank.
+ * Blocks for as long as copies take, and then like gp_presenter_revoke.
+ */
+void gp_presenter_pause(struct gp_presenter *presenter);
+/* Shows the guest's memory again, at once. Does nothing if the VM was not paused. */
+void gp_presenter_resume(struct gp_presenter *presenter);
 
 /* gp_client_events */
 void gp_presenter_connected(struct gp_presenter *presenter);
