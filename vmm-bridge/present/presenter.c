@@ -293,31 +293,37 @@ void gp_presenter_wait_revoked(struct gp_presenter *presenter) {
 }
 
 /**
- * What the scanout shows, or would show to a compositor that comes, becomes a still. What only we
- * write stays as it is.
+ * What the scanout shows, or would show to a compositor that comes, becomes a still. A frame that
+ * waited is one of before the stop. What only we write stays as it is.
  */
 static void freeze(struct gp_presenter *presenter, uint32_t index, uint64_t *bytes_left) {
 	struct gp_shown *shown = &presenter->scanouts[index];
+	bool waited = shown->flushed && (shown->deferred || shown->lost_frame);
 	struct gp_memory *memory = shown->flushed ? shown->memory : NULL;
-	const struct gp_client_layout *layout = &shown->layout;
+	const struct gp_client_layout *shown_layout = &shown->layout;
 	struct gp_rect source = shown->source;
 	const struct gp_import *import = NULL;
-	if (shown->buffer != NULL) {
-		import = gp_import_cache_find_buffer(&presenter->cache, shown->buffer, &layout);
+	if (shown->buffer != NULL && !waited) {
+		import = gp_import_cache_find_buffer(
+			&presenter->cache, shown->buffer, &shown_layout);
 		memory = import != NULL ? import->memory : NULL;
 		source = shown->buffer_source;
 	}
-	if (memory == NULL || memory->host_copy) {
+	shown->deferred = shown->lost_frame = false;
+	if (memory == NULL || (memory->host_copy && !waited)) {
 		return;
 	}
-	const struct gp_client_layout copied_layout = *layout;
-	struct gp_still *still = gp_still_create(memory, import != NULL ? import->copy : NULL,
-		&copied_layout, &source, *bytes_left, &presenter->blank_reasons[index]);
-	presenter->stills[index] = still;
-	if (still != NULL) {
-		presenter->blank_reasons[index] = NULL;
-		presenter->bytes_copied += still->bytes;
-		*bytes_left -= still->bytes;
+	const struct gp_client_layout layout = *shown_layout;
+	const char **reason = &presenter->blank_reasons[index];
+	if (!memory->host_copy) {
+		presenter->stills[index] =
+			gp_still_create(memory, import != NULL ? import->copy : NULL, &layout,
+				&source, *bytes_left, reason);
+	}
+	if (presenter->stills[index] != NULL) {
+		*reason = NULL;
+		*bytes_left -= presenter->stills[index]->bytes;
+		presenter->bytes_copied += presenter->stills[index]->bytes;
 	}
 	struct gp_client_buffer *previous;
 	if (show(presenter, index, NULL, &previous) == NULL && shown->committed) {
@@ -331,13 +337,6 @@ static void freeze(struct gp_presenter *presenter, uint32_t index, uint64_t *byt
 void gp_presenter_pause(struct gp_presenter *presenter) {
 	if (presenter->paused) {
 		return;
-	}
-	for (uint32_t i = 0; i < presenter->n_scanouts; i++) {
-		struct gp_shown *shown = &presenter->scanouts[i];
-		if (shown->deferred || shown->lost_frame) {
-			show_again(presenter, i, NULL); // the last frames of before
-			shown->lost_frame = false;
-		}
 	}
 	presenter->paused = true;
 	uint64_t bytes_left = STILLS_BYTES_MAX;
