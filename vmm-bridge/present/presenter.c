@@ -39,6 +39,30 @@ static struct gp_client_rect client_rect(const struct gp_rect *rect) {
 	return (struct gp_client_rect){rect->x, rect->y, rect->width, rect->height};
 }
 
+/* The guest's damage is what differs from the frame before, not from an older copy. */
+static void update_copy(struct gp_presenter *presenter, struct gp_shown *shown,
+	struct gp_import *import, unsigned half, const struct gp_rect *damage) {
+	struct gp_rect changed = shown->source;
+	if (damage != NULL && shown->copied == import) {
+		gp_rect_intersect(damage, &shown->source, &changed);
+	} else {
+		shown->missing[0] = shown->missing[1] = shown->source;
+	}
+	const struct gp_rect write = gp_shown_write_half(shown, half, &changed);
+	if (write.width > 0) {
+		presenter->bytes_copied += gp_import_update(import, half, &shown->layout, &write);
+	}
+}
+
+/* Whether the next frame is a copy, and all of it that could be written to is being read. */
+static bool must_wait(const struct gp_presenter *presenter, uint32_t index) {
+	const struct gp_shown *shown = &presenter->scanouts[index];
+	const struct gp_import *import =
+		shown->memory != NULL ? gp_import_find_newest(shown->memory) : NULL;
+	return import != NULL && !import->ending && import->copy != NULL &&
+		gp_import_cache_find_half(&presenter->cache, import, index) < 0;
+}
+
 /**
  * Shows the scanout's buffer. damage is what changed since the frame before, NULL: everything.
  * Returns the buffer, or NULL if nothing was shown; *previous is the one that it replaced.
@@ -52,8 +76,9 @@ static struct gp_client_buffer *show(struct gp_presenter *presenter, uint32_t in
 	}
 	struct gp_import *import =
 		gp_import_cache_get(&presenter->cache, shown->memory, &shown->layout);
-	struct gp_client_buffer *buffer = import != NULL
-		? gp_import_cache_get_buffer(&presenter->cache, import, &shown->layout)
+	int half = import != NULL ? gp_import_cache_find_half(&presenter->cache, import, index) : 0;
+	struct gp_client_buffer *buffer = import != NULL && half >= 0
+		? gp_import_cache_get_buffer(&presenter->cache, import, index, (unsigned)half)
 		: NULL;
 	if (buffer == NULL) {
 		shown->copied = NULL;
@@ -64,12 +89,9 @@ static struct gp_client_buffer *show(struct gp_presenter *presenter, uint32_t in
 		damage = NULL; // what is on screen is older than the frame before
 		shown->lost_frame = false;
 	}
-	/* The guest's damage is what differs from the frame before, not from an older copy. */
-	struct gp_rect changed = shown->source;
-	if (damage != NULL && shown->copied == import) {
-		gp_rect_intersect(damage, &shown->source, &changed);
+	if (import->copy != NULL) {
+		update_copy(presenter, shown, import, (unsigned)half, damage);
 	}
-	presenter->bytes_copied += gp_import_update(import, &shown->layout, &changed);
 	const struct gp_client_rect source = client_rect(&shown->source);
 	const struct gp_client_rect part = damage != NULL ? client_rect(damage) : source;
 	gp_client_show(presenter->client, index, buffer, &source, &part);
@@ -84,12 +106,20 @@ static struct gp_client_buffer *show(struct gp_presenter *presenter, uint32_t in
 /* Shows a frame that was lost or deferred, if there was one. damage is that of show. */
 static void show_again(
 	struct gp_presenter *presenter, uint32_t index, const struct gp_rect *damage) {
+	struct gp_shown *shown = &presenter->scanouts[index];
 	struct gp_client_buffer *previous;
-	presenter->scanouts[index].deferred = false;
-	if (presenter->scanouts[index].flushed) {
+	shown->deferred = false;
+	shown->waiting = false;
+	if (shown->flushed && must_wait(presenter, index)) {
+		gp_shown_defer(shown, damage != NULL ? damage : &shown->source);
+		shown->waiting = true;
+		return;
+	}
+	if (shown->flushed) {
 		show(presenter, index, damage, &previous);
 		end_orphans(presenter);
 	}
+	gp_shown_release(shown, GP_SHOWN_WAITING);
 }
 
 void gp_presenter_set(struct gp_presenter *presenter, uint32_t scanout, struct gp_memory *memory,
@@ -120,6 +150,12 @@ bool gp_presenter_flush(
 	struct gp_presenter *presenter, uint32_t scanout, const struct gp_rect *damage) {
 	struct gp_shown *shown = &presenter->scanouts[scanout];
 	shown->flushed = shown->memory != NULL;
+	if (must_wait(presenter, scanout)) {
+		/* Until it is copied the guest must not paint over it. */
+		gp_shown_defer(shown, damage);
+		shown->waiting = true;
+		return gp_shown_owe_reply(shown, GP_SHOWN_WAITING);
+	}
 	if (shown->deferred || !gp_shown_take_token(shown, gp_now_ns())) {
 		gp_shown_defer(shown, damage);
 		return false;
@@ -292,11 +328,14 @@ static bool show_deferred_frames(struct gp_presenter *presenter) {
 	bool done = true;
 	for (uint32_t i = 0; i < presenter->n_scanouts; i++) {
 		struct gp_shown *shown = &presenter->scanouts[i];
-		if (shown->deferred && gp_shown_take_token(shown, gp_now_ns())) {
+		if (shown->waiting) {
+			shown->waiting = must_wait(presenter, i); // a release brings us here again
+		}
+		if (shown->deferred && !shown->waiting && gp_shown_take_token(shown, gp_now_ns())) {
 			struct gp_rect damage = shown->deferred_damage;
 			show_again(presenter, i, &damage);
 		}
-		done = done && !shown->deferred;
+		done = done && (!shown->deferred || shown->waiting);
 	}
 	return done;
 }

@@ -14,6 +14,8 @@ static bool same_rect(const struct gp_rect *a, const struct gp_rect *b) {
 static void drop_deferred(struct gp_shown *shown) {
 	shown->lost_frame |= shown->deferred;
 	shown->deferred = false;
+	shown->waiting = false;
+	gp_shown_release(shown, GP_SHOWN_WAITING);
 }
 
 void gp_shown_set(struct gp_shown *shown, struct gp_memory *memory,
@@ -35,6 +37,7 @@ void gp_shown_disable(struct gp_shown *shown) {
 	shown->flushed = false;
 	shown->committed = false;
 	shown->deferred = false;
+	shown->waiting = false;
 	shown->buffer = NULL;
 	shown->n_replaced = 0;
 }
@@ -73,6 +76,20 @@ void gp_shown_defer(struct gp_shown *shown, const struct gp_rect *damage) {
 	shown->deferred_damage =
 		shown->deferred ? gp_rect_union(&shown->deferred_damage, damage) : *damage;
 	shown->deferred = true;
+}
+
+static struct gp_rect add_rect(const struct gp_rect *a, const struct gp_rect *b) {
+	return a->width == 0 ? *b : gp_rect_union(a, b);
+}
+
+struct gp_rect gp_shown_write_half(
+	struct gp_shown *shown, unsigned half, const struct gp_rect *changed) {
+	struct gp_rect *other = &shown->missing[half == 0];
+	struct gp_rect write = add_rect(&shown->missing[half], changed);
+	*other = add_rect(other, changed);
+	shown->missing[half] = (struct gp_rect){0};
+	shown->half = half;
+	return write;
 }
 
 bool gp_shown_owe_reply(struct gp_shown *shown, struct gp_client_buffer *replaced) {

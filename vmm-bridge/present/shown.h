@@ -14,6 +14,7 @@
  */
 
 #define GP_SHOWN_REPLIES_MAX 32
+#define GP_SHOWN_WAITING ((struct gp_client_buffer *)-1)
 
 struct gp_import;
 struct gp_memory;
@@ -28,13 +29,19 @@ struct gp_shown {
 	bool lost_frame; // the last frame could not be shown, for want of room perhaps
 	struct gp_client_buffer *buffer; // committed last; NULL: none, or it was destroyed
 	const struct gp_import *copied; // whose copy has the previous frame; NULL: none has
+	unsigned half; // that was written last
+	struct gp_rect missing[2]; // what each half of that copy lacks; no width: nothing
 
 	/* Frames that come too fast are merged into one that waits for its time. */
 	bool deferred;
 	struct gp_rect deferred_damage;
+	bool waiting; // for a half of the copy that nobody reads, not for its time
 	uint64_t budget_ns; // time up to which frames are used up
 
-	/* Buffers that frames have replaced, oldest first; NULL: released. Each is owed a reply. */
+	/*
+	 * Buffers that frames have replaced, oldest first; NULL: released. Each is owed a reply.
+	 * GP_SHOWN_WAITING: the guest may paint again once the frame that waits is copied.
+	 */
 	struct gp_client_buffer *replaced[GP_SHOWN_REPLIES_MAX];
 	size_t n_replaced;
 };
@@ -53,8 +60,11 @@ void gp_shown_forget_buffer(struct gp_shown *shown, const struct gp_client_buffe
 
 /* Whether there may be a frame now; it is counted then. */
 bool gp_shown_take_token(struct gp_shown *shown, uint64_t now_ns);
-/* The frame waits for its time. */
+/* The frame waits for its time, or for a half of the copy. */
 void gp_shown_defer(struct gp_shown *shown, const struct gp_rect *damage);
+/* Notes that a half got the rectangle and all that it lacked. Returns what has to be copied. */
+struct gp_rect gp_shown_write_half(
+	struct gp_shown *shown, unsigned half, const struct gp_rect *changed);
 
 /* Owes a reply for the buffer. False: too many are owed. */
 bool gp_shown_owe_reply(struct gp_shown *shown, struct gp_client_buffer *replaced);
