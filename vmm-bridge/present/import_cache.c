@@ -195,7 +195,9 @@ int gp_import_cache_find_half(
 	if (import->n_halves == 1) {
 		return 0;
 	}
-	unsigned last = cache->scanouts[scanout].half;
+	const struct gp_shown *shown = &cache->scanouts[scanout];
+	/* Flips among n buffers need no second half, nor its import. */
+	unsigned last = shown->copied == import ? shown->half : 0;
 	/*
 	 * Two scanouts that show the same pixels may have a half each on the screen, and no release
 	 * would ever come: then the scanout only cares for itself.

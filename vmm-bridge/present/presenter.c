@@ -42,16 +42,19 @@ static struct gp_client_rect client_rect(const struct gp_rect *rect) {
 /* The guest's damage is what differs from the frame before, not from an older copy. */
 static void update_copy(struct gp_presenter *presenter, struct gp_shown *shown,
 	struct gp_import *import, unsigned half, const struct gp_rect *damage) {
-	struct gp_rect changed = shown->source;
 	if (damage != NULL && shown->copied == import) {
+		struct gp_rect changed;
 		gp_rect_intersect(damage, &shown->source, &changed);
+		gp_shown_add_missing(shown, &changed);
 	} else {
-		shown->missing[0] = shown->missing[1] = shown->source;
+		gp_shown_reset_halves(shown);
 	}
-	const struct gp_rect write = gp_shown_write_half(shown, half, &changed);
-	if (write.width > 0) {
-		presenter->bytes_copied += gp_import_update(import, half, &shown->layout, &write);
+	const struct gp_missing *missing = &shown->missing[half];
+	for (size_t i = 0; i < missing->n; i++) {
+		presenter->bytes_copied +=
+			gp_import_update(import, half, &shown->layout, &missing->rects[i]);
 	}
+	gp_shown_half_written(shown, half);
 }
 
 /* Whether the next frame is a copy, and all of it that could be written to is being read. */

@@ -78,18 +78,50 @@ void gp_shown_defer(struct gp_shown *shown, const struct gp_rect *damage) {
 	shown->deferred = true;
 }
 
-static struct gp_rect add_rect(const struct gp_rect *a, const struct gp_rect *b) {
-	return a->width == 0 ? *b : gp_rect_union(a, b);
+static bool contains(const struct gp_rect *a, const struct gp_rect *b) {
+	return b->x >= a->x && b->y >= a->y && b->x + b->width <= a->x + a->width &&
+		b->y + b->height <= a->y + a->height;
 }
 
-struct gp_rect gp_shown_write_half(
-	struct gp_shown *shown, unsigned half, const struct gp_rect *changed) {
-	struct gp_rect *other = &shown->missing[half == 0];
-	struct gp_rect write = add_rect(&shown->missing[half], changed);
-	*other = add_rect(other, changed);
-	shown->missing[half] = (struct gp_rect){0};
+static void add_missing(struct gp_missing *missing, const struct gp_rect *rect) {
+	size_t kept = 0;
+	for (size_t i = 0; i < missing->n; i++) {
+		if (contains(&missing->rects[i], rect)) {
+			return;
+		}
+	}
+	for (size_t i = 0; i < missing->n; i++) {
+		if (!contains(rect, &missing->rects[i])) {
+			missing->rects[kept++] = missing->rects[i];
+		}
+	}
+	missing->n = kept;
+	if (missing->n < GP_SHOWN_MISSING_MAX) {
+		missing->rects[missing->n++] = *rect;
+		return;
+	}
+	struct gp_rect all = *rect;
+	for (size_t i = 0; i < missing->n; i++) {
+		all = gp_rect_union(&all, &missing->rects[i]);
+	}
+	*missing = (struct gp_missing){.rects = {all}, .n = 1};
+}
+
+void gp_shown_reset_halves(struct gp_shown *shown) {
+	for (size_t i = 0; i < 2; i++) {
+		shown->missing[i] = (struct gp_missing){.rects = {shown->source}, .n = 1};
+	}
+}
+
+void gp_shown_add_missing(struct gp_shown *shown, const struct gp_rect *changed) {
+	for (size_t i = 0; i < 2 && changed->width > 0; i++) {
+		add_missing(&shown->missing[i], changed);
+	}
+}
+
+void gp_shown_half_written(struct gp_shown *shown, unsigned half) {
+	shown->missing[half].n = 0;
 	shown->half = half;
-	return write;
 }
 
 bool gp_shown_owe_reply(struct gp_shown *shown, struct gp_client_buffer *replaced) {

@@ -14,10 +14,17 @@
  */
 
 #define GP_SHOWN_REPLIES_MAX 32
+#define GP_SHOWN_MISSING_MAX 8 // beyond that, their bounding box
 #define GP_SHOWN_WAITING ((struct gp_client_buffer *)-1)
 
 struct gp_import;
 struct gp_memory;
+
+/* What changed since a half of a copy was written. */
+struct gp_missing {
+	struct gp_rect rects[GP_SHOWN_MISSING_MAX];
+	size_t n;
+};
 
 struct gp_shown {
 	struct gp_memory *memory; // NULL: nothing, or the guest has taken it back
@@ -30,7 +37,7 @@ struct gp_shown {
 	struct gp_client_buffer *buffer; // committed last; NULL: none, or it was destroyed
 	const struct gp_import *copied; // whose copy has the previous frame; NULL: none has
 	unsigned half; // that was written last
-	struct gp_rect missing[2]; // what each half of that copy lacks; no width: nothing
+	struct gp_missing missing[2]; // what each half of that copy lacks
 
 	/* Frames that come too fast are merged into one that waits for its time. */
 	bool deferred;
@@ -62,9 +69,12 @@ void gp_shown_forget_buffer(struct gp_shown *shown, const struct gp_client_buffe
 bool gp_shown_take_token(struct gp_shown *shown, uint64_t now_ns);
 /* The frame waits for its time, or for a half of the copy. */
 void gp_shown_defer(struct gp_shown *shown, const struct gp_rect *damage);
-/* Notes that a half got the rectangle and all that it lacked. Returns what has to be copied. */
-struct gp_rect gp_shown_write_half(
-	struct gp_shown *shown, unsigned half, const struct gp_rect *changed);
+/* Both halves lack all of what is seen. */
+void gp_shown_reset_halves(struct gp_shown *shown);
+/* The rectangle has changed: both halves lack it. It may be empty. */
+void gp_shown_add_missing(struct gp_shown *shown, const struct gp_rect *changed);
+/* The half lacks nothing any more, and is the one that was written last. */
+void gp_shown_half_written(struct gp_shown *shown, unsigned half);
 
 /* Owes a reply for the buffer. False: too many are owed. */
 bool gp_shown_owe_reply(struct gp_shown *shown, struct gp_client_buffer *replaced);
