@@ -7,7 +7,6 @@
 #include <wlr/types/wlr_virtual_keyboard_v1.h>
 #include <wlr/types/wlr_virtual_pointer_v1.h>
 
-#include "common/clock.h"
 #include "common/log.h"
 #include "compositor/config/options.h"
 #include "compositor/config/settings.h"
