@@ -78,7 +78,8 @@ static void test_pins(struct host *host) {
 	assert_false(picture_has(&red.picture, BLUE));
 	vm_assert_color(&blue, OUTPUT, BLUE);
 	vm_show(&blue, 0, 1);
-	assert_int_equal(vm_counter(&blue, "imports"), imports);
+	/* A copy's other half may be new. */
+	assert_int_in_range(vm_counter(&blue, "imports"), imports, imports + vm_copies());
 	vm_finish(&red);
 	vm_finish(&blue);
 }
