@@ -26,9 +26,7 @@
 #define SECTION_TIMINGS_MAX 3 // one of them is the preferred timing
 
 #define SIZE_MIN 64
-#define REFRESH_MIN_MHZ 15000
-#define REFRESH_MAX_MHZ 1000000
-#define REFRESH_DEFAULT_MHZ 60000
+#define TIMING_MIN_MHZ 15000
 
 /**
  * Modes that the base block can name in a bit or two bytes, in order of preference. All of them
@@ -114,11 +112,11 @@ static uint8_t checksum(const uint8_t *bytes, size_t size) {
 }
 
 static struct gp_mode sane_mode(const struct gp_mode *mode) {
-	uint32_t refresh_mhz = mode->refresh_mhz != 0 ? mode->refresh_mhz : REFRESH_DEFAULT_MHZ;
+	uint32_t refresh_mhz = mode->refresh_mhz != 0 ? mode->refresh_mhz : GP_REFRESH_DEFAULT_MHZ;
 	return (struct gp_mode){
 		.width = clamp(mode->width, SIZE_MIN, GP_DIMENSION_MAX),
 		.height = clamp(mode->height, SIZE_MIN, GP_DIMENSION_MAX),
-		.refresh_mhz = clamp(refresh_mhz, REFRESH_MIN_MHZ, REFRESH_MAX_MHZ),
+		.refresh_mhz = clamp(refresh_mhz, TIMING_MIN_MHZ, GP_REFRESH_MAX_MHZ),
 	};
 }
 
