@@ -256,16 +256,13 @@ static const struct known_mode *find_known_mode(const struct gp_mode *mode) {
 	return NULL;
 }
 
-static void add_extra_timing(struct writer *writer, const struct gp_mode *mode) {
-	if (writer->n_extra < CTA_TIMINGS_MAX) {
-		writer->extra[writer->n_extra++] = gp_timing_from_mode(mode);
-	}
-}
-
 static void add_further_mode(struct writer *writer, const struct gp_mode *mode) {
 	const struct known_mode *known = find_known_mode(mode);
-	if (known == NULL || !add_known_mode(writer, known)) {
-		add_extra_timing(writer, mode);
+	if (known != NULL && add_known_mode(writer, known)) {
+		return;
+	}
+	if (writer->n_extra < CTA_TIMINGS_MAX) {
+		writer->extra[writer->n_extra++] = gp_timing_from_mode(mode);
 	}
 }
 
