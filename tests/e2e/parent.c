@@ -220,8 +220,8 @@ static void obey(struct parent *parent, const char *line) {
 
 static int handle_command(int fd, uint32_t mask, void *data) {
 	struct parent *parent = data;
-	size_t available_buffers = sizeof(parent->text) - 1 - parent->n_text;
-	ssize_t n = read(fd, parent->text + parent->n_text, available_buffers);
+	size_t room = sizeof(parent->text) - 1 - parent->n_text;
+	ssize_t n = read(fd, parent->text + parent->n_text, room);
 	if (n <= 0) {
 		wl_display_terminate(parent->display);
 		return 0;
