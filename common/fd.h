@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 /**
  * File descriptors. All descriptors made here are close-on-exec.
@@ -30,6 +31,10 @@ int gp_memfd_create_sealed(const char *name, size_t size);
 int gp_socket_listen(const char *path);
 /* Connects to path. Returns a non-blocking fd, owned by the caller, or -1 with errno. */
 int gp_socket_connect(const char *path);
+/* The process that listens at path, as far as the kernel knows; 0: nobody does. */
+pid_t gp_socket_get_listener(const char *path);
+/* Whether the other end of a connected socket was closed, whatever is still to be read here. */
+bool gp_socket_hung_up(int fd);
 
 /* CLOCK_MONOTONIC in nanoseconds. */
 uint64_t gp_now_ns(void);
