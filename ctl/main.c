@@ -37,7 +37,7 @@ struct section {
 
 struct view {
 	const char *program; // of the document
-	const char *lines[4];
+	const char *lines[5]; // one without any member that is there is left out
 	const struct section *sections[4];
 };
 
@@ -79,8 +79,18 @@ static const struct section compositor_guests = {
 	.member = "guests",
 	.line = "guest {name} ({title}): {state}, generation {generation}, uuid {uuid}; {blobs} "
 		"blobs,"
-		" {buffers} buffers, {imports} imports, {imports_failed} failed",
+		" {buffers} buffers, {imports} imports, {imports_failed} failed; socket {socket}",
 	.inner = &guest_scanouts,
+};
+
+static const struct section compositor_sockets = {
+	.member = "bridge_sockets",
+	.columns =
+		(const struct column[]){
+			{"BRIDGE SOCKET", "{path}"},
+			{"GUEST", "{guest}"},
+			{0},
+		},
 };
 
 static const struct section bridge_scanouts = {
@@ -136,7 +146,7 @@ static const struct view views[] = {
 	{
 		.program = "guestpane",
 		.lines = {"{program} {version}: {renderer} renderer, {backend} backend"},
-		.sections = {&compositor_outputs, &compositor_guests},
+		.sections = {&compositor_sockets, &compositor_outputs, &compositor_guests},
 	},
 	{
 		.program = "guestpane-bridge",
@@ -145,6 +155,7 @@ static const struct view views[] = {
 				"{program} {version}: {name}, VMM {vmm}, display {display}, "
 				"{resources}"
 				" resources",
+				"  {display_reason}",
 				"  frames: {counters.commits} commits; {counters.imports} imports,"
 				" {counters.imports_failed} failed",
 				"  replies: {counters.replies.immediate} immediate,"
@@ -320,9 +331,12 @@ static const struct view *find_view(struct json_object *document) {
 
 static void print_document(struct json_object *document) {
 	const struct view *view = find_view(document);
-	for (size_t i = 0; i < 4 && view->lines[i] != NULL; i++) {
-		print_template(stdout, document, view->lines[i]);
-		printf("\n");
+	for (size_t i = 0; i < 5 && view->lines[i] != NULL; i++) {
+		char *text = cell_text(document, &(struct column){.template = view->lines[i]});
+		if (strcmp(text, "-") != 0) {
+			puts(text);
+		}
+		free(text);
 	}
 	for (size_t i = 0; view->sections[i] != NULL; i++) {
 		print_section(document, view->sections[i]);

@@ -134,8 +134,12 @@ struct json_object *gp_bridge_status(void *data, const char *request) {
 	add_number(object, "pid", (int64_t)getpid());
 	add_string(object, "name", bridge->options->name);
 	add_string(object, "vmm", gp_vhost_state_name(gp_vhost_device_state(bridge->vhost)));
-	add_string(
-		object, "display", gp_client_connected(bridge->client) ? "connected" : "waiting");
+	const char *refusal = gp_client_refusal(bridge->client);
+	add_string(object, "display",
+		gp_client_connected(bridge->client) ? "connected"
+			: refusal != NULL           ? "refused"
+						    : "waiting");
+	add_string(object, "display_reason", refusal != NULL ? refusal : "");
 	struct json_object *scanouts = json_object_new_array();
 	for (uint32_t i = 0; i < info.n_scanouts; i++) {
 		json_object_array_add(scanouts, scanout_status(bridge, i));
