@@ -431,9 +431,19 @@ bool gp_bridge_resume(struct gp_bridge *bridge) {
 	return ok;
 }
 
-/* A picture is worth more than its state: a default path that cannot be used is only told. */
+/*
+ * A picture is worth more than its state: a default path that cannot be used is only logged. But a
+ * bridge that listens there is of the same name, and the compositor takes only one of it.
+ */
 static bool create_control(struct gp_bridge *bridge) {
 	const struct gp_options *options = bridge->options;
+	if (options->control_path != NULL && !options->control_set) {
+		int pid = gp_socket_get_listener(options->control_path);
+		if (pid != 0) {
+			gp_error("a bridge named %s runs already (process %d)", options->name, pid);
+			return false;
+		}
+	}
 	if (options->control_path != NULL) {
 		bridge->control = gp_control_create(
 			bridge->loop, options->control_path, gp_bridge_status, bridge);
@@ -457,9 +467,10 @@ struct gp_bridge *gp_bridge_create(
 	for (uint32_t i = 0; i < GP_GPU_SCANOUTS_MAX; i++) {
 		snprintf(bridge->scanouts[i].path, sizeof(bridge->scanouts[i].path), "none");
 	}
-	if (create_timer(bridge) && create_inputs(bridge) && create_client(bridge) &&
-		create_device(bridge, options) && create_devices(bridge, options) &&
-		create_control(bridge)) {
+	/* The control socket first: another bridge of this name is not to be disturbed. */
+	if (create_control(bridge) && create_timer(bridge) && create_inputs(bridge) &&
+		create_client(bridge) && create_device(bridge, options) &&
+		create_devices(bridge, options)) {
 		return bridge;
 	}
 	gp_fd_close(&options->fd);

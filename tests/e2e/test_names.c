@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -133,11 +134,39 @@ static void test_idle(struct host *host) {
 	vm_finish(&vm);
 }
 
+/* A second bridge of a name does not start: the first one has its control socket. */
+static void test_second(struct host *host) {
+	char socket[96], text[64], *output;
+	const char *bridge = getenv("GUESTPANE_BRIDGE");
+	assert_non_null(bridge);
+	snprintf(socket, sizeof(socket), "%s/other.sock", host->dir);
+	snprintf(host->bridges[0].control, sizeof(host->bridges[0].control),
+		"%s/guestpane/bridge-vm0.ctl", host->dir);
+	snprintf(text, sizeof(text), "%s/guestpane", host->dir);
+	assert_int_equal(mkdir(text, 0700), 0);
+	assert_true(host_start_bridge(host, 0, NULL));
+	snprintf(text, sizeof(text), "a bridge named vm0 runs already (process %d)",
+		(int)host->bridges[0].pid);
+	const char *const argv[] = {bridge, "--socket-path", socket, "--name", "vm0", "--display",
+		host->bridge_socket, NULL};
+	assert_int_equal(host_run(host, argv, &output), 1);
+	assert_non_null(strstr(output, text));
+	free(output);
+	assert_int_not_equal(access(socket, F_OK), 0);
+	wait_display(&host->bridges[0], "connected");
+	/* One that was killed leaves its socket behind. */
+	host_kill(&host->bridges[0]);
+	assert_int_equal(access(host->bridges[0].control, F_OK), 0);
+	assert_true(host_start_bridge(host, 0, NULL));
+	wait_display(&host->bridges[0], "connected");
+}
+
 static const struct host_case cases[] = {
 	{"socket of a guest", test_socket_of_guest, 0},
 	{"name in use", test_in_use, 1},
 	{"killed and started again", test_killed, 1},
 	{"idle connections", test_idle, 1},
+	{"second bridge of a name", test_second, 1},
 };
 
 int main(int argc, char **argv) {
