@@ -27,8 +27,8 @@ bool gp_client_guest_init(struct gp_client_guest *guest, struct gp_client_connec
 void gp_client_guest_finish(struct gp_client_guest *guest);
 
 /**
- * Asks the manager of the registry, which is ready, for a guest. A name in use, or that is not ours,
- * is a protocol error. uuid has 16 bytes. False without memory.
+ * Asks the manager of the registry, which is ready, for a guest; a name in use, or one that is not
+ * ours, is a protocol error. uuid has 16 bytes. False without memory.
  */
 bool gp_client_guest_request(struct gp_client_guest *guest,
 	const struct gp_client_registry *registry, const char *name, const uint8_t uuid[16]);

@@ -27,7 +27,6 @@ void gp_bridge_clients_init(struct gp_bridge_clients *clients) {
 		.of_process_max = GP_BRIDGES_OF_PROCESS_MAX,
 		.of_process_idle_max = GP_BRIDGES_OF_PROCESS_IDLE_MAX,
 		.idle_ns = GP_BRIDGE_IDLE_NS,
-		.connected_limit = {.burst = 16, .interval_ns = 1000000000},
 		.refused_limit = {.burst = 4, .interval_ns = 1000000000},
 	};
 	wl_list_init(&clients->list);
@@ -146,10 +145,7 @@ struct gp_bridge_client *gp_bridge_client_create(struct gp_bridge_clients *clien
 	bridge->client_destroy.notify = handle_client_destroy;
 	wl_client_add_destroy_late_listener(bridge->client, &bridge->client_destroy);
 	wl_list_insert(clients->list.prev, &bridge->link);
-	uint64_t suppressed = 0;
-	if (gp_log_limit_pass(&clients->connected_limit, &suppressed)) {
-		gp_info("bridge connected: process %d of user %u", peer.pid, peer.uid);
-	}
+	gp_debug("bridge connected: process %d of user %u", peer.pid, peer.uid);
 	return bridge;
 
 err_fd:

@@ -30,7 +30,7 @@ struct gp_bridge_clients {
 	struct wl_list list; // gp_bridge_client.link, oldest first
 	size_t max, of_guest_max, of_process_max, of_process_idle_max;
 	uint64_t idle_ns;
-	struct gp_log_limit connected_limit, refused_limit;
+	struct gp_log_limit refused_limit;
 };
 
 /* Lives as long as its wl_client. */

@@ -32,8 +32,8 @@ struct gp_service {
 
 /**
  * To be called once. Unsets the variables, so that no child sees them. Of the sockets that were
- * passed, FileDescriptorName= says what they are for: "bridge-NAME" for the guest NAME; "bridge", or
- * the name of the socket's unit, which is the default, for any guest. Others are closed, after
+ * passed, FileDescriptorName= says what they are for: "bridge-NAME" for the guest NAME; "bridge",
+ * or the name of the socket's unit, which is the default, for any guest. Others are closed, after
  * logging.
  */
 void gp_service_init(struct gp_service *service);

@@ -203,7 +203,7 @@ static void test_names(void **state) {
 	assert_true(admits(general, "lab"));
 	assert_true(general->has_guest);
 	assert_false(admits(office, "lab"));
-	assert_false(admits(office, "offic"));
+	assert_false(admits(office, "office2"));
 	assert_true(admits(office, "office"));
 }
 
