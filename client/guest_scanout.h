@@ -188,6 +188,11 @@ struct gp_client *gp_client_create(struct wl_event_loop *loop,
 void gp_client_destroy(struct gp_client *client);
 /* Whether there is a connection: from before `connected` until before `disconnected`. */
 bool gp_client_connected(const struct gp_client *client);
+/**
+ * Why the compositor does not take the VM, in English words: another one has its name, or the
+ * socket is for another one. NULL: it does, or there is none. It is tried again, as after a loss.
+ */
+const char *gp_client_refusal(const struct gp_client *client);
 /* Sends what was requested. To be called before the loop waits, and where latency matters. */
 void gp_client_flush(struct gp_client *client);
 

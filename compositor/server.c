@@ -30,7 +30,6 @@
 #include "compositor/output/output.h"
 #include "compositor/output/shown.h"
 #include "compositor/status.h"
-#include "compositor/system/bridge_socket.h"
 #include "compositor/system/command.h"
 #include "compositor/system/security.h"
 
@@ -263,8 +262,16 @@ static void init_session(struct gp_server *server) {
 	wl_signal_add(&session->events.resumed, &server->session_resumed);
 }
 
+static void handle_guest_request(struct wl_listener *listener, void *data) {
+	struct gp_guest_request *request = data;
+	gp_bridge_socket_admit_guest(
+		request->client, request->name, request->refusal, sizeof(request->refusal));
+}
+
 static bool init_objects(struct gp_server *server) {
 	gp_guest_manager_init(&server->guest_manager, server->renderer);
+	server->guest_request.notify = handle_guest_request;
+	wl_signal_add(&server->guest_manager.events.guest_request, &server->guest_request);
 	if (!init_outputs(server) || !init_globals(server) ||
 		!gp_guest_manager_v1_init(&server->guest_manager, server->display) ||
 		!gp_placement_init(&server->placement, &server->outputs, &server->guest_manager) ||
@@ -280,14 +287,46 @@ static bool init_objects(struct gp_server *server) {
 	return true;
 }
 
+/* Takes the fd. The first one of a guest is in force: the service manager's, the command line's. */
+static bool add_bridge_socket(
+	struct gp_server *server, const char *guest, const char *path, int listen_fd) {
+	if (gp_bridge_sockets_find(&server->bridge_sockets, guest) != NULL) {
+		gp_fd_close(&listen_fd);
+		return true;
+	}
+	return gp_bridge_sockets_add(&server->bridge_sockets, guest, path, listen_fd) != NULL;
+}
+
+static bool add_guest_sockets(struct gp_server *server, const struct gp_guest_sockets *sockets) {
+	for (size_t i = 0; i < sockets->n; i++) {
+		if (!add_bridge_socket(server, sockets->list[i].guest, sockets->list[i].path, -1)) {
+			return false;
+		}
+	}
+	return true;
+}
+
+static bool init_bridge_sockets(struct gp_server *server) {
+	struct gp_service *service = &server->service;
+	gp_bridge_sockets_init(&server->bridge_sockets, server->display);
+	for (size_t i = 0; i < service->n_sockets; i++) {
+		const char *guest = service->sockets[i].guest;
+		if (!add_bridge_socket(server, guest[0] != '\0' ? guest : NULL, NULL,
+			    gp_fd_take(&service->sockets[i].fd))) {
+			return false;
+		}
+	}
+	return add_bridge_socket(server, NULL, server->options->bridge_socket, -1) &&
+		add_guest_sockets(server, &server->options->guest_sockets) &&
+		add_guest_sockets(server, &server->settings.config->guest_sockets);
+}
+
 static bool init_sockets(struct gp_server *server) {
 	const struct gp_options *options = server->options;
-	server->bridge_socket = gp_bridge_socket_create(
-		server->display, options->bridge_socket, gp_fd_take(&server->service.listen_fd));
-	if (server->bridge_socket == NULL) {
+	if (!init_bridge_sockets(server)) {
 		return false;
 	}
-	server->outputs.bridge_socket = gp_bridge_socket_get_path(server->bridge_socket);
+	server->outputs.bridge_socket = gp_bridge_sockets_find(&server->bridge_sockets, NULL)->path;
 	server->control = gp_control_create(
 		server->loop, options->control_socket, gp_status_handle_request, server);
 	if (server->control == NULL) {
@@ -318,7 +357,7 @@ static void raise_file_limit(struct gp_server *server) {
 static bool start_command(struct gp_server *server) {
 	const struct gp_options *options = server->options;
 	setenv("WAYLAND_DISPLAY", server->display_name, true);
-	setenv("GUESTPANE_BRIDGE_SOCKET", gp_bridge_socket_get_path(server->bridge_socket), true);
+	setenv("GUESTPANE_BRIDGE_SOCKET", server->outputs.bridge_socket, true);
 	if (options->command == NULL) {
 		return true;
 	}
@@ -359,7 +398,7 @@ enum gp_exit gp_server_init(struct gp_server *server, const struct gp_options *o
 	}
 	gp_info("backend %s, renderer %s, bridges at %s, clients at %s",
 		gp_status_backend_name(server), gp_status_renderer_name(server),
-		gp_bridge_socket_get_path(server->bridge_socket), server->display_name);
+		server->outputs.bridge_socket, server->display_name);
 	if (!start_command(server) || !gp_service_start_watchdog(&server->service, server->loop)) {
 		return GP_EXIT_RUNTIME;
 	}
@@ -396,7 +435,7 @@ static void finish_display(struct gp_server *server) {
 	gp_control_destroy(server->control);
 	wl_display_destroy_clients(server->display);
 	finish_objects(server);
-	gp_bridge_socket_destroy(server->bridge_socket);
+	gp_bridge_sockets_finish(&server->bridge_sockets);
 
 	struct wlr_backend *backend = server->backend;
 	if (backend != NULL) {

@@ -14,6 +14,7 @@
 #include "compositor/output/outputs.h"
 #include "compositor/output/placement.h"
 #include "compositor/seat/seat.h"
+#include "compositor/system/bridge_socket.h"
 #include "compositor/system/service.h"
 #include "compositor/system/session.h"
 
@@ -43,7 +44,7 @@ struct gp_server {
 	struct gp_placement placement;
 	struct gp_output_management output_management;
 	struct gp_seat seat;
-	struct gp_bridge_socket *bridge_socket;
+	struct gp_bridge_sockets bridge_sockets;
 	struct gp_control *control;
 	struct gp_command *command; // NULL if there is none, or it has ended
 	const char *display_name; // of the ordinary socket
@@ -62,6 +63,7 @@ struct gp_server {
 	struct wl_listener session_paused;
 	struct wl_listener session_active;
 	struct wl_listener session_resumed;
+	struct wl_listener guest_request;
 	struct wl_listener new_output;
 	struct wl_listener backend_destroy;
 	struct wl_listener last_window_closed;

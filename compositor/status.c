@@ -188,7 +188,10 @@ static void add_uuid(struct json_object *object, const uint8_t uuid[GP_GUEST_UUI
 static struct json_object *describe_guest(
 	const struct gp_server *server, const struct gp_guest *guest) {
 	struct json_object *object = json_object_new_object();
+	const struct gp_bridge_socket *socket =
+		gp_bridge_socket_of_client(wl_resource_get_client(guest->resource));
 	add_string(object, "name", guest->name);
+	add_string(object, "socket", socket != NULL ? socket->path : NULL);
 	add_uuid(object, guest->uuid);
 	add_int(object, "generation", guest->generation);
 	add_string(object, "title", guest->title);
@@ -224,6 +227,18 @@ static struct json_object *describe_seat(const struct gp_server *server) {
 	return object;
 }
 
+static struct json_object *describe_bridge_sockets(const struct gp_server *server) {
+	struct json_object *sockets = json_object_new_array();
+	const struct gp_bridge_socket *socket;
+	wl_list_for_each (socket, &server->bridge_sockets.list, link) {
+		struct json_object *object = json_object_new_object();
+		add_string(object, "path", socket->path);
+		add_string(object, "guest", socket->guest);
+		json_object_array_add(sockets, object);
+	}
+	return sockets;
+}
+
 static struct json_object *describe_server(const struct gp_server *server) {
 	struct json_object *object = json_object_new_object();
 	add_string(object, "program", "guestpane");
@@ -233,6 +248,7 @@ static struct json_object *describe_server(const struct gp_server *server) {
 	add_string(object, "session", gp_vt_session_state(&server->seat_session));
 	add_string(object, "wayland_display", server->display_name);
 
+	json_object_object_add(object, "bridge_sockets", describe_bridge_sockets(server));
 	json_object_object_add(object, "seat", describe_seat(server));
 	const struct gp_settings *settings = &server->settings;
 	add_string(object, "config", settings->path[0] != '\0' ? settings->path : NULL);

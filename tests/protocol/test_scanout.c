@@ -41,10 +41,13 @@ static void fill(struct blob *blob, uint32_t color) {
 }
 
 static void connect_guest(struct scene *scene, struct host *host) {
+	static unsigned n; // a name of its own for each
+	char name[16];
+	snprintf(name, sizeof(name), "vm%u", n++);
 	*scene = (struct scene){.blob.fd = -1};
 	assert_true(client_connect(&scene->client, host->bridge_socket));
 	assert_non_null(scene->client.manager);
-	scene->guest = client_guest(&scene->client, "vm");
+	scene->guest = client_guest(&scene->client, name);
 	guest_v1_set_state(scene->guest, GUEST_V1_STATE_RUNNING);
 	scanout_create(&scene->scanout, &scene->client, scene->guest, 0);
 	assert_true(client_sync(&scene->client));
