@@ -225,7 +225,11 @@ static void test_no_copy(struct host *host) {
 		host_sleep_ms(10);
 	}
 	assert_string_equal(host_status_string(&host->compositor, "outputs.0.path"),
-		vm_copies() ? "copied" : "direct");
+		vm_copies() ? "copied" : "parent");
+	assert_string_equal(host_status_string(&host->compositor, "outputs.0.reason"),
+		vm_copies() ? "the picture is a copy in shared memory"
+			    : "the parent compositor composites it");
+	assert_int_equal(host_status_number(&host->compositor, "outputs.0.frames.direct"), 0);
 	/* A part of a buffer is not taken, but that is no reason against whole ones. */
 	show_half(&vm, 3);
 	desktop_expect(&desktop, "memory /dev/shm/");
