@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "tests/e2e/desktop.h"
+#include "tests/e2e/input_device.h"
 #include "tests/e2e/vm.h"
 
 #define WINDOW "WL-1"
@@ -100,6 +101,149 @@ static void test_resize(struct host *host) {
 	desktop_end(&desktop);
 }
 
+static void press(struct desktop *desktop, unsigned code, bool pressed) {
+	desktop_do(desktop, "key %u %d", code, pressed);
+}
+
+static void press_hotkey(struct desktop *desktop, unsigned code) {
+	const unsigned codes[] = {KEY_LEFTCTRL, KEY_LEFTMETA, code};
+	for (size_t i = 0; i < 3; i++) {
+		press(desktop, codes[i], true);
+	}
+	for (size_t i = 3; i-- > 0;) {
+		press(desktop, codes[i], false);
+	}
+}
+
+static uint32_t get_pixel(struct desktop *desktop, uint32_t x, uint32_t y) {
+	desktop_do(desktop, "pixel %u %u", x, y);
+	return (uint32_t)strtoul(desktop_expect(desktop, "pixel "), NULL, 16);
+}
+
+/* The desktop soon shows the color in that pixel of its screen. */
+static void expect_pixel(struct desktop *desktop, uint32_t x, uint32_t y, uint32_t color) {
+	uint64_t end = host_now_ms() + WAIT_MS;
+	while (get_pixel(desktop, x, y) != color && host_now_ms() < end) {
+		host_sleep_ms(10);
+	}
+	assert_int_equal(get_pixel(desktop, x, y), color);
+}
+
+/* A picture of which no two pixels are alike. */
+static void show_pattern(struct vm *vm, uint32_t id, uint32_t w, uint32_t h) {
+	struct gg_blob blob;
+	assert_int_equal(gg_create_blob(&vm->fe, id, (uint64_t)w * h * 4, &blob), OK);
+	for (uint32_t i = 0; i < w * h; i++) {
+		blob.pixels[i] = vm_pattern(i % w, i / w);
+	}
+	assert_int_equal(gg_set_scanout_blob(&vm->fe, 0, id, w, h), OK);
+	vm_flush(vm, id, 0, 0, w, h);
+}
+
+/* A guest that does what its monitor says has each pixel of the desktop's screen. */
+static void assert_device_pixels(
+	struct desktop *desktop, struct vm *vm, uint32_t id, uint32_t w, uint32_t h) {
+	uint64_t end = host_now_ms() + WAIT_MS;
+	uint32_t width, height;
+	do {
+		vm_edid_size(vm, 0, &width, &height);
+	} while (width != w && host_now_ms() < end);
+	assert_int_equal(width, w);
+	assert_int_equal(height, h);
+	show_pattern(vm, id, w, h);
+	expect_pixel(desktop, w - 1, h - 1, vm_pattern(w - 1, h - 1));
+	for (uint32_t i = 0; i < 16; i++) {
+		expect_pixel(desktop, i * w / 16 + i, i * h / 16,
+			vm_pattern(i * w / 16 + i, i * h / 16));
+	}
+}
+
+/* D18: the output has the pixels of the screen, and what is pointed at is what is seen there. */
+static void test_scale(struct host *host) {
+	static const struct {
+		const char *before, *scale;
+		uint32_t w, h, x, y; // of the output; of what is pointed at
+		bool is_shrunk; // by the desktop
+	} rows[] = {
+		{"fractional", "2", 1280, 960, 201, 101, false},
+		{"fractional", "1.5", 960, 720, 150, 75, false},
+		/* A desktop that can say whole numbers only. */
+		{"scale 1", "1.5", 1280, 960, 201, 101, true},
+		{"legacy", "2", 1280, 960, 201, 101, false},
+	};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		uint32_t w = rows[i].w, h = rows[i].h, x = rows[i].x, y = rows[i].y;
+		struct desktop desktop;
+		struct input_device tablet;
+		struct vm vm;
+		printf("# %s, scale %s\n", rows[i].before, rows[i].scale);
+		desktop_start(&desktop, host);
+		desktop_do(&desktop, "%s\nscale %s", rows[i].before, rows[i].scale);
+		assert_true(host_start_compositor(host, 1, W, H, no_hotkey));
+		desktop_expect(&desktop, "shown 640 480");
+		char buffer[32];
+		snprintf(buffer, sizeof(buffer), "buffer %u %u", w, h);
+		desktop_expect(&desktop, buffer);
+
+		input_init(&tablet, host, "tablet", 0);
+		vm_start(&vm, host, 0, (const char *[]){"--input", tablet.option, NULL});
+		show_pattern(&vm, 1, W, H);
+		input_start(&tablet, INPUT_BUFFERS);
+		assert_true(host_wait_string(&host->compositor, "seat.focus", "vm0", WAIT_MS));
+		if (rows[i].is_shrunk) {
+			show_pattern(&vm, 2, w, h);
+		} else {
+			assert_device_pixels(&desktop, &vm, 2, w, h);
+		}
+		assert_true(host_wait_number(
+			&host->compositor, "guests.0.scanouts.0.width", w, WAIT_MS));
+		input_skip(&tablet);
+		desktop_do(&desktop, "point 100.75 50.75");
+		input_expect_pixel(&tablet, 100.75 * w / W, 50.75 * h / H, w, h);
+		desktop_do(&desktop, "finger 0 down 100.5 50.5\nfingers end");
+		input_expect_pixel(&tablet, x, y, w, h);
+		input_expect_group(&tablet, EV_KEY, BTN_LEFT, 1);
+		desktop_do(&desktop, "finger 0 up\nfingers end");
+		input_expect_group(&tablet, EV_KEY, BTN_LEFT, 0);
+		desktop_do(&desktop, "pen in 639.75 479.75");
+		input_expect_pixel(&tablet, w - 1, h - 1, w, h);
+
+		fe_finish(&tablet.fe);
+		vm_finish(&vm);
+		assert_int_equal(host_stop(vm.bridge), 0);
+		assert_int_equal(host_stop(&host->compositor), 0);
+		desktop_end(&desktop);
+	}
+}
+
+/* The window is moved to another screen, or the user chooses another scale. */
+static void test_scale_changes(struct host *host) {
+	struct desktop desktop;
+	struct vm vm;
+	desktop_start(&desktop, host);
+	desktop_do(&desktop, "fractional");
+	assert_true(host_start_compositor(host, 1, W, H, NULL));
+	desktop_expect(&desktop, "buffer 640 480");
+	vm_start(&vm, host, 0, NULL);
+	assert_device_pixels(&desktop, &vm, 1, W, H);
+	desktop_do(&desktop, "scale 2");
+	desktop_expect_without(&desktop, "buffer 1280 960", "shown");
+	assert_device_pixels(&desktop, &vm, 2, 1280, 960);
+	desktop_do(&desktop, "scale 1.5");
+	desktop_expect_without(&desktop, "buffer 960 720", "shown");
+	assert_device_pixels(&desktop, &vm, 3, 960, 720);
+	/* The whole screen. */
+	desktop_do(&desktop, "scale 2");
+	desktop_expect_without(&desktop, "buffer 1280 960", "shown");
+	press_hotkey(&desktop, KEY_F);
+	desktop_expect(&desktop, "shown 800 600");
+	desktop_expect(&desktop, "buffer 1600 1200");
+	assert_device_pixels(&desktop, &vm, 4, 1600, 1200);
+	vm_finish(&vm);
+	assert_int_equal(host_stop(&host->compositor), 0);
+	desktop_end(&desktop);
+}
+
 static void test_close(struct host *host) {
 	struct desktop desktop;
 	struct vm vm;
@@ -122,20 +266,6 @@ static void test_desktop_ends(struct host *host) {
 	start(&desktop, host, no_hotkey);
 	desktop_end(&desktop);
 	assert_ended(&host->compositor);
-}
-
-static void press(struct desktop *desktop, unsigned code, bool pressed) {
-	desktop_do(desktop, "key %u %d", code, pressed);
-}
-
-static void press_hotkey(struct desktop *desktop, unsigned code) {
-	const unsigned codes[] = {KEY_LEFTCTRL, KEY_LEFTMETA, code};
-	for (size_t i = 0; i < 3; i++) {
-		press(desktop, codes[i], true);
-	}
-	for (size_t i = 3; i-- > 0;) {
-		press(desktop, codes[i], false);
-	}
 }
 
 /* D10: all keys are the guest's, it is said how to get out, and that works. */
@@ -275,6 +405,8 @@ static void test_covered(struct host *host) {
 static const struct host_case cases[] = {
 	{"show", test_show, 0},
 	{"resize", test_resize, 0},
+	{"scale", test_scale, 0},
+	{"scale changes", test_scale_changes, 0},
 	{"close", test_close, 0},
 	{"grab", test_grab, 0},
 	{"fullscreen", test_fullscreen, 0},
