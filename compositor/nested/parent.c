@@ -120,6 +120,11 @@ static void handle_global(void *data, struct wl_registry *registry, uint32_t nam
 		0) {
 		parent->inhibitors = wl_registry_bind(
 			registry, name, &zwp_keyboard_shortcuts_inhibit_manager_v1_interface, 1);
+	} else if (strcmp(interface, wl_subcompositor_interface.name) == 0) {
+		parent->subcompositor =
+			wl_registry_bind(registry, name, &wl_subcompositor_interface, 1);
+	} else if (strcmp(interface, wl_shm_interface.name) == 0) {
+		parent->shm = wl_registry_bind(registry, name, &wl_shm_interface, 1);
 	} else if (strcmp(interface, wp_viewporter_interface.name) == 0) {
 		parent->viewporter = wl_registry_bind(registry, name, &wp_viewporter_interface, 1);
 	} else if (strcmp(interface, wp_fractional_scale_manager_v1_interface.name) == 0) {
@@ -216,6 +221,12 @@ void gp_parent_finish(struct gp_parent *parent) {
 	}
 	if (parent->fractional_scales != NULL) {
 		wp_fractional_scale_manager_v1_destroy(parent->fractional_scales);
+	}
+	if (parent->shm != NULL) {
+		wl_shm_destroy(parent->shm);
+	}
+	if (parent->subcompositor != NULL) {
+		wl_subcompositor_destroy(parent->subcompositor);
 	}
 	if (parent->viewporter != NULL) {
 		wp_viewporter_destroy(parent->viewporter);

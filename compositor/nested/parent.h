@@ -10,6 +10,8 @@ struct wl_display;
 struct wl_output;
 struct wl_registry;
 struct wl_seat;
+struct wl_shm;
+struct wl_subcompositor;
 struct wlr_backend;
 struct wlr_output;
 struct wlr_session;
@@ -31,6 +33,8 @@ struct gp_parent {
 	struct xdg_wm_base *wm_base;
 	struct zxdg_decoration_manager_v1 *decorations; // may be NULL
 	struct zwp_keyboard_shortcuts_inhibit_manager_v1 *inhibitors; // may be NULL
+	struct wl_subcompositor *subcompositor; // may be NULL
+	struct wl_shm *shm; // may be NULL
 	struct wp_viewporter *viewporter; // may be NULL
 	struct wp_fractional_scale_manager_v1 *fractional_scales; // may be NULL
 	struct wl_list outputs; // gp_parent_output.link

@@ -7,6 +7,7 @@
 
 #include "common/log.h"
 #include "compositor/nested/parent.h"
+#include "compositor/nested/window_cursor.h"
 #include "compositor/nested/window_scale.h"
 #include "keyboard-shortcuts-inhibit-unstable-v1-client-protocol.h"
 #include "viewporter-client-protocol.h"
@@ -43,6 +44,8 @@ static void handle_surface_configure(void *data, struct xdg_surface *xdg_surface
 	window->height = is_free ? window->own_height : window->next_height;
 	window->configured = true;
 	xdg_surface_ack_configure(xdg_surface, serial);
+	/* Without this the cursor would count, which may reach beyond a window that shrinks. */
+	xdg_surface_set_window_geometry(xdg_surface, 0, 0, window->width, window->height);
 	if (window->scale.viewport != NULL) {
 		wp_viewport_set_destination(window->scale.viewport, window->width, window->height);
 	}
@@ -180,6 +183,7 @@ void gp_window_destroy(struct gp_window *window) {
 	if (window->decoration != NULL) {
 		zxdg_toplevel_decoration_v1_destroy(window->decoration);
 	}
+	gp_window_cursor_finish(&window->cursor);
 	wl_list_remove(&window->scale_changed.link);
 	gp_window_scale_finish(&window->scale);
 	xdg_toplevel_destroy(window->toplevel);
@@ -206,6 +210,7 @@ static void set_role(struct gp_window *window) {
 		zxdg_toplevel_decoration_v1_set_mode(
 			window->decoration, ZXDG_TOPLEVEL_DECORATION_V1_MODE_SERVER_SIDE);
 	}
+	gp_window_cursor_init(&window->cursor, window);
 }
 
 /* xdg_surface wants no buffer before the first configure. */
@@ -244,6 +249,7 @@ struct gp_window *gp_window_create(
 	struct wlr_output *output =
 		wlr_wl_output_create_from_surface(parent->backend, window->surface);
 	if (output == NULL) {
+		gp_window_cursor_finish(&window->cursor);
 		gp_window_scale_finish(&window->scale);
 		wl_list_remove(&window->link);
 		window->surface = NULL;

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <wayland-server-core.h>
 
+#include "compositor/nested/window_cursor.h"
 #include "compositor/nested/window_scale.h"
 
 struct gp_parent;
@@ -29,6 +30,7 @@ struct gp_window {
 	struct xdg_toplevel *toplevel;
 	struct zxdg_toplevel_decoration_v1 *decoration; // may be NULL
 	struct zwp_keyboard_shortcuts_inhibitor_v1 *inhibitor; // NULL: not wanted
+	struct gp_window_cursor cursor; // the guest's
 	bool is_inhibiting; // the parent has granted it
 	bool was_inhibiting; // the same inhibitor, before: some parents grant it at each focus
 

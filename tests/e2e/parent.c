@@ -44,6 +44,7 @@
 #include <wlr/types/wlr_presentation_time.h>
 #include <wlr/types/wlr_scene.h>
 #include <wlr/types/wlr_seat.h>
+#include <wlr/types/wlr_subcompositor.h>
 #include <wlr/types/wlr_viewporter.h>
 #include <wlr/types/wlr_xdg_shell.h>
 
@@ -71,9 +72,44 @@ struct parent {
 	bool is_legacy;
 	char memory[64]; // of the picture
 	bool is_covered;
-	struct wl_listener frame, new_toplevel, commit, title, destroy, fullscreen;
+	struct wl_listener new_surface, frame, new_toplevel, commit, title, destroy, fullscreen;
 	struct wl_listener new_inhibitor, inhibitor_destroy;
 };
+
+/* wlroots keeps a surface's buffer only for the commit; this does until the next one. */
+struct picture {
+	struct wlr_surface *surface;
+	struct wlr_buffer *buffer; // may be NULL
+	struct wl_listener commit, destroy;
+};
+
+static void handle_picture_commit(struct wl_listener *listener, void *data) {
+	struct picture *picture = wl_container_of(listener, picture, commit);
+	const struct wlr_surface_state *state = &picture->surface->current;
+	if ((state->committed & WLR_SURFACE_STATE_BUFFER) != 0) {
+		wlr_buffer_unlock(picture->buffer);
+		picture->buffer = state->buffer != NULL ? wlr_buffer_lock(state->buffer) : NULL;
+	}
+}
+
+static void handle_picture_destroy(struct wl_listener *listener, void *data) {
+	struct picture *picture = wl_container_of(listener, picture, destroy);
+	wl_list_remove(&picture->commit.link);
+	wl_list_remove(&picture->destroy.link);
+	wlr_buffer_unlock(picture->buffer);
+	free(picture);
+}
+
+static void handle_new_surface(struct wl_listener *listener, void *data) {
+	struct wlr_surface *surface = data;
+	struct picture *picture = calloc(1, sizeof(*picture));
+	picture->surface = surface;
+	surface->data = picture;
+	picture->commit.notify = handle_picture_commit;
+	wl_signal_add(&surface->events.commit, &picture->commit);
+	picture->destroy.notify = handle_picture_destroy;
+	wl_signal_add(&surface->events.destroy, &picture->destroy);
+}
 
 static void handle_frame(struct wl_listener *listener, void *data) {
 	struct parent *parent = wl_container_of(listener, parent, frame);
@@ -224,7 +260,26 @@ static void handle_new_toplevel(struct wl_listener *listener, void *data) {
 	wl_signal_add(&toplevel->events.request_fullscreen, &parent->fullscreen);
 }
 
+static void add_subsurface(struct wlr_surface *surface, int x, int y, void *data) {
+	struct wlr_scene_tree *tree = data;
+	struct wlr_fbox source;
+	if (surface == wlr_surface_get_root_surface(surface)) {
+		return;
+	}
+	const struct picture *picture = surface->data;
+	struct wlr_scene_buffer *node = wlr_scene_buffer_create(tree, picture->buffer);
+	wlr_surface_get_buffer_source_box(surface, &source);
+	wlr_scene_buffer_set_source_box(node, &source);
+	wlr_scene_buffer_set_dest_size(node, surface->current.width, surface->current.height);
+	wlr_scene_node_set_position(&node->node, x, y);
+}
+
 static void tell_pixel(struct parent *parent, int x, int y) {
+	struct wlr_scene_tree *above = wlr_scene_tree_create(&parent->scene->tree);
+	if (parent->toplevel != NULL) {
+		wlr_surface_for_each_surface(
+			parent->toplevel->base->surface, add_subsurface, above);
+	}
 	struct wlr_output_state state;
 	void *data;
 	uint32_t format, pixel = 0;
@@ -240,6 +295,7 @@ static void tell_pixel(struct parent *parent, int x, int y) {
 		wlr_buffer_end_data_ptr_access(state.buffer);
 	}
 	wlr_output_state_finish(&state);
+	wlr_scene_node_destroy(&above->node);
 	printf("pixel %06x\n", pixel & 0xffffff);
 }
 
@@ -343,7 +399,10 @@ static bool init(struct parent *parent) {
 	}
 	init_dmabuf(parent);
 	/* Without a renderer: a dma-buf is no texture for this one, and taken all the same. */
-	wlr_compositor_create(parent->display, 6, NULL);
+	struct wlr_compositor *compositor = wlr_compositor_create(parent->display, 6, NULL);
+	parent->new_surface.notify = handle_new_surface;
+	wl_signal_add(&compositor->events.new_surface, &parent->new_surface);
+	wlr_subcompositor_create(parent->display);
 	wlr_viewporter_create(parent->display);
 	wlr_presentation_create(parent->display, parent->backend, 2);
 	init_inhibitors(parent);

@@ -374,6 +374,146 @@ static void test_no_copy(struct host *host) {
 	desktop_end(&desktop);
 }
 
+/* A cursor, BLUE in its upper left corner of 20 × 30. */
+static void make_cursor(struct vm *vm, struct gg_blob *cursor, uint32_t id) {
+	assert_int_equal(gg_create_blob(&vm->fe, id, 64 * 64 * 4, cursor), OK);
+	for (uint32_t i = 0; i < 64 * 64; i++) {
+		cursor->pixels[i] = i % 64 < 20 && i / 64 < 30 ? 0xff000000 | BLUE : 0;
+	}
+	assert_int_equal(gg_transfer(&vm->fe, id, &(struct gp_rect){0, 0, 64, 64}, 0), OK);
+}
+
+/* What make_cursor has drawn is at x, y of a RED picture of w × h. */
+static void expect_cursor(struct desktop *desktop, int32_t x, int32_t y, int32_t w, int32_t h) {
+	const struct {
+		int32_t x, y;
+		bool inside;
+	} points[] = {
+		{x, y, true},
+		{x + 19, y + 29, true},
+		{x - 1, y, false},
+		{x, y - 1, false},
+		{x + 20, y + 29, false},
+		{x + 19, y + 30, false},
+	};
+	for (size_t i = 0; i < sizeof(points) / sizeof(points[0]); i++) {
+		int32_t at_x = points[i].x, at_y = points[i].y;
+		if (at_x >= 0 && at_x < w && at_y >= 0 && at_y < h) {
+			expect_pixel(desktop, at_x, at_y, points[i].inside ? BLUE : RED);
+		}
+	}
+}
+
+static void flip(struct vm *vm, unsigned n) {
+	for (unsigned i = 0; i < n; i++) {
+		vm_show(vm, 0, i % 2 == 0 ? 2 : 1);
+	}
+}
+
+/* D18: the cursor is a surface of its own, so the guest's memory goes to the desktop as before. */
+static void test_cursor(struct host *host) {
+	const char *memory = vm_copies() ? "memory /memfd:guestpane-copy" : "memory dma-buf";
+	const char *path = vm_copies() ? "copied" : "parent";
+	struct desktop desktop;
+	struct vm vm;
+	struct gg_blob red, other, cursor;
+	start(&desktop, host, no_hotkey);
+	vm_start(&vm, host, 0, NULL);
+	vm_blob(&vm, &red, 1, RED);
+	vm_blob(&vm, &other, 2, RED);
+	make_cursor(&vm, &cursor, 3);
+	vm_show(&vm, 0, 1);
+	desktop_expect(&desktop, memory);
+	assert_true(gg_cursor(&vm.fe, 0, 3, 200, 100, 5, 6));
+	expect_cursor(&desktop, 200, 100, W, H);
+	int64_t imports = vm_counter(&vm, "imports");
+	for (int i = 0; i < 10; i++) {
+		flip(&vm, 2);
+		assert_true(gg_move_cursor(&vm.fe, 0, 201 + i, 101));
+	}
+	expect_cursor(&desktop, 210, 101, W, H);
+	assert_string_equal(host_status_string(&host->compositor, "outputs.0.path"), path);
+	assert_string_equal(
+		host_status_string(&host->compositor, "outputs.0.cursor"), "subsurface");
+	assert_true(vm_counter(&vm, "imports") <= imports + 1); // of the second blob
+	/* Each frame that was shown was counted: a cursor that moves takes away no feedback. */
+	char frames[40];
+	snprintf(frames, sizeof(frames), "outputs.0.frames.%s", path);
+	int64_t shown = host_status_number(&host->compositor, frames);
+	printf("# %jd frames of 21 were counted\n", (intmax_t)shown);
+	assert_true(shown >= 15);
+
+	/* It ends with the window. */
+	assert_true(gg_move_cursor(&vm.fe, 0, -4, H - 10));
+	expect_cursor(&desktop, -4, H - 10, W, H);
+	assert_true(gg_move_cursor(&vm.fe, 0, W - 10, -7));
+	expect_cursor(&desktop, W - 10, -7, W, H);
+	assert_int_equal(get_pixel(&desktop, W, 0), 0);
+	assert_int_equal(get_pixel(&desktop, W + 5, 10), 0);
+	assert_true(gg_move_cursor(&vm.fe, 0, W + 10, H + 10));
+	expect_pixel(&desktop, W - 10, 0, RED);
+	assert_true(gg_move_cursor(&vm.fe, 0, 0, 0));
+	expect_cursor(&desktop, 0, 0, W, H);
+
+	/* A picture with the cursor has it; the desktop gets one with it meanwhile. */
+	host->cursor_in_grabs = true;
+	assert_true(host_wait_pixel(host, WINDOW, 0, 0, BLUE, WAIT_MS, &vm.picture));
+	assert_true(picture_is(&vm.picture, 0, 0, 20, 30, BLUE));
+	assert_true(picture_is(&vm.picture, 20, 0, W - 20, H, RED));
+	host->cursor_in_grabs = false;
+	desktop_expect(&desktop, "memory /dev/shm/");
+	flip(&vm, 2);
+	desktop_expect(&desktop, memory);
+	expect_cursor(&desktop, 0, 0, W, H);
+
+	/* None any more. */
+	assert_true(gg_cursor(&vm.fe, 0, 0, 0, 0, 0, 0));
+	expect_pixel(&desktop, 0, 0, RED);
+	vm_finish(&vm);
+	assert_int_equal(host_stop(&host->compositor), 0);
+	desktop_end(&desktop);
+}
+
+/* To a pixel of the screen, also where the desktop knows no such position. */
+static void test_cursor_scaled(struct host *host) {
+	static const struct {
+		const char *scale;
+		uint32_t w, h;
+	} rows[] = {{"2", 1280, 960}, {"1.5", 960, 720}, {"1.25", 800, 600}};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		int32_t w = (int32_t)rows[i].w, h = (int32_t)rows[i].h;
+		struct desktop desktop;
+		struct vm vm;
+		struct gg_blob blob, cursor;
+		printf("# scale %s\n", rows[i].scale);
+		desktop_start(&desktop, host);
+		desktop_do(&desktop, "fractional\nscale %s", rows[i].scale);
+		assert_true(host_start_compositor(host, 1, W, H, no_hotkey));
+		vm_start(&vm, host, 0, NULL);
+		assert_int_equal(gg_create_blob(&vm.fe, 1, (uint64_t)w * h * 4, &blob), OK);
+		gg_fill(blob.pixels, rows[i].w,
+			&(struct gp_rect){.width = rows[i].w, .height = rows[i].h}, RED);
+		make_cursor(&vm, &cursor, 2);
+		assert_int_equal(gg_set_scanout_blob(&vm.fe, 0, 1, rows[i].w, rows[i].h), OK);
+		vm_flush(&vm, 1, 0, 0, rows[i].w, rows[i].h);
+		assert_true(gg_cursor(&vm.fe, 0, 2, 100, 100, 0, 0));
+		for (int32_t at = 0; at < 5; at++) {
+			assert_true(gg_move_cursor(&vm.fe, 0, 100 + at, 203 - at));
+			expect_cursor(&desktop, 100 + at, 203 - at, w, h);
+		}
+		assert_true(gg_move_cursor(&vm.fe, 0, -7, -11));
+		expect_cursor(&desktop, -7, -11, w, h);
+		assert_true(gg_move_cursor(&vm.fe, 0, w - 3, h - 5));
+		expect_cursor(&desktop, w - 3, h - 5, w, h);
+		assert_string_equal(
+			host_status_string(&host->compositor, "outputs.0.cursor"), "subsurface");
+		vm_finish(&vm);
+		assert_int_equal(host_stop(vm.bridge), 0);
+		assert_int_equal(host_stop(&host->compositor), 0);
+		desktop_end(&desktop);
+	}
+}
+
 /* D6: nobody sees the window, so the desktop asks for no frame; the guest does not notice. */
 static void test_covered(struct host *host) {
 	struct desktop desktop;
@@ -411,6 +551,8 @@ static const struct host_case cases[] = {
 	{"grab", test_grab, 0},
 	{"fullscreen", test_fullscreen, 0},
 	{"no copy", test_no_copy, 0},
+	{"cursor", test_cursor, 0},
+	{"cursor, scaled", test_cursor_scaled, 0},
 	{"covered", test_covered, 0},
 	{"the desktop ends", test_desktop_ends, 0},
 };
