@@ -68,103 +68,133 @@ static struct gp_shm_buffer *take_buffer(
 	return slot->buffer;
 }
 
-static bool draw(struct gp_shm_buffer *buffer, struct wlr_buffer *image, int32_t x, int32_t y) {
+static void draw(struct gp_shm_buffer *buffer, struct wlr_buffer *image, int32_t x, int32_t y) {
 	void *data;
 	uint32_t format;
 	size_t stride;
+	memset(buffer->pixels, 0, buffer->size);
 	if (!wlr_buffer_begin_data_ptr_access(
 		    image, WLR_BUFFER_DATA_PTR_ACCESS_READ, &data, &format, &stride)) {
-		return false;
+		return;
 	}
-	if (format == DRM_FORMAT_ARGB8888) {
-		memset(buffer->pixels, 0, buffer->size);
-		for (int32_t row = 0; row < image->height; row++) {
-			memcpy(buffer->pixels + (size_t)(y + row) * buffer->width + x,
-				(const uint8_t *)data + (size_t)row * stride,
-				(size_t)image->width * sizeof(*buffer->pixels));
-		}
+	for (int32_t row = 0; row < image->height; row++) {
+		memcpy(buffer->pixels + (size_t)(y + row) * buffer->width + x,
+			(const uint8_t *)data + (size_t)row * stride,
+			(size_t)image->width * sizeof(*buffer->pixels));
 	}
 	wlr_buffer_end_data_ptr_access(image);
-	return format == DRM_FORMAT_ARGB8888;
 }
 
-/* Commits the anchor. */
-static void set_mapped(struct gp_window_cursor *cursor, bool mapped) {
-	if (cursor->mapped != mapped) {
-		cursor->mapped = mapped;
-		wl_surface_attach(cursor->anchor, mapped ? cursor->pixel->wl_buffer : NULL, 0, 0);
-		wl_surface_damage_buffer(cursor->anchor, 0, 0, 1, 1);
+static void apply(struct gp_window_cursor *cursor);
+
+static void handle_sync_done(void *data, struct wl_callback *callback, uint32_t value) {
+	struct gp_window_cursor *cursor = data;
+	wl_callback_destroy(callback);
+	cursor->sync = NULL;
+	if (cursor->stale) {
+		apply(cursor);
 	}
+}
+
+static const struct wl_callback_listener sync_listener = {
+	.done = handle_sync_done,
+};
+
+static void commit_anchor(struct gp_window_cursor *cursor) {
 	wl_surface_commit(cursor->anchor);
+	cursor->sync = wl_display_sync(cursor->window->parent->display);
+	wl_callback_add_listener(cursor->sync, &sync_listener, cursor);
 	wl_display_flush(cursor->window->parent->display);
 }
 
-/* Shows what is inside of the window of a surface that is box in units. */
-static void place(
-	struct gp_window_cursor *cursor, const struct wlr_box *box, const struct grid *grid) {
-	const struct wlr_box window = {0, 0, cursor->window->width, cursor->window->height};
-	struct wlr_box seen;
-	if (!wlr_box_intersection(&seen, box, &window)) {
-		if (cursor->mapped) {
-			set_mapped(cursor, false);
-		}
-		return;
+static void hide(struct gp_window_cursor *cursor) {
+	if (cursor->mapped) {
+		cursor->mapped = false;
+		wl_surface_attach(cursor->anchor, NULL, 0, 0);
+		commit_anchor(cursor);
 	}
-	/* Rounded down, so that it never reaches beyond the buffer. */
-	wp_viewport_set_source(cursor->viewport,
-		(wl_fixed_t)((int64_t)(seen.x - box->x) * grid->pixels * 256 / grid->units),
-		(wl_fixed_t)((int64_t)(seen.y - box->y) * grid->pixels * 256 / grid->units),
-		(wl_fixed_t)((int64_t)seen.width * grid->pixels * 256 / grid->units),
-		(wl_fixed_t)((int64_t)seen.height * grid->pixels * 256 / grid->units));
-	wp_viewport_set_destination(cursor->viewport, seen.width, seen.height);
-	wl_subsurface_set_position(cursor->subsurface, seen.x, seen.y);
-	/* The surface is synchronized with the anchor: both take effect together. */
-	wl_surface_commit(cursor->surface);
-	set_mapped(cursor, true);
 }
 
-static bool update(struct gp_window_cursor *cursor) {
+/* Draws the image that far from the corner of a buffer of the size; false if none is free. */
+static bool draw_surface(struct gp_window_cursor *cursor, int32_t width, int32_t height,
+	int32_t margin_x, int32_t margin_y) {
+	uint32_t scale_120 = cursor->window->scale.scale_120;
+	if (cursor->drawn_x == margin_x && cursor->drawn_y == margin_y &&
+		cursor->drawn_scale_120 == scale_120) {
+		return true;
+	}
+	struct gp_shm_buffer *buffer = take_buffer(cursor, width, height);
+	if (buffer == NULL) {
+		return false;
+	}
+	draw(buffer, cursor->image, margin_x, margin_y);
+	buffer->busy = true;
+	wl_surface_attach(cursor->surface, buffer->wl_buffer, 0, 0);
+	wl_surface_damage_buffer(cursor->surface, 0, 0, width, height);
+	cursor->drawn_x = margin_x;
+	cursor->drawn_y = margin_y;
+	cursor->drawn_scale_120 = scale_120;
+	return true;
+}
+
+/* Shows what is inside the window; false if the parent reads all buffers. */
+static bool show(struct gp_window_cursor *cursor) {
 	struct grid grid = get_grid(cursor->window);
 	int32_t cell_x = floor_div(cursor->x, grid.pixels);
 	int32_t cell_y = floor_div(cursor->y, grid.pixels);
-	int32_t margin_x = cursor->x - cell_x * grid.pixels;
-	int32_t margin_y = cursor->y - cell_y * grid.pixels;
 	/* As many cells as any margin needs, so that the size stays the same. */
 	int32_t columns = (cursor->image->width + 2 * grid.pixels - 2) / grid.pixels;
 	int32_t rows = (cursor->image->height + 2 * grid.pixels - 2) / grid.pixels;
-	uint32_t scale_120 = cursor->window->scale.scale_120;
-	if (cursor->drawn_x != margin_x || cursor->drawn_y != margin_y ||
-		cursor->drawn_scale_120 != scale_120) {
-		struct gp_shm_buffer *buffer =
-			take_buffer(cursor, columns * grid.pixels, rows * grid.pixels);
-		cursor->waiting = buffer == NULL;
-		if (buffer == NULL) {
-			return true;
-		}
-		if (!draw(buffer, cursor->image, margin_x, margin_y)) {
-			return false;
-		}
-		buffer->busy = true;
-		wl_surface_attach(cursor->surface, buffer->wl_buffer, 0, 0);
-		wl_surface_damage_buffer(cursor->surface, 0, 0, buffer->width, buffer->height);
-		cursor->drawn_x = margin_x;
-		cursor->drawn_y = margin_y;
-		cursor->drawn_scale_120 = scale_120;
-	}
+	const struct wlr_box window = {0, 0, cursor->window->width, cursor->window->height};
 	const struct wlr_box box = {
 		.x = cell_x * grid.units,
 		.y = cell_y * grid.units,
 		.width = columns * grid.units,
 		.height = rows * grid.units,
 	};
-	place(cursor, &box, &grid);
+	struct wlr_box seen;
+	if (!wlr_box_intersection(&seen, &box, &window)) {
+		hide(cursor);
+		return true;
+	}
+	if (!draw_surface(cursor, columns * grid.pixels, rows * grid.pixels,
+		    cursor->x - cell_x * grid.pixels, cursor->y - cell_y * grid.pixels)) {
+		return false;
+	}
+	/* Rounded down, so that it never reaches beyond the buffer. */
+	wp_viewport_set_source(cursor->viewport,
+		(wl_fixed_t)((int64_t)(seen.x - box.x) * grid.pixels * 256 / grid.units),
+		(wl_fixed_t)((int64_t)(seen.y - box.y) * grid.pixels * 256 / grid.units),
+		(wl_fixed_t)((int64_t)seen.width * grid.pixels * 256 / grid.units),
+		(wl_fixed_t)((int64_t)seen.height * grid.pixels * 256 / grid.units));
+	wp_viewport_set_destination(cursor->viewport, seen.width, seen.height);
+	wl_subsurface_set_position(cursor->subsurface, seen.x, seen.y);
+	/* The surface is synchronized with the anchor: both take effect together. */
+	wl_surface_commit(cursor->surface);
+	if (!cursor->mapped) {
+		cursor->mapped = true;
+		wl_surface_attach(cursor->anchor, cursor->pixel->wl_buffer, 0, 0);
+		wl_surface_damage_buffer(cursor->anchor, 0, 0, 1, 1);
+	}
+	commit_anchor(cursor);
 	return true;
+}
+
+static void apply(struct gp_window_cursor *cursor) {
+	if (cursor->sync != NULL) {
+		cursor->stale = true;
+	} else if (cursor->image != NULL) {
+		cursor->stale = !show(cursor);
+	} else {
+		cursor->stale = false;
+		hide(cursor);
+	}
 }
 
 static void handle_release(struct wl_listener *listener, void *data) {
 	struct gp_window_cursor_slot *slot = wl_container_of(listener, slot, release);
-	if (slot->cursor->waiting && slot->cursor->image != NULL) {
-		update(slot->cursor);
+	if (slot->cursor->stale) {
+		apply(slot->cursor);
 	}
 }
 
@@ -189,22 +219,14 @@ bool gp_window_cursor_show(
 	}
 	cursor->x = x;
 	cursor->y = y;
-	if (!update(cursor)) {
-		gp_window_cursor_hide(cursor);
-		return false;
-	}
+	apply(cursor);
 	return true;
 }
 
 void gp_window_cursor_hide(struct gp_window_cursor *cursor) {
-	if (cursor->image != NULL) {
-		wlr_buffer_unlock(cursor->image);
-		cursor->image = NULL;
-		cursor->waiting = false;
-	}
-	if (cursor->mapped) {
-		set_mapped(cursor, false);
-	}
+	wlr_buffer_unlock(cursor->image);
+	cursor->image = NULL;
+	apply(cursor);
 }
 
 void gp_window_cursor_init(struct gp_window_cursor *cursor, const struct gp_window *window) {
@@ -237,6 +259,9 @@ void gp_window_cursor_finish(struct gp_window_cursor *cursor) {
 		return;
 	}
 	wlr_buffer_unlock(cursor->image);
+	if (cursor->sync != NULL) {
+		wl_callback_destroy(cursor->sync);
+	}
 	wp_viewport_destroy(cursor->viewport);
 	wl_subsurface_destroy(cursor->subsurface);
 	wl_subsurface_destroy(cursor->anchor_subsurface);

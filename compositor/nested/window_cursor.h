@@ -7,6 +7,7 @@
 
 struct gp_shm_buffer;
 struct gp_window;
+struct wl_callback;
 struct wl_subsurface;
 struct wl_surface;
 struct wlr_buffer;
@@ -21,7 +22,8 @@ struct wp_viewport;
  *
  * The parent moves a subsurface with the next commit of the surface below it. A commit of the window
  * for that would discard the presentation feedback that wlroots waits for, so an anchor lies in
- * between: one transparent pixel in the corner of the window.
+ * between: one transparent pixel in the corner of the window. The parent gets one change at a time:
+ * a guest may move its cursor faster than the parent reads.
  */
 struct gp_window_cursor {
 	const struct gp_window *window;
@@ -42,7 +44,8 @@ struct gp_window_cursor {
 	int32_t drawn_x, drawn_y; // where in the surface it was drawn; -1: it was not
 	uint32_t drawn_scale_120;
 	bool mapped;
-	bool waiting; // for a buffer that the parent does not read
+	struct wl_callback *sync; // the parent has not seen the last change; NULL: it has
+	bool stale; // there is a newer one, for when it has, and does not read all buffers
 };
 
 /* For a new window, whose surface has its role. */

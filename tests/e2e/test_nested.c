@@ -452,7 +452,10 @@ static void test_cursor(struct host *host) {
 	assert_int_equal(get_pixel(&desktop, W + 5, 10), 0);
 	assert_true(gg_move_cursor(&vm.fe, 0, W + 10, H + 10));
 	expect_pixel(&desktop, W - 10, 0, RED);
-	assert_true(gg_move_cursor(&vm.fe, 0, 0, 0));
+	/* The last position counts, however fast it moves. */
+	for (int i = 1000; i >= 0; i--) {
+		assert_true(gg_move_cursor(&vm.fe, 0, i, i));
+	}
 	expect_cursor(&desktop, 0, 0, W, H);
 
 	/* A picture with the cursor has it; the desktop gets one with it meanwhile. */
@@ -500,6 +503,10 @@ static void test_cursor_scaled(struct host *host) {
 		for (int32_t at = 0; at < 5; at++) {
 			assert_true(gg_move_cursor(&vm.fe, 0, 100 + at, 203 - at));
 			expect_cursor(&desktop, 100 + at, 203 - at, w, h);
+		}
+		for (int32_t at = 0; at < 40; at++) {
+			assert_true(gg_move_cursor(&vm.fe, 0, w + at, 7 * at)); // outside
+			host_sleep_ms(1);
 		}
 		assert_true(gg_move_cursor(&vm.fe, 0, -7, -11));
 		expect_cursor(&desktop, -7, -11, w, h);
