@@ -465,6 +465,23 @@ static void test_null_buffer(struct host *host) {
 	finish(&scene);
 }
 
+/* What is shown is decided when the guest has said all: it hears of nothing in between. */
+static void test_null_in_between(struct host *host) {
+	struct scene scene;
+	show(&scene, host);
+	unsigned n_visibility = scene.scanout.n_visibility;
+	for (int i = 0; i < 3; i++) {
+		wl_surface_attach(scene.scanout.surface, NULL, 0, 0);
+		wl_surface_commit(scene.scanout.surface);
+		scanout_commit(&scene.scanout, &scene.buffer);
+	}
+	assert_true(client_sync(&scene.client));
+	assert_int_equal(scene.scanout.n_visibility, n_visibility);
+	assert_int_equal(scene.scanout.visible, 1);
+	assert_shown(&scene, host, RED);
+	finish(&scene);
+}
+
 /* Ends. */
 
 static void test_client_gone(struct host *host) {
@@ -720,6 +737,7 @@ static const struct host_case cases[] = {
 	{"re-commit and damage", test_recommit_damage, 1},
 	{"release", test_release, 1},
 	{"null buffer", test_null_buffer, 1},
+	{"null buffer in between", test_null_in_between, 1},
 	{"client gone", test_client_gone, 1},
 	{"client gone by error", test_client_gone_by_error, 1},
 	{"scanout destroyed", test_scanout_destroyed, 1},
