@@ -103,8 +103,9 @@ struct gp_client_events {
 	 */
 	void (*visibility)(void *data, uint32_t scanout, bool visible);
 	/**
-	 * The presentation path of frames, best first: "direct", "gpu", "mapped", "copied"; "none"
-	 * while hidden, or "unknown". reason says why it is not a better one; it may be empty.
+	 * The presentation path of frames, best first: "direct", "parent", "gpu", "mapped",
+	 * "copied"; "none" while hidden, or "unknown". reason says why it is not a better one; it
+	 * may be empty.
 	 */
 	void (*path)(void *data, uint32_t scanout, const char *path, const char *reason);
 	/* Nobody reads the buffer any more: the VM may write to it. */

@@ -126,6 +126,7 @@ static struct json_object *describe_output(struct gp_output *output) {
 	add_string(object, "reason", is_shown ? scanout->reason : "");
 	add_string(object, "cursor",
 		!is_shown                                              ? "none"
+			: subject->cursor.on_plane && output->window   ? "subsurface"
 			: subject->cursor.on_plane                     ? "plane"
 			: gp_view_cursor_is_composed(&subject->cursor) ? "composed"
 								       : "none");

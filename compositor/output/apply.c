@@ -62,8 +62,9 @@ static bool try_mode(struct gp_output *output, struct wlr_output_mode *mode) {
 	if (mode != NULL) {
 		wlr_output_state_set_mode(&state, mode);
 	} else if (output->window != NULL) {
-		wlr_output_state_set_custom_mode(
-			&state, output->window->width, output->window->height, 0);
+		int32_t width, height;
+		gp_window_get_mode(output->window, &width, &height);
+		wlr_output_state_set_custom_mode(&state, width, height, 0);
 	} else {
 		wlr_output_state_set_custom_mode(&state, options->width, options->height, 0);
 	}

@@ -4,11 +4,15 @@
 #include <time.h>
 #include <wlr/backend/headless.h>
 #include <wlr/backend/session.h>
+#include <wlr/backend/wayland.h>
 #include <wlr/config.h>
 #include <wlr/render/drm_format_set.h>
 #include <wlr/render/pixman.h>
 #include <wlr/types/wlr_output.h>
 #include <wlr/types/wlr_scene.h>
+#if WLR_HAS_DRM_BACKEND
+#include <wlr/backend/drm.h>
+#endif
 #if WLR_HAS_X11_BACKEND
 #include <wlr/backend/x11.h>
 #endif
@@ -68,6 +72,16 @@ static const char *why_no_plane(struct wlr_output *wlr_output) {
 	return NULL;
 }
 
+/* Whether wlroots copies each buffer to the GPU of the output, scan-out or not. */
+static bool is_on_other_gpu(struct wlr_output *wlr_output) {
+#if WLR_HAS_DRM_BACKEND
+	return wlr_output_is_drm(wlr_output) &&
+		wlr_drm_backend_get_parent(wlr_output->backend) != NULL;
+#else
+	return false;
+#endif
+}
+
 /* Of the frame that was committed; there has to be a buffer. */
 static void get_facts(const struct gp_output *output, struct gp_frame_facts *facts) {
 	struct wlr_output *wlr_output = output->wlr_output;
@@ -80,6 +94,8 @@ static void get_facts(const struct gp_output *output, struct gp_frame_facts *fac
 		.copied = !wlr_buffer_get_dmabuf(scanout->content.buffer, &attribs),
 		.direct = view->direct,
 		.mapped = wlr_renderer_is_pixman(wlr_output->renderer),
+		.parent = wlr_output_is_wl(wlr_output),
+		.other_gpu = is_on_other_gpu(wlr_output),
 		.no_plane = why_no_plane(wlr_output),
 		.scaled = scanout->width != width || scanout->height != height ||
 			view->box.width != width || view->box.height != height,
@@ -194,6 +210,10 @@ void gp_output_frame_handle_present(
 		gp_trace_event(
 			"present", GP_TRACE_NEXT, frame.trace_id, when_ns, when_ns, NULL, NULL);
 	}
+	if (frame.path == GUEST_SCANOUT_V1_PATH_PARENT &&
+		(event->flags & WLR_OUTPUT_PRESENT_ZERO_COPY) == 0) {
+		snprintf(frame.reason, sizeof(frame.reason), "the parent compositor composites it");
+	}
 	output->n_frames[frame.path] += frame.is_new;
 	frame.view->n_frames[frame.path] += frame.is_new;
 	if (frame.view->shown) {
@@ -235,7 +255,9 @@ static void commit_frame(struct gp_output *output) {
 void gp_output_frame_make(struct gp_output *output) {
 	gp_output_refresh(output);
 	gp_status_screen_draw(&output->status_screen);
-	gp_cursor_plane_restore(&output->cursor_plane);
+	if (gp_cursor_plane_restore(&output->cursor_plane) && output->view != NULL) {
+		gp_view_arrange(output->view);
+	}
 	if (wlr_scene_output_needs_frame(output->scene_output)) {
 		output->latch_ns = gp_trace_now();
 		commit_frame(output);
