@@ -1,5 +1,6 @@
 #include "compositor/output/frame.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <time.h>
 #include <wlr/backend/headless.h>
@@ -201,6 +202,16 @@ void gp_output_frame_handle_present(
 	}
 }
 
+/* A driver that refuses one frame may refuse each. */
+static void warn_lost_frame(const struct gp_output *output) {
+	static struct gp_log_limit limit = {.burst = 3, .interval_ns = 10000000000};
+	uint64_t suppressed;
+	if (gp_log_limit_pass(&limit, &suppressed)) {
+		gp_warn("output %s: a frame cannot be committed; %" PRIu64 " such lines suppressed",
+			output->wlr_output->name, suppressed);
+	}
+}
+
 /*
  * A buffer that the output refuses is composited, also if it passed the test and is refused by the
  * commit: then in the same frame. Its class is not tried again. A buffer with an alpha channel is
@@ -221,15 +232,17 @@ static void commit_frame(struct gp_output *output) {
 		return;
 	}
 	const struct wlr_session *session = output->outputs->session;
-	bool was_direct = has_class && output->view->sampled && output->view->direct &&
-		!output->composited && (session == NULL || session->active);
-	if (!was_direct) {
-		gp_debug("output %s: commit failed", output->wlr_output->name);
+	if (session != NULL && !session->active) {
 		return;
 	}
-	refuse(output, &class, "the output accepted and then refused");
-	set_composited(output, true);
-	wlr_scene_output_commit(output->scene_output, NULL);
+	if (has_class && output->view->sampled && output->view->direct && !output->composited) {
+		refuse(output, &class, "the output accepted and then refused");
+		set_composited(output, true);
+		if (wlr_scene_output_commit(output->scene_output, NULL)) {
+			return;
+		}
+	}
+	warn_lost_frame(output);
 }
 
 void gp_output_frame_make(struct gp_output *output) {

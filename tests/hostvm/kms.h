@@ -52,6 +52,9 @@ unsigned kms_count_imported(void);
 /* Switches to a virtual terminal; there is seatd, which takes the card away from the compositor. */
 bool kms_switch_vt(int number);
 
+/* Takes the card from its driver, as if it were pulled out; the driver gets it back with `there`. */
+bool kms_plug(bool there);
+
 /* Switches a connector: "on", "off", or "detect" for what is true; the compositor is told. */
 bool kms_force(unsigned index, const char *status);
 

@@ -445,6 +445,30 @@ static void test_capture(struct host *host) {
 	vm_finish(&vm);
 }
 
+/* D12: without its card it ends, as an error: the service may have more luck with what is left. */
+static void test_card_removed(struct host *host) {
+	char line[256];
+	unsigned errors = 0;
+	kms_start(host, KMS_QEMU, NULL, NULL);
+	assert_true(kms_plug(false));
+	for (uint64_t end = host_now_ms() + WAIT_MS;
+		host_alive(&host->compositor) && host_now_ms() < end;) {
+		host_sleep_ms(10);
+	}
+	bool alive = host_alive(&host->compositor);
+	int status = host_stop(&host->compositor);
+	assert_true(kms_plug(true));
+	assert_false(alive);
+	assert_int_equal(status, 1);
+	FILE *file = fopen(host->compositor.log, "re");
+	assert_non_null(file);
+	while (fgets(line, sizeof(line), file)) {
+		errors += strstr(line, " E the graphics card was removed") != NULL;
+	}
+	fclose(file);
+	assert_int_equal(errors, 1);
+}
+
 static const struct host_case cases[] = {
 	{"flip among three", test_flip, 0},
 	{"pace", test_pace, 0},
@@ -460,6 +484,7 @@ static const struct host_case cases[] = {
 	{"unplug", test_unplug, 0},
 	{"another terminal", test_terminal, 0},
 	{"mode", test_mode, 0},
+	{"card removed", test_card_removed, 0},
 };
 
 int main(int argc, char **argv) {
