@@ -4,6 +4,8 @@
  *
  *   renderer-lost   the next frame finds that the GPU was reset; the file is removed
  *   no-commit       frames are refused
+ *   no-mode-NAME    the output of that name passes tests of its modes, and refuses them then
+ *   adaptive-sync   outputs have that, and switch it where a modeset is allowed, as drivers do
  */
 
 #include <dlfcn.h>
@@ -38,10 +40,49 @@ EXPORT struct wlr_render_pass *wlr_renderer_begin_buffer_pass(struct wlr_rendere
 	return begin(renderer, buffer, options);
 }
 
+EXPORT bool wlr_output_init_render(
+	struct wlr_output *output, struct wlr_allocator *allocator, struct wlr_renderer *renderer) {
+	bool (*init)(struct wlr_output *, struct wlr_allocator *, struct wlr_renderer *) =
+		(bool (*)(struct wlr_output *, struct wlr_allocator *, struct wlr_renderer *))dlsym(
+			RTLD_NEXT, "wlr_output_init_render");
+	output->adaptive_sync_supported = access(get_path("adaptive-sync"), F_OK) == 0;
+	return init(output, allocator, renderer);
+}
+
+/* Takes adaptive sync from a state, as a headless output knows of none. */
+static bool take_adaptive_sync(
+	const struct wlr_output_state *state, struct wlr_output_state *rest) {
+	*rest = *state;
+	rest->committed &= ~(uint32_t)WLR_OUTPUT_STATE_ADAPTIVE_SYNC_ENABLED;
+	return rest->committed == state->committed || state->allow_reconfiguration;
+}
+
+EXPORT bool wlr_output_test_state(struct wlr_output *output, const struct wlr_output_state *state) {
+	struct wlr_output_state rest;
+	bool (*test)(struct wlr_output *, const struct wlr_output_state *) =
+		(bool (*)(struct wlr_output *, const struct wlr_output_state *))dlsym(
+			RTLD_NEXT, "wlr_output_test_state");
+	return take_adaptive_sync(state, &rest) && test(output, &rest);
+}
+
 EXPORT bool wlr_output_commit_state(
 	struct wlr_output *output, const struct wlr_output_state *state) {
+	struct wlr_output_state rest;
+	char no_mode[64];
 	bool (*commit)(struct wlr_output *, const struct wlr_output_state *) =
 		(bool (*)(struct wlr_output *, const struct wlr_output_state *))dlsym(
 			RTLD_NEXT, "wlr_output_commit_state");
-	return access(get_path("no-commit"), F_OK) != 0 && commit(output, state);
+	snprintf(no_mode, sizeof(no_mode), "no-mode-%s", output->name);
+	bool has_mode = (state->committed & WLR_OUTPUT_STATE_MODE) != 0;
+	if (access(get_path("no-commit"), F_OK) == 0 ||
+		(has_mode && access(get_path(no_mode), F_OK) == 0) ||
+		!take_adaptive_sync(state, &rest) || !commit(output, &rest)) {
+		return false;
+	}
+	if (rest.committed != state->committed) {
+		output->adaptive_sync_status = state->adaptive_sync_enabled
+			? WLR_OUTPUT_ADAPTIVE_SYNC_ENABLED
+			: WLR_OUTPUT_ADAPTIVE_SYNC_DISABLED;
+	}
+	return true;
 }

@@ -148,18 +148,6 @@ static void test_compositor_killed(struct host *host) {
 	vm_finish(&vm);
 }
 
-static void set_fault(struct host *host, const char *name, bool on) {
-	char path[96];
-	snprintf(path, sizeof(path), "%s/%s", host->dir, name);
-	if (on) {
-		FILE *file = fopen(path, "we");
-		assert_non_null(file);
-		assert_int_equal(fclose(file), 0);
-	} else {
-		unlink(path);
-	}
-}
-
 static unsigned count_in_log(const struct program *program, const char *words) {
 	char line[512];
 	unsigned count = 0;
@@ -172,21 +160,16 @@ static unsigned count_in_log(const struct program *program, const char *words) {
 	return count;
 }
 
-static void start_with_faults(struct host *host) {
-	host->preload = getenv("GUESTPANE_FAULTS");
-	assert_non_null(host->preload);
-	assert_true(host_start_compositor(host, 1, W, H, NULL));
-}
-
 /* D12: after a reset of the GPU it ends, for the service to start it again. */
 static void test_renderer_lost(struct host *host) {
 	struct vm vm;
 	struct gg_blob red, blue;
-	start_with_faults(host);
+	vm_load_faults(host);
+	assert_true(host_start_compositor(host, 1, W, H, NULL));
 	vm_start(&vm, host, 0, NULL);
 	vm_show_new(&vm, &red, 1, RED);
 	vm_blob(&vm, &blue, 2, BLUE);
-	set_fault(host, "renderer-lost", true);
+	vm_set_fault(host, "renderer-lost", true);
 	vm_show(&vm, 0, 2);
 	for (uint64_t end = host_now_ms() + WAIT_MS;
 		host_alive(&host->compositor) && host_now_ms() < end;) {
@@ -204,18 +187,19 @@ static void test_renderer_lost(struct host *host) {
 static void test_frames_refused(struct host *host) {
 	struct vm vm;
 	struct gg_blob red, blue;
-	start_with_faults(host);
+	vm_load_faults(host);
+	assert_true(host_start_compositor(host, 1, W, H, NULL));
 	vm_start(&vm, host, 0, NULL);
 	vm_show_new(&vm, &red, 1, RED);
 	vm_blob(&vm, &blue, 2, BLUE);
 	assert_int_equal(count_in_log(&host->compositor, "a frame cannot be committed"), 0);
-	set_fault(host, "no-commit", true);
+	vm_set_fault(host, "no-commit", true);
 	for (unsigned i = 0; i < 20; i++) {
 		vm_show(&vm, 0, 1 + i % 2);
 	}
 	unsigned lines = count_in_log(&host->compositor, " W output " OUTPUT ": a frame cannot be");
 	assert_uint_in_range(lines, 1, 5);
-	set_fault(host, "no-commit", false);
+	vm_set_fault(host, "no-commit", false);
 	vm_show(&vm, 0, 1);
 	vm_show(&vm, 0, 2);
 	vm_assert_color(&vm, OUTPUT, BLUE);
