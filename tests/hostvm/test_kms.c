@@ -85,7 +85,7 @@ static void assert_paced(struct vm *vm, uint32_t n_blobs, double refresh) {
 
 /*
  * C3 with replies that wait for the page flip. The machine is emulated, so the monitor is a slow
- * one: its period is longer than the way of a frame takes here, and shorter than the 40 ms after
+ * one: its period is longer than the way of a frame takes here, and shorter than the 45 ms after
  * which a reply does not wait any more.
  */
 static void test_pace(struct host *host) {
