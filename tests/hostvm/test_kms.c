@@ -14,6 +14,7 @@
 #include "tests/hostvm/kms_case.h"
 
 #define REFUSE_LIBRARY "/guest/librefuse.so"
+#define REFUSED_MS 10000 // so long a buffer is not tried that was refused once
 
 static const uint32_t colors[3] = {RED, GREEN, BLUE};
 
@@ -377,10 +378,13 @@ static unsigned count_refused(void) {
 	return n;
 }
 
-/* A kernel that refuses the import itself: composed in the same frame, and not asked again. */
+/*
+ * A kernel that refuses the import itself: composited in the same frame, and not asked with each,
+ * nor when a plane would have to scale.
+ */
 static void test_import_refused(struct host *host) {
 	struct vm vm;
-	struct gg_blob red, blue;
+	struct gg_blob red, blue, small;
 	unlink(KMS_REFUSED);
 	host->preload = REFUSE_LIBRARY;
 	kms_start(host, KMS_QEMU, NULL, NULL);
@@ -402,10 +406,19 @@ static void test_import_refused(struct host *host) {
 	assert_true(kms_frames(host, 0, "mapped") > mapped);
 	assert_int_equal(kms_frames(host, 0, "direct"), 0);
 	assert_int_equal(vm_counter(&vm, "bytes_copied"), 0);
+
+	assert_int_equal(gg_create_blob(&vm.fe, 3, W / 2 * H / 2 * 4, &small), OK);
+	gg_fill(small.pixels, W / 2, &(struct gp_rect){0, 0, W / 2, H / 2}, GREEN);
+	assert_int_equal(gg_set_scanout_blob(&vm.fe, 0, 3, W / 2, H / 2), OK);
+	for (unsigned i = 0; i < 20; i++) {
+		vm_flush(&vm, 3, 0, 0, W / 2, H / 2);
+	}
+	kms_assert_monitor(&vm, 0, GREEN);
+	assert_int_equal(count_refused(), 2);
 	vm_finish(&vm);
 }
 
-/* A commit that fails although its test did not: no frame is lost, and it is not tried again. */
+/* A commit that fails although its test did not: no frame is lost, and it is not tried for a while. */
 static void test_refused(struct host *host) {
 	struct vm vm;
 	struct gg_blob red, blue;
@@ -428,6 +441,12 @@ static void test_refused(struct host *host) {
 	}
 	kms_assert_monitor(&vm, 0, BLUE);
 	assert_int_equal(kms_frames(host, 0, "direct"), direct);
+
+	host_sleep_ms(REFUSED_MS);
+	vm_show(&vm, 0, 1);
+	kms_assert_monitor(&vm, 0, RED);
+	kms_assert_path(host, 0, "direct", "");
+	kms_assert_on_plane(true);
 	vm_finish(&vm);
 }
 
