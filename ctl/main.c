@@ -138,7 +138,7 @@ static const struct section bridge_devices = {
 static const struct view views[] = {
 	{
 		.program = "guestpane",
-		.lines = {"{program} {version}: {renderer} renderer, {backend} backend"},
+		.lines = {"{program} {version}: {renderer} renderer, GPU {gpu}, {backend} backend"},
 		.sections = {&compositor_outputs, &compositor_guests},
 	},
 	{

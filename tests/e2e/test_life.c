@@ -548,6 +548,7 @@ static void test_ctl(struct host *host) {
 		0);
 	assert_non_null(text);
 	assert_non_null(strstr(text, "HEADLESS-1"));
+	assert_non_null(strstr(text, "pixman renderer, GPU -, headless backend"));
 	free(text);
 	assert_int_not_equal(
 		host_run(host, (const char *[]){ctl, "--socket", "/nonexistent", "status", NULL},

@@ -21,6 +21,8 @@ static const uint32_t colors[3] = {RED, GREEN, BLUE};
 static void start(struct vm *vm, struct host *host, const char *config) {
 	kms_start(host, KMS_BOCHS, config, NULL);
 	assert_string_equal(host_status_string(&host->compositor, "outputs.0.name"), kms_output(0));
+	assert_string_equal(
+		host_status_string(&host->compositor, "outputs.0.gpu"), getenv("WLR_DRM_DEVICES"));
 	assert_int_equal(host_status_number(&host->compositor, "outputs.0.width"), W);
 	assert_int_equal(host_status_number(&host->compositor, "outputs.0.height"), H);
 	vm_start(vm, host, 0, NULL);
