@@ -76,8 +76,8 @@ struct gp_server {
  */
 enum gp_exit gp_server_init(struct gp_server *server, const struct gp_options *options);
 /**
- * Runs until a signal, the end of the command or of the backend, or the loss of the GPU. Returns the
- * exit status.
+ * Runs until a signal, the end of the command or of the backend, or the loss of the GPU. Returns
+ * the exit status.
  */
 int gp_server_run(struct gp_server *server);
 void gp_server_finish(struct gp_server *server);

@@ -18,10 +18,10 @@ struct wlr_box;
 /* Enables a new output, in the preferred mode if that works. Returns false if no mode does. */
 bool gp_output_enable(struct gp_output *output);
 /**
- * Commits states of outputs (mode, transform, enabled, adaptive sync) together with what these show,
- * so that there is no black frame: all of them, or none. A test only asks whether that would work.
- * The states are put in another order, and what does not change is removed from them; they stay the
- * caller's.
+ * Commits states of outputs (mode, transform, enabled, adaptive sync) together with what these
+ * show, so that there is no black frame: all of them, or none. A test only asks whether that would
+ * work. The states are put in another order, and what does not change is removed from them; they
+ * stay the caller's.
  */
 bool gp_outputs_commit(struct wlr_backend_output_state *states, size_t n_states, bool test);
 /* The same for one output. */

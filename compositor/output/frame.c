@@ -235,9 +235,9 @@ static void warn_lost_frame(const struct gp_output *output) {
 
 /*
  * A buffer that the output refuses is composited, also if it passed the test and is refused by the
- * commit: then in the same frame. Its class is not tried for a while. A buffer with an alpha channel
- * is never tried: a guest may leave anything in it, which the scene ignores, but a plane or a parent
- * compositor would show what is behind.
+ * commit: then in the same frame. Its class is not tried for a while. A buffer with an alpha
+ * channel is never tried: a guest may leave anything in it, which the scene ignores, but a plane or
+ * a parent compositor would show what is behind.
  */
 static void commit_frame(struct gp_output *output) {
 	struct gp_buffer_class class;

@@ -26,8 +26,8 @@ struct gp_buffer_class {
 /**
  * The classes of buffers that an output refused to scan out, so that it is not asked for each
  * frame: wlroots would import and test each time. A refusal may be for want of memory or bandwidth
- * at that moment, so it holds for a while, longer each time. Pure: time is an argument. All zeros is
- * empty.
+ * at that moment, so it holds for a while, longer each time. Pure: time is an argument. All zeros
+ * is empty.
  */
 struct gp_refusals {
 	struct gp_refused_class {

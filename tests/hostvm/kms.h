@@ -52,7 +52,7 @@ unsigned kms_count_imported(void);
 /* Switches to a virtual terminal; there is seatd, which takes the card away from the compositor. */
 bool kms_switch_vt(int number);
 
-/* Takes the card from its driver, as if it were pulled out; the driver gets it back with `there`. */
+/* Takes the card from its driver, as if it were pulled out; with `there` it is given back. */
 bool kms_plug(bool there);
 
 /* Switches a connector: "on", "off", or "detect" for what is true; the compositor is told. */

@@ -420,7 +420,7 @@ static void test_import_refused(struct host *host) {
 	vm_finish(&vm);
 }
 
-/* A commit that fails although its test did not: no frame is lost, and it is not tried for a while. */
+/* A commit that fails although its test did not: no frame is lost; it is not tried for a while. */
 static void test_refused(struct host *host) {
 	struct vm vm;
 	struct gg_blob red, blue;

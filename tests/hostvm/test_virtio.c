@@ -289,7 +289,7 @@ static void test_hotplug(struct host *host) {
 	vm_finish(&vm);
 }
 
-/* Pinned by the names of connectors, the other way round; a scale is for guests, not for clients. */
+/* Pinned by the names of connectors, the other way round; clients see no scale. */
 static void test_configured(struct host *host) {
 	struct vm red, blue;
 	struct gg_blob blob;

@@ -1,4 +1,4 @@
-/* D2: what an output refused is remembered by class, for a while, and no more than there is room for. */
+/* D2: what an output refused is remembered by class, for a while, and in a bounded space. */
 
 #include <setjmp.h>
 #include <stdarg.h>
