@@ -6,6 +6,8 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <wlr/backend.h>
+#include <wlr/backend/multi.h>
+#include <wlr/config.h>
 #include <wlr/render/allocator.h>
 #include <wlr/render/pixman.h>
 #include <wlr/render/wlr_renderer.h>
@@ -21,6 +23,9 @@
 #include <wlr/types/wlr_subcompositor.h>
 #include <wlr/types/wlr_viewporter.h>
 #include <wlr/types/wlr_xdg_output_v1.h>
+#if WLR_HAS_DRM_BACKEND
+#include <wlr/backend/drm.h>
+#endif
 
 #include "common/control.h"
 #include "common/fd.h"
@@ -36,7 +41,10 @@
 static const int handled_signals[] = {SIGINT, SIGTERM, SIGHUP, SIGCHLD};
 
 void gp_server_terminate(struct gp_server *server, int exit_status) {
-	server->exit_status = exit_status;
+	if (!server->terminating) {
+		server->terminating = true;
+		server->exit_status = exit_status;
+	}
 	wl_display_terminate(server->display);
 }
 
@@ -146,6 +154,7 @@ static bool start_backend(struct gp_server *server) {
 static void forget_backend(struct gp_server *server) {
 	wl_list_remove(&server->new_output.link);
 	wl_list_remove(&server->backend_destroy.link);
+	wl_list_remove(&server->gpu_destroy.link);
 	gp_seat_finish(&server->seat);
 	gp_vt_session_finish(&server->seat_session);
 	server->session = NULL;
@@ -154,9 +163,33 @@ static void forget_backend(struct gp_server *server) {
 
 static void handle_backend_destroy(struct wl_listener *listener, void *data) {
 	struct gp_server *server = wl_container_of(listener, server, backend_destroy);
-	gp_info("the backend has ended");
+	bool had_seat = server->session != NULL;
 	forget_backend(server);
-	gp_server_terminate(server, GP_EXIT_OK);
+	if (had_seat) {
+		gp_error("the seat or its graphics card was removed");
+		gp_server_terminate(server, GP_EXIT_RUNTIME);
+	} else {
+		gp_info("the backend has ended");
+		gp_server_terminate(server, GP_EXIT_OK);
+	}
+}
+
+static void handle_gpu_destroy(struct wl_listener *listener, void *data) {
+	struct gp_server *server = wl_container_of(listener, server, gpu_destroy);
+	wl_list_remove(&server->gpu_destroy.link);
+	wl_list_init(&server->gpu_destroy.link);
+	gp_error("the graphics card was removed");
+	gp_server_terminate(server, GP_EXIT_RUNTIME);
+}
+
+/* The card that the renderer uses: others may come and go. */
+static void find_gpu(struct wlr_backend *backend, void *data) {
+#if WLR_HAS_DRM_BACKEND
+	struct gp_server *server = data;
+	if (wlr_backend_is_drm(backend) && wlr_drm_backend_get_parent(backend) == NULL) {
+		wl_signal_add(&backend->events.destroy, &server->gpu_destroy);
+	}
+#endif
 }
 
 static bool init_backend(struct gp_server *server) {
@@ -170,7 +203,22 @@ static bool init_backend(struct gp_server *server) {
 	wl_signal_add(&server->backend->events.new_output, &server->new_output);
 	server->backend_destroy.notify = handle_backend_destroy;
 	wl_signal_add(&server->backend->events.destroy, &server->backend_destroy);
+	server->gpu_destroy.notify = handle_gpu_destroy;
+	wl_list_init(&server->gpu_destroy.link);
+	if (wlr_backend_is_multi(server->backend)) {
+		wlr_multi_for_each_backend(server->backend, find_gpu, server);
+	}
 	return gp_parent_init(&server->parent, server->backend);
+}
+
+/*
+ * The GPU was reset: nothing can be drawn, and all imports are lost with its context. Started again
+ * we have a new one, and the bridges connect again with what their guests show by then.
+ */
+static void handle_renderer_lost(struct wl_listener *listener, void *data) {
+	struct gp_server *server = wl_container_of(listener, server, renderer_lost);
+	gp_error("the GPU was reset, and the renderer is lost");
+	gp_server_terminate(server, GP_EXIT_RUNTIME);
 }
 
 static bool init_renderer(struct gp_server *server) {
@@ -183,6 +231,8 @@ static bool init_renderer(struct gp_server *server) {
 		gp_error("no renderer");
 		return false;
 	}
+	server->renderer_lost.notify = handle_renderer_lost;
+	wl_signal_add(&server->renderer->events.lost, &server->renderer_lost);
 	server->allocator = wlr_allocator_autocreate(server->backend, server->renderer);
 	if (server->allocator == NULL) {
 		gp_error("no allocator for the backend and the renderer");
@@ -407,7 +457,10 @@ enum gp_exit gp_server_init(struct gp_server *server, const struct gp_options *o
 }
 
 int gp_server_run(struct gp_server *server) {
-	wl_display_run(server->display);
+	/* The first frame may have shown already that it is of no use. */
+	if (!server->terminating) {
+		wl_display_run(server->display);
+	}
 	return server->exit_status;
 }
 
@@ -442,7 +495,10 @@ static void finish_display(struct gp_server *server) {
 		forget_backend(server);
 	}
 	wlr_allocator_destroy(server->allocator);
-	wlr_renderer_destroy(server->renderer);
+	if (server->renderer != NULL) {
+		wl_list_remove(&server->renderer_lost.link);
+		wlr_renderer_destroy(server->renderer);
+	}
 	wlr_backend_destroy(backend);
 	for (size_t i = 0; i < sizeof(server->signals) / sizeof(server->signals[0]); i++) {
 		if (server->signals[i] != NULL) {

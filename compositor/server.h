@@ -57,6 +57,7 @@ struct gp_server {
 	struct wl_event_source *signals[4];
 	sigset_t signal_mask; // as it was before, for the command
 	struct rlimit file_limit; // the same
+	bool terminating;
 	int exit_status;
 
 	/* Guests go on while the session is paused: hidden, with the monitors that they have. */
@@ -66,6 +67,8 @@ struct gp_server {
 	struct wl_listener guest_request;
 	struct wl_listener new_output;
 	struct wl_listener backend_destroy;
+	struct wl_listener gpu_destroy; // of the KMS backend that the renderer belongs to
+	struct wl_listener renderer_lost;
 	struct wl_listener last_window_closed;
 };
 
@@ -74,11 +77,14 @@ struct gp_server {
  * the exit status, after logging. The server has to be finished in any case.
  */
 enum gp_exit gp_server_init(struct gp_server *server, const struct gp_options *options);
-/* Runs until a signal, the end of the command or of the backend. Returns the exit status. */
+/**
+ * Runs until a signal, the end of the command or of the backend, or the loss of the GPU. Returns
+ * the exit status.
+ */
 int gp_server_run(struct gp_server *server);
 void gp_server_finish(struct gp_server *server);
 
-/* Ends gp_server_run. */
+/* Ends gp_server_run. The first exit status counts. */
 void gp_server_terminate(struct gp_server *server, int exit_status);
 
 #endif

@@ -2,14 +2,17 @@
 
 #include <json-c/json.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <wlr/backend/headless.h>
 #include <wlr/backend/multi.h>
 #include <wlr/backend/wayland.h>
 #include <wlr/config.h>
 #include <wlr/render/pixman.h>
+#include <wlr/render/wlr_renderer.h>
 #include <wlr/types/wlr_output.h>
 #include <wlr/types/wlr_seat.h>
+#include <xf86drm.h>
 #if WLR_HAS_DRM_BACKEND
 #include <wlr/backend/drm.h>
 #endif
@@ -96,6 +99,22 @@ static void add_int(struct json_object *object, const char *key, int64_t value) 
 	json_object_object_add(object, key, json_object_new_int64(value));
 }
 
+/* The node of a DRM device, null for no device (-1). */
+static void add_gpu(struct json_object *object, int drm_fd) {
+	char *path = drm_fd >= 0 ? drmGetDeviceNameFromFd2(drm_fd) : NULL;
+	add_string(object, "gpu", path);
+	free(path);
+}
+
+/* Of the card that drives the output. */
+static int get_card_fd(struct wlr_output *wlr_output) {
+#if WLR_HAS_DRM_BACKEND
+	return wlr_output_is_drm(wlr_output) ? wlr_backend_get_drm_fd(wlr_output->backend) : -1;
+#else
+	return -1;
+#endif
+}
+
 static void add_frames(struct json_object *object, const uint64_t frames[GP_PATHS]) {
 	struct json_object *counts = json_object_new_object();
 	for (uint32_t path = GUEST_SCANOUT_V1_PATH_DIRECT; path < GP_PATHS; path++) {
@@ -115,6 +134,7 @@ static struct json_object *describe_output(struct gp_output *output) {
 
 	add_string(object, "name", output->wlr_output->name);
 	add_string(object, "monitor", gp_config_name_monitor(&identity, monitor) ? monitor : NULL);
+	add_gpu(object, get_card_fd(output->wlr_output));
 	add_int(object, "width", output->wlr_output->width);
 	add_int(object, "height", output->wlr_output->height);
 	add_int(object, "refresh_mhz", gp_output_refresh_mhz(output->wlr_output));
@@ -245,6 +265,7 @@ static struct json_object *describe_server(const struct gp_server *server) {
 	add_string(object, "program", "guestpane");
 	add_string(object, "version", GP_VERSION);
 	add_string(object, "renderer", gp_status_renderer_name(server));
+	add_gpu(object, wlr_renderer_get_drm_fd(server->renderer));
 	add_string(object, "backend", gp_status_backend_name(server));
 	add_string(object, "session", gp_vt_session_state(&server->seat_session));
 	add_string(object, "wayland_display", server->display_name);

@@ -135,7 +135,7 @@ static const struct section bridge_devices = {
 static const struct layout layouts[] = {
 	{
 		.program = "guestpane",
-		.lines = {"{program} {version}: {renderer} renderer, {backend} backend"},
+		.lines = {"{program} {version}: {renderer} renderer, GPU {gpu}, {backend} backend"},
 		.sections = {&compositor_sockets, &compositor_outputs, &compositor_guests},
 	},
 	{

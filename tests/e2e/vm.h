@@ -62,6 +62,10 @@ void vm_assert_color(struct vm *vm, const char *output, uint32_t color);
 /* The output has no pixel of the color, now or soon, and is not of one color. */
 void vm_assert_status_screen(struct vm *vm, const char *output, uint32_t color);
 
+/* The compositor that is started next has the faults of faults.c, which a name turns on and off. */
+void vm_load_faults(struct host *host);
+void vm_set_fault(struct host *host, const char *name, bool on);
+
 /* Counters of the bridge. */
 int64_t vm_counter(struct vm *vm, const char *name);
 /* Preferred size of a scanout by its EDID, and by the display info. */
