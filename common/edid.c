@@ -207,11 +207,11 @@ static void put_descriptors(struct writer *writer, const struct gp_monitor *moni
 	}
 	put_detailed_timing(out, writer, &writer->base);
 	put_range_descriptor(out + DESCRIPTOR_SIZE, &range);
-	put_text_descriptor(out + 2 * DESCRIPTOR_SIZE, 0xfc, name[0] != '\0' ? name : "Guestpane");
+	put_text_descriptor(out + (size_t)2 * DESCRIPTOR_SIZE, 0xfc, name[0] != '\0' ? name : "Guestpane");
 	if (monitor->serial[0] != '\0') {
-		put_text_descriptor(out + 3 * DESCRIPTOR_SIZE, 0xff, monitor->serial);
+		put_text_descriptor(out + (size_t)3 * DESCRIPTOR_SIZE, 0xff, monitor->serial);
 	} else {
-		put_dummy_descriptor(out + 3 * DESCRIPTOR_SIZE);
+		put_dummy_descriptor(out + (size_t)3 * DESCRIPTOR_SIZE);
 	}
 }
 

@@ -69,7 +69,8 @@ static const struct section guest_scanouts = {
 static const struct section compositor_guests = {
 	.member = "guests",
 	.line = "guest {name} ({title}): {state}, generation {generation}, uuid {uuid}; "
-		"{blobs} blobs, {buffers} buffers, {imports} imports, {imports_failed} failed; socket {socket}",
+		"{blobs} blobs, {buffers} buffers, {imports} imports, {imports_failed} failed; "
+		"socket {socket}",
 	.inner = &guest_scanouts,
 };
 

@@ -59,7 +59,7 @@ struct gp_guest_buffer *gp_guest_buffer_create_inert(
 	const struct gp_buffer_layout *layout, const struct gp_import_failure *failure);
 
 /* Returns NULL for a buffer of another kind. */
-struct gp_guest_buffer *gp_guest_buffer_try_from_buffer(struct wlr_buffer *buffer);
+struct gp_guest_buffer *gp_guest_buffer_try_from_buffer(struct wlr_buffer *base);
 bool gp_guest_buffer_is_inert(const struct gp_guest_buffer *buffer);
 
 #endif

@@ -33,7 +33,7 @@ struct gp_client {
 	bool connected;
 	bool full; // takes no more blobs
 	bool stuck; // acknowledges no revoke while somebody waits
-	bool releases; // a buffer when another one replaces it; a flag of its own, as no event comes
+	bool releases; // a buffer that another one replaces, without an event
 	struct gp_client_blob blobs[FAKE_BLOBS_MAX];
 	struct gp_client_buffer buffers[FAKE_BUFFERS_MAX];
 	unsigned n_blobs; // that were made
