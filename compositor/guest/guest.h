@@ -16,8 +16,8 @@ struct gp_quota;
 #define GP_GUEST_UUID_SIZE 16
 
 /**
- * A guest: the state of one virtual machine. The requests that change it are in guest/guest_v1.h; its
- * scanouts, cursors and blobs listen to it.
+ * A guest: the state of one virtual machine. The requests that change it are in guest/guest_v1.h;
+ * its scanouts, cursors and blobs listen to it.
  */
 struct gp_guest {
 	struct wl_resource *resource; // guest_v1

@@ -17,8 +17,8 @@ struct gp_guest_request {
 };
 
 /**
- * All guests, and what their objects share. Whoever shows guests or gives them input listens here and
- * on scanouts. The protocol's global is in guest/manager_v1.h.
+ * All guests, and what their objects share. Whoever shows guests or gives them input listens here
+ * and on scanouts. The protocol's global is in guest/manager_v1.h.
  */
 struct gp_guest_manager {
 	struct wl_global *global; // guest_scanout_manager_v1; may be NULL
@@ -41,8 +41,8 @@ struct gp_guest_manager {
 
 void gp_guest_manager_init(struct gp_guest_manager *manager, struct wlr_renderer *renderer);
 /**
- * While paused, nothing is shown and no output reads a buffer. Some are still locked: a plane that is
- * not ours keeps its last buffer until it gets another. So revoked memory is unused at once.
+ * While paused, nothing is shown and no output reads a buffer. Some are still locked: a plane that
+ * is not ours keeps its last buffer until it gets another. So revoked memory is unused at once.
  */
 void gp_guest_manager_set_paused(struct gp_guest_manager *manager, bool paused);
 

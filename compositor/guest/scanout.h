@@ -31,8 +31,8 @@ struct gp_guest_scanout {
 	struct gp_surface_content content;
 	int32_t width, height; // of the scanout, in pixels; 0 without content
 	uint64_t n_commits; // that had a buffer
-	char failure
-		[GP_IMPORT_FAILURE_MESSAGE_MAX]; // why the last buffer cannot be shown; empty if it can
+	/* Why the last buffer cannot be shown; empty if it can. */
+	char failure[GP_IMPORT_FAILURE_MESSAGE_MAX];
 
 	struct gp_guest_cursor *cursor; // may be NULL
 	int32_t cursor_x, cursor_y; // top left corner of the cursor, in pixels of the scanout

@@ -64,8 +64,8 @@ struct wlr_backend *gp_parent_create_backend(
  */
 bool gp_parent_init(struct gp_parent *parent, struct wlr_backend *backend);
 /**
- * Destroys the windows, whose outputs were destroyed before. Done when the backend is destroyed; one
- * that is all zeros is fine.
+ * Destroys the windows, whose outputs were destroyed before. Done when the backend is destroyed;
+ * one that is all zeros is fine.
  */
 void gp_parent_finish(struct gp_parent *parent);
 /* Makes WLR_WL_OUTPUTS windows; the backend was started. Returns false after logging. */

@@ -20,10 +20,10 @@ struct wp_viewport;
  * buffer. It does not reach beyond the window, and is right to a pixel of the screen, though the
  * parent places surfaces by units: what remains is drawn as a margin.
  *
- * The parent moves a subsurface with the next commit of the surface below it. A commit of the window
- * for that would discard the presentation feedback that wlroots waits for, so an anchor lies in
- * between: one transparent pixel in the corner of the window. The parent gets one change at a time:
- * a guest may move its cursor faster than the parent reads.
+ * The parent moves a subsurface with the next commit of the surface below it. A commit of the
+ * window for that would discard the presentation feedback that wlroots waits for, so an anchor lies
+ * in between: one transparent pixel in the corner of the window. The parent gets one change at a
+ * time: a guest may move its cursor faster than the parent reads.
  */
 struct gp_window_cursor {
 	const struct gp_window *window;

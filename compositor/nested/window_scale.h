@@ -15,9 +15,9 @@ struct wp_viewport;
 #define GP_WINDOW_SCALE_OUTPUTS_MAX 8
 
 /**
- * How many pixels the parent wants for each unit of a window's size: by fractional-scale-v1, else by
- * wl_surface.preferred_buffer_scale, else by the scale of the parent's outputs that the window is
- * on. Of a parent without viewporter, which could not show a buffer of another size, it is 1.
+ * How many pixels the parent wants for each unit of a window's size: by fractional-scale-v1, else
+ * by wl_surface.preferred_buffer_scale, else by the scale of the parent's outputs that the window
+ * is on. Of a parent without viewporter, which could not show a buffer of another size, it is 1.
  */
 struct gp_window_scale {
 	struct gp_parent *parent;

@@ -19,8 +19,8 @@ struct gp_service_socket {
 };
 
 /**
- * The service manager's protocols: sd_listen_fds(3), sd_notify(3) and sd_watchdog_enabled(3), without
- * libsystemd. Without a service manager nothing here does anything.
+ * The service manager's protocols: sd_listen_fds(3), sd_notify(3) and sd_watchdog_enabled(3),
+ * without libsystemd. Without a service manager nothing here does anything.
  */
 struct gp_service {
 	int notify_fd; // connected to the manager; -1: none

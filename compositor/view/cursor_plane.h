@@ -23,8 +23,8 @@ struct gp_cursor_picture {
 };
 
 /**
- * The cursor plane of a KMS output, or what does for one in a window: a surface of its own. With the
- * cursor there, the picture below may be scanned out or passed to the parent compositor, and a
+ * The cursor plane of a KMS output, or what does for one in a window: a surface of its own. With
+ * the cursor there, the picture below may be scanned out or passed to the parent compositor, and a
  * cursor that moves costs no new frame.
  *
  * What is on the plane is a copy, scaled as the guest's picture is: a plane does not scale. On KMS
