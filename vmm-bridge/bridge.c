@@ -149,7 +149,7 @@ static void handle_reset(void *data) {
 static void handle_state(void *data, enum gp_vhost_state state) {
 	static const enum gp_client_vm_state guest_states[] = {
 		[GP_VHOST_WAITING] = GP_CLIENT_VM_DISCONNECTED, // there was one: this is a change
-		[GP_VHOST_CONNECTED] = GP_CLIENT_VM_WAITING,
+		[GP_VHOST_CONNECTED] = GP_CLIENT_VM_RUNNING, // its firmware, or between two drivers
 		[GP_VHOST_RUNNING] = GP_CLIENT_VM_RUNNING,
 		[GP_VHOST_PAUSED] = GP_CLIENT_VM_PAUSED,
 	};

@@ -14,24 +14,33 @@ static void handle_keyboard_leave(void *data) {
 
 /**
  * Where the scanouts lie is the guest's choice, which nobody tells. They are taken to lie in a row in
- * their order, as the device proposes it (GET_DISPLAY_INFO).
+ * their order, as the device proposes it (GET_DISPLAY_INFO). Those that are off do not count, unless
+ * the user is on one of them, to wake the guest: then all are where they were last.
  */
 static bool find_place(struct gp_bridge *bridge, uint32_t scanout, struct gp_scanout_point *place) {
+	struct gp_gpu_scanout_info info;
 	*place = (struct gp_scanout_point){.scanout = scanout};
+	gp_gpu_get_scanout_info(bridge->gpu, scanout, &info);
+	bool off = !info.enabled;
 	for (uint32_t i = 0; i < bridge->options->n_scanouts; i++) {
-		struct gp_gpu_scanout_info info;
 		gp_gpu_get_scanout_info(bridge->gpu, i, &info);
-		if (!info.enabled) {
+		if (!info.enabled && !off) {
 			continue;
+		}
+		uint32_t width = info.last_width, height = info.last_height;
+		if (i == scanout && width == 0) {
+			/* The compositor takes it to be as large as its monitor. */
+			width = info.mode.width;
+			height = info.mode.height;
 		}
 		if (i == scanout) {
 			place->offset = place->desktop_width;
-			place->width = info.width;
-			place->height = info.height;
+			place->width = width;
+			place->height = height;
 		}
-		place->desktop_width += info.width;
-		if (info.height > place->desktop_height) {
-			place->desktop_height = info.height;
+		place->desktop_width += width;
+		if (height > place->desktop_height) {
+			place->desktop_height = height;
 		}
 	}
 	return place->width > 0 && place->height > 0;
