@@ -83,6 +83,20 @@ void vm_assert_status_screen(struct vm *vm, const char *output, uint32_t color) 
 	assert_false(picture_is_flat(&vm->picture));
 }
 
+void vm_assert_off(struct vm *vm, const char *output, uint32_t color) {
+	char path[32];
+	snprintf(path, sizeof(path), "outputs.%lu.showing",
+		strtoul(strrchr(output, '-') + 1, NULL, 10) - 1);
+	assert_true(host_wait_string(&vm->host->compositor, path, "off", WAIT_MS));
+	assert_true(host_grab(vm->host, output, &vm->picture));
+	assert_false(picture_has(&vm->picture, color));
+	uint64_t end = host_now_ms() + WAIT_MS;
+	while (!picture_is_flat(&vm->picture) && host_now_ms() < end) {
+		assert_true(host_grab(vm->host, output, &vm->picture));
+	}
+	assert_true(picture_is(&vm->picture, 0, 0, vm->picture.width, vm->picture.height, 0));
+}
+
 uint32_t vm_pattern(uint32_t x, uint32_t y) {
 	return (x * 7 & 0xff) << 16 | (y * 5 & 0xff) << 8 | ((x ^ y) & 0xff);
 }

@@ -62,6 +62,9 @@ void vm_assert_color(struct vm *vm, const char *output, uint32_t color);
 /* The output has no pixel of the color, now or soon, and is not of one color. */
 void vm_assert_status_screen(struct vm *vm, const char *output, uint32_t color);
 
+/* The output says for a moment that the guest's scanout is off, and is black then. */
+void vm_assert_off(struct vm *vm, const char *output, uint32_t color);
+
 /* Counters of the bridge. */
 int64_t vm_counter(struct vm *vm, const char *name);
 /* Preferred size of a scanout by its EDID, and by the display info. */
