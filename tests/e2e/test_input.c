@@ -24,14 +24,9 @@ struct seat_case {
 };
 
 static void start_compositor(struct host *host, unsigned outputs) {
-	char path[96];
-	snprintf(path, sizeof(path), "%s/test.conf", host->dir);
-	FILE *file = fopen(path, "we");
-	assert_non_null(file);
-	fputs("label off\n", file); // pictures are compared
-	assert_int_equal(fclose(file), 0);
 	assert_true(host_start_compositor(host, outputs, CASE_WIDTH, CASE_HEIGHT,
-		(const char *[]){"--allow-virtual-input", "--config", path, NULL}));
+		(const char *[]){
+			"--allow-virtual-input", "--config", vm_write_no_label(host), NULL}));
 }
 
 static void connect_seat(struct fake_seat *seat, struct host *host) {

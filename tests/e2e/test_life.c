@@ -48,7 +48,7 @@ static void test_pause(struct host *host) {
 		assert_true(host_grab(host, OUTPUT, &vm.picture));
 	}
 	printf("# paused: %u %% of the picture as it was\n", share(&vm.picture, RED));
-	assert_in_range(share(&vm.picture, RED), 80, 99);
+	assert_uint_in_range(share(&vm.picture, RED), 80, 99);
 
 	assert_true(fe_restart(&vm.fe, false));
 	assert_true(host_wait_string(vm.bridge, "vmm", "running", WAIT_MS));

@@ -29,6 +29,16 @@ void vm_start(struct vm *vm, struct host *host, unsigned index, const char *cons
 	vm_connect(vm);
 }
 
+const char *vm_write_no_label(struct host *host) {
+	static char path[96];
+	snprintf(path, sizeof(path), "%s/no-label.conf", host->dir);
+	FILE *file = fopen(path, "we");
+	assert_non_null(file);
+	fputs("label off\n", file);
+	assert_int_equal(fclose(file), 0);
+	return path;
+}
+
 void vm_connect(struct vm *vm) {
 	assert_true(fe_connect(&vm->fe, vm->host->vhost_sockets[vm->index], -1));
 	assert_true(fe_negotiate(
