@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
 
@@ -229,6 +230,33 @@ static void test_off(struct host *host) {
 	case_finish(&c);
 }
 
+/* A guest without a picture that the user has chosen: its monitor is where the pointer is. */
+static void test_no_picture(struct host *host) {
+	struct seat_case c;
+	char *text;
+	start_compositor(host, 1);
+	input_init(&c.keyboard, host, "keyboard", 0);
+	input_init(&c.tablet, host, "tablet", 0);
+	vm_start(&c.vm, host, 0,
+		(const char *[]){"--input", c.keyboard.option, "--input", c.tablet.option, NULL});
+	input_start(&c.keyboard, INPUT_BUFFERS);
+	input_start(&c.tablet, INPUT_BUFFERS);
+	connect_seat(&c.seat, host);
+	assert_string_equal(host_status_string(&host->compositor, "seat.focus"), "");
+	const char *argv[] = {
+		getenv("GUESTPANECTL"), "--socket", host->compositor.control, "show", "vm0", NULL};
+	assert_int_equal(host_run(host, argv, &text), 0);
+	free(text);
+	assert_true(host_wait_string(&host->compositor, "seat.focus", "vm0", WAIT_MS));
+	assert_string_equal(
+		host_status_string(&host->compositor, "outputs.0.showing"), "no-picture");
+	input_skip(&c.tablet);
+	assert_reached(&c);
+	vm_show_new(&c.vm, &c.blob, 1, RED);
+	assert_reached(&c);
+	case_finish(&c);
+}
+
 /* Another VM with a keyboard. It shows nothing yet. */
 static void start_other(struct vm *other, struct input_device *keyboard, struct host *host) {
 	input_init(keyboard, host, "keyboard", 1);
@@ -427,6 +455,15 @@ static void test_two_scanouts(struct host *host) {
 	input_expect_pixel(&all, W + 10, 10, 2 * W, H);
 	assert_true(fake_seat_button(&seat, BTN_LEFT, false));
 	input_expect_group(&all, EV_KEY, BTN_LEFT, 0);
+	/* With both off, all are where they were; with one off, the other one is the desktop. */
+	assert_int_equal(gg_set_scanout(&vm.fe, 0, 0, &(struct gp_rect){0}), OK);
+	assert_int_equal(gg_set_scanout(&vm.fe, 1, 0, &(struct gp_rect){0}), OK);
+	assert_true(host_wait_string(&host->compositor, "outputs.1.showing", "off", WAIT_MS));
+	assert_true(fake_seat_point(&seat, W + 20, 30, 2 * W, H));
+	input_expect_pixel(&all, W + 20, 30, 2 * W, H);
+	vm_show(&vm, 1, 1);
+	assert_true(fake_seat_point(&seat, W + 25, 35, 2 * W, H));
+	input_expect_pixel(&all, 25, 35, W, H);
 	fe_finish(&all.fe);
 	vm_finish(&vm);
 	assert_int_equal(host_stop(vm.bridge), 0);
@@ -689,6 +726,7 @@ static const struct host_case cases[] = {
 	{"compositor lost", test_compositor_lost, 0},
 	{"scanout off", test_off, 0},
 	{"scanout off, another guest behind", test_off_before_another, 0},
+	{"no picture yet", test_no_picture, 0},
 	{"a guest behind wants the front", test_take_over, 0},
 	{"end while a key is held", test_end_while_held, 0},
 	{"switch guest", test_switch, 0},
