@@ -6,7 +6,7 @@
 #include <wayland-client.h>
 #include <wayland-server-core.h>
 
-#include "common/fd.h"
+#include "common/clock.h"
 #include "common/format.h"
 #include "common/log.h"
 #include "guest-scanout-v1-client-protocol.h"

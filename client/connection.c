@@ -7,8 +7,9 @@
 #include <wayland-client-core.h>
 #include <wayland-server-core.h>
 
-#include "common/fd.h"
+#include "common/clock.h"
 #include "common/log.h"
+#include "common/socket.h"
 
 #define RETRY_MIN_MS 100
 #define RETRY_MAX_MS 2000

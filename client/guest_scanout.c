@@ -113,7 +113,7 @@ struct gp_client *gp_client_create(struct wl_event_loop *loop,
 		free(client);
 		return NULL;
 	}
-	gp_client_seat_init(&client->seat, loop, options, data, client->guest.scanouts);
+	gp_client_seat_init(&client->seat, loop, options, client->guest.scanouts);
 	gp_client_connection_open(&client->connection);
 	return client;
 }

@@ -132,8 +132,8 @@ struct gp_client_pen {
 };
 
 /**
- * What the compositor's user does while this VM has the focus. None may be NULL. Codes are evdev's;
- * time_ms has the lower 32 bits of a time in milliseconds; x, y, dx and dy are in 1/256 pixel, from
+ * What the compositor's user does while this VM has the focus. data is gp_client_options.seat_data.
+ * None may be NULL. Codes are evdev's; time_ms has the lower 32 bits of a time in milliseconds; x, y, dx and dy are in 1/256 pixel, from
  * the top left of the scanout.
  */
 struct gp_client_seat_events {
@@ -173,6 +173,7 @@ struct gp_client_options {
 	uint8_t uuid[16]; // in the order of RFC 9562; zeros: none
 	uint32_t n_scanouts; // 1 to GP_CLIENT_SCANOUTS_MAX
 	const struct gp_client_seat_events *seat_events; // must stay valid; NULL: no input
+	void *seat_data; // for seat_events
 	bool wants_lock; // the VM has a use for relative motion
 	bool wants_touch, wants_pen;
 };

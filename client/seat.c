@@ -3,6 +3,7 @@
 #include <string.h>
 #include <wayland-server-core.h>
 
+#include "common/clock.h"
 #include "common/fd.h"
 #include "pointer-constraints-unstable-v1-client-protocol.h"
 #include "relative-pointer-unstable-v1-client-protocol.h"
@@ -319,18 +320,18 @@ static const struct wl_seat_listener seat_listener = {
 };
 
 void gp_client_seat_init(struct gp_client_seat *seat, struct wl_event_loop *loop,
-	const struct gp_client_options *options, void *data, struct gp_scanout_surface *scanouts) {
+	const struct gp_client_options *options, struct gp_scanout_surface *scanouts) {
 	*seat = (struct gp_client_seat){
 		.loop = loop,
 		.wants_lock = options->wants_lock,
 		.wants_touch = options->wants_touch,
 		.wants_pen = options->wants_pen,
 		.events = options->seat_events,
-		.data = data,
+		.data = options->seat_data,
 		.scanouts = scanouts,
 		.n_scanouts = options->n_scanouts,
-		.touch = {.events = options->seat_events, .data = data},
-		.pens = {.events = options->seat_events, .data = data},
+		.touch = {.events = options->seat_events, .data = options->seat_data},
+		.pens = {.events = options->seat_events, .data = options->seat_data},
 	};
 }
 

@@ -49,7 +49,7 @@ struct gp_client_seat {
 
 /* loop, events and scanouts must outlive it. events may be NULL. */
 void gp_client_seat_init(struct gp_client_seat *seat, struct wl_event_loop *loop,
-	const struct gp_client_options *options, void *data, struct gp_scanout_surface *scanouts);
+	const struct gp_client_options *options, struct gp_scanout_surface *scanouts);
 /* A global of the registry. Nothing happens if it is of no use here. */
 void gp_client_seat_bind(struct gp_client_seat *seat, struct wl_registry *registry, uint32_t name,
 	const char *interface, uint32_t version);

@@ -12,6 +12,7 @@
 
 #include "common/fd.h"
 #include "common/log.h"
+#include "common/socket.h"
 
 #define CLIENTS_MAX 8
 #define CLIENT_TIMEOUT_MS 2000
@@ -20,7 +21,7 @@
 
 struct client {
 	struct gp_control *control;
-	int fd; // -1: this place is free
+	int fd; // -1: unused
 	struct wl_event_source *source, *timer;
 	char request[REQUEST_MAX];
 	size_t n_request;
@@ -160,7 +161,10 @@ static int control_handle_connection(int fd, uint32_t mask, void *data) {
 	int client_fd = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (client_fd == -1) {
 		if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) {
-			/* No descriptors, say: the connection stays pending, so look away a while. */
+			/**
+			 * No descriptors, say: the connection stays pending, so ignore it for a
+			 * while.
+			 */
 			gp_error_errno("control: accept4");
 			wl_event_source_fd_update(control->source, 0);
 			wl_event_source_timer_update(control->retry_timer, ACCEPT_RETRY_MS);

@@ -4,11 +4,11 @@
 #include <string.h>
 
 #include "common/limits.h"
+#include "common/timing.h"
 
 /*
  * Offsets and codes are those of VESA E-EDID 1.4 (base block) and VESA DisplayID 1.3 (extension
- * block); timings follow VESA CVT 1.1 with reduced blanking. All three count pixel clocks in
- * 10 kHz.
+ * block). Both count pixel clocks in 10 kHz.
  */
 
 #define PRODUCT_CODE 1
@@ -29,22 +29,6 @@
 #define REFRESH_MIN_MHZ 15000
 #define REFRESH_MAX_MHZ 1000000
 #define REFRESH_DEFAULT_MHZ 60000
-#define CLOCK_MIN_HZ 10000000 // readers take less for an invalid descriptor
-#define CLOCK_MAX (1 << 24)
-
-/* Reduced blanking: pixels, lines; the sync is positive in h, negative in v. */
-#define HBLANK 160
-#define HBLANK_MAX 288
-#define HFRONT 48
-#define HSYNC 32
-#define VFRONT 3
-#define VBACK_MIN 6
-#define VBLANK_MIN_NS 460000
-
-struct timing {
-	uint32_t clock; // 10 kHz
-	uint32_t hactive, hblank, vactive, vblank, vsync;
-};
 
 /**
  * Modes that the base block can name in a bit or two bytes, in order of preference. All of them
@@ -89,10 +73,10 @@ struct writer {
 	const char *pnp_id;
 	uint32_t width_mm, height_mm;
 	size_t n_standard;
-	struct timing preferred;
-	struct timing
+	struct gp_timing preferred;
+	struct gp_timing
 		base; // in the base block: the preferred timing or, if it is too large, another
-	struct timing extra[CTA_TIMINGS_MAX]; // in the extension block
+	struct gp_timing extra[CTA_TIMINGS_MAX]; // in the extension block
 	size_t n_extra;
 };
 
@@ -138,89 +122,30 @@ static struct gp_mode sane_mode(const struct gp_mode *mode) {
 	};
 }
 
-/* CVT tells the aspect ratio by the width of the vertical sync. */
-static uint32_t cvt_vsync(const struct gp_mode *mode) {
-	static const struct {
-		uint32_t x, y, lines;
-	} rows[] = {{4, 3, 4}, {16, 9, 5}, {16, 10, 6}, {5, 4, 7}, {15, 9, 7}};
-
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		if (mode->width * rows[i].y == mode->height * rows[i].x) {
-			return rows[i].lines;
-		}
-	}
-	return 10;
-}
-
-static uint32_t cvt_vblank(const struct gp_mode *mode, uint32_t vsync) {
-	uint64_t frame_ps = UINT64_C(1000000000000000) / mode->refresh_mhz;
-	uint64_t blank_ps = UINT64_C(1000) * VBLANK_MIN_NS;
-	uint64_t line_ps = (frame_ps - blank_ps) / mode->height;
-	return max_u32(blank_ps / line_ps + 1, VFRONT + vsync + VBACK_MIN);
-}
-
-/* Small modes need more lines than CVT says to come to the least clock. */
-static uint32_t vblank_for_clock(const struct gp_mode *mode) {
-	uint64_t line_mhz = (uint64_t)(mode->width + HBLANK) * mode->refresh_mhz;
-	uint64_t vtotal = UINT64_C(1000) * CLOCK_MIN_HZ / line_mhz + 1;
-	return vtotal > mode->height ? vtotal - mode->height : 0;
-}
-
-/**
- * The clock counts in steps of 10 kHz, which is coarse for small modes: 640x480 wants 23.712 MHz,
- * and 23.71 is 0.008 % off. So the horizontal blanking grows until a step falls within 0.005 % of
- * the wanted refresh (162 pixels in the example); if none does the closest is taken.
- */
-static struct timing timing_from_mode(const struct gp_mode *mode) {
-	struct timing best = {.hactive = mode->width, .vactive = mode->height};
-	uint64_t best_error = UINT64_MAX;
-
-	best.vsync = cvt_vsync(mode);
-	best.vblank = max_u32(cvt_vblank(mode, best.vsync), vblank_for_clock(mode));
-	for (uint32_t hblank = HBLANK; hblank <= HBLANK_MAX; hblank++) {
-		const uint64_t step = 10000000; // 10 kHz in mHz
-		uint64_t pixels = (uint64_t)(mode->width + hblank) * (mode->height + best.vblank);
-		uint64_t wanted = pixels * mode->refresh_mhz;
-		uint64_t clock = (wanted + step / 2) / step;
-		clock = clock > CLOCK_MAX ? CLOCK_MAX : clock;
-		uint64_t error =
-			clock * step > wanted ? clock * step - wanted : wanted - clock * step;
-		if (error < best_error) {
-			best_error = error;
-			best.clock = clock;
-			best.hblank = hblank;
-		}
-		if (best_error <= wanted / 20000) {
-			break;
-		}
-	}
-	return best;
-}
-
-static bool fits_descriptor(const struct timing *timing) {
+static bool fits_descriptor(const struct gp_timing *timing) {
 	return timing->clock <= UINT16_MAX && timing->hactive <= 4095 && timing->vactive <= 4095 &&
 		timing->vblank <= 4095;
 }
 
 /* The mode, at half its size as often as it takes to fit into a detailed timing descriptor. */
-static struct timing base_timing(struct gp_mode mode) {
-	struct timing timing = timing_from_mode(&mode);
+static struct gp_timing base_timing(struct gp_mode mode) {
+	struct gp_timing timing = gp_timing_from_mode(&mode);
 	while (!fits_descriptor(&timing)) {
 		mode.width /= 2;
 		mode.height /= 2;
-		timing = timing_from_mode(&mode);
+		timing = gp_timing_from_mode(&mode);
 	}
 	return timing;
 }
 
 static void put_detailed_timing(
-	uint8_t *out, const struct writer *writer, const struct timing *timing) {
+	uint8_t *out, const struct writer *writer, const struct gp_timing *timing) {
 	put_le16(out, timing->clock);
 	put_12bit_pair(out + 2, timing->hactive, timing->hblank);
 	put_12bit_pair(out + 5, timing->vactive, timing->vblank);
-	out[8] = HFRONT;
-	out[9] = HSYNC;
-	out[10] = VFRONT << 4 | timing->vsync;
+	out[8] = GP_TIMING_HFRONT;
+	out[9] = GP_TIMING_HSYNC;
+	out[10] = GP_TIMING_VFRONT << 4 | timing->vsync;
 	put_12bit_pair(out + 12, writer->width_mm, writer->height_mm);
 	out[17] = 0x1a; // separate digital sync, +h -v
 }
@@ -241,7 +166,7 @@ static void put_dummy_descriptor(uint8_t *out) {
 	out[3] = 0x10;
 }
 
-static void range_add(struct range_limits *range, const struct timing *timing) {
+static void range_add(struct range_limits *range, const struct gp_timing *timing) {
 	uint64_t hz = (uint64_t)timing->clock * 10000;
 	uint32_t htotal = timing->hactive + timing->hblank;
 	uint64_t total = (uint64_t)htotal * (timing->vactive + timing->vblank);
@@ -253,7 +178,7 @@ static void range_add(struct range_limits *range, const struct timing *timing) {
 	range->max_clock = max_u32(range->max_clock, (timing->clock + 999) / 1000);
 }
 
-/* Maxima over 255 are told as an excess; what does not fit even so is not told at all. */
+/* Maxima over 255 are written as an excess; without limits if not even that fits. */
 static void put_range_descriptor(uint8_t *out, const struct range_limits *range) {
 	if (range->max_v > 510 || range->max_h > 510 || range->max_clock > 255) {
 		put_dummy_descriptor(out);
@@ -335,7 +260,7 @@ static const struct known_mode *find_known_mode(const struct gp_mode *mode) {
 
 static void add_extra_timing(struct writer *writer, const struct gp_mode *mode) {
 	if (writer->n_extra < CTA_TIMINGS_MAX) {
-		writer->extra[writer->n_extra++] = timing_from_mode(mode);
+		writer->extra[writer->n_extra++] = gp_timing_from_mode(mode);
 	}
 }
 
@@ -360,7 +285,7 @@ static void add_smaller_modes(struct writer *writer, const struct gp_mode *mode)
 static void add_modes(struct writer *writer, const struct gp_monitor *monitor) {
 	struct gp_mode preferred = sane_mode(&monitor->modes[0]);
 
-	writer->preferred = timing_from_mode(&preferred);
+	writer->preferred = gp_timing_from_mode(&preferred);
 	writer->base = base_timing(preferred);
 	add_known_mode(writer, &known_modes[0]); // every monitor has to have 640x480
 	for (size_t i = 1; i < monitor->n_modes; i++) {
@@ -372,7 +297,7 @@ static void add_modes(struct writer *writer, const struct gp_monitor *monitor) {
 	}
 }
 
-/* A side that is unknown comes from 96 dpi; a size too large for the block stays 0, "unknown". */
+/* An unknown size follows from 96 dpi; one that is too large for the block stays 0, "unknown". */
 static void set_physical_size(struct writer *writer, const struct gp_monitor *monitor) {
 	uint32_t width_mm = monitor->width_mm, height_mm = monitor->height_mm;
 
@@ -430,29 +355,29 @@ static void put_base_block(struct writer *writer, const struct gp_monitor *monit
 }
 
 /* Values are stored less one. */
-static void put_type1_timing(uint8_t *out, const struct timing *timing, bool preferred) {
+static void put_type1_timing(uint8_t *out, const struct gp_timing *timing, bool preferred) {
 	uint32_t clock = timing->clock - 1;
 	put_le16(out, clock);
 	out[2] = clock >> 16;
-	out[3] = 0x08 | (preferred ? 0x80 : 0); // aspect ratio not told
+	out[3] = 0x08 | (preferred ? 0x80 : 0); // aspect ratio not given
 	put_le16(out + 4, timing->hactive - 1);
 	put_le16(out + 6, timing->hblank - 1);
-	put_le16(out + 8, (HFRONT - 1) | 0x8000); // positive sync
-	put_le16(out + 10, HSYNC - 1);
+	put_le16(out + 8, (GP_TIMING_HFRONT - 1) | 0x8000); // positive sync
+	put_le16(out + 10, GP_TIMING_HSYNC - 1);
 	put_le16(out + 12, timing->vactive - 1);
 	put_le16(out + 14, timing->vblank - 1);
-	put_le16(out + 16, VFRONT - 1);
+	put_le16(out + 16, GP_TIMING_VFRONT - 1);
 	put_le16(out + 18, timing->vsync - 1);
 }
 
-/* The three data blocks that a section has to have beside its timings. Returns their end. */
+/* The three data blocks that a section must have besides its timings. Returns their end. */
 static uint8_t *put_section_identity(uint8_t *out, const struct writer *writer) {
 	static const uint8_t product[15] = {0x00, 0, 12, [6] = PRODUCT_CODE, [13] = YEAR - 2000};
 	static const uint8_t parameters[15] = {
 		0x01, 0, 12, [12] = GAMMA, [14] = 0x77}; // 8 bits per colour
 	static const uint8_t interface[13] = {
 		0x0f, 0, 10, 0xb1, [5] = 0x02}; // one proprietary link, RGB of 8 bits
-	const struct timing *timing = &writer->preferred;
+	const struct gp_timing *timing = &writer->preferred;
 
 	memcpy(out, product, sizeof(product));
 	memcpy(out + 3, writer->pnp_id, 3);

@@ -2,17 +2,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
-
-#define LISTEN_BACKLOG 16
 
 void gp_fd_close(int *fd) {
 	if (*fd == -1) {
@@ -45,114 +36,4 @@ int gp_memfd_create_sealed(const char *name, size_t size) {
 		gp_fd_close(&fd);
 	}
 	return fd;
-}
-
-static bool fill_address(struct sockaddr_un *addr, const char *path) {
-	size_t length = strlen(path);
-	if (length == 0 || length >= sizeof(addr->sun_path)) {
-		errno = length == 0 ? ENOENT : ENAMETOOLONG;
-		return false;
-	}
-	*addr = (struct sockaddr_un){.sun_family = AF_UNIX};
-	memcpy(addr->sun_path, path, length);
-	return true;
-}
-
-static int open_socket(void) {
-	return socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-}
-
-int gp_socket_connect(const char *path) {
-	struct sockaddr_un addr;
-	if (!fill_address(&addr, path)) {
-		return -1;
-	}
-	int fd = open_socket();
-	if (fd != -1 && connect(fd, (struct sockaddr *)&addr, sizeof(addr)) != 0) {
-		gp_fd_close(&fd);
-	}
-	return fd;
-}
-
-/* Removes a socket nobody listens on. Other files refuse connections as well: they stay. */
-static bool remove_stale(const char *path) {
-	struct stat st;
-	if (lstat(path, &st) != 0 || !S_ISSOCK(st.st_mode)) {
-		return false;
-	}
-	int fd = gp_socket_connect(path);
-	if (fd != -1) {
-		gp_fd_close(&fd);
-		return false;
-	}
-	return errno == ECONNREFUSED && unlink(path) == 0;
-}
-
-static bool bind_path(int fd, const char *path) {
-	struct sockaddr_un addr;
-	if (!fill_address(&addr, path)) {
-		return false;
-	}
-	if (bind(fd, (struct sockaddr *)&addr, sizeof(addr)) == 0) {
-		return true;
-	}
-	if (errno != EADDRINUSE) {
-		return false;
-	}
-	if (!remove_stale(path)) {
-		errno = EADDRINUSE;
-		return false;
-	}
-	return bind(fd, (struct sockaddr *)&addr, sizeof(addr)) == 0;
-}
-
-int gp_socket_listen(const char *path) {
-	int fd = open_socket();
-	if (fd == -1) {
-		return -1;
-	}
-	/* bind(2) gives the file the mode of the unbound socket: it never has another one. */
-	if (fchmod(fd, 0600) != 0 || !bind_path(fd, path)) {
-		goto err_fd;
-	}
-	if (listen(fd, LISTEN_BACKLOG) != 0) {
-		goto err_path;
-	}
-	return fd;
-
-err_path:
-	unlink(path);
-err_fd:
-	gp_fd_close(&fd);
-	return -1;
-}
-
-uint64_t gp_now_ns(void) {
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
-static bool join_path(char *buf, size_t size, const char *head, const char *tail) {
-	int length = snprintf(buf, size, "%s/guestpane%s%s", head, tail[0] ? "/" : "", tail);
-	if (length < 0 || (size_t)length >= size) {
-		errno = ENAMETOOLONG;
-		return false;
-	}
-	return true;
-}
-
-bool gp_runtime_path(char *buf, size_t size, const char *name) {
-	const char *runtime_dir = getenv("XDG_RUNTIME_DIR");
-	if (runtime_dir == NULL || runtime_dir[0] == '\0') {
-		errno = ENOENT;
-		return false;
-	}
-	if (!join_path(buf, size, runtime_dir, "")) {
-		return false;
-	}
-	if (mkdir(buf, 0700) != 0 && errno != EEXIST) {
-		return false;
-	}
-	return join_path(buf, size, runtime_dir, name);
 }

@@ -29,9 +29,9 @@ const struct gp_format *gp_format_without_alpha(const struct gp_format *format);
 const struct gp_format *gp_formats(size_t *count);
 
 /**
- * Whether a linear picture fits: stride is enough for width, and offset + stride × (height - 1) +
- * width × bytes per pixel does not exceed size. All in bytes or pixels; overflow and
- * empty pictures are "no".
+ * Whether a linear buffer fits into memory: stride is enough for width, and offset + stride ×
+ * (height - 1) + width × bytes per pixel does not exceed size. All in bytes or pixels; overflow and
+ * empty buffers are "no".
  */
 bool gp_format_fits(const struct gp_format *format, uint32_t width, uint32_t height,
 	uint32_t offset, uint32_t stride, uint64_t size);

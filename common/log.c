@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "common/fd.h"
+#include "common/clock.h"
 
 #define MESSAGE_MAX 1024
 /* Room for the prefix and the newline, and for some bytes that grow when escaped. */
@@ -101,7 +101,7 @@ void gp_vlog(enum gp_log_level level, const char *fmt, va_list args) {
 	length += gp_escape(line + length, sizeof(line) - length - 1, message);
 	line[length++] = '\n';
 	if (write(STDERR_FILENO, line, length) < 0) {
-		/* There is no place left to say so. */
+		/* There is nowhere left to report it. */
 	}
 	errno = saved;
 }

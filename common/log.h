@@ -14,8 +14,8 @@
 
 enum gp_log_level {
 	GP_LOG_SILENT = 0,
-	GP_LOG_ERROR = 1, // something asked for does not happen
-	GP_LOG_WARN = 2, // it happens in a lesser way, or somebody misbehaved
+	GP_LOG_ERROR = 1, // something does not work
+	GP_LOG_WARN = 2, // it works less well, or somebody misbehaved
 	GP_LOG_INFO = 3, // life of the program; the default
 	GP_LOG_DEBUG = 4,
 };
@@ -49,12 +49,12 @@ size_t gp_escape(char *out, size_t size, const char *text);
 struct gp_log_limit {
 	uint32_t burst;
 	uint64_t interval_ns;
-	uint64_t next_ns; // time at which the next line is allowed
+	uint64_t next_ns; // CLOCK_MONOTONIC: time at which the next line is allowed
 	uint64_t suppressed; // lines swallowed since the last one that was let through
 	uint32_t used;
 };
 
-/* Whether a line may be written now (CLOCK_MONOTONIC). Tells the number swallowed before it. */
+/* Whether a line may be written now. *suppressed is the number swallowed before it. */
 bool gp_log_limit_pass(struct gp_log_limit *limit, uint64_t *suppressed);
 
 #endif

@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/clock.h"
+#include "common/fd.h"
 #include "common/log.h"
 
 #define LINE_MAX_BYTES 512
@@ -35,7 +37,7 @@ static void write_line(const char *line, size_t length) {
 	}
 }
 
-/* Under the lock: the first one begins the array. */
+/* Under the lock. The first program begins the array. */
 static bool begin(const char *program) {
 	struct stat st;
 	char first = '[', line[LINE_MAX_BYTES];
@@ -130,7 +132,7 @@ void gp_trace_commit(uint64_t frame, uint64_t start_ns) {
 		}
 	}
 	gp_trace_event("commit", arrow, frame, start_ns, now_ns, NULL, NULL);
-	/* One command may make frames of several scanouts, each with its own picture. */
+	/* One command may make frames of several scanouts, each with its own export and copy. */
 	gp_trace_step(GP_TRACE_EXPORT, 0, 0);
 	gp_trace_step(GP_TRACE_COPY, 0, 0);
 	current.committed = frame;

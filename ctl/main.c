@@ -10,8 +10,11 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "common/clock.h"
 #include "common/fd.h"
 #include "common/log.h"
+#include "common/runtime_path.h"
+#include "common/socket.h"
 
 #define TIMEOUT_NS UINT64_C(2000000000)
 #define ANSWER_MAX (4 << 20)

@@ -1,28 +1,75 @@
-#include "vmm-bridge/bridge_internal.h"
+#include "vmm-bridge/bridge.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 #include <wayland-server-core.h>
 
+#include "common/clock.h"
 #include "common/control.h"
 #include "common/fd.h"
+#include "common/limits.h"
 #include "common/trace.h"
+#include "vmm-bridge/export/exporter.h"
+#include "vmm-bridge/gpu/device.h"
+#include "vmm-bridge/gpu/resource.h"
+#include "vmm-bridge/gpu/restore.h"
+#include "vmm-bridge/gpu_source.h"
+#include "vmm-bridge/keeper/keeper.h"
+#include "vmm-bridge/present/presenter.h"
+#include "vmm-bridge/seat/inputs.h"
+#include "vmm-bridge/seat/router.h"
+#include "vmm-bridge/status.h"
+#include "vmm-bridge/vfio/device_memory.h"
 #include "vmm-bridge/vfio/vfio.h"
+#include "vmm-bridge/vhost/device.h"
 
 _Static_assert(GP_CLIENT_MODES_MAX <= GP_MONITOR_MODES_MAX, "modes of a monitor");
 _Static_assert(GP_KEEPER_DEVICES_MAX >= 1 + GP_INPUTS_MAX, "the display, and each input device");
 
 #define QUEUES 2
 
-/* gp_gpu_ops: the device speaks. */
+/* The monitor of a scanout as the compositor described it last. */
+struct monitor_change {
+	bool changed; // to be passed on to the device at the end of the turn
+	bool connected;
+	struct gp_monitor monitor;
+};
+
+struct gp_bridge {
+	const struct gp_bridge_options *options;
+	struct gp_keeper *keeper; // NULL: there is none
+	struct wl_event_loop *loop;
+	struct gp_control *control; // may be NULL
+	struct gp_exporter exporter;
+	struct gp_device_memory devices;
+	struct gp_client *client;
+	struct gp_presenter presenter;
+	struct gp_gpu_source source;
+	struct gp_vhost_device *vhost;
+	struct gp_gpu *gpu;
+	struct gp_inputs *inputs;
+	struct gp_router router;
+	struct monitor_change monitors[GP_SCANOUTS_MAX];
+	struct gp_scanout_report reports[GP_SCANOUTS_MAX];
+
+	int timer_fd; // wake_at
+	struct wl_event_source *timer;
+	uint64_t wake_ns, armed_ns; // when it shall expire, and when it will; 0: never
+
+	bool ran; // queues ran since the guest's last reset
+	struct gp_chain chain; // of the queue that is being handled
+};
+
+/* gp_gpu_ops: from the virtio-gpu device. */
 
 static void handle_scanout_set(void *data, uint32_t scanout, struct gp_resource *resource,
 	const struct gp_framebuffer *fb) {
 	struct gp_bridge *bridge = data;
-	gp_presenter_set(&bridge->presenter, scanout, resource, fb);
+	gp_gpu_source_set(&bridge->source, scanout, resource, fb);
 }
 
 static void handle_scanout_disable(void *data, uint32_t scanout) {
@@ -39,7 +86,7 @@ static bool handle_resource_revoke(
 	void *data, struct gp_resource *resource, uint64_t token, bool wait) {
 	struct gp_bridge *bridge = data;
 	gp_device_memory_detached(&bridge->devices, &resource->backing);
-	return gp_presenter_revoke(&bridge->presenter, resource, token, wait);
+	return gp_gpu_source_revoke(&bridge->source, resource, token, wait);
 }
 
 static void handle_cursor_set(
@@ -63,7 +110,7 @@ static void handle_wake_at(void *data, uint64_t time_ns) {
 	bridge->wake_ns = time_ns;
 }
 
-/* Once a turn, as a frame may ask for a time and take it back; and after all that a guest awaits. */
+/* Once per turn: a frame may set a time and take it back, and what a guest waits for comes first. */
 static void arm_timer(struct gp_bridge *bridge) {
 	if (bridge->armed_ns == bridge->wake_ns) {
 		return;
@@ -78,9 +125,10 @@ static void arm_timer(struct gp_bridge *bridge) {
 	bridge->armed_ns = bridge->wake_ns;
 }
 
-static void handle_push(void *data, unsigned queue, uint16_t head, uint32_t written, bool awaited) {
+static void handle_push(
+	void *data, unsigned queue, uint16_t head, uint32_t written, bool interrupt) {
 	struct gp_bridge *bridge = data;
-	if (awaited) {
+	if (interrupt) {
 		gp_vhost_device_push(bridge->vhost, queue, head, written);
 	} else {
 		gp_vhost_device_push_without_interrupt(bridge->vhost, queue, head, written);
@@ -109,7 +157,7 @@ static int handle_timer(int fd, uint32_t mask, void *data) {
 	return 0;
 }
 
-/* gp_vhost_ops: the VMM and the guest's driver speak. */
+/* gp_vhost_ops: from the VMM and the guest's driver. */
 
 static void handle_queue_kick(void *data, unsigned queue) {
 	struct gp_bridge *bridge = data;
@@ -124,18 +172,18 @@ static void handle_queue_kick(void *data, unsigned queue) {
 
 static void handle_queue_drain(void *data, unsigned queue) {
 	struct gp_bridge *bridge = data;
-	if (bridge->gpu != NULL) { // it could not be made
+	if (bridge->gpu != NULL) { // else its creation failed
 		gp_gpu_drain(bridge->gpu, queue);
 	}
 }
 
-/* All that the guest has made is void. The compositor shows nothing of it again. */
+/* All that the guest has set up is void; the compositor shows none of it again. */
 static void handle_reset(void *data) {
 	struct gp_bridge *bridge = data;
 	if (bridge->gpu == NULL) {
 		return;
 	}
-	gp_presenter_end_users(&bridge->presenter, NULL);
+	gp_presenter_end_all(&bridge->presenter);
 	gp_gpu_reset(bridge->gpu);
 	for (uint32_t i = 0; i < bridge->options->n_scanouts; i++) {
 		gp_client_set_cursor(bridge->client, i, NULL, 0, 0);
@@ -163,7 +211,7 @@ static void handle_state(void *data, enum gp_vhost_state state) {
 
 static void handle_memory_removed(void *data, struct gp_memory_object *object) {
 	struct gp_bridge *bridge = data;
-	gp_presenter_end_users(&bridge->presenter, object);
+	gp_gpu_source_end_users(&bridge->source, object);
 	gp_gpu_memory_removed(bridge->gpu, object);
 	gp_presenter_wait_revoked(&bridge->presenter);
 }
@@ -185,7 +233,7 @@ static void handle_set_config(void *data, uint32_t offset, uint32_t size, const 
 static void handle_chain_lost(
 	void *data, unsigned queue, const struct gp_chain *chain, bool was_running) {
 	struct gp_bridge *bridge = data;
-	gp_gpu_answer_lost(bridge->gpu, queue, chain, was_running);
+	gp_gpu_reply_lost(bridge->gpu, queue, chain, was_running);
 }
 
 static const struct gp_vhost_ops vhost_ops = {
@@ -199,7 +247,7 @@ static const struct gp_vhost_ops vhost_ops = {
 	.set_config = handle_set_config,
 };
 
-/* gp_client_events: the compositor speaks. */
+/* gp_client_events: from the compositor. */
 
 static void handle_connected(void *data) {
 	struct gp_bridge *bridge = data;
@@ -210,8 +258,7 @@ static void handle_disconnected(void *data) {
 	struct gp_bridge *bridge = data;
 	gp_presenter_disconnected(&bridge->presenter);
 	for (uint32_t i = 0; i < bridge->options->n_scanouts; i++) {
-		snprintf(bridge->scanouts[i].path, sizeof(bridge->scanouts[i].path), "none");
-		bridge->scanouts[i].path_reason[0] = '\0';
+		bridge->reports[i] = (struct gp_scanout_report){.path = "none"};
 	}
 }
 
@@ -239,16 +286,16 @@ static struct gp_monitor convert_monitor(const struct gp_client_monitor *from) {
 
 static void handle_monitor(void *data, uint32_t scanout, const struct gp_client_monitor *monitor) {
 	struct gp_bridge *bridge = data;
-	struct gp_scanout_report *changed = &bridge->scanouts[scanout];
-	changed->monitor_changed = true;
-	changed->monitor_connected = monitor != NULL;
+	struct monitor_change *change = &bridge->monitors[scanout];
+	change->changed = true;
+	change->connected = monitor != NULL;
 	if (monitor == NULL) {
 		return;
 	}
-	changed->monitor = convert_monitor(monitor);
+	change->monitor = convert_monitor(monitor);
 	if (bridge->options->mode_set) {
-		changed->monitor.modes[0] = bridge->options->mode;
-		changed->monitor.n_modes = 1;
+		change->monitor.modes[0] = bridge->options->mode;
+		change->monitor.n_modes = 1;
 	}
 }
 
@@ -259,9 +306,9 @@ static void handle_visibility(void *data, uint32_t scanout, bool visible) {
 
 static void handle_path(void *data, uint32_t scanout, const char *path, const char *reason) {
 	struct gp_bridge *bridge = data;
-	struct gp_scanout_report *changed = &bridge->scanouts[scanout];
-	snprintf(changed->path, sizeof(changed->path), "%s", path);
-	snprintf(changed->path_reason, sizeof(changed->path_reason), "%s", reason);
+	struct gp_scanout_report *report = &bridge->reports[scanout];
+	snprintf(report->path, sizeof(report->path), "%s", path);
+	snprintf(report->path_reason, sizeof(report->path_reason), "%s", reason);
 }
 
 static void handle_released(void *data, void *user, struct gp_client_buffer *buffer) {
@@ -291,25 +338,34 @@ static const struct gp_client_events client_events = {
 	.revoked = handle_revoked,
 };
 
-/* Tells the device what the compositor has said meanwhile. False: more is to do in a millisecond. */
+/* gp_presenter_events: replies to the virtio-gpu device. */
+
+static void handle_buffer_released(void *data, uint32_t scanout) {
+	struct gp_bridge *bridge = data;
+	gp_gpu_buffer_released(bridge->gpu, scanout, gp_now_ns());
+}
+
+static void handle_memory_revoked(void *data, uint64_t memory_id, uint64_t token) {
+	struct gp_bridge *bridge = data;
+	gp_gpu_resource_revoked(bridge->gpu, (uint32_t)memory_id, token, gp_now_ns());
+}
+
+static const struct gp_presenter_events presenter_events = {
+	.buffer_released = handle_buffer_released,
+	.memory_revoked = handle_memory_revoked,
+};
+
+/* Passes on what the compositor has sent meanwhile. False: more is to do in a millisecond. */
 static bool end_turn(struct gp_bridge *bridge) {
-	uint64_t now_ns = gp_now_ns(), token;
-	uint32_t scanout, resource_id;
 	gp_device_memory_end_turn(&bridge->devices);
 	bool done = gp_presenter_end_turn(&bridge->presenter);
 	for (uint32_t i = 0; i < bridge->options->n_scanouts; i++) {
-		struct gp_scanout_report *changed = &bridge->scanouts[i];
-		if (changed->monitor_changed) {
-			changed->monitor_changed = false;
-			gp_gpu_set_monitor(bridge->gpu, i,
-				changed->monitor_connected ? &changed->monitor : NULL);
+		struct monitor_change *change = &bridge->monitors[i];
+		if (change->changed) {
+			change->changed = false;
+			gp_gpu_set_monitor(
+				bridge->gpu, i, change->connected ? &change->monitor : NULL);
 		}
-	}
-	while (gp_presenter_take_ready(&bridge->presenter, &scanout)) {
-		gp_gpu_buffer_released(bridge->gpu, scanout, now_ns);
-	}
-	while (gp_presenter_take_revoked(&bridge->presenter, &resource_id, &token)) {
-		gp_gpu_resource_revoked(bridge->gpu, resource_id, token, now_ns);
 	}
 	return done;
 }
@@ -345,25 +401,45 @@ static bool create_timer(struct gp_bridge *bridge) {
 
 static void handle_leds(void *data, uint32_t leds) {
 	struct gp_bridge *bridge = data;
-	if (bridge->client != NULL) { // not any more
+	if (bridge->client != NULL) { // else this is the end
 		gp_client_set_leds(bridge->client, leds);
 	}
 }
 
+static bool get_scanout_size(void *data, uint32_t scanout, uint32_t *width, uint32_t *height) {
+	struct gp_bridge *bridge = data;
+	struct gp_gpu_scanout_info info;
+	gp_gpu_get_scanout_info(bridge->gpu, scanout, &info);
+	*width = info.last_width;
+	*height = info.last_height;
+	if (info.last_width == 0 && info.connected) {
+		*width = info.mode.width;
+		*height = info.mode.height;
+	}
+	return info.enabled;
+}
+
 static bool create_inputs(struct gp_bridge *bridge) {
-	const struct gp_options *options = bridge->options;
+	const struct gp_bridge_options *options = bridge->options;
 	bridge->inputs = gp_inputs_create(bridge->loop, options->inputs, options->n_inputs,
 		bridge->keeper, handle_leds, bridge);
+	const struct gp_scanouts scanouts = {
+		.count = options->n_scanouts,
+		.get_size = get_scanout_size,
+		.data = bridge,
+	};
+	gp_router_init(&bridge->router, bridge->inputs, &scanouts);
 	return bridge->inputs != NULL;
 }
 
 static bool create_client(struct gp_bridge *bridge) {
-	const struct gp_options *options = bridge->options;
+	const struct gp_bridge_options *options = bridge->options;
 	struct gp_client_options client_options = {
 		.socket = options->display,
 		.name = options->name,
 		.n_scanouts = options->n_scanouts,
-		.seat_events = options->n_inputs > 0 ? &gp_bridge_seat_ops : NULL,
+		.seat_events = options->n_inputs > 0 ? &gp_router_seat_events : NULL,
+		.seat_data = &bridge->router,
 		.wants_lock = gp_inputs_has(bridge->inputs, GP_INPUT_MOUSE),
 		.wants_touch = gp_inputs_has(bridge->inputs, GP_INPUT_TOUCH),
 		.wants_pen = gp_inputs_has(bridge->inputs, GP_INPUT_PEN),
@@ -373,14 +449,15 @@ static bool create_client(struct gp_bridge *bridge) {
 	}
 	bridge->client = gp_client_create(bridge->loop, &client_options, &client_events, bridge);
 	gp_presenter_init(
-		&bridge->presenter, &bridge->exporter, bridge->client, options->n_scanouts);
+		&bridge->presenter, bridge->client, options->n_scanouts, &presenter_events, bridge);
+	gp_gpu_source_init(&bridge->source, &bridge->presenter, &bridge->exporter);
 	return bridge->client != NULL;
 }
 
-static bool create_device(struct gp_bridge *bridge, struct gp_options *options) {
+static bool create_device(struct gp_bridge *bridge, struct gp_bridge_options *options) {
 	struct gp_vhost_info info = {.features = gp_gpu_features(), .n_queues = QUEUES};
 	gp_keeper_get_info(bridge->keeper, 0, &info);
-	if (options->socket_path == NULL && info.is_resuming) {
+	if (options->socket_path == NULL && info.resuming) {
 		options->fd = gp_keeper_dup_socket(bridge->keeper, 0);
 	}
 	bridge->vhost = gp_vhost_device_create(bridge->loop, options->socket_path,
@@ -396,7 +473,7 @@ static bool create_device(struct gp_bridge *bridge, struct gp_options *options) 
 	return bridge->gpu != NULL;
 }
 
-static bool create_devices(struct gp_bridge *bridge, struct gp_options *options) {
+static bool create_devices(struct gp_bridge *bridge, struct gp_bridge_options *options) {
 	if (!gp_device_memory_init(&bridge->devices, bridge->loop, options, &vfio_events, bridge)) {
 		return false;
 	}
@@ -422,7 +499,7 @@ bool gp_bridge_resume(struct gp_bridge *bridge) {
 	if (has_front) {
 		gp_gpu_restore(bridge->gpu, gp_now_ns());
 		gp_vhost_device_recover(bridge->vhost, &bridge->chain);
-		gp_keeper_answer(keeper, 0, bridge->vhost);
+		gp_keeper_handle_pending(keeper, 0, bridge->vhost);
 	} else {
 		gp_gpu_reset(bridge->gpu);
 	}
@@ -431,18 +508,36 @@ bool gp_bridge_resume(struct gp_bridge *bridge) {
 	return ok;
 }
 
-/* A picture is worth more than its state: a default path that cannot be used is only told. */
+static struct json_object *handle_request(void *data, const char *request) {
+	const struct gp_bridge *bridge = data;
+	if (strcmp(request, "status") != 0) {
+		return NULL;
+	}
+	return gp_status_create(&(struct gp_status_parts){
+		.options = bridge->options,
+		.keeper = bridge->keeper,
+		.vfio = bridge->devices.vfio,
+		.client = bridge->client,
+		.presenter = &bridge->presenter,
+		.vhost = bridge->vhost,
+		.gpu = bridge->gpu,
+		.inputs = bridge->inputs,
+		.reports = bridge->reports,
+	});
+}
+
+/* The display is worth more than its status: a default path that cannot be used is only logged. */
 static bool create_control(struct gp_bridge *bridge) {
-	const struct gp_options *options = bridge->options;
+	const struct gp_bridge_options *options = bridge->options;
 	if (options->control_path != NULL) {
 		bridge->control = gp_control_create(
-			bridge->loop, options->control_path, gp_bridge_status, bridge);
+			bridge->loop, options->control_path, handle_request, bridge);
 	}
 	return bridge->control != NULL || !options->control_set;
 }
 
 struct gp_bridge *gp_bridge_create(
-	struct wl_event_loop *loop, struct gp_options *options, struct gp_keeper *keeper) {
+	struct wl_event_loop *loop, struct gp_bridge_options *options, struct gp_keeper *keeper) {
 	struct gp_bridge *bridge = calloc(1, sizeof(*bridge));
 	if (bridge == NULL) {
 		gp_error_errno("cannot start");
@@ -454,8 +549,8 @@ struct gp_bridge *gp_bridge_create(
 	bridge->loop = loop;
 	bridge->timer_fd = -1;
 	gp_exporter_init(&bridge->exporter, options->force_copy);
-	for (uint32_t i = 0; i < GP_GPU_SCANOUTS_MAX; i++) {
-		snprintf(bridge->scanouts[i].path, sizeof(bridge->scanouts[i].path), "none");
+	for (uint32_t i = 0; i < GP_SCANOUTS_MAX; i++) {
+		bridge->reports[i] = (struct gp_scanout_report){.path = "none"};
 	}
 	if (create_timer(bridge) && create_inputs(bridge) && create_client(bridge) &&
 		create_device(bridge, options) && create_devices(bridge, options) &&

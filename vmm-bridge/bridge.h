@@ -4,8 +4,8 @@
 #include "vmm-bridge/options.h"
 
 /**
- * The bridge of one VM: the vhost-user device, the virtio-gpu device behind it, the exporters and
- * the connection to the compositor, put together.
+ * The bridge of one VM: the vhost-user device, the virtio-gpu device behind it, the presenter, the
+ * seat and the connection to the compositor, put together.
  */
 
 struct gp_bridge;
@@ -14,11 +14,11 @@ struct wl_event_loop;
 
 /* options must stay valid; its fd is taken in every case. keeper NULL: none. NULL after logging. */
 struct gp_bridge *gp_bridge_create(
-	struct wl_event_loop *loop, struct gp_options *options, struct gp_keeper *keeper);
+	struct wl_event_loop *loop, struct gp_bridge_options *options, struct gp_keeper *keeper);
 /**
- * Goes on with the front ends that a process before has left with the keeper, if any. Next, but
- * after all rights were given up: what the guest has left is handled here. False after logging: it
- * cannot be served.
+ * Takes over the front ends that an earlier process has left with the keeper, if any. To be called
+ * next, but after all rights were given up: it handles what the guest has left. False after
+ * logging: it cannot be served.
  */
 bool gp_bridge_resume(struct gp_bridge *bridge);
 /* NULL is fine. */
@@ -26,7 +26,7 @@ void gp_bridge_destroy(struct gp_bridge *bridge);
 
 /* Waits for events, handles them, and sends what follows from them. False: the loop failed. */
 bool gp_bridge_dispatch(struct gp_bridge *bridge);
-/* Whether the VMM has gone and there cannot be another (--fd). */
+/* Whether the VMM has disconnected and no other can connect (--fd). */
 bool gp_bridge_finished(const struct gp_bridge *bridge);
 
 #endif

@@ -19,7 +19,7 @@
 #include "common/fd.h"
 #include "common/log.h"
 
-/* The search for leaks, at the end, reads /proc and makes a process. */
+/* LeakSanitizer reads /proc and makes a process at the end. */
 #ifdef __SANITIZE_ADDRESS__
 #define SANITIZED true
 #else
@@ -27,7 +27,7 @@
 #endif
 
 #ifdef HAVE_SECCOMP
-/* System calls that have no business here. By name: not each architecture or library has all. */
+/* System calls that the bridge never needs. By name: no architecture or library has them all. */
 static const char *const refused_calls[] = {
 	// new programs and processes
 	"execve", "execveat", "fork", "vfork", "clone",
@@ -39,7 +39,7 @@ static const char *const refused_calls[] = {
 	"setfsgid", "setgroups", "capset", "unshare", "setns", "chroot", "pivot_root", "mount",
 	"umount2", "mount_setattr", "move_mount", "open_tree", "fsopen", "fsconfig", "fsmount",
 	"fspick", "open_by_handle_at", "personality",
-	// large and little used parts of the kernel
+	// large, rarely used parts of the kernel
 	"add_key", "bpf", "io_uring_enter", "io_uring_register", "io_uring_setup", "keyctl",
 	"perf_event_open", "request_key", "userfaultfd",
 	// administration
@@ -77,22 +77,22 @@ static void filter_calls(bool copies_fds) {
 		error = seccomp_load(filter);
 	}
 	if (error < 0) {
-		gp_warn("cannot give up system calls: %s", strerror(-error));
+		gp_warn("cannot restrict system calls: %s", strerror(-error));
 	}
 	seccomp_release(filter);
 }
 #else
 static void filter_calls(bool copies_fds) {
-	gp_info("built without libseccomp: all system calls stay possible");
+	gp_info("built without libseccomp: system calls are not restricted");
 }
 #endif
 
-/* As of version 1 of Landlock: all that it can refuse, with the later rights as far as known. */
+/* All rights that this version of Landlock can refuse, as far as they are known here. */
 static bool handled_rights(struct landlock_ruleset_attr *attr) {
 	long version =
 		syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
 	if (version < 1) {
-		gp_info("no Landlock (%m): the file system stays open");
+		gp_info("no Landlock (%m): the file system is not restricted");
 		return false;
 	}
 	*attr = (struct landlock_ruleset_attr){
@@ -148,14 +148,14 @@ static void close_files(const struct gp_confine_rules *rules) {
 		ok = rules->sockets[i] == NULL || allow_removal(ruleset, rules->sockets[i]);
 	}
 	if (!ok || syscall(SYS_landlock_restrict_self, ruleset, 0) != 0) {
-		gp_warn("cannot give up the file system: %m");
+		gp_warn("cannot restrict the file system: %m");
 	}
 	gp_fd_close(&ruleset);
 }
 
 void gp_confine(const struct gp_confine_rules *rules) {
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
-		gp_warn("cannot give up new privileges: %m");
+		gp_warn("cannot set no_new_privs: %m");
 		return; // the others depend on it
 	}
 	if (SANITIZED) {

@@ -5,14 +5,14 @@
 #include <stddef.h>
 
 /**
- * What the bridge gives up once it runs, so that a guest that took it over gains nothing:
+ * What the bridge gives up once it runs, so that a guest that takes it over gains nothing:
  *
  * - new privileges, by PR_SET_NO_NEW_PRIVS;
- * - with libseccomp: new programs, processes and threads, sockets that are not of this machine
- *   (AF_UNIX), the memory of other processes, and the kernel's interfaces for administrators.
+ * - with libseccomp: new programs, processes and threads, sockets of other families than
+ *   AF_UNIX, the memory of other processes, and the kernel's interfaces for administrators.
  *   What is refused fails with EPERM, clone3 with ENOSYS;
- * - with Landlock, if the bridge has no need to look into the VMM: the file system, but for the
- *   removal of its own sockets at the end, and signals to others. A process in a Landlock domain may
+ * - with Landlock, if the bridge need not look into the VMM: the file system, except for removing
+ *   its own sockets at the end, and signals to others. A process in a Landlock domain may
  *   not copy descriptors out of one outside of it, so this and --vfio=auto exclude each other.
  */
 
@@ -24,7 +24,7 @@ struct gp_confine_rules {
 
 /*
  * Confines the calling process, for ever. What the kernel or the build lacks is logged and left
- * out: the VM's picture is worth more than a fence less.
+ * out: the VM keeps its display.
  */
 void gp_confine(const struct gp_confine_rules *rules);
 

@@ -21,8 +21,8 @@ static int handle_signal(int signal_number, void *data) {
 	return 0;
 }
 
-/* All that is to be opened by name is open, but for what --vfio finds later. */
-static void confine(const struct gp_options *options) {
+/* What is opened by name is open by now, except for what --vfio finds later. */
+static void confine(const struct gp_bridge_options *options) {
 	const char *sockets[2 + GP_INPUTS_MAX] = {options->socket_path, options->control_path};
 	for (size_t i = 0; i < options->n_inputs; i++) {
 		sockets[2 + i] = options->inputs[i].path;
@@ -35,13 +35,14 @@ static void confine(const struct gp_options *options) {
 	});
 }
 
-static bool open_trace(const struct gp_options *options) {
+static bool open_trace(const struct gp_bridge_options *options) {
 	char program[96];
 	snprintf(program, sizeof(program), "guestpane-bridge %s", options->name);
 	return options->trace_path == NULL || gp_trace_open(options->trace_path, program);
 }
 
-static int run(struct wl_event_loop *loop, struct gp_options *options, struct gp_keeper *keeper) {
+static int run(
+	struct wl_event_loop *loop, struct gp_bridge_options *options, struct gp_keeper *keeper) {
 	bool running = true;
 	struct wl_event_source *terminate =
 		wl_event_loop_add_signal(loop, SIGTERM, handle_signal, &running);
@@ -75,7 +76,7 @@ static void log_libwayland(const char *fmt, va_list args) {
 	gp_warn("libwayland: %s", line);
 }
 
-/* A guest may have thousands of 2D resources, each a descriptor; memory comes as one, too. */
+/* A guest may have thousands of 2D resources; each has a descriptor, as each memory region has. */
 static void raise_file_limit(void) {
 	struct rlimit limit;
 	if (getrlimit(RLIMIT_NOFILE, &limit) != 0) {
@@ -88,9 +89,9 @@ static void raise_file_limit(void) {
 	}
 }
 
-/* All that a worker does, or the only process. */
+/* What a worker of the keeper does, or the only process without one. */
 static int work(void *data, struct gp_keeper *keeper) {
-	struct gp_options *options = data;
+	struct gp_bridge_options *options = data;
 	if (!open_trace(options) || !gp_guest_memory_guard()) {
 		return EXIT_FAILURE;
 	}
@@ -105,15 +106,15 @@ static int work(void *data, struct gp_keeper *keeper) {
 }
 
 int main(int argc, char *argv[]) {
-	struct gp_options options;
-	switch (gp_options_parse(&options, argc, argv)) {
-	case GP_OPTIONS_DONE:
+	struct gp_bridge_options options;
+	switch (gp_bridge_options_parse(&options, argc, argv)) {
+	case GP_BRIDGE_OPTIONS_DONE:
 		return EXIT_SUCCESS;
-	case GP_OPTIONS_USAGE:
+	case GP_BRIDGE_OPTIONS_USAGE:
 		return EXIT_USAGE;
-	case GP_OPTIONS_DOCTOR:
+	case GP_BRIDGE_OPTIONS_DOCTOR:
 		return gp_doctor_run(stdout, "", options.vmm_pid);
-	case GP_OPTIONS_RUN:
+	case GP_BRIDGE_OPTIONS_RUN:
 		break;
 	}
 	gp_log_init("guestpane-bridge", options.log_level);

@@ -6,9 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/fd.h"
-#include "vmm-bridge/gpu/device.h"
-#include "vmm-bridge/gpu/resource.h"
+#include "common/limits.h"
+#include "common/runtime_path.h"
 #include "vmm-bridge/vfio/bar.h"
 
 #define REFRESH_MIN_MHZ 1000
@@ -56,7 +55,7 @@ static bool fail(const char *option, const char *value, const char *expected) {
 	return false;
 }
 
-/* Digits only, at most max; *end is behind them. */
+/* Digits only, at most max; *end is after them. */
 static bool parse_digits(const char *text, uint32_t max, uint32_t *value, const char **end) {
 	uint64_t sum = 0;
 	const char *c = text;
@@ -94,8 +93,8 @@ static bool parse_refresh(const char *text, uint32_t *refresh_mhz) {
 
 static bool parse_mode(const char *text, struct gp_mode *mode) {
 	mode->refresh_mhz = 60000;
-	if (!parse_digits(text, GP_RESOURCE_DIMENSION_MAX, &mode->width, &text) || *text != 'x' ||
-		!parse_digits(text + 1, GP_RESOURCE_DIMENSION_MAX, &mode->height, &text) ||
+	if (!parse_digits(text, GP_DIMENSION_MAX, &mode->width, &text) || *text != 'x' ||
+		!parse_digits(text + 1, GP_DIMENSION_MAX, &mode->height, &text) ||
 		mode->width < 16 || mode->height < 16) {
 		return false;
 	}
@@ -128,7 +127,7 @@ static bool parse_uuid(const char *text, uint8_t uuid[16]) {
 	return true;
 }
 
-/* The name is part of a path, and of what people see. */
+/* The name is part of a path, and people see it. */
 static bool check_name(const char *name) {
 	size_t allowed = strspn(name,
 		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -157,7 +156,7 @@ static bool same_input(const struct gp_input_spec *a, const struct gp_input_spec
 }
 
 /* KIND[:SCANOUT]=PATH */
-static bool parse_input(struct gp_options *options, const char *text) {
+static bool parse_input(struct gp_bridge_options *options, const char *text) {
 	struct gp_input_spec spec = {.scanout = GP_INPUT_ALL_SCANOUTS};
 	size_t length = strcspn(text, ":=");
 	while (strlen(gp_input_kind_name(spec.kind)) != length ||
@@ -170,7 +169,7 @@ static bool parse_input(struct gp_options *options, const char *text) {
 	if (*text == ':') {
 		uint32_t scanout;
 		if (!gp_input_has_scanouts(spec.kind) ||
-			!parse_digits(text + 1, GP_GPU_SCANOUTS_MAX - 1, &scanout, &text)) {
+			!parse_digits(text + 1, GP_SCANOUTS_MAX - 1, &scanout, &text)) {
 			return false;
 		}
 		spec.scanout = (int)scanout;
@@ -236,7 +235,7 @@ static const struct option long_options[] = {
 };
 
 /* Stores one option that has a value. */
-static bool store(struct gp_options *options, int option, const char *value) {
+static bool store(struct gp_bridge_options *options, int option, const char *value) {
 	uint32_t number;
 	switch (option) {
 	case OPTION_SOCKET_PATH:
@@ -263,7 +262,7 @@ static bool store(struct gp_options *options, int option, const char *value) {
 		return parse_mode(value, &options->mode) ||
 			fail("mode", value, "WIDTHxHEIGHT or WIDTHxHEIGHT@HZ, like 1280x800@60");
 	case OPTION_SCANOUTS:
-		return parse_number(value, 1, GP_GPU_SCANOUTS_MAX, &options->n_scanouts) ||
+		return parse_number(value, 1, GP_SCANOUTS_MAX, &options->n_scanouts) ||
 			fail("scanouts", value, "a number from 1 to 16");
 	case OPTION_EXPORT:
 		options->force_copy = strcmp(value, "copy") == 0;
@@ -309,8 +308,8 @@ static bool store(struct gp_options *options, int option, const char *value) {
 	return false;
 }
 
-/* The number of monitors may be given behind the devices. */
-static bool check_inputs(const struct gp_options *options) {
+/* --scanouts may come after --input. */
+static bool check_inputs(const struct gp_bridge_options *options) {
 	for (size_t i = 0; i < options->n_inputs; i++) {
 		int scanout = options->inputs[i].scanout;
 		if (scanout >= (int)options->n_scanouts) {
@@ -324,8 +323,8 @@ static bool check_inputs(const struct gp_options *options) {
 	return true;
 }
 
-/* The keeper does not know when a device that it was given is to be let go of. */
-static bool check_keeper(const struct gp_options *options) {
+/* The keeper does not know when to release a device that it was given. */
+static bool check_keeper(const struct gp_bridge_options *options) {
 	if (options->has_keeper && options->n_vfio_fds > 0 && options->socket_path != NULL) {
 		fprintf(stderr, "guestpane-bridge: --keeper with --vfio-fd needs --fd\n");
 		return false;
@@ -334,7 +333,7 @@ static bool check_keeper(const struct gp_options *options) {
 }
 
 /* Paths that were not given. */
-static bool add_defaults(struct gp_options *options) {
+static bool add_defaults(struct gp_bridge_options *options) {
 	if (options->display == NULL) {
 		const char *display = getenv("GUESTPANE_BRIDGE_SOCKET");
 		options->display = display != NULL && display[0] != '\0' ? display : NULL;
@@ -359,13 +358,14 @@ static bool add_defaults(struct gp_options *options) {
 	return true;
 }
 
-static enum gp_options_result print(const char *text) {
+static enum gp_bridge_options_result print(const char *text) {
 	fputs(text, stdout);
-	return GP_OPTIONS_DONE;
+	return GP_BRIDGE_OPTIONS_DONE;
 }
 
-enum gp_options_result gp_options_parse(struct gp_options *options, int argc, char *argv[]) {
-	*options = (struct gp_options){
+enum gp_bridge_options_result gp_bridge_options_parse(
+	struct gp_bridge_options *options, int argc, char *argv[]) {
+	*options = (struct gp_bridge_options){
 		.fd = -1,
 		.name = "vm",
 		.mode = {.width = 1280, .height = 800, .refresh_mhz = 60000},
@@ -386,26 +386,26 @@ enum gp_options_result gp_options_parse(struct gp_options *options, int argc, ch
 			doctor = true;
 			break;
 		case '?':
-			return GP_OPTIONS_USAGE; // getopt has said what is wrong
+			return GP_BRIDGE_OPTIONS_USAGE; // getopt has printed the cause
 		default:
 			if (!store(options, option, optarg)) {
-				return GP_OPTIONS_USAGE;
+				return GP_BRIDGE_OPTIONS_USAGE;
 			}
 		}
 	}
 	if (optind < argc) {
 		fprintf(stderr, "guestpane-bridge: unexpected argument \"%s\"\n", argv[optind]);
-		return GP_OPTIONS_USAGE;
+		return GP_BRIDGE_OPTIONS_USAGE;
 	}
 	if (doctor) {
-		return GP_OPTIONS_DOCTOR;
+		return GP_BRIDGE_OPTIONS_DOCTOR;
 	}
 	if ((options->socket_path != NULL) == (options->fd >= 0)) {
 		fprintf(stderr,
 			"guestpane-bridge: give either --socket-path or --fd; see --help\n");
-		return GP_OPTIONS_USAGE;
+		return GP_BRIDGE_OPTIONS_USAGE;
 	}
 	return check_inputs(options) && check_keeper(options) && add_defaults(options)
-		? GP_OPTIONS_RUN
-		: GP_OPTIONS_USAGE;
+		? GP_BRIDGE_OPTIONS_RUN
+		: GP_BRIDGE_OPTIONS_USAGE;
 }

@@ -18,8 +18,8 @@ enum gp_vfio_choice {
 	GP_VFIO_NONE, // nowhere
 };
 
-/* The command line of guestpane-bridge. Strings point into argv, the environment or path buffers. */
-struct gp_options {
+/* The command line of guestpane-bridge. Strings point into argv, the environment or the buffers. */
+struct gp_bridge_options {
 	const char *socket_path; // listens here, or NULL
 	int fd; // connected socket, or -1
 	const char *display; // the compositor's bridge socket
@@ -45,12 +45,13 @@ struct gp_options {
 	char display_buffer[PATH_MAX], control_buffer[PATH_MAX];
 };
 
-enum gp_options_result {
-	GP_OPTIONS_RUN,
-	GP_OPTIONS_DOCTOR, // --doctor: check this host, and the VMM of vmm_pid if it is not 0
-	GP_OPTIONS_DONE, // --help and the like: exit 0
-	GP_OPTIONS_USAGE, // exit 2; the message is out
+enum gp_bridge_options_result {
+	GP_BRIDGE_OPTIONS_RUN,
+	GP_BRIDGE_OPTIONS_DOCTOR, // --doctor: check this host, and the VMM if vmm_pid is not 0
+	GP_BRIDGE_OPTIONS_DONE, // --help and the like: exit 0
+	GP_BRIDGE_OPTIONS_USAGE, // exit 2; the message is out
 };
-enum gp_options_result gp_options_parse(struct gp_options *options, int argc, char *argv[]);
+enum gp_bridge_options_result gp_bridge_options_parse(
+	struct gp_bridge_options *options, int argc, char *argv[]);
 
 #endif

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/fd.h"
 #include "common/limits.h"
+#include "common/runtime_path.h"
 
 static const char usage[] =
 	"Usage: guestpane [options] [-- command [argument…]]\n"

@@ -65,20 +65,17 @@ static void handle_global(void *data, struct wl_registry *registry, uint32_t nam
 	}
 }
 
-static void drop_seat(struct gp_parent *parent) {
+static void handle_global_remove(void *data, struct wl_registry *registry, uint32_t name) {
+	struct gp_parent *parent = data;
+	if (parent->seat == NULL || name != parent->seat_name) {
+		return;
+	}
 	struct gp_window *window;
 	wl_list_for_each (window, &parent->windows, link) {
 		gp_window_inhibit(window, false);
 	}
 	wl_seat_destroy(parent->seat);
 	parent->seat = NULL;
-}
-
-static void handle_global_remove(void *data, struct wl_registry *registry, uint32_t name) {
-	struct gp_parent *parent = data;
-	if (parent->seat != NULL && name == parent->seat_name) {
-		drop_seat(parent);
-	}
 }
 
 static const struct wl_registry_listener registry_listener = {

@@ -8,7 +8,7 @@
 #include <wlr/backend/x11.h>
 #endif
 
-#include "common/fd.h"
+#include "common/clock.h"
 #include "compositor/config/settings.h"
 #include "compositor/guest/scanout.h"
 #include "compositor/guest/scanout_events.h"

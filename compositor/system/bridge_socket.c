@@ -10,6 +10,7 @@
 
 #include "common/fd.h"
 #include "common/log.h"
+#include "common/socket.h"
 
 #define ACCEPT_RETRY_MS 500
 #define BRIDGES_MAX 64

@@ -15,7 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "common/fd.h"
+#include "common/clock.h"
 #include "tests/fuzz/fuzz.h"
 
 #define INPUT_MAX 4096

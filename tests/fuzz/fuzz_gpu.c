@@ -12,6 +12,7 @@
 #include "common/log.h"
 #include "tests/harness/gpu_rig.h"
 #include "tests/harness/gpu_wire.h"
+#include "vmm-bridge/gpu/restore.h"
 #include "vmm-bridge/gpu/saved_state.h"
 
 #define SCANOUTS 3

@@ -4,7 +4,9 @@
 #include <unistd.h>
 #include <wayland-client.h>
 
+#include "common/clock.h"
 #include "common/fd.h"
+#include "common/socket.h"
 #include "virtual-keyboard-unstable-v1-client-protocol.h"
 #include "wlr-virtual-pointer-unstable-v1-client-protocol.h"
 

@@ -13,7 +13,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/fd.h"
+#include "common/socket.h"
 #include "vmm-bridge/vhost/message.h"
 
 #define PATIENCE_MS 20000 // for answers that a sound back end gives at once

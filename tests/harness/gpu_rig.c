@@ -8,6 +8,7 @@
 
 #include "tests/harness/gpu_wire.h"
 #include "vmm-bridge/gpu/resource.h"
+#include "vmm-bridge/gpu/restore.h"
 
 static void require(bool condition, const char *what) {
 	if (!condition) {
@@ -95,7 +96,7 @@ static bool handle_revoke(void *data, struct gp_resource *resource, uint64_t tok
 		resource->outside = NULL;
 		rig->live--;
 	}
-	for (size_t i = 0; i < GP_GPU_SCANOUTS_MAX; i++) {
+	for (size_t i = 0; i < GP_SCANOUTS_MAX; i++) {
 		if (rig->shown[i].resource == resource) {
 			rig->shown[i].revoked = true;
 		}
@@ -135,13 +136,14 @@ static void handle_wake_at(void *data, uint64_t time_ns) {
 	record(rig, RIG_WAKE)->time_ns = time_ns;
 }
 
-static void handle_push(void *data, unsigned queue, uint16_t head, uint32_t written, bool awaited) {
+static void handle_push(
+	void *data, unsigned queue, uint16_t head, uint32_t written, bool interrupt) {
 	struct rig *rig = data;
 	require(head < RIG_HEADS && rig->replies[head].in_flight, "answer to nothing");
 	require(written <= rig->replies[head].size, "answer too long");
 	rig->replies[head].in_flight = false;
 	rig->replies[head].replied = true;
-	rig->replies[head].awaited = awaited;
+	rig->replies[head].interrupt = interrupt;
 	rig->replies[head].written = written;
 	rig->n_pushes++;
 }
@@ -191,7 +193,7 @@ static void destroy_gpu(struct rig *rig) {
 	gp_gpu_destroy(rig->gpu);
 	require(rig->live == 0, "pictures were not revoked");
 	require(rig->wake_ns == 0, "a wake-up was left");
-	for (size_t i = 0; i < GP_GPU_SCANOUTS_MAX; i++) {
+	for (size_t i = 0; i < GP_SCANOUTS_MAX; i++) {
 		require(rig->shown[i].resource == NULL, "a scanout was left");
 	}
 }

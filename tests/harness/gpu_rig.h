@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <linux/virtio_gpu.h>
 
+#include "common/limits.h"
 #include "vmm-bridge/gpu/device.h"
 
 /**
@@ -49,7 +50,7 @@ struct rig_event {
 
 struct rig_reply {
 	bool in_flight;
-	bool replied, awaited;
+	bool replied, interrupt;
 	uint32_t size; // of the buffer
 	uint32_t written;
 	uint8_t *buffer; // own, or somewhere in the guest's RAM
@@ -84,7 +85,7 @@ struct rig {
 		struct gp_resource *resource; // NULL: disabled
 		struct gp_framebuffer fb;
 		bool revoked;
-	} shown[GP_GPU_SCANOUTS_MAX];
+	} shown[GP_SCANOUTS_MAX];
 };
 
 /* A mode of 1280×800 at 60 Hz. Aborts if something cannot be made. */

@@ -15,10 +15,12 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "common/fd.h"
 #include "common/log.h"
 #include "tests/hostvm/vfio_host.h"
 #include "vmm-bridge/export/export_vfio.h"
 #include "vmm-bridge/export/exporter.h"
+#include "vmm-bridge/export/read_rows.h"
 #include "vmm-bridge/vfio/device.h"
 #include "vmm-bridge/vfio/vfio.h"
 #include "vmm-bridge/virtio/guest_memory.h"
@@ -82,34 +84,33 @@ static void append(struct fixture *f, struct gp_extents *extents, uint64_t gpa, 
 static struct gp_export create_export(
 	struct fixture *f, const struct gp_extents *extents, uint64_t size) {
 	struct gp_export export;
-	assert_true(
-		gp_export_create(&f->exporter, extents, size, GP_EXPORT_UDMABUF, NULL, &export));
+	if (!gp_export_create(&f->exporter, extents, size, &export)) {
+		fail_msg("no %s: %s", gp_export_kind_name(export.kind), export.reason);
+	}
 	return export;
 }
 
 /* The extents are a dma-buf of device memory, of their size. */
 static void assert_exports(struct fixture *f, const struct gp_extents *extents, uint64_t size) {
 	struct gp_export export = create_export(f, extents, size);
-	if (export.kind != GP_EXPORT_VFIO) {
-		fail_msg("a %s: %s", gp_export_kind_name(export.kind), export.reason);
-	}
+	assert_int_equal(export.kind, GP_EXPORT_VFIO);
 	assert_string_equal(export.reason, "");
 	assert_string_equal(export.device, f->hosts[0].pci);
 	assert_int_equal(export.size, (size + PAGE - 1) / PAGE * PAGE);
 	assert_int_equal(lseek(export.fd, 0, SEEK_END), export.size);
 	assert_int_equal(fcntl(export.fd, F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
-	gp_export_finish(&export);
+	gp_fd_close(&export.fd);
 }
 
 /* The extents can only be copied, and the reason has these words. */
 static void assert_copies(
 	struct fixture *f, const struct gp_extents *extents, uint64_t size, const char *words) {
-	struct gp_export export = create_export(f, extents, size);
-	assert_int_equal(export.kind, GP_EXPORT_COPY);
+	struct gp_export export;
+	assert_false(gp_export_create(&f->exporter, extents, size, &export));
+	assert_int_equal(export.fd, -1);
 	if (strstr(export.reason, words) == NULL) {
 		fail_msg("reason '%s', expected '%s'", export.reason, words);
 	}
-	gp_export_finish(&export);
 }
 
 /* A2: the BARs are where the device decodes them, and nowhere else. */
@@ -206,7 +207,7 @@ static void test_refusals(void **state) {
 	gp_extents_finish(&extents);
 
 	append(f, &extents, bar, PAGE);
-	assert_copies(f, &extents, 2 * PAGE, "smaller than the picture");
+	assert_copies(f, &extents, 2 * PAGE, "smaller than the buffer");
 	gp_extents_finish(&extents);
 
 	// Only a bug of ours can ask for this; the kernel must not be asked.
@@ -267,7 +268,6 @@ static void test_kernel_errnos(void **state) {
 	struct fixture *f = *state;
 	struct gp_memory_object *object;
 	uint64_t offset;
-	char reason[192];
 	struct gp_export export = {.fd = -1};
 	struct gp_extents extents = {0};
 
@@ -286,10 +286,9 @@ static void test_kernel_errnos(void **state) {
 	uint32_t region = object->vfio_region;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		object->vfio_region = cases[i].region;
-		assert_false(gp_export_vfio_create(
-			&f->exporter, &extents, PAGE, &export, reason, sizeof(reason)));
-		if (strstr(reason, cases[i].words) == NULL) {
-			fail_msg("region %u: '%s'", cases[i].region, reason);
+		assert_false(gp_export_vfio_create(&extents, PAGE, &export));
+		if (strstr(export.reason, cases[i].words) == NULL) {
+			fail_msg("region %u: '%s'", cases[i].region, export.reason);
 		}
 	}
 	object->vfio_region = region;
@@ -297,9 +296,8 @@ static void test_kernel_errnos(void **state) {
 	// The range is beyond the BAR, whatever we believe of its size.
 	object->size *= 2;
 	extents.items[0].offset = object->size - PAGE;
-	assert_false(gp_export_vfio_create(
-		&f->exporter, &extents, PAGE, &export, reason, sizeof(reason)));
-	assert_non_null(strstr(reason, "cannot be exported"));
+	assert_false(gp_export_vfio_create(&extents, PAGE, &export));
+	assert_non_null(strstr(export.reason, "cannot be exported"));
 	object->size /= 2;
 	extents.items[0].offset = 0;
 
@@ -336,19 +334,12 @@ static void test_content(void **state) {
 	for (size_t i = 0; i < 8; i++) {
 		append(f, &extents, host->bar_gpa + (uint64_t)pages[i] * PAGE, PAGE);
 	}
-	struct gp_export export;
-	assert_true(gp_export_create(
-		&f->exporter, &extents, extents.length, GP_EXPORT_COPY, "refused", &export));
-	assert_int_equal(export.kind, GP_EXPORT_COPY);
-	assert_string_equal(export.reason, "refused");
-	assert_int_equal(
-		gp_export_copy_rows(&f->exporter, &export, &extents, 0, PAGE, 0, PAGE, 0, 8),
+	uint8_t copy[8 * PAGE];
+	assert_int_equal(gp_extents_read_rows(&extents, copy, sizeof(copy), 0, PAGE, 0, PAGE, 0, 8),
 		8 * PAGE);
 	for (size_t i = 0; i < 8; i++) {
-		assert_memory_equal(
-			export.map + i * PAGE, host->bar + (uint64_t)pages[i] * PAGE, PAGE);
+		assert_memory_equal(copy + i * PAGE, host->bar + (uint64_t)pages[i] * PAGE, PAGE);
 	}
-	gp_export_finish(&export);
 	gp_extents_finish(&extents);
 	gp_memory_object_unref(object);
 }
@@ -400,11 +391,11 @@ static void test_decode_off(void **state) {
 	assert_zeros(object->map, host->bar_size);
 	assert_int_equal(gp_guest_memory_faults(), faults);
 	assert_int_equal(gp_memory_object_map(object), -ENODEV);
-	assert_copies(f, &extents, extents.length, "is gone");
+	assert_copies(f, &extents, extents.length, "was removed");
 	assert_int_equal(gp_vfio_resolve(f->vfio, host->bar_gpa, PAGE, &again, &offset), -EFAULT);
 	// The dma-buf is revoked by the kernel and stays a valid descriptor.
 	assert_int_equal(lseek(export.fd, 0, SEEK_END), extents.length);
-	gp_export_finish(&export);
+	gp_fd_close(&export.fd);
 
 	vfio_host_set_decode(host, true);
 	assert_int_equal(
@@ -509,7 +500,7 @@ static void test_device_closed(void **state) {
 	assert_int_equal(gp_vfio_count(f->vfio), 0);
 	assert_true(object->removed);
 	assert_zeros(object->map, PAGE);
-	assert_copies(f, &extents, extents.length, "is gone");
+	assert_copies(f, &extents, extents.length, "was removed");
 	assert_int_equal(lseek(export.fd, 0, SEEK_END), extents.length);
 
 	// A group is busy for as long as anybody holds its device.
@@ -517,7 +508,7 @@ static void test_device_closed(void **state) {
 	assert_true(vfio_host_open(host));
 	assert_true(gp_vfio_add_fd(f->vfio, dup(host->device)));
 	assert_true(gp_vfio_add_fd(f->vfio, dup(f->hosts[1].device)));
-	gp_export_finish(&export);
+	gp_fd_close(&export.fd);
 	gp_extents_finish(&extents);
 	gp_memory_object_unref(object);
 

@@ -16,8 +16,10 @@
 #include <wayland-server-core.h>
 #include <wayland-server-protocol.h>
 
+#include "common/clock.h"
 #include "common/fd.h"
 #include "common/log.h"
+#include "common/socket.h"
 #include "guest-scanout-v1-protocol.h"
 
 #define SIZE 64u // width and height

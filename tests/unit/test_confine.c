@@ -18,7 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "common/fd.h"
+#include "common/socket.h"
 #include "vmm-bridge/confine.h"
 
 static char directory[] = "/tmp/gp-test-confine-XXXXXX";

@@ -17,9 +17,10 @@
 #include <unistd.h>
 #include <wayland-server-core.h>
 
+#include "common/clock.h"
 #include "common/control.h"
-#include "common/fd.h"
 #include "common/log.h"
+#include "common/socket.h"
 
 #define LARGE_SIZE (4 << 20) // more than a socket takes at once
 #define SECOND_NS UINT64_C(1000000000)

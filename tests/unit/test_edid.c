@@ -344,7 +344,7 @@ static void test_further_modes_in_displayid(void **state) {
 	}
 }
 
-/* Sixteen modes that only a detailed timing can tell: as many as fit, and nothing overflows. */
+/* Sixteen modes that need a detailed timing: as many as fit, and nothing overflows. */
 static void test_too_many_modes(void **state) {
 	struct gp_monitor monitor = {.n_modes = GP_MONITOR_MODES_MAX};
 	struct edid edid;
@@ -379,7 +379,7 @@ static void test_physical_size(void **state) {
 		{0, 0, 508, 285, 51, 29}, // 96 dpi
 		{597, 0, 508, 285, 51, 29},
 		{2550, 1440, 2550, 1440, 255, 144},
-		{2551, 1440, 0, 0, 0, 0}, // cannot be told
+		{2551, 1440, 0, 0, 0, 0}, // cannot be written
 		{UINT32_MAX, UINT32_MAX, 0, 0, 0, 0},
 	};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -439,7 +439,7 @@ static void test_range_limits(void **state) {
 		{{1920, 1080, 144000}, 0xfd, 0, 56, 144, 30, 167, 35},
 		{{640, 480, 300000}, 0xfd, 0x02, 56, 300 - 255, 30, 168, 20},
 		{{7680, 4320, 60000}, 0xfd, 0x08, 56, 76, 30, 267 - 255, 209},
-		{{7680, 4320, 120000}, 0x10, 0, 0, 0, 0, 0, 0}, // cannot be told
+		{{7680, 4320, 120000}, 0x10, 0, 0, 0, 0, 0, 0}, // cannot be written
 	};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct edid edid = edid_with(MODES(rows[i].mode));

@@ -16,7 +16,11 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/fd.h"
+#include "common/read_text.h"
+#include "common/runtime_path.h"
+#include "common/socket.h"
 
 static char dir[] = "/tmp/gp-test-fd-XXXXXX";
 static char path[64];
@@ -302,6 +306,23 @@ static void test_runtime_path_fails(void **state) {
 	assert_int_equal(rmdir(buf), 0);
 }
 
+static void test_read_text(void **state) {
+	char buf[8], whole[16];
+	int fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+	assert_int_equal(write(fd, "0123456789\n", 11), 11);
+	close(fd);
+	assert_true(gp_read_text(AT_FDCWD, path, whole, sizeof(whole)));
+	assert_string_equal(whole, "0123456789\n");
+	assert_true(gp_read_text(AT_FDCWD, path, buf, sizeof(buf)));
+	assert_string_equal(buf, "0123456");
+	int dir_fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	assert_true(gp_read_text(dir_fd, "sock", whole, sizeof(whole)));
+	assert_string_equal(whole, "0123456789\n");
+	assert_false(gp_read_text(dir_fd, "missing", whole, sizeof(whole)));
+	assert_string_equal(whole, "");
+	close(dir_fd);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void) {
@@ -323,6 +344,7 @@ int main(void) {
 		TEST(test_now),
 		TEST(test_runtime_path),
 		TEST(test_runtime_path_fails),
+		TEST(test_read_text),
 	};
 	return cmocka_run_group_tests(tests, group_setup, group_teardown);
 }

@@ -93,7 +93,7 @@ static void test_types(void **state) {
 		assert_string_equal(gp_gpu_command_name(types[i].type), types[i].name);
 		if (types[i].size > sizeof(hdr)) {
 			assert_int_equal(command.type, types[i].type);
-			assert_true(command.fence);
+			assert_true(command.fenced);
 			assert_int_equal(command.fence_id, 77);
 			assert_int_equal(command.ctx_id, 5);
 		}
@@ -105,7 +105,7 @@ static void test_no_header(void **state) {
 	for (size_t size = 0; size < sizeof(hdr); size++) {
 		struct gp_gpu_command command;
 		assert_int_equal(decode(&hdr, size, 1, false, &command), UNSPEC);
-		assert_false(command.fence);
+		assert_false(command.fenced);
 		assert_null(command.entries);
 	}
 }
@@ -116,7 +116,7 @@ static void test_flags(void **state) {
 	hdr.flags = htole32(VIRTIO_GPU_FLAG_INFO_RING_IDX);
 	struct gp_gpu_command command;
 	assert_int_equal(decode(&hdr, sizeof(hdr), 1, false, &command), 0);
-	assert_false(command.fence);
+	assert_false(command.fenced);
 }
 
 static void test_values(void **state) {

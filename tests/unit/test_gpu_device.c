@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "common/edid.h"
 #include "tests/harness/gpu_rig.h"
 #include "tests/harness/gpu_wire.h"
 #include "vmm-bridge/gpu/resource.h"
@@ -395,7 +396,7 @@ static void test_awaited(void **state) {
 	const struct {
 		const void *wire;
 		size_t size;
-		bool awaited;
+		bool interrupt;
 	} cases[] = {
 		{&info, sizeof(info), true},
 		{&create, sizeof(create), false},
@@ -407,7 +408,7 @@ static void test_awaited(void **state) {
 		uint16_t head =
 			rig_send(rig, GP_GPU_QUEUE_CONTROL, cases[i].wire, cases[i].size, RESPONSE);
 		assert_true(rig->replies[head].replied);
-		assert_int_equal(rig->replies[head].awaited, cases[i].awaited);
+		assert_int_equal(rig->replies[head].interrupt, cases[i].interrupt);
 	}
 }
 

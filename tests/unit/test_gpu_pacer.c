@@ -16,16 +16,17 @@ static int64_t noise(uint32_t *seed, int64_t range) {
 	return range == 0 ? 0 : (int64_t)(*seed >> 8) % (2 * range + 1) - range;
 }
 
-/* Answers one flush of a simulation: the time of the answer. */
-static uint64_t answer(
+/* Replies to one flush of a simulation: the time of the reply. */
+static uint64_t reply(
 	struct gp_pacer *pacer, uint64_t now_ns, bool wait, uint64_t release_ns, uint64_t *held) {
 	struct gp_pacer_hold hold;
 	gp_pacer_begin(pacer, &hold, now_ns, wait);
 	enum gp_reply_cause cause;
-	uint64_t at_ns = now_ns, wake_ns = 0;
-	while (!gp_pacer_due(&hold, at_ns, &cause, &wake_ns)) {
+	uint64_t at_ns = now_ns;
+	while (!gp_pacer_due(&hold, at_ns, &cause)) {
+		uint64_t wake_ns = gp_pacer_deadline(&hold);
 		assert_true(wake_ns > at_ns);
-		if (hold.wait_ready && release_ns <= wake_ns) {
+		if (hold.wait_release && release_ns <= wake_ns) {
 			at_ns = release_ns > at_ns ? release_ns : at_ns;
 			gp_pacer_release(&hold, at_ns);
 		} else {
@@ -59,8 +60,8 @@ static const struct timer_case timer_cases[] = {
 };
 
 /*
- * The guest draws at its ticks, if the last flush was answered early enough before the tick to
- * get a picture done: half a period.
+ * The guest draws at its ticks, if the reply to the last flush came early enough before the tick to
+ * get a frame done: half a period.
  */
 static void run_timer_case(const struct timer_case *test) {
 	struct gp_pacer pacer;
@@ -76,7 +77,7 @@ static void run_timer_case(const struct timer_case *test) {
 			continue;
 		}
 		uint64_t now = tick + (uint64_t)noise(&seed, test->jitter_ns);
-		replied = answer(&pacer, now, test->release_ns != 0, now + test->release_ns, &held);
+		replied = reply(&pacer, now, test->release_ns != 0, now + test->release_ns, &held);
 		frames++;
 	}
 	if (frames * 100 < ticks * 95 || held / frames > 4 * MS) {
@@ -93,11 +94,11 @@ static void test_guest_with_timer(void **state) {
 	}
 }
 
-/* C3: guests that draw as soon as they are answered. */
+/* C3: guests that draw as soon as they have the reply. */
 struct free_case {
 	const char *name;
 	uint32_t refresh_mhz;
-	uint64_t draw_ns; // from the answer to the next flush
+	uint64_t draw_ns; // from the reply to the next flush
 	int64_t jitter_ns;
 	uint64_t latch_ns; // release at the next multiple of this; 0: nothing is replaced
 };
@@ -120,7 +121,7 @@ static void run_free_case(const struct free_case *test) {
 	while (now < START + SECONDS * 1000 * MS) {
 		uint64_t latch =
 			test->latch_ns == 0 ? 0 : now - now % test->latch_ns + test->latch_ns;
-		uint64_t at = answer(&pacer, now, latch != 0, latch, &held);
+		uint64_t at = reply(&pacer, now, latch != 0, latch, &held);
 		now = at + test->draw_ns + (uint64_t)noise(&seed, test->jitter_ns);
 		frames++;
 	}
@@ -139,7 +140,7 @@ static void test_guest_without_timer(void **state) {
 	}
 }
 
-/* Any number of flushes at once: each is answered within the limit, and soon all is normal. */
+/* Any number of flushes at once: each has its reply within the limit, and soon all is normal. */
 static void test_burst(void **state) {
 	struct gp_pacer pacer;
 	gp_pacer_init(&pacer, 60000);
@@ -149,9 +150,8 @@ static void test_burst(void **state) {
 		assert_true(gp_pacer_deadline(&hold) <= START + GP_PACER_HOLD_MAX_NS);
 	}
 	enum gp_reply_cause cause;
-	uint64_t wake = 0;
-	assert_false(gp_pacer_due(&hold, START, &cause, &wake));
-	assert_true(gp_pacer_due(&hold, wake, &cause, &wake));
+	assert_false(gp_pacer_due(&hold, START, &cause));
+	assert_true(gp_pacer_due(&hold, gp_pacer_deadline(&hold), &cause));
 	assert_int_equal(cause, GP_REPLY_TIMEOUT);
 	gp_pacer_begin(&pacer, &hold, START + 100 * MS, false);
 	assert_true(gp_pacer_deadline(&hold) <= START + 100 * MS);
@@ -162,38 +162,37 @@ static void test_causes(void **state) {
 	gp_pacer_init(&pacer, 60000);
 	struct gp_pacer_hold hold;
 	enum gp_reply_cause cause;
-	uint64_t wake = 0;
 
 	gp_pacer_begin(&pacer, &hold, START, false);
-	assert_true(gp_pacer_due(&hold, START, &cause, &wake));
+	assert_true(gp_pacer_due(&hold, START, &cause));
 	assert_int_equal(cause, GP_REPLY_IMMEDIATE);
 
 	/* A second one at once catches up the period before the first; the third is too early. */
 	gp_pacer_begin(&pacer, &hold, START, false);
-	assert_true(gp_pacer_due(&hold, START, &cause, &wake));
+	assert_true(gp_pacer_due(&hold, START, &cause));
 	gp_pacer_begin(&pacer, &hold, START + 1 * MS, false);
-	assert_false(gp_pacer_due(&hold, START + 1 * MS, &cause, &wake));
-	assert_int_equal(wake, START + pacer.period_ns);
-	assert_true(gp_pacer_due(&hold, wake, &cause, &wake));
+	assert_false(gp_pacer_due(&hold, START + 1 * MS, &cause));
+	assert_int_equal(gp_pacer_deadline(&hold), START + pacer.period_ns);
+	assert_true(gp_pacer_due(&hold, gp_pacer_deadline(&hold), &cause));
 	assert_int_equal(cause, GP_REPLY_SPACING);
 
 	/* Released before its time, and after. */
 	gp_pacer_begin(&pacer, &hold, START + 20 * MS, true);
 	gp_pacer_release(&hold, START + 21 * MS);
-	assert_false(gp_pacer_due(&hold, START + 21 * MS, &cause, &wake));
-	assert_true(gp_pacer_due(&hold, wake, &cause, &wake));
+	assert_false(gp_pacer_due(&hold, START + 21 * MS, &cause));
+	assert_true(gp_pacer_due(&hold, gp_pacer_deadline(&hold), &cause));
 	assert_int_equal(cause, GP_REPLY_SPACING);
 	gp_pacer_begin(&pacer, &hold, START + 100 * MS, true);
-	assert_false(gp_pacer_due(&hold, START + 110 * MS, &cause, &wake));
+	assert_false(gp_pacer_due(&hold, START + 110 * MS, &cause));
 	gp_pacer_release(&hold, START + 110 * MS);
-	assert_true(gp_pacer_due(&hold, START + 110 * MS, &cause, &wake));
+	assert_true(gp_pacer_due(&hold, START + 110 * MS, &cause));
 	assert_int_equal(cause, GP_REPLY_RELEASE);
 
 	/* Never released. */
 	gp_pacer_begin(&pacer, &hold, START + 200 * MS, true);
-	assert_false(gp_pacer_due(&hold, START + 240 * MS - 1, &cause, &wake));
-	assert_int_equal(wake, START + 240 * MS);
-	assert_true(gp_pacer_due(&hold, START + 240 * MS, &cause, &wake));
+	assert_false(gp_pacer_due(&hold, START + 240 * MS - 1, &cause));
+	assert_int_equal(gp_pacer_deadline(&hold), START + 240 * MS);
+	assert_true(gp_pacer_due(&hold, START + 240 * MS, &cause));
 	assert_int_equal(cause, GP_REPLY_TIMEOUT);
 }
 

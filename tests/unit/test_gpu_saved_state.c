@@ -1,4 +1,4 @@
-#include "vmm-bridge/gpu/device.h"
+#include "vmm-bridge/gpu/restore.h"
 
 #include <setjmp.h>
 #include <signal.h>

@@ -21,7 +21,7 @@
 
 static struct gp_guest_memory memory;
 static struct gp_virtqueue queue;
-static struct gp_ring_checkpoint keep;
+static struct gp_ring_checkpoint checkpoint;
 static struct gp_chain *chain;
 
 static uint8_t *at(uint64_t gpa) {
@@ -55,7 +55,7 @@ static int setup(void **state) {
 		memcpy(at(DESC + i * sizeof(desc)), &desc, sizeof(desc));
 	}
 	start(0);
-	gp_virtqueue_set_checkpoint(&queue, &keep);
+	gp_virtqueue_set_checkpoint(&queue, &checkpoint);
 	return 0;
 }
 
@@ -75,8 +75,8 @@ static int pop(void) {
 }
 
 static void crash_and_resume(void) {
-	start(keep.last_avail);
-	gp_virtqueue_resume(&queue, &keep);
+	start(checkpoint.last_avail);
+	gp_virtqueue_resume(&queue, &checkpoint);
 }
 
 /* Heads that are given again, in a string, with a ! behind the one that was in hand. */
@@ -146,7 +146,7 @@ static void test_in_hand(void **state) {
 /* Between the stores of a pop. */
 static void test_while_taking(void **state) {
 	offer(4);
-	keep.taking = SET | 0u << 16 | 4; // nothing else yet
+	checkpoint.taking = SET | 0u << 16 | 4; // nothing else yet
 	crash_and_resume();
 	assert_string_equal(recover(), "");
 	assert_int_equal(pop(), 1); // taken now
@@ -154,8 +154,8 @@ static void test_while_taking(void **state) {
 	gp_virtqueue_push(&queue, 4, 0);
 
 	offer(2);
-	keep.taking = SET | 1u << 16 | 2;
-	keep.last_avail = 2; // but not in flight
+	checkpoint.taking = SET | 1u << 16 | 2;
+	checkpoint.last_avail = 2; // but not in flight
 	crash_and_resume();
 	assert_string_equal(recover(), "2!");
 	assert_int_equal(pop(), 0);
@@ -168,10 +168,10 @@ static void test_while_returning(void **state) {
 	assert_int_equal(pop(), 1);
 	assert_int_equal(pop(), 1);
 	assert_int_equal(pop(), 0);
-	keep.returning = SET | 0u << 16 | 4; // the guest does not have it
+	checkpoint.returning = SET | 0u << 16 | 4; // the guest does not have it
 	crash_and_resume();
 	assert_int_equal(queue.in_flight, 2);
-	keep.returning = SET | 0u << 16 | 4;
+	checkpoint.returning = SET | 0u << 16 | 4;
 	used()->ring[0].id = 4;
 	used()->idx = 1; // it has
 	crash_and_resume();
@@ -184,24 +184,24 @@ static void test_while_returning_in_hand(void **state) {
 	struct gp_ring_checkpoint states[4];
 	offer(3);
 	assert_int_equal(pop(), 1);
-	keep.returning = SET | 0u << 16 | 3;
-	states[0] = keep; // with the used index that is stored next, and before
-	keep.taking = 0;
-	states[1] = keep;
-	keep.in_flight[3] = 0;
-	states[2] = keep;
-	keep.returning = 0;
-	states[3] = keep;
+	checkpoint.returning = SET | 0u << 16 | 3;
+	states[0] = checkpoint; // with the used index that is stored next, and before
+	checkpoint.taking = 0;
+	states[1] = checkpoint;
+	checkpoint.in_flight[3] = 0;
+	states[2] = checkpoint;
+	checkpoint.returning = 0;
+	states[3] = checkpoint;
 	used()->ring[0].id = 3;
 	used()->idx = 1;
 	for (size_t i = 0; i < 4; i++) {
-		keep = states[i];
+		checkpoint = states[i];
 		crash_and_resume();
 		assert_string_equal(recover(), "");
 		assert_int_equal(used()->idx, 1);
 	}
 	used()->idx = 0;
-	keep = states[0];
+	checkpoint = states[0];
 	crash_and_resume();
 	assert_string_equal(recover(), "3!");
 }
@@ -210,8 +210,8 @@ static void test_while_returning_in_hand(void **state) {
 static void test_nonsense(void **state) {
 	srand(1);
 	for (int i = 0; i < 2000; i++) {
-		uint8_t *bytes = (uint8_t *)&keep;
-		for (size_t j = 0; j < sizeof(keep); j++) {
+		uint8_t *bytes = (uint8_t *)&checkpoint;
+		for (size_t j = 0; j < sizeof(checkpoint); j++) {
 			bytes[j] = (uint8_t)rand();
 		}
 		crash_and_resume();
@@ -219,7 +219,7 @@ static void test_nonsense(void **state) {
 		recover();
 		assert_int_equal(queue.in_flight, 0);
 		for (uint16_t head = 0; head < SIZE; head++) {
-			assert_int_equal(keep.in_flight[head], 0);
+			assert_int_equal(checkpoint.in_flight[head], 0);
 		}
 	}
 }

@@ -17,8 +17,8 @@
 #include <unistd.h>
 
 #include "common/log.h"
+#include "vmm-bridge/export/export.h"
 #include "vmm-bridge/export/export_vfio.h"
-#include "vmm-bridge/export/exporter.h"
 #include "vmm-bridge/vfio/bar.h"
 #include "vmm-bridge/vfio/device.h"
 #include "vmm-bridge/vfio/uapi.h"
@@ -527,12 +527,12 @@ static void test_export_rules(void **state) {
 		{{RAM, BAR}, 0, PAGE, 2 * PAGE, "partly in RAM"},
 		{{BAR, OTHER_BAR}, 0, PAGE, 2 * PAGE, "two BARs"},
 		{{BAR, OTHER_DEVICE}, 0, PAGE, 2 * PAGE, "two devices"},
-		{{GONE, -1}, 0, PAGE, PAGE, "is gone"},
+		{{GONE, -1}, 0, PAGE, PAGE, "was removed"},
 		{{BAR, -1}, 512, PAGE, PAGE, "whole pages"},
 		{{BAR, -1}, 0, PAGE - 1, PAGE - 1, "whole pages"},
-		{{BAR, -1}, 0, PAGE, PAGE + 1, "smaller than the picture"},
+		{{BAR, -1}, 0, PAGE, PAGE + 1, "smaller than the buffer"},
 		{{BAR, -1}, 0, PAGE, UINT64_MAX, "too large"},
-		{{BAR, -1}, 0, PAGE, 0, "smaller than the picture"},
+		{{BAR, -1}, 0, PAGE, 0, "smaller than the buffer"},
 		{{BAR, -1}, MIB, PAGE, PAGE, "not inside BAR 2"},
 		{{BAR, -1}, UINT64_MAX - PAGE + 1, PAGE, PAGE, "not inside BAR 2"},
 		// The rules are kept, and the kernel says what it thinks of a memfd.
@@ -540,7 +540,6 @@ static void test_export_rules(void **state) {
 		{{BAR, -1}, MIB - PAGE, PAGE, PAGE, "6.19"},
 	};
 	struct gp_memory_object *objects[OBJECTS];
-	struct gp_exporter exporter = {.udmabuf_fd = -1};
 	for (int i = 0; i < OBJECTS; i++) {
 		objects[i] = calloc(1, sizeof(*objects[i]));
 		*objects[i] = (struct gp_memory_object){
@@ -556,17 +555,15 @@ static void test_export_rules(void **state) {
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct gp_extents extents = {0};
 		struct gp_export export = {.fd = -1};
-		char reason[256] = "";
 		for (int k = 0; k < 2 && cases[i].objects[k] >= 0; k++) {
 			assert_true(gp_extents_append(&extents, objects[cases[i].objects[k]],
 				cases[i].offset, cases[i].length));
 		}
-		assert_false(gp_export_vfio_create(
-			&exporter, &extents, cases[i].size, &export, reason, sizeof(reason)));
+		assert_false(gp_export_vfio_create(&extents, cases[i].size, &export));
 		assert_int_equal(export.fd, -1);
-		if (strstr(reason, cases[i].words) == NULL ||
-			(cases[i].words[0] == '\0') != (reason[0] == '\0')) {
-			fail_msg("case %zu: '%s'", i, reason);
+		if (strstr(export.reason, cases[i].words) == NULL ||
+			(cases[i].words[0] == '\0') != (export.reason[0] == '\0')) {
+			fail_msg("case %zu: '%s'", i, export.reason);
 		}
 		gp_extents_finish(&extents);
 	}

@@ -1,4 +1,4 @@
-#include "vmm-bridge/export/export_internal.h"
+#include "vmm-bridge/export/export_udmabuf.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,6 +16,8 @@
 #include "common/checked.h"
 #include "common/fd.h"
 #include "common/log.h"
+#include "vmm-bridge/export/export.h"
+#include "vmm-bridge/virtio/guest_memory.h"
 
 /* The kernel's defaults (drivers/dma-buf/udmabuf.c), for a kernel that hides its parameters. */
 #define LIST_LIMIT_DEFAULT 1024
@@ -35,10 +37,10 @@ static uint32_t read_parameter(const char *root, const char *name, uint32_t fall
 	return value > 0 && value <= INT_MAX ? (uint32_t)value : fallback;
 }
 
-/* Says why the device did not open, and what helps. */
-static void explain_open(struct gp_exporter *exporter, const char *path, int error) {
-	char *reason = exporter->udmabuf_reason;
-	size_t size = sizeof(exporter->udmabuf_reason);
+/* Why the device did not open, and what helps. */
+static void explain_open(struct gp_udmabuf *udmabuf, const char *path, int error) {
+	char *reason = udmabuf->reason;
+	size_t size = sizeof(udmabuf->reason);
 	struct stat st;
 	if (error == ENOENT || error == ENODEV || error == ENXIO) {
 		snprintf(reason, size,
@@ -55,40 +57,44 @@ static void explain_open(struct gp_exporter *exporter, const char *path, int err
 	}
 }
 
-/* Scattered memory needs an entry for each page, so both limits bound the size of a picture. */
-static void log_limits(const struct gp_exporter *exporter) {
+/* Scattered memory needs an entry for each page, so both limits bound the size of a buffer. */
+static void log_limits(const struct gp_udmabuf *udmabuf) {
 	static const struct {
 		uint32_t width, height;
 	} modes[] = {{7680, 4320}, {3840, 2160}, {2560, 1440}, {1920, 1080}, {1280, 800},
 		{1024, 768}, {800, 600}, {640, 480}};
-	uint64_t bytes = (uint64_t)exporter->udmabuf_list_limit * (uint64_t)sysconf(_SC_PAGESIZE);
-	if (bytes > exporter->udmabuf_size_limit) {
-		bytes = exporter->udmabuf_size_limit;
+	uint64_t bytes = (uint64_t)udmabuf->list_limit * (uint64_t)sysconf(_SC_PAGESIZE);
+	if (bytes > udmabuf->size_limit) {
+		bytes = udmabuf->size_limit;
 	}
 	size_t i = 0;
 	while (i + 1 < sizeof(modes) / sizeof(modes[0]) &&
 		4ull * modes[i].width * modes[i].height > bytes) {
 		i++;
 	}
-	gp_info("udmabuf: at most %" PRIu32 " entries and %" PRIu64 " MiB; pictures up to %" PRIu32
+	gp_info("udmabuf: at most %" PRIu32 " entries and %" PRIu64 " MiB; frames up to %" PRIu32
 		"x%" PRIu32 " are sure to fit",
-		exporter->udmabuf_list_limit, exporter->udmabuf_size_limit >> 20, modes[i].width,
-		modes[i].height);
+		udmabuf->list_limit, udmabuf->size_limit >> 20, modes[i].width, modes[i].height);
 }
 
-void gp_export_udmabuf_probe(struct gp_exporter *exporter, const char *root) {
-	exporter->udmabuf_list_limit = read_parameter(root, "list_limit", LIST_LIMIT_DEFAULT);
-	exporter->udmabuf_size_limit =
-		(uint64_t)read_parameter(root, "size_limit_mb", SIZE_LIMIT_MB_DEFAULT) << 20;
+void gp_udmabuf_open(struct gp_udmabuf *udmabuf, const char *root) {
+	*udmabuf = (struct gp_udmabuf){0};
+	udmabuf->list_limit = read_parameter(root, "list_limit", LIST_LIMIT_DEFAULT);
+	udmabuf->size_limit = (uint64_t)read_parameter(root, "size_limit_mb", SIZE_LIMIT_MB_DEFAULT)
+		<< 20;
 	char path[PATH_MAX];
 	snprintf(path, sizeof(path), "%s/dev/udmabuf", root);
-	exporter->udmabuf_fd = open(path, O_RDWR | O_CLOEXEC);
-	if (exporter->udmabuf_fd < 0) {
-		explain_open(exporter, path, errno);
-		gp_warn("pictures of the guest will be copied: %s", exporter->udmabuf_reason);
+	udmabuf->fd = open(path, O_RDWR | O_CLOEXEC);
+	if (udmabuf->fd < 0) {
+		explain_open(udmabuf, path, errno);
+		gp_warn("the guest's frames will be copied: %s", udmabuf->reason);
 		return;
 	}
-	log_limits(exporter);
+	log_limits(udmabuf);
+}
+
+void gp_udmabuf_close(struct gp_udmabuf *udmabuf) {
+	gp_fd_close(&udmabuf->fd);
 }
 
 /* Whether the kernel will take the object (B2); the sentence otherwise. */
@@ -171,60 +177,61 @@ static struct udmabuf_create_list *build_list(
 	if (size == 0 && list->count > 0) {
 		return list;
 	}
-	snprintf(reason, reason_size, "the guest's memory is smaller than the picture");
+	snprintf(reason, reason_size, "the guest's memory is smaller than the buffer");
 
 err_list:
 	free(list);
 	return NULL;
 }
 
-static bool check_limits(const struct gp_exporter *exporter, uint32_t count, uint64_t size,
+static bool check_limits(const struct gp_udmabuf *udmabuf, uint32_t count, uint64_t size,
 	char *reason, size_t reason_size) {
-	if (count > exporter->udmabuf_list_limit) {
+	if (count > udmabuf->list_limit) {
 		snprintf(reason, reason_size,
 			"%" PRIu32 " entries exceed udmabuf's limit of %" PRIu32
 			": write 32768 to " PARAMETERS "list_limit",
-			count, exporter->udmabuf_list_limit);
+			count, udmabuf->list_limit);
 		return false;
 	}
-	if (size > exporter->udmabuf_size_limit) {
+	if (size > udmabuf->size_limit) {
 		snprintf(reason, reason_size,
 			"%" PRIu64 " MiB exceed udmabuf's limit of %" PRIu64
 			" MiB: write 1024 to " PARAMETERS "size_limit_mb",
-			(size + (1 << 20) - 1) >> 20, exporter->udmabuf_size_limit >> 20);
+			(size + (1 << 20) - 1) >> 20, udmabuf->size_limit >> 20);
 		return false;
 	}
 	return true;
 }
 
-bool gp_export_udmabuf_create(struct gp_exporter *exporter, const struct gp_extents *extents,
-	uint64_t size, struct gp_export *out, char *reason, size_t reason_size) {
-	if (exporter->udmabuf_fd < 0) {
-		snprintf(reason, reason_size, "%s", exporter->udmabuf_reason);
+bool gp_export_udmabuf_create(const struct gp_udmabuf *udmabuf, const struct gp_extents *extents,
+	uint64_t size, struct gp_export *out) {
+	if (udmabuf->fd < 0) {
+		snprintf(out->reason, sizeof(out->reason), "%s", udmabuf->reason);
 		return false;
 	}
 	/* The guest's last page is its own as a whole, if it gave all of it. */
 	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
 	uint64_t rounded;
 	if (!gp_add_u64(size, page - 1, &rounded)) {
-		snprintf(reason, reason_size, "the picture is too large");
+		snprintf(out->reason, sizeof(out->reason), "the buffer is too large");
 		return false;
 	}
 	rounded -= rounded % page;
-	struct udmabuf_create_list *list = build_list(extents, rounded, reason, reason_size);
+	struct udmabuf_create_list *list =
+		build_list(extents, rounded, out->reason, sizeof(out->reason));
 	if (list == NULL) {
 		return false;
 	}
-	bool ok = check_limits(exporter, list->count, rounded, reason, reason_size);
-	if (ok) {
-		out->fd = ioctl(exporter->udmabuf_fd, UDMABUF_CREATE_LIST, list);
-		ok = out->fd >= 0;
-		if (!ok) {
-			snprintf(reason, reason_size, "udmabuf refused %" PRIu32 " entries: %s",
-				list->count, strerror(errno));
+	if (check_limits(udmabuf, list->count, rounded, out->reason, sizeof(out->reason))) {
+		out->fd = ioctl(udmabuf->fd, UDMABUF_CREATE_LIST, list);
+		if (out->fd < 0) {
+			snprintf(out->reason, sizeof(out->reason),
+				"udmabuf refused %" PRIu32 " entries: %s", list->count,
+				strerror(errno));
+		} else {
+			out->size = rounded;
 		}
-		out->size = ok ? rounded : 0;
 	}
 	free(list);
-	return ok;
+	return out->fd >= 0;
 }

@@ -9,8 +9,9 @@
 #include <unistd.h>
 
 #include "common/checked.h"
-#include "vmm-bridge/export/exporter.h"
+#include "vmm-bridge/export/export.h"
 #include "vmm-bridge/vfio/uapi.h"
+#include "vmm-bridge/virtio/guest_memory.h"
 
 void gp_export_vfio_explain(int error, const char *pci, uint32_t bar, char *out, size_t size) {
 	switch (error) {
@@ -38,7 +39,7 @@ void gp_export_vfio_explain(int error, const char *pci, uint32_t bar, char *out,
 		snprintf(out, size, "device %s has no memory BAR %u", pci, bar);
 		break;
 	case EBADF:
-		snprintf(out, size, "device %s was let go: the VMM ended or unplugged it", pci);
+		snprintf(out, size, "device %s was released: the VMM ended or unplugged it", pci);
 		break;
 	case EMFILE:
 	case ENFILE:
@@ -73,13 +74,14 @@ static const struct gp_memory_object *single_object(
 	if (device_extents == 0) {
 		problem = "";
 	} else if (device_extents < extents->count) {
-		problem = "the picture lies partly in RAM and partly in device memory";
+		problem = "the buffer lies partly in RAM and partly in device memory";
 	} else if (!same_device) {
-		problem = "the picture lies in the memory of two devices";
+		problem = "the buffer lies in the memory of two devices";
 	} else if (!same_bar) {
-		problem = "the picture lies in two BARs of a device, or the BAR has moved";
+		problem = "the buffer lies in two BARs of a device, or the BAR has moved";
 	} else if (first->removed) {
-		problem = "the device memory is gone: its BAR moved or its device was removed";
+		problem =
+			"the device memory was removed: its BAR moved or its device was unplugged";
 	}
 	if (problem != NULL) {
 		snprintf(reason, reason_size, "%s", problem);
@@ -124,7 +126,7 @@ static struct vfio_device_feature *build_request(const struct gp_memory_object *
 		size -= length;
 	}
 	if (size != 0 || dma_buf->nr_ranges == 0) {
-		snprintf(reason, reason_size, "the device memory is smaller than the picture");
+		snprintf(reason, reason_size, "the device memory is smaller than the buffer");
 		goto err_feature;
 	}
 	feature->argsz = (uint32_t)(sizeof(*feature) + sizeof(*dma_buf) +
@@ -145,25 +147,21 @@ static int probe(int fd) {
 	return ioctl(fd, VFIO_DEVICE_FEATURE, &feature);
 }
 
-bool gp_export_vfio_create(struct gp_exporter *exporter, const struct gp_extents *extents,
-	uint64_t size, struct gp_export *out, char *reason, size_t reason_size) {
-	const struct gp_memory_object *object = single_object(extents, reason, reason_size);
+bool gp_export_vfio_create(const struct gp_extents *extents, uint64_t size, struct gp_export *out) {
+	const struct gp_memory_object *object =
+		single_object(extents, out->reason, sizeof(out->reason));
 	if (object == NULL) {
-		return false;
-	}
-	if (exporter->force_copy) {
-		snprintf(reason, reason_size, "%s", exporter->udmabuf_reason);
 		return false;
 	}
 	/* The guest's last page is its own as a whole, if it gave all of it. */
 	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE), rounded;
 	if (!gp_add_u64(size, page - 1, &rounded)) {
-		snprintf(reason, reason_size, "the picture is too large");
+		snprintf(out->reason, sizeof(out->reason), "the buffer is too large");
 		return false;
 	}
 	rounded -= rounded % page;
 	struct vfio_device_feature *feature =
-		build_request(object, extents, rounded, reason, reason_size);
+		build_request(object, extents, rounded, out->reason, sizeof(out->reason));
 	if (feature == NULL) {
 		return false;
 	}
@@ -176,7 +174,7 @@ bool gp_export_vfio_create(struct gp_exporter *exporter, const struct gp_extents
 	free(feature);
 	if (fd < 0) {
 		gp_export_vfio_explain(
-			error, object->pci, object->vfio_region, reason, reason_size);
+			error, object->pci, object->vfio_region, out->reason, sizeof(out->reason));
 		return false;
 	}
 	out->fd = fd;

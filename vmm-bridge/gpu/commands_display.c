@@ -1,6 +1,7 @@
-#include "vmm-bridge/gpu/call.h"
+#include "vmm-bridge/gpu/commands_display.h"
 
 #include "common/checked.h"
+#include "common/limits.h"
 
 #define SCANOUT_SIZE_MIN 16 // pixels
 
@@ -26,10 +27,10 @@ static uint32_t set_framebuffer(struct gp_gpu_call *call, uint32_t scanout,
 	if (rect->width < SCANOUT_SIZE_MIN || rect->height < SCANOUT_SIZE_MIN ||
 		!gp_rect_inside(rect, fb->width, fb->height)) {
 		return gp_gpu_call_refuse(call, VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER,
-			"rectangle %u,%u %ux%u of a picture of %ux%u", rect->x, rect->y,
+			"rectangle %u,%u %ux%u of a framebuffer of %ux%u", rect->x, rect->y,
 			rect->width, rect->height, fb->width, fb->height);
 	}
-	/* A blob that is taken over may have lost its memory: it is shown once it has new (B8). */
+	/* A restored blob may be without memory: it is shown as soon as it has some (B8). */
 	if (gp_resource_has_pixels(resource)) {
 		gp_scanout_set(&call->gpu->scanouts[scanout], resource, fb);
 	} else {
@@ -37,6 +38,11 @@ static uint32_t set_framebuffer(struct gp_gpu_call *call, uint32_t scanout,
 	}
 	gp_saved_state_scanout(&call->gpu->saved_state, scanout, resource->id, &call->command);
 	return VIRTIO_GPU_RESP_OK_NODATA;
+}
+
+void gp_gpu_disable_scanout(struct gp_gpu *gpu, uint32_t scanout) {
+	gp_scanout_disable(&gpu->scanouts[scanout]);
+	gp_saved_state_scanout(&gpu->saved_state, scanout, 0, NULL);
 }
 
 uint32_t gp_gpu_set_scanout(struct gp_gpu_call *call) {
@@ -56,9 +62,9 @@ uint32_t gp_gpu_set_scanout(struct gp_gpu_call *call) {
 	}
 	if (resource->blob) {
 		return gp_gpu_call_refuse(call, VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID,
-			"resource %u is a blob, which has no format of its own", id);
+			"resource %u is a blob, which has no format", id);
 	}
-	/* A monitor shows no alpha, whatever the guest leaves there; a plane might. */
+	/* A monitor shows no alpha, whatever the guest leaves there. A plane might. */
 	struct gp_framebuffer fb = {
 		.format = gp_format_without_alpha(resource->format),
 		.width = resource->width,
@@ -69,10 +75,10 @@ uint32_t gp_gpu_set_scanout(struct gp_gpu_call *call) {
 	return set_framebuffer(call, scanout, resource, &fb);
 }
 
-/* C1 counts the last row with its whole stride, which is stricter than gp_format_fits. */
+/* C1 counts the whole stride of the last row, too, which is stricter than gp_format_fits. */
 static bool layout_fits(const struct gp_framebuffer *fb, uint64_t size) {
 	uint64_t length = (uint64_t)fb->stride * fb->height;
-	return fb->width <= GP_RESOURCE_DIMENSION_MAX && fb->height <= GP_RESOURCE_DIMENSION_MAX &&
+	return fb->width <= GP_DIMENSION_MAX && fb->height <= GP_DIMENSION_MAX &&
 		gp_range_inside(fb->offset, length, size) &&
 		gp_format_fits(fb->format, fb->width, fb->height, fb->offset, fb->stride, size);
 }
@@ -139,9 +145,9 @@ uint32_t gp_gpu_flush(struct gp_gpu_call *call) {
 	for (uint32_t i = 0; i < gpu->displays.count; i++) {
 		struct gp_scanout *scanout = &gpu->scanouts[i];
 		if (scanout->resource_id == resource->id) {
-			struct gp_held_reply *fence =
-				call->command.fence ? gp_gpu_call_hold(call) : NULL;
-			gp_scanout_flush(scanout, rect, fence, call->now_ns);
+			struct gp_held_reply *reply =
+				call->command.fenced ? gp_gpu_call_hold(call) : NULL;
+			gp_scanout_flush(scanout, rect, reply, call->now_ns);
 		}
 	}
 	return VIRTIO_GPU_RESP_OK_NODATA;

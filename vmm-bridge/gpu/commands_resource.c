@@ -1,7 +1,10 @@
-#include "vmm-bridge/gpu/call.h"
+#include "vmm-bridge/gpu/commands_resource.h"
 
 #include <errno.h>
 #include <inttypes.h>
+
+#include "common/limits.h"
+#include "vmm-bridge/gpu/commands_display.h"
 
 static uint32_t refuse_id(struct gp_gpu_call *call, uint32_t id) {
 	return gp_gpu_call_refuse(call, VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID,
@@ -29,8 +32,7 @@ uint32_t gp_gpu_create_2d(struct gp_gpu_call *call) {
 		return gp_gpu_call_refuse(call, VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER,
 			"unknown format %u", call->command.create_2d.format);
 	}
-	if (width == 0 || height == 0 || width > GP_RESOURCE_DIMENSION_MAX ||
-		height > GP_RESOURCE_DIMENSION_MAX) {
+	if (width == 0 || height == 0 || width > GP_DIMENSION_MAX || height > GP_DIMENSION_MAX) {
 		return gp_gpu_call_refuse(
 			call, VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER, "size %ux%u", width, height);
 	}
@@ -62,18 +64,17 @@ static uint32_t refuse_entry(struct gp_gpu_call *call, uint32_t index, int error
 }
 
 /**
- * Turns the command's entries into extents. On failure *extents is empty. Ranges of one address
- * space cannot overflow their sum: at most 32768 entries of 32 bits.
+ * Turns the command's entries into extents; on failure *extents is empty. Their sum cannot
+ * overflow: at most 32768 entries of 32 bits.
  */
 static uint32_t map_entries(
 	struct gp_gpu_call *call, uint32_t n_entries, uint64_t size, struct gp_extents *extents) {
-	size_t available_buffers =
-		GP_BACKING_EXTENTS_MAX - gp_resources_extents(&call->gpu->resources);
+	size_t extents_left = GP_BACKING_EXTENTS_MAX - gp_resources_extents(&call->gpu->resources);
 	for (uint32_t i = 0; i < n_entries; i++) {
 		const struct gp_gpu_entry *entry = &call->command.entries[i];
 		int error = gp_guest_memory_extents(
 			call->gpu->memory, entry->gpa, entry->length, extents);
-		if (error == 0 && extents->count > available_buffers) {
+		if (error == 0 && extents->count > extents_left) {
 			error = -ENOMEM;
 		}
 		if (error != 0) {
@@ -126,24 +127,33 @@ uint32_t gp_gpu_create_blob(struct gp_gpu_call *call) {
 	return VIRTIO_GPU_RESP_OK_NODATA;
 }
 
-/* Ends what was made from the resource's pixels; the call's answer waits for that (B9). */
+static bool is_on_scanout(const struct gp_gpu *gpu, uint32_t resource_id) {
+	for (uint32_t i = 0; i < gpu->displays.count; i++) {
+		if (gpu->scanouts[i].resource_id == resource_id) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Ends what was made from the resource's pixels; the reply waits for that (B9). */
 static void revoke(struct gp_gpu_call *call, struct gp_resource *resource) {
 	struct gp_gpu *gpu = call->gpu;
-	if (resource->outside == NULL && !gp_gpu_is_on_scanout(gpu, resource->id)) {
+	if (resource->outside == NULL && !is_on_scanout(gpu, resource->id)) {
 		return;
 	}
-	struct gp_held_reply *fence = gp_gpu_call_hold(call);
-	if (fence == NULL) {
+	struct gp_held_reply *reply = gp_gpu_call_hold(call);
+	if (reply == NULL) {
 		gpu->ops->resource_revoke(gpu->data, resource, 0, true);
 		return;
 	}
-	uint64_t token = gp_held_reply_wait_revoked(fence, resource->id);
+	uint64_t token = gp_held_reply_wait_revoked(reply, resource->id);
 	if (gpu->ops->resource_revoke(gpu->data, resource, token, false)) {
-		gp_held_replies_revoked(&gpu->fences, resource->id, token);
+		gp_held_replies_revoked(&gpu->held_replies, resource->id, token);
 	}
 }
 
-/* B12: off the screen first, so that nothing refers to the memory when it goes. */
+/* B12: off the scanouts first, so that nothing refers to the memory when it is freed. */
 uint32_t gp_gpu_unref(struct gp_gpu_call *call) {
 	struct gp_gpu *gpu = call->gpu;
 	struct gp_resource *resource = gp_gpu_call_resource(call, call->command.unref.resource);
@@ -161,7 +171,7 @@ uint32_t gp_gpu_unref(struct gp_gpu_call *call) {
 	return VIRTIO_GPU_RESP_OK_NODATA;
 }
 
-/* B8: the guest says nothing more than FLUSH after new backing. */
+/* B8: after new backing the guest sends FLUSH and no SET_SCANOUT. */
 static void show_again(struct gp_gpu *gpu, struct gp_resource *resource) {
 	for (uint32_t i = 0; i < gpu->displays.count; i++) {
 		struct gp_scanout *scanout = &gpu->scanouts[i];
@@ -182,7 +192,7 @@ uint32_t gp_gpu_attach_backing(struct gp_gpu_call *call) {
 		return gp_gpu_call_refuse(call, VIRTIO_GPU_RESP_ERR_UNSPEC,
 			"resource %u has backing already", resource->id);
 	}
-	/* A transfer is checked against what there is, so a 2D resource may have less. */
+	/* Transfers are checked against the backing, so a 2D resource may have less. */
 	struct gp_extents extents = {0};
 	uint32_t error =
 		map_entries(call, n_entries, resource->blob ? resource->size : 1, &extents);
@@ -198,7 +208,7 @@ uint32_t gp_gpu_attach_backing(struct gp_gpu_call *call) {
 	return VIRTIO_GPU_RESP_OK_NODATA;
 }
 
-/* The picture of a 2D resource is its host copy, which stays. */
+/* A 2D resource shows its host copy, which stays. */
 uint32_t gp_gpu_detach_backing(struct gp_gpu_call *call) {
 	struct gp_resource *resource = gp_gpu_call_resource(call, call->command.unref.resource);
 	if (resource == NULL) {
@@ -216,7 +226,7 @@ uint32_t gp_gpu_detach_backing(struct gp_gpu_call *call) {
 	return VIRTIO_GPU_RESP_OK_NODATA;
 }
 
-/* A whole transfer tells the size of the picture, which a blob does not have. */
+/* The size of a whole transfer is that of the cursor in the blob, which itself has none (C5). */
 static void note_size(struct gp_gpu_call *call, struct gp_resource *resource) {
 	const struct gp_rect *rect = &call->command.transfer.rect;
 	if (rect->x == 0 && rect->y == 0 && call->command.transfer.offset == 0) {

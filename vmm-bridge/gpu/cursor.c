@@ -1,4 +1,4 @@
-#include "vmm-bridge/gpu/call.h"
+#include "vmm-bridge/gpu/cursor.h"
 
 #include <string.h>
 
@@ -6,15 +6,15 @@
 
 #define CURSOR_BYTES (GP_CURSOR_SIZE * GP_CURSOR_SIZE * sizeof(uint32_t))
 
-/* Where the pixels of a cursor are: rows of 32-bit pixels. */
+/* The layout of a cursor in memory: rows of 32-bit pixels. */
 struct source {
 	uint64_t width, height; // pixels
 	uint64_t stride; // bytes
 };
 
 /*
- * A blob is 64×64 unless it has another size than that and the last transfer, which Linux sends
- * before each new picture, told its true one (C5).
+ * A blob holds 64×64 pixels, unless it has another size than that and the last transfer, which
+ * Linux sends before each new cursor, said the true one (C5).
  */
 static struct source blob_source(const struct gp_resource *resource) {
 	struct source source = {.width = GP_CURSOR_SIZE, .height = GP_CURSOR_SIZE};
@@ -28,13 +28,11 @@ static struct source blob_source(const struct gp_resource *resource) {
 	return source;
 }
 
-static bool read_blob_row(
+static bool read_row(
 	const struct gp_resource *resource, uint64_t offset, void *out, uint64_t length) {
-	return gp_extents_read(&resource->backing, offset, out, length);
-}
-
-static bool read_copy_row(
-	const struct gp_resource *resource, uint64_t offset, void *out, uint64_t length) {
+	if (resource->blob) {
+		return gp_extents_read(&resource->backing, offset, out, length);
+	}
 	memcpy(out, resource->shm_map + offset, length);
 	return true;
 }
@@ -54,9 +52,7 @@ static bool read_pixels(const struct gp_resource *resource, uint32_t *pixels) {
 	memset(pixels, 0, CURSOR_BYTES);
 	for (uint64_t row = 0; row < rows; row++) {
 		uint32_t *out = pixels + row * GP_CURSOR_SIZE;
-		uint64_t offset = row * source.stride;
-		if (!(resource->blob ? read_blob_row : read_copy_row)(
-			    resource, offset, out, row_bytes)) {
+		if (!read_row(resource, row * source.stride, out, row_bytes)) {
 			return false;
 		}
 	}
@@ -74,7 +70,7 @@ static void show(struct gp_gpu_call *call, const void *pixels, uint32_t hot_x, u
 	gp_saved_state_cursor(&gpu->saved_state, scanout, pixels, hot_x, hot_y);
 }
 
-static uint32_t set_picture(struct gp_gpu_call *call, uint32_t id) {
+static uint32_t set_pixels(struct gp_gpu_call *call, uint32_t id) {
 	struct gp_resource *resource = gp_gpu_call_resource(call, id);
 	if (resource == NULL) {
 		return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
@@ -125,9 +121,9 @@ uint32_t gp_gpu_update_cursor(struct gp_gpu_call *call) {
 		show(call, NULL, 0, 0);
 		return VIRTIO_GPU_RESP_OK_NODATA;
 	}
-	/* The position first: a new picture must not be seen at the old place. */
+	/* The position first: the new cursor must not be seen at the old one. */
 	move(call);
-	return set_picture(call, id);
+	return set_pixels(call, id);
 }
 
 uint32_t gp_gpu_move_cursor(struct gp_gpu_call *call) {

@@ -7,8 +7,8 @@
 #include "common/checked.h"
 #include "vmm-bridge/gpu/resource.h"
 
-/* The fixed part of every command that is understood. */
-union wire {
+/* The fixed part of every command that is supported. */
+union command_wire {
 	struct virtio_gpu_ctrl_hdr hdr;
 	struct virtio_gpu_cmd_get_edid get_edid;
 	struct virtio_gpu_resource_create_2d create_2d;
@@ -32,47 +32,47 @@ static struct gp_rect decode_rect(const struct virtio_gpu_rect *rect) {
 	};
 }
 
-static void decode_nothing(const union wire *wire, struct gp_gpu_command *command) {
+static void decode_nothing(const union command_wire *wire, struct gp_gpu_command *command) {
 }
 
-static void decode_get_edid(const union wire *wire, struct gp_gpu_command *command) {
+static void decode_get_edid(const union command_wire *wire, struct gp_gpu_command *command) {
 	command->get_edid.scanout = le32toh(wire->get_edid.scanout);
 }
 
-static void decode_create_2d(const union wire *wire, struct gp_gpu_command *command) {
+static void decode_create_2d(const union command_wire *wire, struct gp_gpu_command *command) {
 	command->create_2d.resource = le32toh(wire->create_2d.resource_id);
 	command->create_2d.format = le32toh(wire->create_2d.format);
 	command->create_2d.width = le32toh(wire->create_2d.width);
 	command->create_2d.height = le32toh(wire->create_2d.height);
 }
 
-static void decode_unref(const union wire *wire, struct gp_gpu_command *command) {
+static void decode_unref(const union command_wire *wire, struct gp_gpu_command *command) {
 	command->unref.resource = le32toh(wire->unref.resource_id);
 }
 
-static void decode_set_scanout(const union wire *wire, struct gp_gpu_command *command) {
+static void decode_set_scanout(const union command_wire *wire, struct gp_gpu_command *command) {
 	command->set_scanout.scanout = le32toh(wire->set_scanout.scanout_id);
 	command->set_scanout.resource = le32toh(wire->set_scanout.resource_id);
 	command->set_scanout.rect = decode_rect(&wire->set_scanout.r);
 }
 
-static void decode_flush(const union wire *wire, struct gp_gpu_command *command) {
+static void decode_flush(const union command_wire *wire, struct gp_gpu_command *command) {
 	command->flush.resource = le32toh(wire->flush.resource_id);
 	command->flush.rect = decode_rect(&wire->flush.r);
 }
 
-static void decode_transfer(const union wire *wire, struct gp_gpu_command *command) {
+static void decode_transfer(const union command_wire *wire, struct gp_gpu_command *command) {
 	command->transfer.resource = le32toh(wire->transfer.resource_id);
 	command->transfer.rect = decode_rect(&wire->transfer.r);
 	command->transfer.offset = le64toh(wire->transfer.offset);
 }
 
-static void decode_attach(const union wire *wire, struct gp_gpu_command *command) {
+static void decode_attach(const union command_wire *wire, struct gp_gpu_command *command) {
 	command->attach.resource = le32toh(wire->attach.resource_id);
 	command->attach.n_entries = le32toh(wire->attach.nr_entries);
 }
 
-static void decode_create_blob(const union wire *wire, struct gp_gpu_command *command) {
+static void decode_create_blob(const union command_wire *wire, struct gp_gpu_command *command) {
 	command->create_blob.resource = le32toh(wire->create_blob.resource_id);
 	command->create_blob.blob_mem = le32toh(wire->create_blob.blob_mem);
 	command->create_blob.blob_flags = le32toh(wire->create_blob.blob_flags);
@@ -81,7 +81,8 @@ static void decode_create_blob(const union wire *wire, struct gp_gpu_command *co
 	command->create_blob.size = le64toh(wire->create_blob.size);
 }
 
-static void decode_set_scanout_blob(const union wire *wire, struct gp_gpu_command *command) {
+static void decode_set_scanout_blob(
+	const union command_wire *wire, struct gp_gpu_command *command) {
 	command->set_scanout_blob.scanout = le32toh(wire->set_scanout_blob.scanout_id);
 	command->set_scanout_blob.resource = le32toh(wire->set_scanout_blob.resource_id);
 	command->set_scanout_blob.width = le32toh(wire->set_scanout_blob.width);
@@ -92,7 +93,7 @@ static void decode_set_scanout_blob(const union wire *wire, struct gp_gpu_comman
 	command->set_scanout_blob.rect = decode_rect(&wire->set_scanout_blob.r);
 }
 
-static void decode_cursor(const union wire *wire, struct gp_gpu_command *command) {
+static void decode_cursor(const union command_wire *wire, struct gp_gpu_command *command) {
 	command->cursor.scanout = le32toh(wire->cursor.pos.scanout_id);
 	command->cursor.x = (int32_t)le32toh(wire->cursor.pos.x);
 	command->cursor.y = (int32_t)le32toh(wire->cursor.pos.y);
@@ -106,8 +107,8 @@ struct command_type {
 	uint32_t type;
 	const char *name;
 	size_t size; // bytes of the fixed part
-	/* NULL: known by name, not supported. */
-	void (*decode)(const union wire *wire, struct gp_gpu_command *command);
+	/* NULL: not supported; only the name is known. */
+	void (*decode)(const union command_wire *wire, struct gp_gpu_command *command);
 	bool cursor_queue, entries;
 };
 
@@ -165,7 +166,7 @@ static bool decode_header(const struct gp_chain *chain, struct gp_gpu_command *c
 		return false;
 	}
 	command->type = le32toh(hdr.type);
-	command->fence = (le32toh(hdr.flags) & VIRTIO_GPU_FLAG_FENCE) != 0;
+	command->fenced = (le32toh(hdr.flags) & VIRTIO_GPU_FLAG_FENCE) != 0;
 	command->fence_id = le64toh(hdr.fence_id);
 	command->ctx_id = le32toh(hdr.ctx_id);
 	return true;
@@ -221,7 +222,7 @@ uint32_t gp_gpu_decode(
 	if (type == NULL || type->decode == NULL || type->cursor_queue != cursor_queue) {
 		return VIRTIO_GPU_RESP_ERR_UNSPEC;
 	}
-	union wire wire;
+	union command_wire wire;
 	if (gp_chain_read(chain, 0, &wire, type->size) != type->size) {
 		return VIRTIO_GPU_RESP_ERR_UNSPEC;
 	}

@@ -20,7 +20,7 @@ struct gp_gpu_entry {
 
 struct gp_gpu_command {
 	uint32_t type; // VIRTIO_GPU_CMD_*
-	bool fence;
+	bool fenced;
 	uint64_t fence_id;
 	uint32_t ctx_id;
 	union {
@@ -63,15 +63,15 @@ struct gp_gpu_command {
 			bool move_only;
 		} cursor;
 	};
-	/* attach and create_blob: n_entries entries, owned by the command; NULL if there are none. */
+	/* attach and create_blob: n_entries of them, owned by the command; NULL if none. */
 	struct gp_gpu_entry *entries;
 };
 
 /**
  * Decodes the readable part of a chain. Returns 0 and fills *command (to be finished), or the
  * response type of the error (VIRTIO_GPU_RESP_ERR_*): UNSPEC for a command that is too short or
- * unknown or has too many entries, OUT_OF_MEMORY. The header (type and fence) is valid in every case
- * when at least a header was there, so that the answer can carry the fence.
+ * unknown or has too many entries, OUT_OF_MEMORY. The header (type and fence) is valid in every
+ * case in which the chain has at least a header, so that the reply can carry the fence.
  */
 uint32_t gp_gpu_decode(
 	const struct gp_chain *chain, bool cursor_queue, struct gp_gpu_command *command);

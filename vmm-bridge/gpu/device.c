@@ -2,12 +2,12 @@
 
 #include <assert.h>
 #include <endian.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "common/trace.h"
-#include "vmm-bridge/gpu/call.h"
+#include "vmm-bridge/gpu/commands_display.h"
+#include "vmm-bridge/gpu/commands_resource.h"
+#include "vmm-bridge/gpu/cursor.h"
 
 #define ERROR_LOG_BURST 10
 #define ERROR_LOG_INTERVAL_NS 1000000000ull
@@ -39,7 +39,7 @@ uint64_t gp_gpu_features(void) {
 
 struct gp_gpu *gp_gpu_create(const struct gp_gpu_ops *ops, void *data,
 	const struct gp_guest_memory *memory, uint32_t n_scanouts, const struct gp_mode *mode) {
-	assert(n_scanouts >= 1 && n_scanouts <= GP_GPU_SCANOUTS_MAX);
+	assert(n_scanouts >= 1 && n_scanouts <= GP_SCANOUTS_MAX);
 	struct gp_gpu *gpu = calloc(1, sizeof(*gpu));
 	if (gpu == NULL) {
 		return NULL;
@@ -49,7 +49,7 @@ struct gp_gpu *gp_gpu_create(const struct gp_gpu_ops *ops, void *data,
 	gpu->memory = memory;
 	gpu->error_log.burst = ERROR_LOG_BURST;
 	gpu->error_log.interval_ns = ERROR_LOG_INTERVAL_NS;
-	gp_held_replies_init(&gpu->fences, ops, data);
+	gp_held_replies_init(&gpu->held_replies, ops, data);
 	gp_displays_init(&gpu->displays, n_scanouts, mode);
 	for (uint32_t i = 0; i < n_scanouts; i++) {
 		gp_scanout_init(&gpu->scanouts[i], ops, data, i, mode->refresh_mhz);
@@ -60,7 +60,7 @@ struct gp_gpu *gp_gpu_create(const struct gp_gpu_ops *ops, void *data,
 	return gpu;
 }
 
-/* Tells the outside when to call gp_gpu_dispatch, if that is another time than before. */
+/* Asks for the next gp_gpu_dispatch, if its time is another one than before. */
 static void update_wake(struct gp_gpu *gpu) {
 	uint64_t wake_ns = UINT64_MAX;
 	for (uint32_t i = 0; i < gpu->displays.count; i++) {
@@ -76,13 +76,13 @@ static void update_wake(struct gp_gpu *gpu) {
 	}
 }
 
-/* Takes everything of the guest away from the outside, then frees it. */
+/* Revokes everything of the guest, then frees it. */
 static void drop_guest_state(struct gp_gpu *gpu) {
 	for (uint32_t i = 0; i < gpu->displays.count; i++) {
 		gp_scanout_disable(&gpu->scanouts[i]);
 		gp_scanout_finish(&gpu->scanouts[i]);
 	}
-	gp_held_replies_finish(&gpu->fences);
+	gp_held_replies_finish(&gpu->held_replies);
 	for (size_t i = 0; i < gpu->resources.count; i++) {
 		struct gp_resource *resource = gpu->resources.items[i];
 		if (resource->outside != NULL) {
@@ -108,57 +108,7 @@ void gp_gpu_reset(struct gp_gpu *gpu) {
 	gp_saved_state_clear(&gpu->saved_state);
 }
 
-uint32_t gp_gpu_call_refuse(struct gp_gpu_call *call, uint32_t code, const char *fmt, ...) {
-	struct gp_gpu *gpu = call->gpu;
-	uint64_t suppressed = 0;
-	gpu->guest_errors += !gpu->restoring;
-	if (!gpu->restoring && !gp_log_limit_pass(&gpu->error_log, &suppressed)) {
-		return code;
-	}
-	char cause[256];
-	va_list args;
-	va_start(args, fmt);
-	vsnprintf(cause, sizeof(cause), fmt, args);
-	va_end(args);
-	gp_log(gpu->restoring ? GP_LOG_DEBUG : GP_LOG_WARN, "guest: %s (0x%x): %s",
-		gp_gpu_command_name(call->command.type), call->command.type, cause);
-	if (suppressed > 0) {
-		gp_warn("guest: %llu more errors were not logged", (unsigned long long)suppressed);
-	}
-	return code;
-}
-
-struct gp_held_reply *gp_gpu_call_hold(struct gp_gpu_call *call) {
-	if (call->fence == NULL) {
-		call->fence = gp_held_reply_create(&call->gpu->fences, call->queue, call->chain);
-	}
-	return call->fence;
-}
-
-struct gp_resource *gp_gpu_call_resource(struct gp_gpu_call *call, uint32_t id) {
-	struct gp_resource *resource = gp_resources_find(&call->gpu->resources, id);
-	if (resource == NULL) {
-		gp_gpu_call_refuse(
-			call, VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID, "no resource %u", id);
-	}
-	return resource;
-}
-
-bool gp_gpu_is_on_scanout(const struct gp_gpu *gpu, uint32_t resource_id) {
-	for (uint32_t i = 0; i < gpu->displays.count; i++) {
-		if (gpu->scanouts[i].resource_id == resource_id) {
-			return true;
-		}
-	}
-	return false;
-}
-
-void gp_gpu_disable_scanout(struct gp_gpu *gpu, uint32_t scanout) {
-	gp_scanout_disable(&gpu->scanouts[scanout]);
-	gp_saved_state_scanout(&gpu->saved_state, scanout, 0, NULL);
-}
-
-/* Decodes and runs the command. Returns the type of the answer, and its size if it is no error. */
+/* Decodes and runs the command. Returns the type of the reply, and its size if it is no error. */
 static uint32_t run(struct gp_gpu_call *call, size_t *response_size) {
 	bool cursor_queue = call->queue == GP_GPU_QUEUE_CURSOR;
 	uint64_t start_ns = gp_trace_now();
@@ -173,24 +123,14 @@ static uint32_t run(struct gp_gpu_call *call, size_t *response_size) {
 	}
 	for (size_t i = 0; i < sizeof(handlers) / sizeof(handlers[0]); i++) {
 		if (handlers[i].type == call->command.type) {
-			uint32_t code = handlers[i].handler(call);
-			if (code < VIRTIO_GPU_RESP_ERR_UNSPEC && handlers[i].response_size != 0) {
+			uint32_t type = handlers[i].handler(call);
+			if (type < VIRTIO_GPU_RESP_ERR_UNSPEC && handlers[i].response_size != 0) {
 				*response_size = handlers[i].response_size;
 			}
-			return code;
+			return type;
 		}
 	}
 	return gp_gpu_call_refuse(call, VIRTIO_GPU_RESP_ERR_UNSPEC, "not supported");
-}
-
-static void write_header(
-	const struct gp_gpu_call *call, uint32_t code, struct virtio_gpu_ctrl_hdr *hdr) {
-	hdr->type = htole32(code);
-	if (call->command.fence) {
-		hdr->flags = htole32(VIRTIO_GPU_FLAG_FENCE);
-		hdr->fence_id = htole64(call->command.fence_id);
-		hdr->ctx_id = htole32(call->command.ctx_id);
-	}
 }
 
 void gp_gpu_handle(
@@ -198,16 +138,8 @@ void gp_gpu_handle(
 	struct gp_gpu_call call = {.gpu = gpu, .queue = queue, .chain = chain, .now_ns = now_ns};
 	size_t size = sizeof(call.response.hdr);
 	gpu->commands++;
-	uint32_t code = run(&call, &size);
-	if (call.fence != NULL) {
-		write_header(&call, code, &call.fence->hdr);
-		gp_held_reply_signal(call.fence);
-	} else {
-		write_header(&call, code, &call.response.hdr);
-		size_t written = gp_chain_write(chain, 0, &call.response, size);
-		bool awaited = call.command.fence || code != VIRTIO_GPU_RESP_OK_NODATA;
-		gpu->ops->push(gpu->data, queue, chain->head, (uint32_t)written, awaited);
-	}
+	uint32_t type = run(&call, &size);
+	gp_gpu_call_reply(&call, type, size);
 	gp_gpu_command_finish(&call.command);
 	if (gp_trace_on) {
 		gp_trace_end();
@@ -215,7 +147,7 @@ void gp_gpu_handle(
 	gp_gpu_dispatch(gpu, now_ns);
 }
 
-void gp_gpu_answer_lost(
+void gp_gpu_reply_lost(
 	struct gp_gpu *gpu, unsigned queue, const struct gp_chain *chain, bool failed) {
 	struct virtio_gpu_ctrl_hdr request = {0};
 	gp_chain_read(chain, 0, &request, sizeof(request));
@@ -231,38 +163,38 @@ void gp_gpu_answer_lost(
 	gpu->ops->push(gpu->data, queue, chain->head, (uint32_t)written, true);
 }
 
-static void reply_now(struct gp_gpu *gpu, struct gp_held_reply *fence) {
+static void reply_now(struct gp_gpu *gpu, struct gp_held_reply *reply) {
 	for (uint32_t i = 0; i < gpu->displays.count; i++) {
-		gp_scanout_forget_reply(&gpu->scanouts[i], fence);
+		gp_scanout_forget_reply(&gpu->scanouts[i], reply);
 	}
-	gp_held_reply_send(fence);
+	gp_held_reply_send(reply);
 }
 
 void gp_gpu_drain(struct gp_gpu *gpu, unsigned queue) {
-	struct gp_held_reply *fence = TAILQ_FIRST(&gpu->fences.list);
-	while (fence != NULL) {
-		struct gp_held_reply *next = TAILQ_NEXT(fence, link);
-		if (fence->queue == queue) {
-			reply_now(gpu, fence);
+	struct gp_held_reply *reply = TAILQ_FIRST(&gpu->held_replies.list);
+	while (reply != NULL) {
+		struct gp_held_reply *next = TAILQ_NEXT(reply, link);
+		if (reply->queue == queue) {
+			reply_now(gpu, reply);
 		}
-		fence = next;
+		reply = next;
 	}
 	update_wake(gpu);
 }
 
-/* Answers can no longer be written into the object, once this is over. */
+/* Sends the replies that are written into the object, which is unmapped after this. */
 static void reply_in_object(struct gp_gpu *gpu, const struct gp_memory_object *object) {
-	struct gp_held_reply *fence = TAILQ_FIRST(&gpu->fences.list);
-	while (fence != NULL) {
-		struct gp_held_reply *next = TAILQ_NEXT(fence, link);
-		if (gp_held_reply_uses(fence, object)) {
-			reply_now(gpu, fence);
+	struct gp_held_reply *reply = TAILQ_FIRST(&gpu->held_replies.list);
+	while (reply != NULL) {
+		struct gp_held_reply *next = TAILQ_NEXT(reply, link);
+		if (gp_held_reply_uses(reply, object)) {
+			reply_now(gpu, reply);
 		}
-		fence = next;
+		reply = next;
 	}
 }
 
-static void lose_backing(struct gp_gpu *gpu, struct gp_resource *resource) {
+static void drop_backing(struct gp_gpu *gpu, struct gp_resource *resource) {
 	if (resource->blob) {
 		bool shown = false;
 		for (uint32_t i = 0; i < gpu->displays.count; i++) {
@@ -285,7 +217,7 @@ void gp_gpu_memory_removed(struct gp_gpu *gpu, struct gp_memory_object *object) 
 		struct gp_resource *resource = gpu->resources.items[i];
 		if (gp_extents_use(&resource->backing, object)) {
 			gp_debug("resource %u lost its memory", resource->id);
-			lose_backing(gpu, resource);
+			drop_backing(gpu, resource);
 		}
 	}
 	reply_in_object(gpu, object);
@@ -307,7 +239,7 @@ void gp_gpu_buffer_released(struct gp_gpu *gpu, uint32_t scanout, uint64_t now_n
 
 void gp_gpu_resource_revoked(
 	struct gp_gpu *gpu, uint32_t resource_id, uint64_t token, uint64_t now_ns) {
-	gp_held_replies_revoked(&gpu->fences, resource_id, token);
+	gp_held_replies_revoked(&gpu->held_replies, resource_id, token);
 }
 
 void gp_gpu_set_monitor(struct gp_gpu *gpu, uint32_t scanout, const struct gp_monitor *monitor) {
@@ -329,17 +261,6 @@ void gp_gpu_get_config(struct gp_gpu *gpu, uint32_t offset, uint32_t size, uint8
 void gp_gpu_set_config(struct gp_gpu *gpu, uint32_t offset, uint32_t size, const uint8_t *bytes) {
 	gp_displays_write_config(&gpu->displays, offset, size, bytes);
 	gp_saved_state_events(&gpu->saved_state, gpu->displays.events);
-}
-
-const char *gp_reply_cause_name(enum gp_reply_cause cause) {
-	static const char *const names[GP_REPLY_CAUSES] = {
-		[GP_REPLY_IMMEDIATE] = "immediate",
-		[GP_REPLY_RELEASE] = "release",
-		[GP_REPLY_SPACING] = "spacing",
-		[GP_REPLY_TIMEOUT] = "timeout",
-		[GP_REPLY_DRAIN] = "drain",
-	};
-	return cause < GP_REPLY_CAUSES ? names[cause] : "unknown";
 }
 
 void gp_gpu_get_info(const struct gp_gpu *gpu, struct gp_gpu_info *info) {

@@ -12,13 +12,13 @@
 #include "vmm-bridge/virtio/virtqueue.h"
 
 /**
- * An answer that is held back: a bare header, since only commands without data in their answer
- * wait. It waits for any number of things, and is given when the last of them has come.
+ * A reply that is held back: a bare header, as only commands whose reply has no data wait. It waits
+ * for any number of things, and is sent when the last of them has happened.
  */
 
 struct gp_held_reply {
 	TAILQ_ENTRY(gp_held_reply) link; // gp_held_replies.list
-	struct gp_held_replies *fences;
+	struct gp_held_replies *replies; // that it is one of
 	unsigned queue;
 	uint16_t head;
 	struct virtio_gpu_ctrl_hdr hdr;
@@ -30,7 +30,7 @@ struct gp_held_reply {
 };
 TAILQ_HEAD(gp_held_reply_list, gp_held_reply);
 
-/* All answers of a device that are held back. */
+/* All held replies of a device. */
 struct gp_held_replies {
 	const struct gp_gpu_ops *ops;
 	void *data;
@@ -38,24 +38,25 @@ struct gp_held_replies {
 	uint64_t last_token;
 };
 
-void gp_held_replies_init(struct gp_held_replies *fences, const struct gp_gpu_ops *ops, void *data);
-/* Frees all of them without an answer. */
-void gp_held_replies_finish(struct gp_held_replies *fences);
+void gp_held_replies_init(
+	struct gp_held_replies *replies, const struct gp_gpu_ops *ops, void *data);
+/* Frees all of them unsent. */
+void gp_held_replies_finish(struct gp_held_replies *replies);
 
-/* Makes one for the chain, with one wait for its maker. NULL: no memory. */
+/* Holds back the reply to the chain, with one wait for the caller. NULL: no memory. */
 struct gp_held_reply *gp_held_reply_create(
-	struct gp_held_replies *fences, unsigned queue, const struct gp_chain *chain);
-void gp_held_reply_wait(struct gp_held_reply *fence);
-/* One wait less; the last one answers and frees the fence. */
-void gp_held_reply_signal(struct gp_held_reply *fence);
-/* Answers now, whatever it waits for, and frees the fence. Nobody may refer to it. */
-void gp_held_reply_send(struct gp_held_reply *fence);
-/* Whether the answer would be written into the object. */
-bool gp_held_reply_uses(const struct gp_held_reply *fence, const struct gp_memory_object *object);
+	struct gp_held_replies *replies, unsigned queue, const struct gp_chain *chain);
+void gp_held_reply_wait(struct gp_held_reply *reply);
+/* One wait less; the last one sends and frees the reply. */
+void gp_held_reply_signal(struct gp_held_reply *reply);
+/* Sends and frees the reply, whatever it waits for. Nobody may refer to it. */
+void gp_held_reply_send(struct gp_held_reply *reply);
+/* Whether the reply would be written into the object. */
+bool gp_held_reply_uses(const struct gp_held_reply *reply, const struct gp_memory_object *object);
 
-/* A new token, kept in the fence, which then waits for gp_held_replies_revoked as well. */
-uint64_t gp_held_reply_wait_revoked(struct gp_held_reply *fence, uint32_t resource_id);
-/* Signals the fence with that token; nothing if there is none (it was drained). */
-void gp_held_replies_revoked(struct gp_held_replies *fences, uint32_t resource_id, uint64_t token);
+/* Makes the reply wait for gp_held_replies_revoked, too, with the token that is returned. */
+uint64_t gp_held_reply_wait_revoked(struct gp_held_reply *reply, uint32_t resource_id);
+/* Signals the reply that waits for it; does nothing if there is none (it was drained). */
+void gp_held_replies_revoked(struct gp_held_replies *replies, uint32_t resource_id, uint64_t token);
 
 #endif

@@ -9,9 +9,9 @@
 #include "vmm-bridge/virtio/guest_memory.h"
 
 /**
- * What the virtio-gpu device needs from the world: memory of the guest, and somebody who shows
- * pictures. bridge.c implements this with the exporters and the Wayland client, the unit tests
- * with a recorder.
+ * What the virtio-gpu device needs from the world: somebody who shows framebuffers and cursors, and
+ * a transport. bridge.c implements this with the presenter and the vhost-user device, the unit
+ * tests with a recorder.
  */
 
 struct gp_resource;
@@ -19,7 +19,7 @@ struct gp_resource;
 /* How a scanout reads a resource. Checked: it lies inside the resource. */
 struct gp_framebuffer {
 	const struct gp_format *format;
-	uint32_t width, height; // of the whole picture in memory, pixels
+	uint32_t width, height; // of all that is in memory, pixels
 	uint32_t offset, stride; // bytes
 	struct gp_rect rect; // the part of it that the scanout shows
 };
@@ -38,23 +38,24 @@ struct gp_gpu_ops {
 	void (*scanout_disable)(void *data, uint32_t scanout);
 	/**
 	 * The pixels in the rectangle, in coordinates of the framebuffer, have changed; show the
-	 * scanout's current resource. The device is told later, by gp_gpu_buffer_released, when the
-	 * buffer that this frame replaces is no longer read. Returns false if nothing will be said
-	 * (no buffer is replaced, hidden, no compositor): the device then paces by time alone.
+	 * scanout's current resource. Returns true if gp_gpu_buffer_released will be called when
+	 * the buffer that this frame replaces is no longer read; false if it will not (no buffer is
+	 * replaced, hidden, no compositor): the device then paces by time alone.
 	 */
 	bool (*scanout_flush)(void *data, uint32_t scanout, const struct gp_rect *damage);
 
 	/**
-	 * The memory behind the resource's pixels goes: for a blob detach, unref, region removed,
-	 * reset; for a 2D resource, whose pixels are the host copy, unref and reset. Everything that
-	 * was made from it must not be read any more. Returns true if that is so on return, false
-	 * if gp_gpu_resource_revoked will be called for resource->id and token when it is. Must be
-	 * true when wait is true: it may then block for a short, bounded time; token is 0 then.
+	 * The memory behind the resource's pixels is taken back: for a blob by detach, unref,
+	 * removal of its region, reset; for a 2D resource, whose pixels are the host copy, by unref
+	 * and reset. Nothing that was made from it may be read any more. Returns true if that is so
+	 * on return, false if gp_gpu_resource_revoked will be called for resource->id and token
+	 * when it is. Must be true when wait is true: it may then block for a short, bounded time,
+	 * and token is 0.
 	 *
-	 * In every case resource->outside must be NULL on return, and neither the resource nor its
-	 * backing may be used by this process afterwards: they may be freed, and the id may be
-	 * used again. scanout_disable comes before this on unref, region removed and reset, but
-	 * not on detach: the guest goes on with new backing (B8) and expects no flicker.
+	 * In every case resource->outside must be NULL on return, and this process may use neither
+	 * the resource nor its backing afterwards: they may be freed, and the id may be used again.
+	 * scanout_disable comes before this on unref, removal and reset, but not on detach: the
+	 * guest attaches new backing (B8) and expects no flicker.
 	 */
 	bool (*resource_revoke)(
 		void *data, struct gp_resource *resource, uint64_t token, bool wait);
@@ -62,18 +63,19 @@ struct gp_gpu_ops {
 	/* Shows pixels (64×64 DRM_FORMAT_ARGB8888, rows packed) as cursor; NULL hides it. */
 	void (*cursor_set)(
 		void *data, uint32_t scanout, const void *pixels, uint32_t hot_x, uint32_t hot_y);
-	/* The top left corner of the picture. */
+	/* The top left corner of the cursor. */
 	void (*cursor_move)(void *data, uint32_t scanout, int32_t x, int32_t y);
 
 	/* The configuration space changed (events_read). */
 	void (*config_changed)(void *data);
-	/* A deferred call of gp_gpu_dispatch is wanted at that time (CLOCK_MONOTONIC), 0: none. */
+	/* Call gp_gpu_dispatch at that time (CLOCK_MONOTONIC) instead of the last one; 0: none. */
 	void (*wake_at)(void *data, uint64_t time_ns);
 	/**
-	 * Returns a chain of a queue. Nobody waits for an answer that is not awaited: it tells nothing
-	 * but that all is well, and has no fence.
+	 * Returns a chain of a queue. interrupt: the guest waits for this reply. Without, it says
+	 * nothing but that all is well, and has no fence: the interrupt may come with that of a
+	 * later reply.
 	 */
-	void (*push)(void *data, unsigned queue, uint16_t head, uint32_t written, bool awaited);
+	void (*push)(void *data, unsigned queue, uint16_t head, uint32_t written, bool interrupt);
 };
 
 #endif

@@ -27,7 +27,7 @@ void gp_resources_finish(struct gp_resources *resources) {
 	*resources = (struct gp_resources){0};
 }
 
-/* The place of the first resource whose id is not lower. */
+/* The index of the first resource whose id is not lower. */
 static size_t lower_bound(const struct gp_resources *resources, uint32_t id) {
 	size_t low = 0, high = resources->count;
 	while (low < high) {
@@ -74,16 +74,16 @@ static struct gp_resource *resource_create(uint32_t id, uint64_t size) {
 	return resource;
 }
 
-/* There must be room. */
+/* The list must have room for it. */
 static void insert(struct gp_resources *resources, struct gp_resource *resource) {
 	size_t i = lower_bound(resources, resource->id);
-	struct gp_resource **place = &resources->items[i];
-	memmove(place + 1, place, (resources->count - i) * sizeof(*place));
-	*place = resource;
+	struct gp_resource **item = &resources->items[i];
+	memmove(item + 1, item, (resources->count - i) * sizeof(*item));
+	*item = resource;
 	resources->count++;
 }
 
-/* The guest can ask again and again. */
+/* Limited, as the guest can ask again and again. */
 static void log_host_error(const char *what) {
 	static struct gp_log_limit limit = {.burst = 5, .interval_ns = 10000000000};
 	uint64_t suppressed;
@@ -159,8 +159,8 @@ size_t gp_resources_extents(const struct gp_resources *resources) {
 void gp_resources_remove(struct gp_resources *resources, struct gp_resource *resource) {
 	size_t i = lower_bound(resources, resource->id);
 	assert(i < resources->count && resources->items[i] == resource);
-	struct gp_resource **place = &resources->items[i];
-	memmove(place, place + 1, (resources->count - i - 1) * sizeof(*place));
+	struct gp_resource **item = &resources->items[i];
+	memmove(item, item + 1, (resources->count - i - 1) * sizeof(*item));
 	resources->count--;
 	if (!resource->blob) {
 		resources->host_bytes -= resource->size;
@@ -184,15 +184,15 @@ void gp_resource_detach(struct gp_resource *resource) {
 	resource->lost = false;
 }
 
-/* A place in a list of extents. Rows are read in rising order, so it only walks forward. */
-struct walk {
+/* A position in a list of extents. Rows are read in rising order, so it only moves forward. */
+struct extent_walk {
 	const struct gp_extents *extents;
 	size_t index; // current extent
 	uint64_t start; // of the current extent in the concatenation
 };
 
 /* The range must be inside, and not before the last one. */
-static void walk_read(struct walk *walk, uint64_t offset, uint8_t *out, uint64_t length) {
+static void walk_read(struct extent_walk *walk, uint64_t offset, uint8_t *out, uint64_t length) {
 	while (length > 0) {
 		const struct gp_extent *extent = &walk->extents->items[walk->index];
 		uint64_t skip = offset - walk->start;
@@ -228,7 +228,7 @@ bool gp_resource_transfer(
 		!gp_extents_map(&resource->backing)) {
 		return false;
 	}
-	struct walk walk = {.extents = &resource->backing};
+	struct extent_walk walk = {.extents = &resource->backing};
 	uint8_t *out = resource->shm_map + (uint64_t)rect->y * resource->stride + rect->x * bpp;
 	if (row_bytes == resource->stride) {
 		row_bytes *= rows;

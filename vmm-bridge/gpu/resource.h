@@ -16,10 +16,9 @@
  */
 
 #define GP_RESOURCES_MAX 4096 // per guest
-#define GP_RESOURCE_DIMENSION_MAX 16384 // pixels
 #define GP_RESOURCE_BYTES_MAX (1ull << 30) // of one host copy or blob
 #define GP_RESOURCE_HOST_BYTES_MAX (1ull << 30) // of all host copies of a guest
-/* An 8K picture, scattered over single pages, has 32400. QEMU's own device ends at 16384. */
+/* An 8K buffer, scattered over single pages, has 32400. QEMU's own device ends at 16384. */
 #define GP_BACKING_ENTRIES_MAX 32768
 /* Of all resources of a guest; 48 MiB of this process, enough for 8 GiB of scattered pages. */
 #define GP_BACKING_EXTENTS_MAX (1u << 21)
@@ -37,17 +36,17 @@ struct gp_resource {
 	uint64_t size; // bytes of the blob or the host copy
 	bool backed;
 	struct gp_extents backing; // the guest's memory, at least size bytes of it for blobs
-	bool lost; // backed as the guest sees it, but its region left the table: not backed for us
+	bool lost; // the guest sees it as backed, but its region left the table: not backed here
 	uint32_t generation; // increases with each new backing
 
-	/* Size of the picture as the last whole TRANSFER of a blob told it, 0: unknown (C5). */
+	/* Of the last whole TRANSFER, which is the size of a cursor in a blob (C5); 0: none. */
 	uint32_t hint_width, hint_height;
 
-	uint32_t slot; // in the saved_state, 0: not kept
+	uint32_t slot; // in the saved state, 0: not saved
 	void *outside; // of the implementation of gp_gpu_ops; NULL at first, NULL after revoke
 };
 
-/* Whether there is something to show: a host copy, or memory of the guest. */
+/* Whether it can be shown: it has a host copy, or memory of the guest. */
 static inline bool gp_resource_has_pixels(const struct gp_resource *resource) {
 	return !resource->blob || resource->backed;
 }
@@ -62,7 +61,7 @@ void gp_resources_finish(struct gp_resources *resources);
 /* NULL if there is none. */
 struct gp_resource *gp_resources_find(const struct gp_resources *resources, uint32_t id);
 /**
- * Each returns NULL if the limits or the memory do not allow it. The id must be free. The resource
+ * Each returns NULL if a limit is reached or memory is short. The id must be free. The resource
  * belongs to the list.
  */
 struct gp_resource *gp_resources_add_2d(struct gp_resources *resources, uint32_t id,

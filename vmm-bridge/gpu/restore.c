@@ -1,8 +1,11 @@
-#include "vmm-bridge/gpu/call.h"
+#include "vmm-bridge/gpu/restore.h"
+
+#include "vmm-bridge/gpu/commands_display.h"
+#include "vmm-bridge/gpu/commands_resource.h"
 
 /*
- * A device takes over what another process has left in the saved_state. What the saved_state says is run as
- * the guest's commands are, by their handlers, so it is checked as they are.
+ * A device takes over what another process has saved. Saved commands are run like those of the
+ * guest, by their handlers, so they are checked like those.
  */
 
 bool gp_gpu_set_saved_state(struct gp_gpu *gpu, void *area, size_t size) {
@@ -12,14 +15,14 @@ bool gp_gpu_set_saved_state(struct gp_gpu *gpu, void *area, size_t size) {
 static bool replay(struct gp_gpu *gpu, gp_gpu_handler handler, const struct gp_gpu_command *command,
 	struct gp_gpu_entry *entries) {
 	struct gp_gpu_call call = {.gpu = gpu, .command = *command};
-	call.command.fence = false;
+	call.command.fenced = false;
 	call.command.entries = entries;
 	return handler(&call) == VIRTIO_GPU_RESP_OK_NODATA;
 }
 
 static struct gp_resource *create(
-	struct gp_gpu *gpu, uint32_t id, const struct gp_gpu_command *made_by) {
-	struct gp_gpu_command command = *made_by;
+	struct gp_gpu *gpu, uint32_t id, const struct gp_gpu_command *saved) {
+	struct gp_gpu_command command = *saved;
 	bool created = false;
 	if (command.type == VIRTIO_GPU_CMD_RESOURCE_CREATE_2D) {
 		command.create_2d.resource = id;
@@ -41,7 +44,7 @@ static bool attach(
 	return replay(gpu, gp_gpu_attach_backing, &command, entries);
 }
 
-/* The guest's own memory is the newest that there is: the host copy went with the process. */
+/* The host copy ended with its process; the guest's own memory is at least as new. */
 static bool fill(struct gp_resource *resource) {
 	uint64_t rows = resource->backing.length / resource->stride;
 	struct gp_rect rect = {
@@ -51,24 +54,24 @@ static bool fill(struct gp_resource *resource) {
 	return gp_resource_transfer(resource, &rect, 0);
 }
 
-/* Returns whether all of it is there again. */
+/* Returns whether all of it is back. */
 static bool restore_resource(struct gp_gpu *gpu, struct gp_saved_state_area *area, uint32_t index) {
 	uint32_t id = area->ids[index];
-	const struct gp_saved_state_resource *kept = &area->resources[index];
-	struct gp_resource *resource = create(gpu, id, &kept->create);
+	const struct gp_saved_state_resource *saved = &area->resources[index];
+	struct gp_resource *resource = create(gpu, id, &saved->create);
 	if (resource == NULL) {
-		gp_debug("resource %u cannot be made again", id);
+		gp_debug("resource %u cannot be restored", id);
 		area->ids[index] = 0;
 		return false;
 	}
 	resource->slot = index + 1;
-	resource->hint_width = kept->hint_width;
-	resource->hint_height = kept->hint_height;
-	if (kept->backing == GP_SAVED_DETACHED) {
+	resource->hint_width = saved->hint_width;
+	resource->hint_height = saved->hint_height;
+	if (saved->backing == GP_SAVED_DETACHED) {
 		return true;
 	}
-	resource->lost = kept->backing != GP_SAVED_ATTACHED ||
-		!attach(gpu, id, &area->entries[kept->first], kept->n_entries);
+	resource->lost = saved->backing != GP_SAVED_ATTACHED ||
+		!attach(gpu, id, &area->entries[saved->first], saved->n_entries);
 	if (resource->lost || (!resource->blob && !fill(resource))) {
 		gp_debug("resource %u: its memory is not found, or cannot be read", id);
 		return false;
@@ -77,46 +80,46 @@ static bool restore_resource(struct gp_gpu *gpu, struct gp_saved_state_area *are
 }
 
 static bool restore_scanout(
-	struct gp_gpu *gpu, struct gp_saved_state_scanout *kept, uint32_t index) {
-	struct gp_gpu_command command = kept->set;
+	struct gp_gpu *gpu, struct gp_saved_state_scanout *saved, uint32_t index) {
+	struct gp_gpu_command command = saved->set;
 	bool set = false;
-	if (kept->resource_id == 0) {
+	if (saved->resource_id == 0) {
 		return true;
 	}
 	if (command.type == VIRTIO_GPU_CMD_SET_SCANOUT) {
 		command.set_scanout.scanout = index;
-		command.set_scanout.resource = kept->resource_id;
+		command.set_scanout.resource = saved->resource_id;
 		set = replay(gpu, gp_gpu_set_scanout, &command, NULL);
 	} else if (command.type == VIRTIO_GPU_CMD_SET_SCANOUT_BLOB) {
 		command.set_scanout_blob.scanout = index;
-		command.set_scanout_blob.resource = kept->resource_id;
+		command.set_scanout_blob.resource = saved->resource_id;
 		set = replay(gpu, gp_gpu_set_scanout_blob, &command, NULL);
 	}
 	if (!set) {
-		gp_debug("scanout %u: resource %u cannot be shown", index, kept->resource_id);
-		kept->resource_id = 0;
+		gp_debug("scanout %u: resource %u cannot be shown", index, saved->resource_id);
+		saved->resource_id = 0;
 	}
 	return set;
 }
 
 static void restore_cursor(
 	struct gp_gpu *gpu, const struct gp_saved_state_area *area, uint32_t index) {
-	const struct gp_saved_state_scanout *kept = &area->scanouts[index];
-	if (kept->cursor != 0 && kept->hot_x < GP_CURSOR_SIZE && kept->hot_y < GP_CURSOR_SIZE) {
-		gpu->ops->cursor_move(gpu->data, index, kept->x, kept->y);
+	const struct gp_saved_state_scanout *saved = &area->scanouts[index];
+	if (saved->cursor != 0 && saved->hot_x < GP_CURSOR_SIZE && saved->hot_y < GP_CURSOR_SIZE) {
+		gpu->ops->cursor_move(gpu->data, index, saved->x, saved->y);
 		gpu->ops->cursor_set(
-			gpu->data, index, area->cursors[index], kept->hot_x, kept->hot_y);
+			gpu->data, index, area->cursors[index], saved->hot_x, saved->hot_y);
 	}
 }
 
 static void restore_monitor(
-	struct gp_gpu *gpu, const struct gp_saved_state_scanout *kept, uint32_t index) {
-	if (kept->plugged == GP_SAVED_UNPLUGGED) {
+	struct gp_gpu *gpu, const struct gp_saved_state_scanout *saved, uint32_t index) {
+	if (saved->plugged == GP_SAVED_UNPLUGGED) {
 		gp_displays_set(&gpu->displays, index, NULL);
 		return;
 	}
-	struct gp_monitor monitor = kept->monitor;
-	if (kept->plugged != GP_SAVED_PLUGGED || monitor.n_modes == 0 ||
+	struct gp_monitor monitor = saved->monitor;
+	if (saved->plugged != GP_SAVED_PLUGGED || monitor.n_modes == 0 ||
 		monitor.n_modes > GP_MONITOR_MODES_MAX) {
 		return;
 	}
@@ -127,7 +130,7 @@ static void restore_monitor(
 	gp_pacer_set_refresh(&gpu->scanouts[index].pacer, monitor.modes[0].refresh_mhz);
 }
 
-/* The guest must not see other monitors until the compositor has told its own again. */
+/* The guest must not see other monitors until the compositor has sent its own again. */
 static void restore_displays(struct gp_gpu *gpu, const struct gp_saved_state_area *area) {
 	for (uint32_t i = 0; i < gpu->displays.count; i++) {
 		restore_monitor(gpu, &area->scanouts[i], i);
@@ -156,7 +159,7 @@ bool gp_gpu_restore(struct gp_gpu *gpu, uint64_t now_ns) {
 	if (saved_state.area == NULL) {
 		return false;
 	}
-	gpu->saved_state = (struct gp_saved_state){0}; // it is read, not written
+	gpu->saved_state = (struct gp_saved_state){0}; // handlers must not write to it meanwhile
 	gpu->restoring = true;
 	unsigned missing = restore_all(gpu, saved_state.area);
 	gpu->restoring = false;
@@ -168,10 +171,10 @@ bool gp_gpu_restore(struct gp_gpu *gpu, uint64_t now_ns) {
 		}
 	}
 	if (saved_state.torn) {
-		gp_warn("what the guest has set up was being changed when the process before "
-			"this one ended: the guest's picture is lost until it makes it anew");
+		gp_warn("what the guest has set up was being moved when the process before this "
+			"one crashed: nothing is shown until the guest sets it up again");
 	} else if (missing > 0) {
-		gp_warn("%u of the guest's resources and scanouts are not as they were", missing);
+		gp_warn("%u of the guest's resources and scanouts cannot be restored", missing);
 	}
 	return !saved_state.torn && missing == 0;
 }

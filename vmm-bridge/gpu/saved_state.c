@@ -7,8 +7,8 @@
 #include "common/log.h"
 
 /**
- * Sets a mark after all stores before it, and before all behind it. It is the compiler that must not
- * move them: the next process reads when this one has ended, and sees its stores up to some point.
+ * Sets a mark after all earlier stores and before all later ones. Only the compiler could reorder
+ * them: the next process reads when this one has ended, and sees its stores up to some point.
  */
 static void set_mark(_Atomic uint32_t *mark, uint32_t value) {
 	atomic_signal_fence(memory_order_seq_cst);
@@ -16,13 +16,13 @@ static void set_mark(_Atomic uint32_t *mark, uint32_t value) {
 	atomic_signal_fence(memory_order_seq_cst);
 }
 
-void gp_saved_state_clear(struct gp_saved_state *saved_state) {
-	struct gp_saved_state_area *area = saved_state->area;
+void gp_saved_state_clear(struct gp_saved_state *state) {
+	struct gp_saved_state_area *area = state->area;
 	if (area == NULL) {
 		return;
 	}
 	set_mark(&area->moving, 1);
-	for (uint32_t i = 0; i < GP_GPU_SCANOUTS_MAX; i++) {
+	for (uint32_t i = 0; i < GP_SCANOUTS_MAX; i++) {
 		set_mark(&area->scanouts[i].resource_id, 0);
 		set_mark(&area->scanouts[i].cursor, 0);
 	}
@@ -41,7 +41,7 @@ static int compare_keys(const void *a, const void *b) {
 	return x < y ? -1 : x > y;
 }
 
-/* The places of all backings in their order, each with its resource in the low half. */
+/* Where all backings begin, in rising order, each with its resource in the low half. */
 static size_t sort_backings(struct gp_saved_state_area *area, uint64_t keys[GP_RESOURCES_MAX]) {
 	size_t n = 0;
 	for (uint32_t i = 0; i < GP_RESOURCES_MAX; i++) {
@@ -70,7 +70,7 @@ static void compact(struct gp_saved_state_area *area) {
 	set_mark(&area->moving, 0);
 }
 
-/* Backings that are not inside, or in each other, are lost. */
+/* Backings that reach outside, or overlap, are lost. */
 static void check_backings(struct gp_saved_state_area *area, uint32_t capacity) {
 	for (uint32_t i = 0; i < GP_RESOURCES_MAX; i++) {
 		struct gp_saved_state_resource *resource = &area->resources[i];
@@ -94,81 +94,78 @@ static void check_backings(struct gp_saved_state_area *area, uint32_t capacity) 
 	area->used = used;
 }
 
-bool gp_saved_state_open(struct gp_saved_state *saved_state, void *area, size_t size) {
-	if (size < sizeof(*saved_state->area)) {
+bool gp_saved_state_open(struct gp_saved_state *state, void *area, size_t size) {
+	if (size < sizeof(*state->area)) {
 		return false;
 	}
-	uint64_t capacity =
-		(size - sizeof(*saved_state->area)) / sizeof(saved_state->area->entries[0]);
-	*saved_state = (struct gp_saved_state){
+	uint64_t capacity = (size - sizeof(*state->area)) / sizeof(state->area->entries[0]);
+	*state = (struct gp_saved_state){
 		.area = area,
 		.capacity = capacity < UINT32_MAX ? (uint32_t)capacity : UINT32_MAX,
 	};
-	saved_state->torn = saved_state->area->moving != 0;
-	if (saved_state->torn) {
-		gp_saved_state_clear(saved_state);
+	state->torn = state->area->moving != 0;
+	if (state->torn) {
+		gp_saved_state_clear(state);
 	}
-	check_backings(saved_state->area, saved_state->capacity);
+	check_backings(state->area, state->capacity);
 	return true;
 }
 
-uint32_t gp_saved_state_add(struct gp_saved_state *saved_state, uint32_t id,
+uint32_t gp_saved_state_add(struct gp_saved_state *state, uint32_t id,
 	const struct gp_gpu_command *create, uint32_t n_entries) {
 	uint32_t i = 0;
-	while (saved_state->area != NULL && i < GP_RESOURCES_MAX &&
-		saved_state->area->ids[i] != 0) {
+	while (state->area != NULL && i < GP_RESOURCES_MAX && state->area->ids[i] != 0) {
 		i++;
 	}
-	if (saved_state->area == NULL || i == GP_RESOURCES_MAX) {
+	if (state->area == NULL || i == GP_RESOURCES_MAX) {
 		return 0;
 	}
-	struct gp_saved_state_resource *resource = &saved_state->area->resources[i];
+	struct gp_saved_state_resource *resource = &state->area->resources[i];
 	set_mark(&resource->backing, GP_SAVED_DETACHED);
 	resource->hint_width = 0;
 	resource->hint_height = 0;
 	resource->create = *create;
 	resource->create.entries = NULL;
 	if (n_entries > 0) {
-		gp_saved_state_attach(saved_state, i + 1, create->entries, n_entries);
+		gp_saved_state_attach(state, i + 1, create->entries, n_entries);
 	}
-	set_mark(&saved_state->area->ids[i], id);
+	set_mark(&state->area->ids[i], id);
 	return i + 1;
 }
 
-static struct gp_saved_state_resource *get_resource(
-	struct gp_saved_state *saved_state, uint32_t slot) {
-	return saved_state->area != NULL && slot != 0 ? &saved_state->area->resources[slot - 1]
-						      : NULL;
+static struct gp_saved_state_resource *get_resource(struct gp_saved_state *state, uint32_t slot) {
+	return state->area != NULL && slot != 0 ? &state->area->resources[slot - 1] : NULL;
 }
 
-void gp_saved_state_remove(struct gp_saved_state *saved_state, uint32_t slot) {
-	if (get_resource(saved_state, slot) != NULL) {
-		set_mark(&saved_state->area->ids[slot - 1], 0);
+void gp_saved_state_remove(struct gp_saved_state *state, uint32_t slot) {
+	if (get_resource(state, slot) != NULL) {
+		set_mark(&state->area->ids[slot - 1], 0);
 	}
 }
 
-static bool make_room(struct gp_saved_state *saved_state, uint32_t n_entries) {
-	struct gp_saved_state_area *area = saved_state->area;
-	if (n_entries > saved_state->capacity - area->used) {
+static bool make_room(struct gp_saved_state *state, uint32_t n_entries) {
+	struct gp_saved_state_area *area = state->area;
+	if (n_entries > state->capacity - area->used) {
 		compact(area);
 	}
-	return n_entries <= saved_state->capacity - area->used;
+	return n_entries <= state->capacity - area->used;
 }
 
-void gp_saved_state_attach(struct gp_saved_state *saved_state, uint32_t slot,
+void gp_saved_state_attach(struct gp_saved_state *state, uint32_t slot,
 	const struct gp_gpu_entry *entries, uint32_t n_entries) {
-	struct gp_saved_state_resource *resource = get_resource(saved_state, slot);
+	struct gp_saved_state_resource *resource = get_resource(state, slot);
 	if (resource == NULL) {
 		return;
 	}
-	struct gp_saved_state_area *area = saved_state->area;
+	struct gp_saved_state_area *area = state->area;
 	set_mark(&resource->backing, GP_SAVED_LOST);
-	if (!make_room(saved_state, n_entries)) {
-		if (!saved_state->full_logged) {
-			gp_warn("the guest's pictures are in too many pieces of memory: some of "
-				"them will be missing if this process has to be replaced");
+	if (!make_room(state, n_entries)) {
+		if (!state->full_logged) {
+			gp_warn("the guest's resources are in too many pieces of memory to be "
+				"saved: "
+				"some of them will be missing after a crash");
 		}
-		saved_state->full_logged = true;
+		state->full_logged = true;
 		return;
 	}
 	memcpy(&area->entries[area->used], entries, n_entries * sizeof(entries[0]));
@@ -178,76 +175,76 @@ void gp_saved_state_attach(struct gp_saved_state *saved_state, uint32_t slot,
 	set_mark(&resource->backing, GP_SAVED_ATTACHED);
 }
 
-void gp_saved_state_detach(struct gp_saved_state *saved_state, uint32_t slot) {
-	struct gp_saved_state_resource *resource = get_resource(saved_state, slot);
+void gp_saved_state_detach(struct gp_saved_state *state, uint32_t slot) {
+	struct gp_saved_state_resource *resource = get_resource(state, slot);
 	if (resource != NULL) {
 		set_mark(&resource->backing, GP_SAVED_DETACHED);
 	}
 }
 
 void gp_saved_state_hint(
-	struct gp_saved_state *saved_state, uint32_t slot, uint32_t width, uint32_t height) {
-	struct gp_saved_state_resource *resource = get_resource(saved_state, slot);
+	struct gp_saved_state *state, uint32_t slot, uint32_t width, uint32_t height) {
+	struct gp_saved_state_resource *resource = get_resource(state, slot);
 	if (resource != NULL) {
 		resource->hint_width = width;
 		resource->hint_height = height;
 	}
 }
 
-void gp_saved_state_scanout(struct gp_saved_state *saved_state, uint32_t scanout,
-	uint32_t resource_id, const struct gp_gpu_command *set) {
-	if (saved_state->area == NULL) {
+void gp_saved_state_scanout(struct gp_saved_state *state, uint32_t scanout, uint32_t resource_id,
+	const struct gp_gpu_command *set) {
+	if (state->area == NULL) {
 		return;
 	}
-	struct gp_saved_state_scanout *kept = &saved_state->area->scanouts[scanout];
-	set_mark(&kept->resource_id, 0);
+	struct gp_saved_state_scanout *saved = &state->area->scanouts[scanout];
+	set_mark(&saved->resource_id, 0);
 	if (resource_id != 0) {
-		kept->set = *set;
-		set_mark(&kept->resource_id, resource_id);
+		saved->set = *set;
+		set_mark(&saved->resource_id, resource_id);
 	}
 }
 
-void gp_saved_state_cursor(struct gp_saved_state *saved_state, uint32_t scanout, const void *pixels,
+void gp_saved_state_cursor(struct gp_saved_state *state, uint32_t scanout, const void *pixels,
 	uint32_t hot_x, uint32_t hot_y) {
-	if (saved_state->area == NULL) {
+	if (state->area == NULL) {
 		return;
 	}
-	struct gp_saved_state_scanout *kept = &saved_state->area->scanouts[scanout];
-	set_mark(&kept->cursor, 0);
+	struct gp_saved_state_scanout *saved = &state->area->scanouts[scanout];
+	set_mark(&saved->cursor, 0);
 	if (pixels != NULL) {
-		kept->hot_x = hot_x;
-		kept->hot_y = hot_y;
-		memcpy(saved_state->area->cursors[scanout], pixels,
-			sizeof(saved_state->area->cursors[scanout]));
-		set_mark(&kept->cursor, 1);
+		saved->hot_x = hot_x;
+		saved->hot_y = hot_y;
+		memcpy(state->area->cursors[scanout], pixels,
+			sizeof(state->area->cursors[scanout]));
+		set_mark(&saved->cursor, 1);
 	}
 }
 
 void gp_saved_state_cursor_move(
-	struct gp_saved_state *saved_state, uint32_t scanout, int32_t x, int32_t y) {
-	if (saved_state->area != NULL) {
-		saved_state->area->scanouts[scanout].x = x;
-		saved_state->area->scanouts[scanout].y = y;
+	struct gp_saved_state *state, uint32_t scanout, int32_t x, int32_t y) {
+	if (state->area != NULL) {
+		state->area->scanouts[scanout].x = x;
+		state->area->scanouts[scanout].y = y;
 	}
 }
 
 void gp_saved_state_monitor(
-	struct gp_saved_state *saved_state, uint32_t scanout, const struct gp_monitor *monitor) {
-	if (saved_state->area == NULL) {
+	struct gp_saved_state *state, uint32_t scanout, const struct gp_monitor *monitor) {
+	if (state->area == NULL) {
 		return;
 	}
-	struct gp_saved_state_scanout *kept = &saved_state->area->scanouts[scanout];
+	struct gp_saved_state_scanout *saved = &state->area->scanouts[scanout];
 	if (monitor == NULL) {
-		set_mark(&kept->plugged, GP_SAVED_UNPLUGGED);
+		set_mark(&saved->plugged, GP_SAVED_UNPLUGGED);
 		return;
 	}
-	set_mark(&kept->plugged, GP_SAVED_UNKNOWN);
-	kept->monitor = *monitor;
-	set_mark(&kept->plugged, GP_SAVED_PLUGGED);
+	set_mark(&saved->plugged, GP_SAVED_UNKNOWN);
+	saved->monitor = *monitor;
+	set_mark(&saved->plugged, GP_SAVED_PLUGGED);
 }
 
-void gp_saved_state_events(struct gp_saved_state *saved_state, uint32_t events) {
-	if (saved_state->area != NULL) {
-		saved_state->area->events = events;
+void gp_saved_state_events(struct gp_saved_state *state, uint32_t events) {
+	if (state->area != NULL) {
+		state->area->events = events;
 	}
 }

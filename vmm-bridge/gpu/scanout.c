@@ -12,7 +12,7 @@ void gp_scanout_init(struct gp_scanout *scanout, const struct gp_gpu_ops *ops, v
 }
 
 static void flush_destroy(struct gp_scanout *scanout, struct gp_flush *flush) {
-	if (flush->fence == NULL) {
+	if (flush->reply == NULL) {
 		scanout->n_replied--;
 	}
 	TAILQ_REMOVE(&scanout->flushes, flush, link);
@@ -32,7 +32,7 @@ static void forget_replied(struct gp_scanout *scanout) {
 	struct gp_flush *flush = TAILQ_FIRST(&scanout->flushes);
 	while (flush != NULL) {
 		struct gp_flush *next = TAILQ_NEXT(flush, link);
-		if (flush->fence == NULL) {
+		if (flush->reply == NULL) {
 			flush_destroy(scanout, flush);
 		}
 		flush = next;
@@ -42,7 +42,7 @@ static void forget_replied(struct gp_scanout *scanout) {
 static void forget_oldest_replied(struct gp_scanout *scanout) {
 	struct gp_flush *flush;
 	TAILQ_FOREACH(flush, &scanout->flushes, link) {
-		if (flush->fence == NULL) {
+		if (flush->reply == NULL) {
 			flush_destroy(scanout, flush);
 			return;
 		}
@@ -81,7 +81,7 @@ void gp_scanout_disable(struct gp_scanout *scanout) {
 	scanout->resource_id = 0;
 }
 
-/* Counts the answer. frame is its id in the trace, 0: none. */
+/* Counts the reply. frame is the id in the trace of what it replies to, 0: none. */
 static void count_reply(struct gp_scanout *scanout, enum gp_reply_cause cause, uint64_t frame) {
 	scanout->replies[cause]++;
 	if (frame != 0 && gp_trace_on) {
@@ -91,73 +91,73 @@ static void count_reply(struct gp_scanout *scanout, enum gp_reply_cause cause, u
 	}
 }
 
-static void add_flush(struct gp_scanout *scanout, struct gp_held_reply *fence, uint64_t frame,
-	bool wait_ready, uint64_t now_ns) {
+static void add_flush(struct gp_scanout *scanout, struct gp_held_reply *reply, uint64_t frame,
+	bool wait_release, uint64_t now_ns) {
 	struct gp_flush *flush = calloc(1, sizeof(*flush));
 	if (flush == NULL) {
-		return; // answered at once
+		return; // replied to at once
 	}
-	if (fence != NULL) {
-		gp_pacer_begin(&scanout->pacer, &flush->hold, now_ns, wait_ready);
-		gp_held_reply_wait(fence);
+	if (reply != NULL) {
+		gp_pacer_begin(&scanout->pacer, &flush->hold, now_ns, wait_release);
+		gp_held_reply_wait(reply);
 	} else {
 		scanout->n_replied++;
 	}
-	flush->fence = fence;
+	flush->reply = reply;
 	flush->frame = frame;
 	TAILQ_INSERT_TAIL(&scanout->flushes, flush, link);
-	if (scanout->n_replied > GP_SCANOUT_ANSWERED_MAX) {
+	if (scanout->n_replied > GP_SCANOUT_REPLIED_MAX) {
 		forget_oldest_replied(scanout);
 	}
 }
 
 void gp_scanout_flush(struct gp_scanout *scanout, const struct gp_rect *rect,
-	struct gp_held_reply *fence, uint64_t now_ns) {
+	struct gp_held_reply *reply, uint64_t now_ns) {
 	struct gp_rect damage;
 	if (!scanout->shown || !gp_rect_intersect(rect, &scanout->fb.rect, &damage)) {
 		scanout->replies[GP_REPLY_IMMEDIATE]++;
 		return;
 	}
 	scanout->n_flushes++;
-	bool wait_ready = scanout->ops->scanout_flush(scanout->data, scanout->index, &damage);
+	bool wait_release = scanout->ops->scanout_flush(scanout->data, scanout->index, &damage);
 	uint64_t frame = gp_trace_on ? gp_trace_take_committed() : 0;
-	if (fence == NULL) {
+	if (reply == NULL) {
 		count_reply(scanout, GP_REPLY_IMMEDIATE, frame);
 	}
-	if (fence != NULL || wait_ready) {
-		add_flush(scanout, fence, frame, wait_ready, now_ns);
+	if (reply != NULL || wait_release) {
+		add_flush(scanout, reply, frame, wait_release, now_ns);
 	}
 }
 
 void gp_scanout_buffer_released(struct gp_scanout *scanout, uint64_t now_ns) {
 	struct gp_flush *flush;
 	TAILQ_FOREACH(flush, &scanout->flushes, link) {
-		if (flush->fence == NULL) {
+		if (flush->reply == NULL) {
 			flush_destroy(scanout, flush);
 			return;
 		}
-		if (flush->hold.wait_ready) {
+		if (flush->hold.wait_release) {
 			gp_pacer_release(&flush->hold, now_ns);
 			return;
 		}
 	}
 }
 
-/* The flush is over; its place stays if the outside still owes a release. */
+/* Ends the flush; its place stays if a release is still owed. */
 static void reply_flush(
 	struct gp_scanout *scanout, struct gp_flush *flush, enum gp_reply_cause cause) {
-	struct gp_held_reply *fence = flush->fence;
-	bool owed = flush->hold.wait_ready;
+	struct gp_held_reply *reply = flush->reply;
+	bool owed = flush->hold.wait_release;
 	count_reply(scanout, cause, flush->frame);
 	scanout->timeouts = owed ? scanout->timeouts + 1 : 0;
-	flush->fence = NULL;
+	flush->reply = NULL;
 	scanout->n_replied++;
 	if (!owed) {
 		flush_destroy(scanout, flush);
-	} else if (scanout->n_replied > GP_SCANOUT_ANSWERED_MAX) {
+	} else if (scanout->n_replied > GP_SCANOUT_REPLIED_MAX) {
 		forget_oldest_replied(scanout);
 	}
-	gp_held_reply_signal(fence);
+	gp_held_reply_signal(reply);
 }
 
 void gp_scanout_dispatch(struct gp_scanout *scanout, uint64_t now_ns) {
@@ -165,8 +165,7 @@ void gp_scanout_dispatch(struct gp_scanout *scanout, uint64_t now_ns) {
 	while (flush != NULL) {
 		struct gp_flush *next = TAILQ_NEXT(flush, link);
 		enum gp_reply_cause cause;
-		uint64_t wake_ns;
-		if (flush->fence != NULL && gp_pacer_due(&flush->hold, now_ns, &cause, &wake_ns)) {
+		if (flush->reply != NULL && gp_pacer_due(&flush->hold, now_ns, &cause)) {
 			reply_flush(scanout, flush, cause);
 		}
 		flush = next;
@@ -182,22 +181,22 @@ uint64_t gp_scanout_deadline(const struct gp_scanout *scanout) {
 	struct gp_flush *flush;
 	TAILQ_FOREACH(flush, &scanout->flushes, link) {
 		uint64_t ns = gp_pacer_deadline(&flush->hold);
-		if (flush->fence != NULL && ns < deadline_ns) {
+		if (flush->reply != NULL && ns < deadline_ns) {
 			deadline_ns = ns;
 		}
 	}
 	return deadline_ns;
 }
 
-void gp_scanout_forget_reply(struct gp_scanout *scanout, const struct gp_held_reply *fence) {
+void gp_scanout_forget_reply(struct gp_scanout *scanout, const struct gp_held_reply *reply) {
 	struct gp_flush *flush = TAILQ_FIRST(&scanout->flushes);
 	while (flush != NULL) {
 		struct gp_flush *next = TAILQ_NEXT(flush, link);
-		if (flush->fence == fence) {
+		if (flush->reply == reply) {
 			count_reply(scanout, GP_REPLY_DRAIN, flush->frame);
-			flush->fence = NULL;
+			flush->reply = NULL;
 			scanout->n_replied++;
-			if (!flush->hold.wait_ready) {
+			if (!flush->hold.wait_release) {
 				flush_destroy(scanout, flush);
 			}
 		}

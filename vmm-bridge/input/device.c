@@ -4,7 +4,7 @@
 #include <linux/input.h>
 #include <string.h>
 
-#include "common/fd.h"
+#include "common/clock.h"
 
 #define LEDS_ALL (1u << LED_NUML | 1u << LED_CAPSL | 1u << LED_SCROLLL)
 

@@ -4,29 +4,27 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "common/fd.h"
-
-struct wire {
+struct datagram {
 	uint32_t kind, device, accepted;
 	uint32_t request, flags, size; // of the frame
 	uint8_t payload[GP_VHOST_PAYLOAD_MAX]; // first size
 };
 
-#define WIRE_HEADER offsetof(struct wire, payload)
+#define DATAGRAM_HEADER offsetof(struct datagram, payload)
 
 bool gp_channel_send(int fd, const struct gp_channel_message *message) {
 	const struct gp_vhost_frame *frame = &message->frame;
-	struct wire wire;
-	wire.kind = message->kind;
-	wire.device = message->device;
-	wire.accepted = message->accepted;
-	wire.request = frame->request;
-	wire.flags = frame->flags;
-	wire.size = frame->size;
-	memcpy(wire.payload, frame->payload, frame->size);
+	struct datagram datagram;
+	datagram.kind = message->kind;
+	datagram.device = message->device;
+	datagram.accepted = message->accepted;
+	datagram.request = frame->request;
+	datagram.flags = frame->flags;
+	datagram.size = frame->size;
+	memcpy(datagram.payload, frame->payload, frame->size);
 
 	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int) * GP_VHOST_FDS_MAX)] = {0};
-	struct iovec iov = {.iov_base = &wire, .iov_len = WIRE_HEADER + frame->size};
+	struct iovec iov = {.iov_base = &datagram, .iov_len = DATAGRAM_HEADER + frame->size};
 	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
 	if (frame->n_fds > 0) {
 		msg.msg_control = control;
@@ -44,29 +42,10 @@ bool gp_channel_send(int fd, const struct gp_channel_message *message) {
 	return n >= 0;
 }
 
-static void take_fds(struct msghdr *msg, struct gp_vhost_frame *frame) {
-	for (struct cmsghdr *cmsg = CMSG_FIRSTHDR(msg); cmsg != NULL;
-		cmsg = CMSG_NXTHDR(msg, cmsg)) {
-		if (cmsg->cmsg_level != SOL_SOCKET || cmsg->cmsg_type != SCM_RIGHTS) {
-			continue;
-		}
-		size_t count = (cmsg->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-		for (size_t i = 0; i < count; i++) {
-			int fd;
-			memcpy(&fd, CMSG_DATA(cmsg) + i * sizeof(int), sizeof(int));
-			if (frame->n_fds < GP_VHOST_FDS_MAX) {
-				frame->fds[frame->n_fds++] = fd;
-			} else {
-				gp_fd_close(&fd);
-			}
-		}
-	}
-}
-
 int gp_channel_receive(int fd, struct gp_channel_message *message) {
-	struct wire wire;
+	struct datagram datagram;
 	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int) * GP_VHOST_FDS_MAX)];
-	struct iovec iov = {.iov_base = &wire, .iov_len = sizeof(wire)};
+	struct iovec iov = {.iov_base = &datagram, .iov_len = sizeof(datagram)};
 	struct msghdr msg = {
 		.msg_iov = &iov,
 		.msg_iovlen = 1,
@@ -79,20 +58,18 @@ int gp_channel_receive(int fd, struct gp_channel_message *message) {
 	}
 	struct gp_vhost_frame *frame = &message->frame;
 	frame->n_fds = 0;
-	take_fds(&msg, frame);
-	if ((size_t)n < WIRE_HEADER || wire.size > sizeof(wire.payload) ||
-		(size_t)n != WIRE_HEADER + wire.size || (msg.msg_flags & MSG_CTRUNC) != 0) {
-		for (size_t i = 0; i < frame->n_fds; i++) {
-			gp_fd_close(&frame->fds[i]);
-		}
+	bool fit = gp_vhost_frame_take_fds(frame, &msg);
+	if (!fit || (size_t)n < DATAGRAM_HEADER || datagram.size > sizeof(datagram.payload) ||
+		(size_t)n != DATAGRAM_HEADER + datagram.size) {
+		gp_vhost_frame_close_fds(frame);
 		return -EPROTO;
 	}
-	message->kind = wire.kind;
-	message->device = wire.device;
-	message->accepted = wire.accepted;
-	frame->request = wire.request;
-	frame->flags = wire.flags;
-	frame->size = wire.size;
-	memcpy(frame->payload, wire.payload, wire.size);
+	message->kind = datagram.kind;
+	message->device = datagram.device;
+	message->accepted = datagram.accepted;
+	frame->request = datagram.request;
+	frame->flags = datagram.flags;
+	frame->size = datagram.size;
+	memcpy(frame->payload, datagram.payload, datagram.size);
 	return 1;
 }

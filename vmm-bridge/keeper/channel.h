@@ -8,8 +8,8 @@
 #include "vmm-bridge/vhost/message.h"
 
 /**
- * What the worker tells the keeper: a datagram each, on a SOCK_SEQPACKET pair, which holds what was
- * sent when the worker ends. Descriptors are passed beside it and stay the sender's.
+ * Messages from the worker to the keeper: a datagram each, on a SOCK_SEQPACKET pair, which holds
+ * what was sent when the worker ends. Descriptors are passed along and stay the sender's.
  */
 
 enum gp_channel_kind {
@@ -30,7 +30,7 @@ struct gp_channel_message {
 bool gp_channel_send(int fd, const struct gp_channel_message *message);
 /**
  * Does not wait. 1 with a message, whose descriptors are the caller's; 0 if there is none now;
- * -errno on failure: -ECONNRESET at the end, -EPROTO for what is no message (dropped).
+ * -errno on failure: -ECONNRESET at the end, -EPROTO for a malformed one (dropped).
  */
 int gp_channel_receive(int fd, struct gp_channel_message *message);
 

@@ -13,17 +13,18 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/fd.h"
 #include "common/log.h"
 #include "vmm-bridge/keeper/channel.h"
 #include "vmm-bridge/keeper/store.h"
 
-/* More crashes than that in that time: a new worker would crash, too. */
+/* After more crashes than that in that time a new worker would crash, too. */
 #define CRASHES_MAX 5
 #define CRASHES_NS UINT64_C(60000000000)
 
 struct shared {
-	struct gp_vhost_keep_state states[GP_KEEPER_DEVICES_MAX];
+	struct gp_vhost_checkpoint checkpoints[GP_KEEPER_DEVICES_MAX];
 	_Alignas(4096) uint8_t area[GP_KEEPER_AREA_BYTES];
 };
 
@@ -31,7 +32,6 @@ struct device {
 	struct gp_keeper *keeper;
 	unsigned index;
 	struct gp_store store;
-	struct gp_vhost_keep keep;
 };
 
 struct gp_keeper {
@@ -39,13 +39,13 @@ struct gp_keeper {
 	struct device devices[GP_KEEPER_DEVICES_MAX];
 	unsigned restarts;
 	int channel; // this process's end
-	bool channel_failed; // the worker's: said once
+	bool channel_failed; // the worker's: logged once
 
 	/* Of the keeper's process alone. */
 	sigset_t signal_mask; // as it was before
 	int signal_fd;
 	pid_t worker;
-	bool is_stopping;
+	bool stopping;
 	uint64_t crashes_ns[CRASHES_MAX];
 };
 
@@ -56,7 +56,7 @@ static void send_message(struct device *device, const struct gp_channel_message 
 	if (!gp_channel_send(keeper->channel, message) && !keeper->channel_failed) {
 		keeper->channel_failed = true;
 		gp_error_errno(
-			"keeper: a request cannot be kept; after a crash the VM has no display");
+			"keeper: a request cannot be stored; after a crash the VM has no display");
 	}
 }
 
@@ -91,14 +91,23 @@ static void handle_handled(void *data, bool accepted) {
 	send_message(device, &message);
 }
 
+static const struct gp_vhost_checkpoint_events checkpoint_events = {
+	.connected = handle_connected,
+	.disconnected = handle_disconnected,
+	.request = handle_request,
+	.handled = handle_handled,
+};
+
 unsigned gp_keeper_restarts(const struct gp_keeper *keeper) {
 	return keeper != NULL ? keeper->restarts : 0;
 }
 
 void gp_keeper_get_info(struct gp_keeper *keeper, unsigned index, struct gp_vhost_info *info) {
 	if (keeper != NULL && index < GP_KEEPER_DEVICES_MAX) {
-		info->keep = &keeper->devices[index].keep;
-		info->is_resuming = gp_keeper_has_front(keeper, index);
+		info->checkpoint = &keeper->shared->checkpoints[index];
+		info->checkpoint_events = &checkpoint_events;
+		info->checkpoint_data = &keeper->devices[index];
+		info->resuming = gp_keeper_has_front(keeper, index);
 	}
 }
 
@@ -117,7 +126,7 @@ int gp_keeper_dup_socket(const struct gp_keeper *keeper, unsigned index) {
 		: -1;
 }
 
-/* Queues are started when all that they need is there, and run when all are started. */
+/* Queues start when all that they need is there, and run when all have started. */
 static int rank(const struct gp_vhost_frame *frame) {
 	return frame->request == GP_VHOST_SET_VRING_KICK      ? 1
 		: frame->request == GP_VHOST_SET_VRING_ENABLE ? 2
@@ -137,11 +146,11 @@ void gp_keeper_replay(
 	}
 }
 
-void gp_keeper_answer(
+void gp_keeper_handle_pending(
 	const struct gp_keeper *keeper, unsigned index, struct gp_vhost_device *device) {
 	const struct gp_store_request *pending = keeper->devices[index].store.pending;
 	if (pending != NULL) {
-		gp_vhost_device_answer(device, &pending->frame);
+		gp_vhost_device_handle(device, &pending->frame);
 	}
 }
 
@@ -152,12 +161,6 @@ void gp_keeper_done(struct gp_keeper *keeper) {
 }
 
 /* The keeper's side. */
-
-static void close_fds(struct gp_vhost_frame *frame) {
-	for (size_t i = 0; i < frame->n_fds; i++) {
-		gp_fd_close(&frame->fds[i]);
-	}
-}
 
 static void store_message(struct gp_store *store, struct gp_channel_message *message) {
 	switch (message->kind) {
@@ -178,10 +181,10 @@ static void store_message(struct gp_store *store, struct gp_channel_message *mes
 		gp_store_end(store, message->accepted != 0);
 		break;
 	}
-	close_fds(&message->frame);
+	gp_vhost_frame_close_fds(&message->frame);
 }
 
-/* Takes in all that the worker has said so far. False at its end. */
+/* Stores all messages of the worker so far. False at its end. */
 static bool read_channel(struct gp_keeper *keeper) {
 	struct gp_channel_message message;
 	int r;
@@ -194,7 +197,7 @@ static bool read_channel(struct gp_keeper *keeper) {
 		} else if (message.device < GP_KEEPER_DEVICES_MAX) {
 			store_message(&keeper->devices[message.device].store, &message);
 		} else {
-			close_fds(&message.frame);
+			gp_vhost_frame_close_fds(&message.frame);
 		}
 	}
 	return true;
@@ -208,12 +211,12 @@ static void handle_signal(struct gp_keeper *keeper, bool *ended) {
 	if (info.ssi_signo == SIGCHLD) {
 		*ended = true;
 	} else {
-		keeper->is_stopping = true;
+		keeper->stopping = true;
 		kill(keeper->worker, (int)info.ssi_signo);
 	}
 }
 
-/* Until the worker has ended; its status as of waitpid. */
+/* Waits until the worker has ended. Returns its status as of waitpid. */
 static int attend(struct gp_keeper *keeper) {
 	struct pollfd fds[] = {
 		{.fd = keeper->signal_fd, .events = POLLIN},
@@ -231,7 +234,7 @@ static int attend(struct gp_keeper *keeper) {
 		if ((fds[0].revents & POLLIN) != 0) {
 			handle_signal(keeper, &ended);
 		}
-		/* In this order: all that it has said before its end counts. */
+		/* In this order, as all messages before its end count. */
 		bool done = ended && waitpid(keeper->worker, &status, WNOHANG) == keeper->worker;
 		if (fds[1].fd != -1 && !read_channel(keeper)) {
 			gp_fd_close(&keeper->channel); // or the worker would wait for us to read
@@ -295,15 +298,14 @@ static int run(struct gp_keeper *keeper, int (*work)(void *data, struct gp_keepe
 		if (WIFEXITED(status)) {
 			return WEXITSTATUS(status);
 		}
-		if (keeper->is_stopping) {
+		if (keeper->stopping) {
 			return EXIT_FAILURE;
 		}
 		gp_error("the worker has crashed: signal %d (%s)", WTERMSIG(status),
 			strsignal(WTERMSIG(status)));
 		if (!count_crash(keeper)) {
-			gp_error("it has crashed %d times within a minute: ended, the VM has no "
-				 "display "
-				 "until it is started again",
+			gp_error("the worker has crashed %d times within a minute: ended; the VM "
+				 "has no display until it is started again",
 				CRASHES_MAX + 1);
 			return EXIT_FAILURE;
 		}
@@ -328,21 +330,14 @@ static struct gp_keeper *create(void) {
 		device->keeper = keeper;
 		device->index = i;
 		gp_store_init(&device->store);
-		device->keep = (struct gp_vhost_keep){
-			.state = &keeper->shared->states[i],
-			.data = device,
-			.connected = handle_connected,
-			.disconnected = handle_disconnected,
-			.request = handle_request,
-			.handled = handle_handled,
-		};
 	}
 	return keeper;
 }
 
 static bool watch_signals(struct gp_keeper *keeper) {
 	sigset_t mask;
-	signal(SIGCHLD, SIG_DFL); // ignored, as it may be inherited, it would tell of no end
+	signal(SIGCHLD,
+		SIG_DFL); // it may be inherited as ignored, which would hide the worker's end
 	sigemptyset(&mask);
 	sigaddset(&mask, SIGCHLD);
 	sigaddset(&mask, SIGTERM);

@@ -10,16 +10,9 @@ void gp_store_init(struct gp_store *store) {
 	TAILQ_INIT(&store->requests);
 }
 
-static void close_fds(struct gp_vhost_frame *frame) {
-	for (size_t i = 0; i < frame->n_fds; i++) {
-		gp_fd_close(&frame->fds[i]);
-	}
-	frame->n_fds = 0;
-}
-
 static void request_destroy(struct gp_store_request *request) {
 	if (request != NULL) {
-		close_fds(&request->frame);
+		gp_vhost_frame_close_fds(&request->frame);
 		free(request);
 	}
 }
@@ -48,7 +41,7 @@ bool gp_store_begin(struct gp_store *store, struct gp_vhost_frame *frame) {
 	struct gp_store_request *request = calloc(1, sizeof(*request));
 	if (request == NULL || store->count == GP_STORE_REQUESTS_MAX) {
 		free(request);
-		close_fds(frame);
+		gp_vhost_frame_close_fds(frame);
 		return false;
 	}
 	request->frame = *frame;
@@ -58,7 +51,7 @@ bool gp_store_begin(struct gp_store *store, struct gp_vhost_frame *frame) {
 	return true;
 }
 
-/* Which request it is about a queue, or a part of the configuration; 0 for the others. */
+/* Of the queue, or of the part of the configuration, that the request is about; 0 for others. */
 static uint32_t get_index(const struct gp_vhost_message *message) {
 	switch (message->request) {
 	case GP_VHOST_SET_VRING_NUM:
@@ -95,7 +88,7 @@ static void drop_kind(struct gp_store *store, uint32_t kind, uint32_t index) {
 	}
 }
 
-/* The addition of the region that is removed; false if it was in the table. */
+/* Drops the addition of the region that is removed; false if it was in the table. */
 static bool drop_region(struct gp_store *store, const struct gp_vhost_region *region) {
 	struct gp_store_request *request;
 	TAILQ_FOREACH(request, &store->requests, link) {
@@ -111,7 +104,7 @@ static bool drop_region(struct gp_store *store, const struct gp_vhost_region *re
 	return false;
 }
 
-/* Drops what is void by it. Returns whether it has to be replayed. */
+/* Drops what the request makes void. Returns whether it has to be replayed itself. */
 static bool apply(struct gp_store *store, const struct gp_vhost_message *message) {
 	uint32_t index = get_index(message);
 	switch (message->request) {
@@ -134,10 +127,10 @@ static bool apply(struct gp_store *store, const struct gp_vhost_message *message
 		return true;
 	case GP_VHOST_ADD_MEM_REG:
 		return true;
-	case GP_VHOST_REM_MEM_REG: // may have come with a descriptor, of which nobody has any use
-		close_fds(&store->pending->frame);
+	case GP_VHOST_REM_MEM_REG: // may have come with a descriptor, which nobody needs
+		gp_vhost_frame_close_fds(&store->pending->frame);
 		return !drop_region(store, &message->region);
-	case GP_VHOST_GET_VRING_BASE: // stops the queue; what comes behind it says how it goes on
+	case GP_VHOST_GET_VRING_BASE: // stops the queue; later requests decide how it continues
 		drop_kind(store, GP_VHOST_SET_VRING_KICK, index);
 		drop_kind(store, GP_VHOST_SET_VRING_BASE, index);
 		return false;
@@ -154,10 +147,10 @@ static bool apply(struct gp_store *store, const struct gp_vhost_message *message
 void gp_store_end(struct gp_store *store, bool accepted) {
 	struct gp_store_request *request = store->pending;
 	struct gp_vhost_message message;
-	bool is_kept = request != NULL && accepted &&
+	bool needed = request != NULL && accepted &&
 		gp_vhost_decode(&request->frame, &message) == NULL && apply(store, &message);
 	store->pending = NULL;
-	if (is_kept) {
+	if (needed) {
 		TAILQ_INSERT_TAIL(&store->requests, request, link);
 		store->count++;
 	} else {

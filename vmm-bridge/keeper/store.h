@@ -8,9 +8,9 @@
 #include "vmm-bridge/vhost/message.h"
 
 /**
- * The requests of a front end that made a device what it is: what a fresh process has to replay.
- * A request that is void by a later one is dropped, so there are at most some hundred, of which most
- * are memory regions. Nothing here knows what a request does but which others it makes void.
+ * The requests of a front end that set up a device: what a fresh process has to replay. A request
+ * that a later one makes void is dropped, so there are some hundred at most, of which most are
+ * memory regions. All that this file knows of a request is which others it makes void.
  */
 
 #define GP_STORE_REQUESTS_MAX 2048
@@ -33,11 +33,11 @@ void gp_store_clear(struct gp_store *store);
 /* A front end; takes the socket. What was there is void. */
 void gp_store_connect(struct gp_store *store, int socket);
 /**
- * A request that is going to be handled. Takes the descriptors of the frame, also on failure: false
- * if memory is short, or there are too many.
+ * A request is about to be handled. Takes the descriptors of the frame, also on failure: false if
+ * memory is short, or there are too many.
  */
 bool gp_store_begin(struct gp_store *store, struct gp_vhost_frame *frame);
-/* That one was handled. */
+/* That request was handled. */
 void gp_store_end(struct gp_store *store, bool accepted);
 
 #endif

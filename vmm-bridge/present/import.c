@@ -1,152 +1,195 @@
 #include "vmm-bridge/present/import.h"
 
-#include <drm_fourcc.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
 
+#include "common/fd.h"
 #include "common/log.h"
 #include "common/trace.h"
 
-static enum gp_client_blob_kind blob_kind(const struct gp_import *picture) {
-	switch (gp_import_kind(picture)) {
-	case GP_EXPORT_UDMABUF:
-		return GP_CLIENT_BLOB_SYSTEM_DMABUF;
-	case GP_EXPORT_VFIO:
-		return GP_CLIENT_BLOB_DEVICE_DMABUF;
-	default:
-		return GP_CLIENT_BLOB_SHM;
+/* The guest can make us try again and again. */
+static void log_failure(const struct gp_memory *memory, const char *reason, const char *cause) {
+	static struct gp_log_limit limit = {.burst = 10, .interval_ns = 1000000000};
+	uint64_t suppressed;
+	if (gp_log_limit_pass(&limit, &suppressed)) {
+		char name[32];
+		memory->ops->describe(memory, name, sizeof(name));
+		gp_error("cannot show %s of %" PRIu64 " bytes: %s%s%s", name, memory->size, reason,
+			reason[0] != '\0' ? "; " : "", cause);
 	}
 }
 
-struct gp_import *gp_import_create(struct gp_exporter *exporter, struct gp_client *client,
-	struct gp_resource *resource, enum gp_export_kind from, const char *refusal) {
-	struct gp_import *picture = calloc(1, sizeof(*picture));
-	if (picture == NULL) {
-		gp_error_errno("cannot show resource %u", resource->id);
+/* A file of our own for what the memory holds, empty at first. */
+static bool make_copy(struct gp_import *import) {
+	struct gp_memory_file *file = &import->file;
+	char cause[64];
+	if (import->memory->ops->read_rows == NULL) {
+		snprintf(cause, sizeof(cause), "it cannot be copied");
+		goto err_log;
+	}
+	file->fd = gp_memfd_create_sealed("guestpane-copy", import->memory->size);
+	if (file->fd < 0) {
+		snprintf(cause, sizeof(cause), "no memory for a copy: %s", strerror(errno));
+		goto err_log;
+	}
+	void *map =
+		mmap(NULL, import->memory->size, PROT_READ | PROT_WRITE, MAP_SHARED, file->fd, 0);
+	if (map == MAP_FAILED) {
+		snprintf(cause, sizeof(cause), "cannot map a copy: %s", strerror(errno));
+		goto err_fd;
+	}
+	import->copy = map;
+	file->size = import->memory->size;
+	file->kind = GP_CLIENT_BLOB_SHM;
+	file->revocable = false;
+	file->how = "copy";
+	return true;
+
+err_fd:
+	gp_fd_close(&file->fd);
+err_log:
+	log_failure(import->memory, file->reason, cause);
+	return false;
+}
+
+static bool make_file(struct gp_import *import, const char *refusal) {
+	struct gp_memory_file *file = &import->file;
+	file->fd = -1;
+	if (refusal != NULL) {
+		snprintf(file->reason, sizeof(file->reason), "%s", refusal);
+	} else if (import->memory->ops->export(import->memory, file)) {
+		return true;
+	}
+	return make_copy(import);
+}
+
+struct gp_import *gp_import_create(
+	struct gp_client *client, struct gp_memory *memory, const char *refusal) {
+	struct gp_import *import = calloc(1, sizeof(*import));
+	if (import == NULL) {
+		gp_error_errno("cannot show the guest's memory");
 		return NULL;
 	}
-	wl_list_init(&picture->link);
-	picture->resource = resource;
-	picture->resource_id = resource->id;
-	picture->host_copy = !resource->blob;
-	picture->export.fd = -1;
+	import->memory = memory;
+	import->memory_id = memory->id;
+	wl_list_init(&import->link);
+	wl_list_insert(&memory->imports, &import->memory_link);
 	uint64_t start_ns = gp_trace_now();
-	if (!picture->host_copy &&
-		!gp_export_create(exporter, &resource->backing, resource->size, from, refusal,
-			&picture->export)) {
-		free(picture);
+	struct gp_memory_file *file = &import->file;
+	if (!make_file(import, refusal)) {
+		gp_import_destroy(import);
 		return NULL;
 	}
 	if (gp_trace_on) {
 		gp_trace_step(GP_TRACE_EXPORT, start_ns, gp_trace_now());
 	}
-	const struct gp_export *export = &picture->export;
-	int fd = picture->host_copy ? resource->shm_fd : export->fd;
-	uint64_t size = picture->host_copy ? resource->size : export->size;
-	picture->blob = gp_client_blob_create(client, fd, size, blob_kind(picture),
-		export->device[0] != '\0' ? export->device : NULL, picture);
-	if (picture->blob == NULL) {
-		gp_import_destroy(picture);
+	import->blob = gp_client_blob_create(client, file->fd, file->size, file->kind,
+		file->device[0] != '\0' ? file->device : NULL, import);
+	gp_fd_close(&file->fd);
+	if (import->blob == NULL) {
+		gp_import_destroy(import);
 		return NULL;
 	}
-	return picture;
+	return import;
 }
 
-void gp_import_destroy(struct gp_import *picture) {
-	gp_export_finish(&picture->export);
-	wl_list_remove(&picture->link);
-	free(picture);
+void gp_import_destroy(struct gp_import *import) {
+	if (import->copy != NULL) {
+		munmap(import->copy, import->file.size);
+	}
+	wl_list_remove(&import->memory_link);
+	wl_list_remove(&import->link);
+	free(import);
 }
 
-void gp_import_end(struct gp_import *picture) {
-	gp_client_blob_revoke(picture->blob);
-	gp_export_finish(&picture->export);
-	picture->blob = NULL;
-	picture->n_buffers = 0;
-	picture->refused = NULL;
-	picture->ending = true;
+struct gp_import *gp_import_find_newest(const struct gp_memory *memory) {
+	struct gp_import *import;
+	return wl_list_empty(&memory->imports)
+		? NULL
+		: wl_container_of(memory->imports.next, import, memory_link);
 }
 
-bool gp_import_reads_guest(const struct gp_import *picture) {
-	return gp_import_kind(picture) != GP_EXPORT_COPY;
+void gp_import_end(struct gp_import *import) {
+	gp_client_blob_revoke(import->blob);
+	import->blob = NULL;
+	import->n_buffers = 0;
+	import->refused.format = 0;
+	import->ending = true;
 }
 
-enum gp_export_kind gp_import_kind(const struct gp_import *picture) {
-	return picture->host_copy ? GP_EXPORT_COPY : picture->export.kind;
-}
-
-const char *gp_import_kind_name(const struct gp_import *picture) {
-	return picture->host_copy ? "2d" : gp_export_kind_name(picture->export.kind);
-}
-
-static bool same_layout(const struct gp_framebuffer *a, const struct gp_framebuffer *b) {
-	return a->format == b->format && a->width == b->width && a->height == b->height &&
-		a->offset == b->offset && a->stride == b->stride;
-}
-
-struct gp_client_buffer *gp_import_find(
-	struct gp_import *picture, const struct gp_framebuffer *fb) {
-	for (size_t i = 0; i < picture->n_buffers; i++) {
-		if (same_layout(&picture->buffers[i].fb, fb)) {
-			picture->buffers[i].used = ++picture->uses;
-			return picture->buffers[i].buffer;
+struct gp_client_buffer *gp_import_find_buffer(
+	struct gp_import *import, const struct gp_client_layout *layout) {
+	for (size_t i = 0; i < import->n_buffers; i++) {
+		if (gp_layout_equal(&import->buffers[i].layout, layout)) {
+			import->buffers[i].used = ++import->uses;
+			return import->buffers[i].buffer;
 		}
 	}
 	return NULL;
 }
 
-struct gp_client_buffer *gp_import_surplus(const struct gp_import *picture) {
-	if (picture->n_buffers < GP_IMPORT_BUFFERS_MAX) {
+struct gp_client_buffer *gp_import_find_surplus(const struct gp_import *import) {
+	if (import->n_buffers < GP_IMPORT_BUFFERS_MAX) {
 		return NULL;
 	}
-	const struct gp_import_buffer *oldest = &picture->buffers[0];
-	for (size_t i = 1; i < picture->n_buffers; i++) {
-		if (picture->buffers[i].used < oldest->used) {
-			oldest = &picture->buffers[i];
+	const struct gp_import_buffer *oldest = &import->buffers[0];
+	for (size_t i = 1; i < import->n_buffers; i++) {
+		if (import->buffers[i].used < oldest->used) {
+			oldest = &import->buffers[i];
 		}
 	}
 	return oldest->buffer;
 }
 
-void gp_import_drop(struct gp_import *picture, struct gp_client_buffer *buffer) {
-	for (size_t i = 0; i < picture->n_buffers; i++) {
-		if (picture->buffers[i].buffer == buffer) {
+void gp_import_drop_buffer(struct gp_import *import, struct gp_client_buffer *buffer) {
+	for (size_t i = 0; i < import->n_buffers; i++) {
+		if (import->buffers[i].buffer == buffer) {
 			gp_client_buffer_destroy(buffer);
-			picture->buffers[i] = picture->buffers[--picture->n_buffers];
+			import->buffers[i] = import->buffers[--import->n_buffers];
 			return;
 		}
 	}
 }
 
-struct gp_client_buffer *gp_import_add(struct gp_import *picture, const struct gp_framebuffer *fb) {
-	const struct gp_client_layout layout = {
-		.width = fb->width,
-		.height = fb->height,
-		.format = fb->format->drm,
-		.modifier = DRM_FORMAT_MOD_LINEAR,
-		.planes = {{fb->offset, fb->stride}},
-		.n_planes = 1,
-	};
-	struct gp_client_buffer *buffer = gp_client_buffer_create(picture->blob, &layout);
+struct gp_client_buffer *gp_import_add_buffer(
+	struct gp_import *import, const struct gp_client_layout *layout) {
+	struct gp_client_buffer *buffer = gp_client_buffer_create(import->blob, layout);
 	if (buffer != NULL) {
-		picture->buffers[picture->n_buffers++] = (struct gp_import_buffer){
+		import->buffers[import->n_buffers++] = (struct gp_import_buffer){
 			.buffer = buffer,
-			.fb = *fb,
-			.used = ++picture->uses,
+			.layout = *layout,
+			.used = ++import->uses,
 		};
 	}
 	return buffer;
 }
 
-void gp_import_update(struct gp_import *picture, struct gp_exporter *exporter,
-	const struct gp_framebuffer *fb, const struct gp_rect *rect) {
-	if (picture->export.map == NULL) {
-		return;
+void gp_import_refuse(struct gp_import *import, const struct gp_client_buffer *buffer, bool lasting,
+	const char *message) {
+	for (size_t i = 0; i < import->n_buffers; i++) {
+		if (import->buffers[i].buffer == buffer) {
+			import->refused = import->buffers[i].layout;
+		}
 	}
-	uint32_t bpp = fb->format->bytes_per_pixel;
+	import->refused_lasting = lasting;
+	snprintf(import->refusal, sizeof(import->refusal), "the compositor refused %s: %s",
+		import->file.how, message);
+}
+
+uint64_t gp_import_update(struct gp_import *import, const struct gp_client_layout *layout,
+	const struct gp_rect *rect) {
+	if (import->copy == NULL) {
+		return 0;
+	}
 	uint64_t start_ns = gp_trace_now();
-	gp_export_copy_rows(exporter, &picture->export, &picture->resource->backing, fb->offset,
-		fb->stride, rect->x * bpp, rect->width * bpp, rect->y, rect->height);
+	uint64_t copied =
+		import->memory->ops->read_rows(import->memory, import->copy, layout, rect);
 	if (gp_trace_on) {
 		gp_trace_step(GP_TRACE_COPY, start_ns, gp_trace_now());
 	}
+	return copied;
 }

@@ -1,67 +1,94 @@
-#include "vmm-bridge/present/presenter_internal.h"
+#include "vmm-bridge/present/import_cache.h"
 
 #include <stdio.h>
+#include <string.h>
 
 /* Compositors allow 256 blobs of one guest; cursors have one for each scanout. */
-#define PICTURES_MAX 128
-/* With those whose end the compositor has not confirmed. */
-#define PICTURES_ENDING_MAX 224
-#define COPY_BYTES_MAX GP_RESOURCE_HOST_BYTES_MAX
+#define IMPORTS_MAX 128
+/* With those whose end the compositor has not acknowledged. */
+#define IMPORTS_ENDING_MAX 224
+#define COPY_BYTES_MAX (1ull << 30)
 
-void gp_presenter_end_import(struct gp_presenter *presenter, struct gp_import *picture) {
-	for (size_t i = 0; i < picture->n_buffers; i++) {
-		gp_presenter_forget_buffer(presenter, picture->buffers[i].buffer);
-	}
-	for (uint32_t i = 0; i < presenter->n_scanouts; i++) {
-		if (presenter->scanouts[i].copied == picture) {
-			presenter->scanouts[i].copied = NULL;
-		}
-	}
-	gp_import_end(picture);
+#define LOG_BURST 20
+#define LOG_INTERVAL_NS 1000000000ull
+
+void gp_import_cache_init(struct gp_import_cache *cache, struct gp_client *client,
+	struct gp_shown *scanouts, uint32_t n_scanouts) {
+	*cache = (struct gp_import_cache){
+		.client = client,
+		.scanouts = scanouts,
+		.n_scanouts = n_scanouts,
+		.log = {.burst = LOG_BURST, .interval_ns = LOG_INTERVAL_NS},
+	};
+	wl_list_init(&cache->imports);
 }
 
-/* The resource refers to one of its pictures as long as there is any, so that it gets revoked. */
-void gp_presenter_free_import(struct gp_presenter *presenter, struct gp_import *picture) {
-	struct gp_resource *resource = picture->resource;
-	gp_import_destroy(picture);
-	if (resource == NULL || resource->outside != picture) {
-		return;
-	}
-	resource->outside = NULL;
-	wl_list_for_each (picture, &presenter->pictures, link) {
-		if (picture->resource == resource) {
-			resource->outside = picture;
-			return;
-		}
+void gp_import_cache_clear(struct gp_import_cache *cache) {
+	struct gp_import *import, *tmp;
+	wl_list_for_each_safe (import, tmp, &cache->imports, link) {
+		gp_import_destroy(import);
 	}
 }
 
-static const struct gp_refusal *find_refusal(const struct gp_presenter *presenter,
-	enum gp_export_kind kind, const struct gp_format *format) {
-	for (size_t i = 0; i < presenter->n_refusals; i++) {
-		const struct gp_refusal *refusal = &presenter->refusals[i];
-		if (refusal->kind == kind && refusal->format == format) {
+void gp_import_cache_forget_refusals(struct gp_import_cache *cache) {
+	cache->n_refusals = 0;
+}
+
+static void forget_buffer(struct gp_import_cache *cache, const struct gp_client_buffer *buffer) {
+	for (uint32_t i = 0; i < cache->n_scanouts; i++) {
+		gp_shown_forget_buffer(&cache->scanouts[i], buffer);
+	}
+}
+
+void gp_import_cache_end(struct gp_import_cache *cache, struct gp_import *import) {
+	for (size_t i = 0; i < import->n_buffers; i++) {
+		forget_buffer(cache, import->buffers[i].buffer);
+	}
+	for (uint32_t i = 0; i < cache->n_scanouts; i++) {
+		if (cache->scanouts[i].copied == import) {
+			cache->scanouts[i].copied = NULL;
+		}
+	}
+	gp_import_end(import);
+}
+
+bool gp_import_cache_is_shown(const struct gp_import_cache *cache, const struct gp_import *import) {
+	for (uint32_t i = 0; i < cache->n_scanouts; i++) {
+		for (size_t j = 0; j < import->n_buffers; j++) {
+			if (cache->scanouts[i].buffer == import->buffers[j].buffer) {
+				return true;
+			}
+		}
+	}
+	return false;
+}
+
+static const struct gp_import_refusal *find_refusal(const struct gp_import_cache *cache,
+	enum gp_client_blob_kind kind, const struct gp_client_layout *pixels) {
+	for (size_t i = 0; i < cache->n_refusals; i++) {
+		const struct gp_import_refusal *refusal = &cache->refusals[i];
+		if (refusal->kind == kind && gp_layout_same_pixels(&refusal->pixels, pixels)) {
 			return refusal;
 		}
 	}
 	return NULL;
 }
 
-void gp_presenter_remember_refusal(struct gp_presenter *presenter, enum gp_export_kind kind,
-	const struct gp_format *format, const char *text) {
-	if (find_refusal(presenter, kind, format) != NULL ||
-		presenter->n_refusals == GP_PRESENTER_REFUSALS_MAX) {
+static void remember_refusal(struct gp_import_cache *cache, enum gp_client_blob_kind kind,
+	const struct gp_client_layout *pixels, const char *text) {
+	if (find_refusal(cache, kind, pixels) != NULL ||
+		cache->n_refusals == GP_IMPORT_REFUSALS_MAX) {
 		return;
 	}
-	struct gp_refusal *refusal = &presenter->refusals[presenter->n_refusals++];
+	struct gp_import_refusal *refusal = &cache->refusals[cache->n_refusals++];
 	refusal->kind = kind;
-	refusal->format = format;
+	refusal->pixels = *pixels;
 	snprintf(refusal->text, sizeof(refusal->text), "%s", text);
 }
 
-static bool on_scanout(const struct gp_presenter *presenter, const struct gp_resource *resource) {
-	for (uint32_t i = 0; i < presenter->n_scanouts; i++) {
-		if (resource != NULL && presenter->scanouts[i].resource == resource) {
+static bool is_on_scanout(const struct gp_import_cache *cache, const struct gp_memory *memory) {
+	for (uint32_t i = 0; i < cache->n_scanouts; i++) {
+		if (memory != NULL && cache->scanouts[i].memory == memory) {
 			return true;
 		}
 	}
@@ -69,81 +96,124 @@ static bool on_scanout(const struct gp_presenter *presenter, const struct gp_res
 }
 
 /**
- * Whether a picture of up to size bytes more is within the limits that protect the host and the
- * connection from a guest with many resources. Ends the one that was not shown for longest if not.
+ * Whether an import is within the limits if a copy of it has that size. Ends the one that was not
+ * shown for longest if not.
  */
-static bool make_room(struct gp_presenter *presenter, uint64_t size) {
+static bool make_room(struct gp_import_cache *cache, uint64_t size) {
 	size_t alive = 0, all = 0;
 	uint64_t bytes = size;
-	struct gp_import *picture, *oldest = NULL;
-	wl_list_for_each (picture, &presenter->pictures, link) {
+	struct gp_import *import, *oldest = NULL;
+	wl_list_for_each (import, &cache->imports, link) {
 		all++;
-		alive += picture->ending ? 0 : 1;
-		bool copied = !gp_import_reads_guest(picture) && !picture->host_copy;
-		bytes += copied ? picture->export.size : 0;
-		if (!picture->ending && !on_scanout(presenter, picture->resource)) {
-			oldest = picture;
+		alive += import->ending ? 0 : 1;
+		bytes += import->copy != NULL ? import->file.size : 0;
+		if (!import->ending && !is_on_scanout(cache, import->memory)) {
+			oldest = import;
 		}
 	}
-	bool too_many = alive >= PICTURES_MAX || bytes > COPY_BYTES_MAX;
+	bool too_many = alive >= IMPORTS_MAX || bytes > COPY_BYTES_MAX;
 	if (too_many && oldest != NULL) {
-		gp_presenter_end_import(presenter, oldest);
+		gp_import_cache_end(cache, oldest);
 	}
-	return all < PICTURES_ENDING_MAX && bytes <= COPY_BYTES_MAX;
+	return all < IMPORTS_ENDING_MAX && bytes <= COPY_BYTES_MAX;
 }
 
-static void log_picture(struct gp_presenter *presenter, const struct gp_import *picture) {
+static void log_import(struct gp_import_cache *cache, const struct gp_import *import) {
 	uint64_t suppressed;
-	if (!gp_log_limit_pass(&presenter->log, &suppressed)) {
+	if (!gp_log_limit_pass(&cache->log, &suppressed)) {
 		return;
 	}
-	const char *reason = picture->export.reason;
-	gp_info("resource %u is shown by way of %s%s%s", picture->resource_id,
-		gp_import_kind_name(picture), reason[0] != '\0' ? ": " : "", reason);
+	char name[32];
+	import->memory->ops->describe(import->memory, name, sizeof(name));
+	gp_info("%s is shown by way of %s%s%s", name, import->file.how,
+		import->file.reason[0] != '\0' ? ": " : "", import->file.reason);
 }
 
-struct gp_import *gp_presenter_make_import(struct gp_presenter *presenter,
-	struct gp_resource *resource, const struct gp_format *format, enum gp_export_kind from,
-	const char *refusal) {
-	for (from = resource->blob ? from : GP_EXPORT_COPY; from < GP_EXPORT_KINDS; from++) {
-		const struct gp_refusal *known = find_refusal(presenter, from, format);
-		if (known != NULL) {
-			refusal = known->text;
-		} else if (gp_export_fits(from, &resource->backing)) {
-			break;
-		}
+/* Imports the memory, by a copy if refusal says why not by its own file. */
+static struct gp_import *add(struct gp_import_cache *cache, struct gp_memory *memory,
+	const struct gp_client_layout *pixels, const char *refusal) {
+	bool may_copy = memory->ops->read_rows != NULL;
+	if (refusal == NULL) {
+		const struct gp_import_refusal *known = find_refusal(cache, memory->kind, pixels);
+		refusal = known != NULL ? known->text : NULL;
 	}
-	if (from == GP_EXPORT_KINDS || !make_room(presenter, resource->blob ? resource->size : 0)) {
+	if (refusal != NULL &&
+		(!may_copy || find_refusal(cache, GP_CLIENT_BLOB_SHM, pixels) != NULL)) {
 		return NULL;
 	}
-	struct gp_import *picture =
-		gp_import_create(presenter->exporter, presenter->client, resource, from, refusal);
-	if (picture == NULL) {
+	if (!make_room(cache, may_copy ? memory->size : 0)) {
 		return NULL;
 	}
-	/* Where a kind failed here, the next may be one that was refused. */
-	if (find_refusal(presenter, gp_import_kind(picture), format) != NULL) {
-		picture->given_up = format;
+	struct gp_import *import = gp_import_create(cache->client, memory, refusal);
+	if (import == NULL) {
+		return NULL;
 	}
-	wl_list_insert(&presenter->pictures, &picture->link);
-	resource->outside = picture;
-	log_picture(presenter, picture);
-	return picture;
+	/* It may be a copy because there is no file, and copies may be refused. */
+	if (find_refusal(cache, import->file.kind, pixels) != NULL) {
+		import->given_up = *pixels;
+	}
+	wl_list_insert(&cache->imports, &import->link);
+	log_import(cache, import);
+	return import;
 }
 
-struct gp_import *gp_presenter_ensure_import(struct gp_presenter *presenter,
-	struct gp_resource *resource, const struct gp_format *format) {
-	struct gp_import *picture = resource->outside;
-	if (picture != NULL && !picture->ending) {
-		if (picture->given_up == format) {
+struct gp_import *gp_import_cache_get(struct gp_import_cache *cache, struct gp_memory *memory,
+	const struct gp_client_layout *pixels) {
+	struct gp_import *import = gp_import_find_newest(memory);
+	if (import != NULL && !import->ending) {
+		if (gp_layout_same_pixels(&import->given_up, pixels)) {
 			return NULL;
 		}
-		if (find_refusal(presenter, gp_import_kind(picture), format) == NULL) {
-			wl_list_remove(&picture->link);
-			wl_list_insert(&presenter->pictures, &picture->link);
-			return picture;
+		if (find_refusal(cache, import->file.kind, pixels) == NULL) {
+			wl_list_remove(&import->link);
+			wl_list_insert(&cache->imports, &import->link);
+			return import;
 		}
-		gp_presenter_end_import(presenter, picture);
+		gp_import_cache_end(cache, import);
 	}
-	return gp_presenter_make_import(presenter, resource, format, GP_EXPORT_UDMABUF, NULL);
+	return add(cache, memory, pixels, NULL);
+}
+
+struct gp_client_buffer *gp_import_cache_get_buffer(struct gp_import_cache *cache,
+	struct gp_import *import, const struct gp_client_layout *layout) {
+	struct gp_client_buffer *buffer = gp_import_find_buffer(import, layout);
+	if (buffer != NULL) {
+		return buffer;
+	}
+	struct gp_client_buffer *surplus = gp_import_find_surplus(import);
+	if (surplus != NULL) {
+		forget_buffer(cache, surplus);
+		gp_import_drop_buffer(import, surplus);
+	}
+	return gp_import_add_buffer(import, layout);
+}
+
+bool gp_import_cache_handle_refusal(struct gp_import_cache *cache, struct gp_import *import) {
+	struct gp_memory *memory = import->memory;
+	const struct gp_client_layout pixels = import->refused;
+	enum gp_client_blob_kind kind = import->file.kind;
+	bool give_up = kind == GP_CLIENT_BLOB_SHM;
+	char text[sizeof(import->refusal)];
+	memcpy(text, import->refusal, sizeof(text));
+	import->refused.format = 0;
+	uint64_t suppressed;
+	if (gp_log_limit_pass(&cache->log, &suppressed)) {
+		char name[32];
+		memory->ops->describe(memory, name, sizeof(name));
+		gp_warn("%s (%.4s): %s%s", name, (const char *)&pixels.format, text,
+			give_up ? "; it cannot be shown" : "");
+	}
+	if (import->refused_lasting) {
+		remember_refusal(cache, kind, &pixels, text);
+	}
+	if (give_up) {
+		import->given_up = pixels;
+		for (size_t i = 0; i < import->n_buffers; i++) {
+			forget_buffer(cache, import->buffers[i].buffer);
+		}
+		return false;
+	}
+	gp_import_cache_end(cache, import);
+	add(cache, memory, &pixels, text);
+	return true;
 }

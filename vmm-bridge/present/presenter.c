@@ -1,30 +1,21 @@
-#include "vmm-bridge/present/presenter_internal.h"
+#include "vmm-bridge/present/presenter.h"
 
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "common/fd.h"
+#include "common/clock.h"
 
 /* Longer than a frame of a busy compositor takes; the VMM stands still meanwhile. */
 #define REVOKE_WAIT_MS 250
 
-/* Frames of a scanout, without end and at once: a guest need not wait for the answer to a flush. */
-#define FRAME_INTERVAL_NS 1000000ull
-#define FRAME_BURST 32
-
-#define LOG_BURST 20
-#define LOG_INTERVAL_NS 1000000000ull
-
-void gp_presenter_init(struct gp_presenter *presenter, struct gp_exporter *exporter,
-	struct gp_client *client, uint32_t n_scanouts) {
+void gp_presenter_init(struct gp_presenter *presenter, struct gp_client *client,
+	uint32_t n_scanouts, const struct gp_presenter_events *events, void *data) {
 	*presenter = (struct gp_presenter){
-		.exporter = exporter,
+		.events = events,
+		.data = data,
 		.client = client,
 		.n_scanouts = n_scanouts,
-		.log = {.burst = LOG_BURST, .interval_ns = LOG_INTERVAL_NS},
 	};
-	wl_list_init(&presenter->pictures);
+	gp_import_cache_init(&presenter->cache, client, presenter->scanouts, n_scanouts);
 }
 
 void gp_presenter_finish(struct gp_presenter *presenter) {
@@ -33,64 +24,13 @@ void gp_presenter_finish(struct gp_presenter *presenter) {
 	presenter->revokes = NULL;
 }
 
-/* A buffer is no longer read, or will never be told: who waits for it need not. */
-static void satisfy_waits(struct gp_shown *scanout, const struct gp_client_buffer *buffer) {
-	for (size_t i = 0; i < scanout->n_waits; i++) {
-		if (scanout->waits[i] == buffer) {
-			scanout->waits[i] = NULL;
-		}
-	}
-}
-
-static void satisfy_all_waits(struct gp_shown *scanout) {
-	for (size_t i = 0; i < scanout->n_waits; i++) {
-		scanout->waits[i] = NULL;
-	}
-}
-
-void gp_presenter_forget_buffer(
-	struct gp_presenter *presenter, const struct gp_client_buffer *buffer) {
-	for (uint32_t i = 0; i < presenter->n_scanouts; i++) {
-		struct gp_shown *scanout = &presenter->scanouts[i];
-		satisfy_waits(scanout, buffer);
-		if (scanout->shown == buffer) {
-			scanout->shown = NULL;
-		}
-	}
-}
-
-static struct gp_client_buffer *ensure_buffer(struct gp_presenter *presenter,
-	struct gp_import *picture, const struct gp_framebuffer *fb) {
-	struct gp_client_buffer *buffer = gp_import_find(picture, fb);
-	if (buffer != NULL) {
-		return buffer;
-	}
-	struct gp_client_buffer *surplus = gp_import_surplus(picture);
-	if (surplus != NULL) {
-		gp_presenter_forget_buffer(presenter, surplus);
-		gp_import_drop(picture, surplus);
-	}
-	return gp_import_add(picture, fb);
-}
-
-static bool is_shown(const struct gp_presenter *presenter, const struct gp_import *picture) {
-	for (uint32_t i = 0; i < presenter->n_scanouts; i++) {
-		for (size_t j = 0; j < picture->n_buffers; j++) {
-			if (presenter->scanouts[i].shown == picture->buffers[j].buffer) {
-				return true;
-			}
-		}
-	}
-	return false;
-}
-
-/* Ends pictures without a resource that were kept as the last ones on screen. */
+/* Ends imports whose memory was taken back, and that were kept as the last ones on screen. */
 static void end_orphans(struct gp_presenter *presenter) {
-	struct gp_import *picture;
-	wl_list_for_each (picture, &presenter->pictures, link) {
-		if (picture->resource == NULL && !picture->ending &&
-			!is_shown(presenter, picture)) {
-			gp_presenter_end_import(presenter, picture);
+	struct gp_import *import;
+	wl_list_for_each (import, &presenter->cache.imports, link) {
+		if (import->memory == NULL && !import->ending &&
+			!gp_import_cache_is_shown(&presenter->cache, import)) {
+			gp_import_cache_end(&presenter->cache, import);
 		}
 	}
 }
@@ -100,94 +40,67 @@ static struct gp_client_rect client_rect(const struct gp_rect *rect) {
 }
 
 /**
- * Shows the scanout's resource. damage is what changed since the frame before, NULL: everything.
+ * Shows the scanout's buffer. damage is what changed since the frame before, NULL: everything.
  * Returns the buffer, or NULL if nothing was shown; *previous is the one that it replaced.
  */
 static struct gp_client_buffer *show(struct gp_presenter *presenter, uint32_t index,
 	const struct gp_rect *damage, struct gp_client_buffer **previous) {
-	struct gp_shown *scanout = &presenter->scanouts[index];
-	struct gp_resource *resource = scanout->resource;
+	struct gp_shown *shown = &presenter->scanouts[index];
 	*previous = NULL;
-	if (!gp_client_connected(presenter->client) || resource == NULL ||
-		!gp_resource_has_pixels(resource)) {
+	if (!gp_client_connected(presenter->client) || shown->memory == NULL) {
 		return NULL;
 	}
-	struct gp_import *picture =
-		gp_presenter_ensure_import(presenter, resource, scanout->fb.format);
-	struct gp_client_buffer *buffer =
-		picture != NULL ? ensure_buffer(presenter, picture, &scanout->fb) : NULL;
+	struct gp_import *import =
+		gp_import_cache_get(&presenter->cache, shown->memory, &shown->layout);
+	struct gp_client_buffer *buffer = import != NULL
+		? gp_import_cache_get_buffer(&presenter->cache, import, &shown->layout)
+		: NULL;
 	if (buffer == NULL) {
-		scanout->copied = NULL;
-		scanout->missed = true;
+		shown->copied = NULL;
+		shown->lost_frame = true;
 		return NULL;
 	}
-	if (scanout->missed) {
+	if (shown->lost_frame) {
 		damage = NULL; // what is on screen is older than the frame before
-		scanout->missed = false;
+		shown->lost_frame = false;
 	}
 	/* The guest's damage is what differs from the frame before, not from an older copy. */
-	struct gp_rect changed = scanout->fb.rect;
-	if (damage != NULL && scanout->copied == picture) {
-		gp_rect_intersect(damage, &scanout->fb.rect, &changed);
+	struct gp_rect changed = shown->source;
+	if (damage != NULL && shown->copied == import) {
+		gp_rect_intersect(damage, &shown->source, &changed);
 	}
-	gp_import_update(picture, presenter->exporter, &scanout->fb, &changed);
-	const struct gp_client_rect source = client_rect(&scanout->fb.rect);
+	presenter->bytes_copied += gp_import_update(import, &shown->layout, &changed);
+	const struct gp_client_rect source = client_rect(&shown->source);
 	const struct gp_client_rect part = damage != NULL ? client_rect(damage) : source;
 	gp_client_show(presenter->client, index, buffer, &source, &part);
-	satisfy_waits(scanout, buffer); // it is on screen again
-	*previous = scanout->shown;
-	scanout->shown = buffer;
-	scanout->copied = picture;
-	scanout->committed = true;
+	gp_shown_release(shown, buffer); // it is on screen again
+	*previous = shown->buffer;
+	shown->buffer = buffer;
+	shown->copied = import;
+	shown->committed = true;
 	return buffer;
 }
 
-/* Shows a frame that was lost, or is late, if there was one. damage is that of show. */
+/* Shows a frame that was lost or deferred, if there was one. damage is that of show. */
 static void show_again(
 	struct gp_presenter *presenter, uint32_t index, const struct gp_rect *damage) {
 	struct gp_client_buffer *previous;
-	presenter->scanouts[index].late = false;
+	presenter->scanouts[index].deferred = false;
 	if (presenter->scanouts[index].flushed) {
 		show(presenter, index, damage, &previous);
 		end_orphans(presenter);
 	}
 }
 
-static bool same_framebuffer(const struct gp_framebuffer *a, const struct gp_framebuffer *b) {
-	return a->format == b->format && a->width == b->width && a->height == b->height &&
-		a->offset == b->offset && a->stride == b->stride && a->rect.x == b->rect.x &&
-		a->rect.y == b->rect.y && a->rect.width == b->rect.width &&
-		a->rect.height == b->rect.height;
-}
-
-/* A frame that waits is not shown any more: what it has changed must come with the next one. */
-static void drop_late(struct gp_shown *scanout) {
-	scanout->missed |= scanout->late;
-	scanout->late = false;
-}
-
-void gp_presenter_set(struct gp_presenter *presenter, uint32_t scanout,
-	struct gp_resource *resource, const struct gp_framebuffer *fb) {
-	struct gp_shown *set = &presenter->scanouts[scanout];
-	if (!same_framebuffer(&set->fb, fb) || set->resource != resource) {
-		set->copied = NULL;
-		set->flushed = false;
-		drop_late(set);
-	}
-	set->resource = resource;
-	set->fb = *fb;
+void gp_presenter_set(struct gp_presenter *presenter, uint32_t scanout, struct gp_memory *memory,
+	const struct gp_client_layout *layout, const struct gp_rect *source) {
+	gp_shown_set(&presenter->scanouts[scanout], memory, layout, source);
 }
 
 void gp_presenter_disable(struct gp_presenter *presenter, uint32_t scanout) {
-	struct gp_shown *disabled = &presenter->scanouts[scanout];
-	disabled->resource = NULL;
-	disabled->copied = NULL;
-	disabled->flushed = false;
-	disabled->late = false;
-	disabled->n_waits = 0; // the device does not want to know any more
-	disabled->shown = NULL;
-	if (disabled->committed) {
-		disabled->committed = false;
+	bool committed = presenter->scanouts[scanout].committed;
+	gp_shown_disable(&presenter->scanouts[scanout]);
+	if (committed) {
 		gp_client_show(presenter->client, scanout, NULL, NULL, NULL);
 	}
 	end_orphans(presenter);
@@ -196,64 +109,44 @@ void gp_presenter_disable(struct gp_presenter *presenter, uint32_t scanout) {
 static bool shown_elsewhere(const struct gp_presenter *presenter, uint32_t scanout,
 	const struct gp_client_buffer *buffer) {
 	for (uint32_t i = 0; i < presenter->n_scanouts; i++) {
-		if (i != scanout && presenter->scanouts[i].shown == buffer) {
+		if (i != scanout && presenter->scanouts[i].buffer == buffer) {
 			return true;
 		}
 	}
 	return false;
-}
-
-/* Whether there may be a frame now; it is counted then. */
-static bool take_token(struct gp_shown *scanout) {
-	uint64_t now_ns = gp_now_ns();
-	if (scanout->budget_ns > now_ns + FRAME_BURST * FRAME_INTERVAL_NS) {
-		return false;
-	}
-	uint64_t from_ns = scanout->budget_ns > now_ns ? scanout->budget_ns : now_ns;
-	scanout->budget_ns = from_ns + FRAME_INTERVAL_NS;
-	return true;
-}
-
-static void add_late_damage(struct gp_shown *scanout, const struct gp_rect *damage) {
-	scanout->late_damage =
-		scanout->late ? gp_rect_union(&scanout->late_damage, damage) : *damage;
-	scanout->late = true;
 }
 
 bool gp_presenter_flush(
 	struct gp_presenter *presenter, uint32_t scanout, const struct gp_rect *damage) {
-	struct gp_shown *flushed = &presenter->scanouts[scanout];
-	struct gp_client_buffer *previous;
-	flushed->flushed = flushed->resource != NULL;
-	if (flushed->late || !take_token(flushed)) {
-		add_late_damage(flushed, damage);
+	struct gp_shown *shown = &presenter->scanouts[scanout];
+	shown->flushed = shown->memory != NULL;
+	if (shown->deferred || !gp_shown_take_token(shown, gp_now_ns())) {
+		gp_shown_defer(shown, damage);
 		return false;
 	}
+	struct gp_client_buffer *previous;
 	struct gp_client_buffer *buffer = show(presenter, scanout, damage, &previous);
-	/* A blob's copy has just been made: its own memory is free already. */
-	bool copied = buffer != NULL && flushed->copied->export.map != NULL;
-	bool wait = buffer != NULL && !copied && previous != NULL && previous != buffer &&
-		flushed->visible && !shown_elsewhere(presenter, scanout, previous) &&
-		flushed->n_waits < GP_PRESENTER_WAITS_MAX && gp_client_buffer_busy(previous);
-	if (wait) {
-		flushed->waits[flushed->n_waits++] = previous;
-	}
+	/* The copy has just been made: the guest's own memory is not read any more. */
+	bool copied = buffer != NULL && shown->copied->copy != NULL;
+	bool owed = buffer != NULL && !copied && previous != NULL && previous != buffer &&
+		shown->visible && !shown_elsewhere(presenter, scanout, previous) &&
+		gp_client_buffer_busy(previous) && gp_shown_owe_reply(shown, previous);
 	end_orphans(presenter);
-	return wait;
+	return owed;
 }
 
-static bool is_read(const struct gp_presenter *presenter, uint32_t resource_id) {
-	const struct gp_import *picture;
-	wl_list_for_each (picture, &presenter->pictures, link) {
-		if (picture->resource_id == resource_id && picture->ending &&
-			gp_import_reads_guest(picture)) {
+/* Whether the compositor may read memory of that id, though the guest has taken it back. */
+static bool is_read(const struct gp_presenter *presenter, uint64_t memory_id) {
+	const struct gp_import *import;
+	wl_list_for_each (import, &presenter->cache.imports, link) {
+		if (import->memory_id == memory_id && import->ending && import->file.revocable) {
 			return true;
 		}
 	}
 	return false;
 }
 
-static bool add_revoke(struct gp_presenter *presenter, uint32_t resource_id, uint64_t token) {
+static bool add_revoke(struct gp_presenter *presenter, uint64_t memory_id, uint64_t token) {
 	if (presenter->n_revokes == presenter->revokes_capacity) {
 		size_t capacity = 2 * presenter->revokes_capacity + 8;
 		void *revokes =
@@ -265,60 +158,62 @@ static bool add_revoke(struct gp_presenter *presenter, uint32_t resource_id, uin
 		presenter->revokes_capacity = capacity;
 	}
 	presenter->revokes[presenter->n_revokes++] = (struct gp_pending_revoke){
-		.resource_id = resource_id,
+		.memory_id = memory_id,
 		.token = token,
 	};
 	return true;
 }
 
 bool gp_presenter_revoke(
-	struct gp_presenter *presenter, struct gp_resource *resource, uint64_t token, bool wait) {
-	struct gp_import *picture;
-	wl_list_for_each (picture, &presenter->pictures, link) {
-		if (picture->resource == resource) {
-			picture->resource = NULL;
-			/* A copy is ours: it stays on screen until the guest has new backing. */
-			if (!picture->ending &&
-				(gp_import_reads_guest(picture) || !is_shown(presenter, picture))) {
-				gp_presenter_end_import(presenter, picture);
-			}
+	struct gp_presenter *presenter, struct gp_memory *memory, uint64_t token, bool wait) {
+	struct gp_import *import, *tmp;
+	wl_list_for_each_safe (import, tmp, &memory->imports, memory_link) {
+		wl_list_remove(&import->memory_link);
+		wl_list_init(&import->memory_link);
+		import->memory = NULL;
+		/* A copy is ours: it stays on screen until the guest has new memory. */
+		if (!import->ending &&
+			(import->file.revocable ||
+				!gp_import_cache_is_shown(&presenter->cache, import))) {
+			gp_import_cache_end(&presenter->cache, import);
 		}
 	}
-	resource->outside = NULL;
 	for (uint32_t i = 0; i < presenter->n_scanouts; i++) {
-		if (presenter->scanouts[i].resource == resource) {
-			presenter->scanouts[i].resource = NULL;
-			presenter->scanouts[i].flushed = false;
-			drop_late(&presenter->scanouts[i]);
+		if (presenter->scanouts[i].memory == memory) {
+			gp_shown_forget_memory(&presenter->scanouts[i]);
 		}
 	}
 	/* Nor need anybody wait until the compositor ends its use of a copy. */
-	if (!is_read(presenter, resource->id)) {
+	if (!is_read(presenter, memory->id)) {
 		return true;
 	}
-	if (!wait && add_revoke(presenter, resource->id, token)) {
+	if (!wait && add_revoke(presenter, memory->id, token)) {
 		return false;
 	}
 	gp_client_wait_revoked(presenter->client, REVOKE_WAIT_MS);
 	return true;
 }
 
-void gp_presenter_end_users(struct gp_presenter *presenter, const struct gp_memory_object *object) {
-	struct gp_import *picture;
-	wl_list_for_each (picture, &presenter->pictures, link) {
-		const struct gp_resource *resource = picture->resource;
-		bool used = object == NULL ||
-			(resource != NULL && gp_extents_use(&resource->backing, object));
-		if (used && !picture->ending) {
-			gp_presenter_end_import(presenter, picture);
+void gp_presenter_end(struct gp_presenter *presenter, struct gp_memory *memory) {
+	struct gp_import *import = gp_import_find_newest(memory);
+	if (import != NULL && !import->ending) {
+		gp_import_cache_end(&presenter->cache, import);
+	}
+}
+
+void gp_presenter_end_all(struct gp_presenter *presenter) {
+	struct gp_import *import;
+	wl_list_for_each (import, &presenter->cache.imports, link) {
+		if (!import->ending) {
+			gp_import_cache_end(&presenter->cache, import);
 		}
 	}
 }
 
 void gp_presenter_wait_revoked(struct gp_presenter *presenter) {
-	const struct gp_import *picture;
-	wl_list_for_each (picture, &presenter->pictures, link) {
-		if (picture->ending && gp_import_reads_guest(picture)) {
+	const struct gp_import *import;
+	wl_list_for_each (import, &presenter->cache.imports, link) {
+		if (import->ending && import->file.revocable) {
 			gp_client_wait_revoked(presenter->client, REVOKE_WAIT_MS);
 			return; // the list has changed
 		}
@@ -326,7 +221,7 @@ void gp_presenter_wait_revoked(struct gp_presenter *presenter) {
 }
 
 void gp_presenter_connected(struct gp_presenter *presenter) {
-	presenter->n_refusals = 0; // of another compositor, or another GPU
+	gp_import_cache_forget_refusals(&presenter->cache);
 	for (uint32_t i = 0; i < presenter->n_scanouts; i++) {
 		show_again(presenter, i, NULL);
 	}
@@ -334,139 +229,118 @@ void gp_presenter_connected(struct gp_presenter *presenter) {
 
 void gp_presenter_disconnected(struct gp_presenter *presenter) {
 	for (uint32_t i = 0; i < presenter->n_scanouts; i++) {
-		struct gp_shown *scanout = &presenter->scanouts[i];
-		satisfy_all_waits(scanout);
-		scanout->shown = NULL;
-		scanout->copied = NULL;
-		scanout->visible = false;
-		scanout->committed = false;
+		gp_shown_disconnect(&presenter->scanouts[i]);
 	}
-	struct gp_import *picture, *tmp;
-	wl_list_for_each_safe (picture, tmp, &presenter->pictures, link) {
-		gp_presenter_free_import(presenter, picture);
-	}
+	gp_import_cache_clear(&presenter->cache);
 	presenter->any_refused = false;
 }
 
 void gp_presenter_visibility(struct gp_presenter *presenter, uint32_t scanout, bool visible) {
 	presenter->scanouts[scanout].visible = visible;
 	if (!visible) {
-		satisfy_all_waits(&presenter->scanouts[scanout]);
+		gp_shown_release(&presenter->scanouts[scanout], NULL);
 	}
 }
 
 void gp_presenter_released(struct gp_presenter *presenter, const struct gp_client_buffer *buffer) {
 	for (uint32_t i = 0; i < presenter->n_scanouts; i++) {
-		satisfy_waits(&presenter->scanouts[i], buffer);
+		gp_shown_release(&presenter->scanouts[i], buffer);
 	}
 }
 
-void gp_presenter_failed(struct gp_presenter *presenter, struct gp_import *picture,
+void gp_presenter_failed(struct gp_presenter *presenter, struct gp_import *import,
 	const struct gp_client_buffer *buffer, bool lasting, const char *message) {
-	picture->refused = gp_format_from_drm(gp_client_buffer_layout(buffer)->format);
-	picture->refused_lasting = lasting;
-	snprintf(picture->refusal, sizeof(picture->refusal), "the compositor refused %s: %s",
-		gp_import_kind_name(picture), message);
+	gp_import_refuse(import, buffer, lasting, message);
 	presenter->any_refused = true;
 }
 
-void gp_presenter_revoked(struct gp_presenter *presenter, struct gp_import *picture) {
+void gp_presenter_revoked(struct gp_presenter *presenter, struct gp_import *import) {
 	presenter->any_freed = true;
-	gp_presenter_free_import(presenter, picture);
+	gp_import_destroy(import);
 }
 
-static void handle_refusal(struct gp_presenter *presenter, struct gp_import *picture) {
-	struct gp_resource *resource = picture->resource;
-	const struct gp_format *format = picture->refused;
-	enum gp_export_kind kind = gp_import_kind(picture);
-	char text[sizeof(picture->refusal)];
-	memcpy(text, picture->refusal, sizeof(text));
-	picture->refused = NULL;
-	uint64_t suppressed;
-	if (gp_log_limit_pass(&presenter->log, &suppressed)) {
-		gp_warn("resource %u (%s): %s%s", resource->id, format->name, text,
-			kind == GP_EXPORT_COPY ? "; it cannot be shown" : "");
-	}
-	if (picture->refused_lasting) {
-		gp_presenter_remember_refusal(presenter, kind, format, text);
-	}
-	if (kind == GP_EXPORT_COPY) {
-		picture->given_up = format;
-		for (size_t i = 0; i < picture->n_buffers; i++) {
-			gp_presenter_forget_buffer(presenter, picture->buffers[i].buffer);
-		}
-		return;
-	}
-	gp_presenter_end_import(presenter, picture);
-	gp_presenter_make_import(presenter, resource, format, kind + 1, text);
+static void show_lost_frames(struct gp_presenter *presenter) {
+	presenter->any_freed = false;
 	for (uint32_t i = 0; i < presenter->n_scanouts; i++) {
-		if (presenter->scanouts[i].resource == resource) {
+		if (presenter->scanouts[i].lost_frame) {
 			show_again(presenter, i, NULL);
 		}
 	}
 }
 
+/* Deals with one refusal; the list of imports has changed then. False: there is none. */
+static bool handle_refusal(struct gp_presenter *presenter) {
+	struct gp_import *import;
+	wl_list_for_each (import, &presenter->cache.imports, link) {
+		struct gp_memory *memory = import->memory;
+		if (import->refused.format == 0 || memory == NULL) {
+			continue;
+		}
+		bool again = gp_import_cache_handle_refusal(&presenter->cache, import);
+		for (uint32_t i = 0; again && i < presenter->n_scanouts; i++) {
+			if (presenter->scanouts[i].memory == memory) {
+				show_again(presenter, i, NULL);
+			}
+		}
+		return true;
+	}
+	return false;
+}
+
 /* False: one has to wait longer. */
-static bool show_late(struct gp_presenter *presenter) {
+static bool show_deferred_frames(struct gp_presenter *presenter) {
 	bool done = true;
 	for (uint32_t i = 0; i < presenter->n_scanouts; i++) {
-		struct gp_shown *scanout = &presenter->scanouts[i];
-		if (scanout->late && take_token(scanout)) {
-			struct gp_rect damage = scanout->late_damage;
+		struct gp_shown *shown = &presenter->scanouts[i];
+		if (shown->deferred && gp_shown_take_token(shown, gp_now_ns())) {
+			struct gp_rect damage = shown->deferred_damage;
 			show_again(presenter, i, &damage);
 		}
-		done = done && !scanout->late;
+		done = done && !shown->deferred;
 	}
 	return done;
 }
 
+static void send_replies(struct gp_presenter *presenter) {
+	for (uint32_t i = 0; i < presenter->n_scanouts; i++) {
+		while (gp_shown_take_reply(&presenter->scanouts[i])) {
+			presenter->events->buffer_released(presenter->data, i);
+		}
+	}
+	for (size_t i = 0; i < presenter->n_revokes;) {
+		const struct gp_pending_revoke revoke = presenter->revokes[i];
+		if (is_read(presenter, revoke.memory_id)) {
+			i++;
+			continue;
+		}
+		presenter->revokes[i] = presenter->revokes[--presenter->n_revokes];
+		presenter->events->memory_revoked(presenter->data, revoke.memory_id, revoke.token);
+	}
+}
+
 bool gp_presenter_end_turn(struct gp_presenter *presenter) {
 	if (presenter->any_freed) {
-		presenter->any_freed = false;
-		for (uint32_t i = 0; i < presenter->n_scanouts; i++) {
-			if (presenter->scanouts[i].missed) {
-				show_again(presenter, i, NULL);
-			}
-		}
+		show_lost_frames(presenter);
 	}
-	while (presenter->any_refused) {
+	if (presenter->any_refused) {
 		presenter->any_refused = false;
-		struct gp_import *picture;
-		wl_list_for_each (picture, &presenter->pictures, link) {
-			if (picture->refused != NULL && picture->resource != NULL) {
-				handle_refusal(presenter, picture);
-				presenter->any_refused = true;
-				break; // the list has changed
-			}
+		while (handle_refusal(presenter)) {
+			// more may have come
 		}
 	}
-	return show_late(presenter);
+	bool done = show_deferred_frames(presenter);
+	send_replies(presenter);
+	return done;
 }
 
-bool gp_presenter_take_ready(struct gp_presenter *presenter, uint32_t *scanout) {
-	for (uint32_t i = 0; i < presenter->n_scanouts; i++) {
-		struct gp_shown *ready = &presenter->scanouts[i];
-		if (ready->n_waits > 0 && ready->waits[0] == NULL) {
-			ready->n_waits--;
-			memmove(&ready->waits[0], &ready->waits[1],
-				ready->n_waits * sizeof(ready->waits[0]));
-			*scanout = i;
-			return true;
-		}
+void gp_presenter_get_info(
+	const struct gp_presenter *presenter, uint32_t scanout, struct gp_presenter_info *info) {
+	const struct gp_shown *shown = &presenter->scanouts[scanout];
+	const struct gp_import *import =
+		shown->memory != NULL ? gp_import_find_newest(shown->memory) : NULL;
+	*info = (struct gp_presenter_info){.visible = shown->visible, .reason = ""};
+	if (import != NULL && !import->ending) {
+		info->how = import->file.how;
+		info->reason = import->file.reason;
 	}
-	return false;
-}
-
-bool gp_presenter_take_revoked(
-	struct gp_presenter *presenter, uint32_t *resource_id, uint64_t *token) {
-	for (size_t i = 0; i < presenter->n_revokes; i++) {
-		const struct gp_pending_revoke revoke = presenter->revokes[i];
-		if (!is_read(presenter, revoke.resource_id)) {
-			presenter->revokes[i] = presenter->revokes[--presenter->n_revokes];
-			*resource_id = revoke.resource_id;
-			*token = revoke.token;
-			return true;
-		}
-	}
-	return false;
 }

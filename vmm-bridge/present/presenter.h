@@ -1,94 +1,91 @@
 #ifndef GP_VMM_BRIDGE_PRESENT_PRESENTER_H
 #define GP_VMM_BRIDGE_PRESENT_PRESENTER_H
 
-#include <wayland-util.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
-#include "common/log.h"
-#include "vmm-bridge/present/import.h"
+#include "common/limits.h"
+#include "vmm-bridge/present/import_cache.h"
+#include "vmm-bridge/present/shown.h"
 
 /**
- * Shows resources on scanouts: which picture a scanout shows, which buffers are awaited back, and
- * what the compositor has refused. Its functions on resources are those of gp_gpu_ops.
+ * Shows buffers of the guest on its scanouts, whatever source they come from: a source brings
+ * memory (present/memory.h), puts a buffer in it on a scanout, reports what each frame has changed,
+ * and takes the memory back.
  *
- * It never calls the device. What the device is to be told is kept until gp_presenter_take_ready
- * and gp_presenter_take_revoked ask for it: the compositor's answers can come in the middle of a
- * call of the device (gp_client_wait_revoked).
+ * The source is called from gp_presenter_end_turn only, but for the ops of memory: the compositor's
+ * events can come in the middle of a call from the source (gp_client_wait_revoked).
  */
 
-#define GP_PRESENTER_SCANOUTS_MAX 16
-#define GP_PRESENTER_WAITS_MAX 32
-#define GP_PRESENTER_REFUSALS_MAX 32
-
-struct gp_shown {
-	struct gp_resource *resource; // NULL: nothing, or its memory has gone
-	struct gp_framebuffer fb;
-	bool flushed; // the resource was shown since it is there
-	bool visible; // says the compositor
-	bool committed; // the surface has content
-	bool missed; // the last frame could not be shown, for want of room perhaps
-	/* Frames that come too fast are put together. */
-	bool late; // one waits for its time; gp_presenter_end_turn shows it
-	struct gp_rect late_damage; // what has changed meanwhile
-	uint64_t budget_ns; // time up to which frames are used up
-	struct gp_client_buffer *shown; // committed last; NULL: none, or it is gone
-	const struct gp_import *copied; // whose copy has the previous frame; NULL: none has
-
+struct gp_presenter_events {
 	/**
-	 * Buffers that frames have replaced, oldest first, each answered by one
-	 * gp_presenter_take_ready. NULL: free by now.
+	 * The buffer that a frame replaced is no longer read: one reply for each gp_presenter_flush
+	 * that returned true, in their order.
 	 */
-	struct gp_client_buffer *waits[GP_PRESENTER_WAITS_MAX];
-	size_t n_waits;
+	void (*buffer_released)(void *data, uint32_t scanout);
+	/* The memory is no longer read: the reply to a gp_presenter_revoke that returned false. */
+	void (*memory_revoked)(void *data, uint64_t memory_id, uint64_t token);
 };
 
-/* Imports that need not be tried again on this compositor (B6). */
-struct gp_refusal {
-	enum gp_export_kind kind;
-	const struct gp_format *format;
-	char text[128];
-};
-
-/* An answer that the device waits for: no picture of that resource reads its memory any more. */
+/* A reply that is owed once no import of that memory is read any more. */
 struct gp_pending_revoke {
-	uint32_t resource_id;
+	uint64_t memory_id;
 	uint64_t token;
 };
 
 struct gp_presenter {
-	struct gp_exporter *exporter;
+	const struct gp_presenter_events *events;
+	void *data;
 	struct gp_client *client;
-	struct gp_shown scanouts[GP_PRESENTER_SCANOUTS_MAX];
+	struct gp_shown scanouts[GP_SCANOUTS_MAX];
 	uint32_t n_scanouts;
-	struct wl_list pictures; // gp_import.link, most recently shown first
-	struct gp_refusal refusals[GP_PRESENTER_REFUSALS_MAX];
-	size_t n_refusals;
+	struct gp_import_cache cache;
 	struct gp_pending_revoke *revokes;
 	size_t n_revokes, revokes_capacity;
-	bool any_refused; // a picture has a refusal that has not been dealt with
-	bool any_freed; // a picture has gone: there may be room for a missed frame
-	struct gp_log_limit log;
+	uint64_t bytes_copied;
+	bool any_refused; // an import has a refusal that has not been dealt with
+	bool any_freed; // an import was freed: there may be room for a lost frame
 };
 
-/* exporter and client must outlive it. */
-void gp_presenter_init(struct gp_presenter *presenter, struct gp_exporter *exporter,
-	struct gp_client *client, uint32_t n_scanouts);
-/* After the client, and after all resources were revoked. */
+/* client must outlive it, but for gp_presenter_finish. */
+void gp_presenter_init(struct gp_presenter *presenter, struct gp_client *client,
+	uint32_t n_scanouts, const struct gp_presenter_events *events, void *data);
+/* After the client, and after all memory was revoked. */
 void gp_presenter_finish(struct gp_presenter *presenter);
 
-/* gp_gpu_ops */
-void gp_presenter_set(struct gp_presenter *presenter, uint32_t scanout,
-	struct gp_resource *resource, const struct gp_framebuffer *fb);
+/* For the source. */
+
+/**
+ * Puts a buffer on the scanout, of which source is seen. Nothing is shown before the next flush.
+ * The layout was checked: it lies in the memory.
+ */
+void gp_presenter_set(struct gp_presenter *presenter, uint32_t scanout, struct gp_memory *memory,
+	const struct gp_client_layout *layout, const struct gp_rect *source);
+/* The scanout shows nothing. No buffer_released is owed for earlier frames. */
 void gp_presenter_disable(struct gp_presenter *presenter, uint32_t scanout);
+/**
+ * A frame: damage, in pixels of the buffer, has changed since the one before. True: buffer_released
+ * will come for it. False: there is no reply to wait for.
+ */
 bool gp_presenter_flush(
 	struct gp_presenter *presenter, uint32_t scanout, const struct gp_rect *damage);
-bool gp_presenter_revoke(
-	struct gp_presenter *presenter, struct gp_resource *resource, uint64_t token, bool wait);
 /**
- * Ends the pictures of resources that use the memory object, or all if it is NULL. They will be
- * revoked by the device next; all at once needs one wait, not one for each.
+ * The guest takes the memory back, which is not used here afterwards. True: nobody reads it any
+ * more. False: memory_revoked will be called, with the token. True in every case if wait is true;
+ * that may block for a short, bounded time.
+ *
+ * A copy stays on screen until the source shows something else, or disables the scanout.
  */
-void gp_presenter_end_users(struct gp_presenter *presenter, const struct gp_memory_object *object);
-/* Waits until the compositor reads no memory that the guest has taken away; short, bounded. */
+bool gp_presenter_revoke(
+	struct gp_presenter *presenter, struct gp_memory *memory, uint64_t token, bool wait);
+/**
+ * Ends the use of the memory, or of all that was ever shown. The source will revoke it next: to do
+ * that for much memory needs one wait, and not one for each.
+ */
+void gp_presenter_end(struct gp_presenter *presenter, struct gp_memory *memory);
+void gp_presenter_end_all(struct gp_presenter *presenter);
+/* Waits until the compositor reads no memory that the guest has taken back; short, bounded. */
 void gp_presenter_wait_revoked(struct gp_presenter *presenter);
 
 /* gp_client_events */
@@ -96,18 +93,23 @@ void gp_presenter_connected(struct gp_presenter *presenter);
 void gp_presenter_disconnected(struct gp_presenter *presenter);
 void gp_presenter_visibility(struct gp_presenter *presenter, uint32_t scanout, bool visible);
 void gp_presenter_released(struct gp_presenter *presenter, const struct gp_client_buffer *buffer);
-void gp_presenter_failed(struct gp_presenter *presenter, struct gp_import *picture,
+void gp_presenter_failed(struct gp_presenter *presenter, struct gp_import *import,
 	const struct gp_client_buffer *buffer, bool lasting, const char *message);
-void gp_presenter_revoked(struct gp_presenter *presenter, struct gp_import *picture);
+void gp_presenter_revoked(struct gp_presenter *presenter, struct gp_import *import);
 
 /**
- * From the loop: replaces pictures that were refused, and shows frames again that were lost. False
- * if a frame waits for its time: to be called again in a millisecond.
+ * From the loop: replaces imports that were refused, shows frames that were lost or deferred, and
+ * sends the replies. False if a frame is still deferred: to be called again in a millisecond.
  */
 bool gp_presenter_end_turn(struct gp_presenter *presenter);
-/* Whether the device is to be told that a scanout is ready; one for each flush that said true. */
-bool gp_presenter_take_ready(struct gp_presenter *presenter, uint32_t *scanout);
-bool gp_presenter_take_revoked(
-	struct gp_presenter *presenter, uint32_t *resource_id, uint64_t *token);
+
+/* How the compositor has what a scanout shows, for people. */
+struct gp_presenter_info {
+	bool visible;
+	const char *how; // NULL: it has nothing
+	const char *reason; // why not in a better way; may be empty
+};
+void gp_presenter_get_info(
+	const struct gp_presenter *presenter, uint32_t scanout, struct gp_presenter_info *info);
 
 #endif

@@ -5,7 +5,7 @@
 #include "vmm-bridge/virtio/guest_memory.h"
 
 bool gp_device_memory_init(struct gp_device_memory *devices, struct wl_event_loop *loop,
-	struct gp_options *options, const struct gp_vfio_events *events, void *data) {
+	struct gp_bridge_options *options, const struct gp_vfio_events *events, void *data) {
 	*devices = (struct gp_device_memory){.options = options, .socket = -1};
 	if (options->vfio == GP_VFIO_NONE) {
 		return true;
@@ -30,7 +30,7 @@ void gp_device_memory_finish(struct gp_device_memory *devices) {
 
 /* Once for each front end: what is refused now will be refused again. */
 static void look_for_vmm(struct gp_device_memory *devices) {
-	const struct gp_options *options = devices->options;
+	const struct gp_bridge_options *options = devices->options;
 	if (devices->looked || devices->socket < 0) {
 		return;
 	}

@@ -19,7 +19,7 @@ struct wl_event_loop;
 
 struct gp_device_memory {
 	struct gp_vfio *vfio; // NULL: --vfio none
-	const struct gp_options *options;
+	const struct gp_bridge_options *options;
 	int socket; // of the front end, borrowed; -1: none
 	bool looked; // for the VMM behind the socket
 	bool changed; // a look at the devices is due
@@ -31,7 +31,7 @@ struct gp_device_memory {
  * finished in every case.
  */
 bool gp_device_memory_init(struct gp_device_memory *devices, struct wl_event_loop *loop,
-	struct gp_options *options, const struct gp_vfio_events *events, void *data);
+	struct gp_bridge_options *options, const struct gp_vfio_events *events, void *data);
 void gp_device_memory_finish(struct gp_device_memory *devices);
 /* memory asks here for what it does not have. */
 void gp_device_memory_serve(struct gp_device_memory *devices, struct gp_guest_memory *memory);

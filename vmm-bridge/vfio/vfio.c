@@ -10,7 +10,7 @@
 #include <unistd.h>
 #include <wayland-server-core.h>
 
-#include "common/fd.h"
+#include "common/clock.h"
 #include "common/log.h"
 #include "vmm-bridge/vfio/device.h"
 #include "vmm-bridge/vfio/vmm.h"

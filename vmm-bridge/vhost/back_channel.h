@@ -5,7 +5,7 @@
 
 /**
  * The socket for requests from the back end to the front end. Never waits: a message that does
- * not fit goes when the front end has read. It asks for no replies and discards what comes.
+ * not fit is sent when the front end has read. It asks for no replies and discards what comes.
  */
 
 struct wl_event_loop;
@@ -25,7 +25,7 @@ bool gp_back_channel_is_open(const struct gp_back_channel *channel);
 
 /* Several changes that the front end has not read become one. */
 void gp_back_channel_config_changed(struct gp_back_channel *channel);
-/* Forgets what could not be sent yet, and tells whether there was something. */
+/* Forgets a change that could not be sent yet. Returns whether there was one. */
 bool gp_back_channel_cancel(struct gp_back_channel *channel);
 
 #endif

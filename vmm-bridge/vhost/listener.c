@@ -10,6 +10,7 @@
 
 #include "common/fd.h"
 #include "common/log.h"
+#include "common/socket.h"
 
 #define REST_MS 1000
 

@@ -9,7 +9,7 @@ typedef void (*gp_listener_func)(void *data, int fd);
 
 /**
  * A listening socket at path, which is removed on destroy. When descriptors run out it rests for a
- * second rather than to spin. Returns NULL after logging.
+ * second rather than spin. Returns NULL after logging.
  */
 struct gp_listener *gp_listener_create(
 	struct wl_event_loop *loop, const char *path, gp_listener_func accepted, void *data);

@@ -7,7 +7,7 @@
 #include "common/checked.h"
 #include "common/fd.h"
 
-/* Payloads as they stand on the wire. */
+/* Payloads as they are on the wire. */
 struct wire_vring_addr {
 	uint32_t index, flags;
 	uint64_t desc, used, avail, log;
@@ -261,21 +261,14 @@ const char *gp_vhost_decode(const struct gp_vhost_frame *frame, struct gp_vhost_
 	return decode_payload(request->payload, frame, message);
 }
 
-void gp_vhost_reader_init(struct gp_vhost_reader *reader) {
-	reader->got = 0;
-	reader->frame.request = reader->frame.flags = reader->frame.size = 0;
-	reader->frame.n_fds = 0;
-}
-
-void gp_vhost_reader_next(struct gp_vhost_reader *reader) {
-	for (size_t i = 0; i < reader->frame.n_fds; i++) {
-		gp_fd_close(&reader->frame.fds[i]);
+void gp_vhost_frame_close_fds(struct gp_vhost_frame *frame) {
+	for (size_t i = 0; i < frame->n_fds; i++) {
+		gp_fd_close(&frame->fds[i]);
 	}
-	gp_vhost_reader_init(reader);
+	frame->n_fds = 0;
 }
 
-/* Puts the descriptors of one recvmsg into the frame; closes those that have no place. */
-static bool take_fds(struct gp_vhost_frame *frame, struct msghdr *msg) {
+bool gp_vhost_frame_take_fds(struct gp_vhost_frame *frame, struct msghdr *msg) {
 	bool fit = (msg->msg_flags & MSG_CTRUNC) == 0;
 	for (struct cmsghdr *cmsg = CMSG_FIRSTHDR(msg); cmsg != NULL;
 		cmsg = CMSG_NXTHDR(msg, cmsg)) {
@@ -297,6 +290,17 @@ static bool take_fds(struct gp_vhost_frame *frame, struct msghdr *msg) {
 	return fit;
 }
 
+void gp_vhost_reader_init(struct gp_vhost_reader *reader) {
+	reader->got = 0;
+	reader->frame.request = reader->frame.flags = reader->frame.size = 0;
+	reader->frame.n_fds = 0;
+}
+
+void gp_vhost_reader_next(struct gp_vhost_reader *reader) {
+	gp_vhost_frame_close_fds(&reader->frame);
+	gp_vhost_reader_init(reader);
+}
+
 /* Reads at most length bytes, with the descriptors that came with them. Bytes, 0 or -errno. */
 static int receive(struct gp_vhost_frame *frame, int socket, void *to, size_t length) {
 	_Alignas(struct cmsghdr) char control[CMSG_SPACE(GP_VHOST_FDS_MAX * sizeof(int))];
@@ -314,7 +318,7 @@ static int receive(struct gp_vhost_frame *frame, int socket, void *to, size_t le
 	if (n < 0) {
 		return errno == EAGAIN || errno == EWOULDBLOCK ? 0 : -errno;
 	}
-	if (!take_fds(frame, &msg)) {
+	if (!gp_vhost_frame_take_fds(frame, &msg)) {
 		return -EPROTO;
 	}
 	return n == 0 ? -ECONNRESET : (int)n;

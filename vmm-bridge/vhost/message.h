@@ -7,8 +7,8 @@
 
 /**
  * Frames of the vhost-user protocol (QEMU docs/interop/vhost-user.rst). Numbers are in the byte
- * order of the machine, as the specification demands. This file knows layouts and limits, nothing
- * of devices: it is what the fuzzer feeds.
+ * order of the host, as the specification demands. This file knows layouts and limits, nothing of
+ * devices: it is what the fuzzer feeds.
  */
 
 #define GP_VHOST_FDS_MAX 8
@@ -58,6 +58,16 @@ struct gp_vhost_frame {
 	int fds[GP_VHOST_FDS_MAX]; // owned; -1 once taken
 	size_t n_fds;
 };
+
+struct msghdr;
+
+/* Closes the descriptors that nobody took. */
+void gp_vhost_frame_close_fds(struct gp_vhost_frame *frame);
+/**
+ * Puts the descriptors of a recvmsg into the frame. False if some did not fit, which are closed, or
+ * were cut off.
+ */
+bool gp_vhost_frame_take_fds(struct gp_vhost_frame *frame, struct msghdr *msg);
 
 struct gp_vhost_region {
 	uint64_t gpa, size, uva, file_offset;

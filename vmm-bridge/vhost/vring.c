@@ -9,7 +9,9 @@
 #include "common/fd.h"
 #include "common/log.h"
 
-/* So many chains may be returned without an interrupt: a driver may need their descriptors. */
+/**
+ * So many chains may be returned without an interrupt; then the driver may need their descriptors.
+ */
 #define LATE_INTERRUPTS_MAX 8
 
 void gp_vring_init(struct gp_vring *vring, unsigned index,
@@ -36,31 +38,31 @@ void gp_vring_finish(struct gp_vring *vring) {
 	drop_kick(vring);
 	gp_fd_close(&vring->call_fd);
 	gp_fd_close(&vring->err_fd);
-	struct gp_ring_checkpoint *keep = vring->keep;
-	uint8_t *keep_worked = vring->keep_worked;
+	struct gp_ring_checkpoint *checkpoint = vring->checkpoint;
+	uint8_t *checkpoint_worked = vring->checkpoint_worked;
 	gp_vring_init(vring, vring->index, vring->kicked, vring->data);
-	if (keep != NULL) {
-		gp_vring_set_checkpoint(vring, keep, keep_worked);
+	if (checkpoint != NULL) {
+		gp_vring_set_checkpoint(vring, checkpoint, checkpoint_worked);
 		gp_vring_set_worked(vring, false);
 	}
 }
 
 void gp_vring_set_checkpoint(
-	struct gp_vring *vring, struct gp_ring_checkpoint *keep, uint8_t *keep_worked) {
-	vring->keep = keep;
-	vring->keep_worked = keep_worked;
+	struct gp_vring *vring, struct gp_ring_checkpoint *checkpoint, uint8_t *checkpoint_worked) {
+	vring->checkpoint = checkpoint;
+	vring->checkpoint_worked = checkpoint_worked;
 }
 
 void gp_vring_resume(struct gp_vring *vring) {
 	vring->resuming = true;
-	vring->base = vring->stopped_at = vring->keep->last_avail;
-	vring->worked = *vring->keep_worked != 0;
+	vring->base = vring->stopped_at = vring->checkpoint->last_avail;
+	vring->worked = *vring->checkpoint_worked != 0;
 }
 
 void gp_vring_set_worked(struct gp_vring *vring, bool worked) {
 	vring->worked = worked;
-	if (vring->keep_worked != NULL) {
-		*vring->keep_worked = worked;
+	if (vring->checkpoint_worked != NULL) {
+		*vring->checkpoint_worked = worked;
 	}
 }
 
@@ -80,7 +82,7 @@ static int handle_kick(int fd, uint32_t mask, void *data) {
 	ssize_t n = read(fd, &count, sizeof(count));
 	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR) ||
 		(mask & (WL_EVENT_HANGUP | WL_EVENT_ERROR)) != 0) {
-		// It would stay readable for ever.
+		// It would be readable for ever.
 		gp_warn("vhost: queue %u: the kick descriptor has failed, kicks are lost",
 			vring->index);
 		drop_kick(vring);
@@ -143,9 +145,9 @@ const char *gp_vring_attach(
 		return "its rings are misaligned";
 	}
 	if (vring->resuming) {
-		gp_virtqueue_resume(&vring->queue, vring->keep);
-	} else if (vring->keep != NULL) {
-		gp_virtqueue_set_checkpoint(&vring->queue, vring->keep);
+		gp_virtqueue_resume(&vring->queue, vring->checkpoint);
+	} else if (vring->checkpoint != NULL) {
+		gp_virtqueue_set_checkpoint(&vring->queue, vring->checkpoint);
 	}
 	return NULL;
 }
@@ -166,9 +168,9 @@ const char *gp_vring_start(
 	struct gp_vring *vring, const struct gp_guest_memory *memory, uint64_t features) {
 	gp_virtqueue_stop(&vring->queue);
 	if (vring->resuming) {
-		vring->base = vring->keep->last_avail;
-	} else if (vring->keep != NULL) {
-		*vring->keep = (struct gp_ring_checkpoint){.last_avail = vring->base};
+		vring->base = vring->checkpoint->last_avail;
+	} else if (vring->checkpoint != NULL) {
+		*vring->checkpoint = (struct gp_ring_checkpoint){.last_avail = vring->base};
 	}
 	vring->queue.last_avail = vring->base;
 	vring->started = true;
@@ -233,18 +235,18 @@ int gp_vring_pop(
 	return r;
 }
 
-void gp_vring_push(struct gp_vring *vring, uint16_t head, uint32_t written, bool awaited) {
-	vring->awaited |= awaited;
+void gp_vring_push(struct gp_vring *vring, uint16_t head, uint32_t written, bool interrupt) {
+	vring->interrupt |= interrupt;
 	vring->last_in_flight &= head != vring->last_head;
 	gp_virtqueue_push(&vring->queue, head, written);
 }
 
 void gp_vring_interrupt_if_due(struct gp_vring *vring, bool may_wait) {
-	if (may_wait && vring->last_in_flight && !vring->awaited &&
+	if (may_wait && vring->last_in_flight && !vring->interrupt &&
 		gp_virtqueue_unsignalled(&vring->queue) <= LATE_INTERRUPTS_MAX) {
 		return;
 	}
-	vring->awaited = false;
+	vring->interrupt = false;
 	if (gp_virtqueue_should_interrupt(&vring->queue)) {
 		signal_event(vring->call_fd);
 	}

@@ -9,7 +9,7 @@
 
 /**
  * One virtqueue as the front end sets it up: settings that take effect at the next start, the
- * event descriptors, and the queue itself. Used by device.c only.
+ * event descriptors, and the queue itself.
  *
  * A ring is started between SET_VRING_KICK and GET_VRING_BASE. A started ring may still be without
  * a queue (queue.size 0): its settings were useless, or its memory is not in the table just now.
@@ -23,22 +23,22 @@ struct gp_vring {
 	struct gp_virtqueue queue;
 	bool started, enabled;
 
-	/* Settings. base is the index to go on at: of the last stop, or as the front end says. */
+	/* Settings. base is the index to start at: that of the last stop, or the front end's. */
 	uint16_t num, base;
 	uint64_t desc_uva, avail_uva, used_uva;
 
-	uint16_t stopped_at; // base as it was told at the last stop
+	uint16_t stopped_at; // base at the last stop
 	bool worked; // a chain was taken since the guest's last reset
 	bool due; // has to be looked at without a kick
 	unsigned popped; // chains taken since the last kick
 	uint16_t last_head; // of the chain that was taken last
 	bool last_in_flight; // it was not returned yet
-	bool awaited; // the interrupt for what was pushed is
+	bool interrupt; // the guest waits for something that was pushed
+	uint64_t kicked_ns; // time of the last kick
 
-	struct gp_ring_checkpoint *keep; // NULL: nobody takes over
-	uint8_t *keep_worked;
-	bool resuming; // a start goes on where the process before was
-	uint64_t kicked_ns; // when that was
+	struct gp_ring_checkpoint *checkpoint; // NULL: nobody takes over
+	uint8_t *checkpoint_worked;
+	bool resuming; // the next start continues where an earlier process was
 
 	int kick_fd, call_fd, err_fd; // owned, or -1
 	struct wl_event_source *kick_source;
@@ -46,20 +46,22 @@ struct gp_vring {
 	void *data;
 };
 
-/* What the restart of a ring tells of the time between (behaviour C9). */
+/* What happened between stop and start of a ring (behaviour C9). */
 enum gp_vring_restart {
 	GP_VRING_UNKNOWN, // it never did anything
 	GP_VRING_RESUMED, // the rings are the old ones
-	GP_VRING_RESET, // the driver has set them up anew
+	GP_VRING_RESET, // the driver has set up new ones
 };
 
 /* kicked is called from the loop when the guest kicks. */
 void gp_vring_init(struct gp_vring *vring, unsigned index,
 	void (*kicked)(void *, struct gp_vring *), void *data);
-/* All that the ring does is noted there. Before its first start. */
+/* From now on the ring writes to the checkpoint. Before its first start. */
 void gp_vring_set_checkpoint(
-	struct gp_vring *vring, struct gp_ring_checkpoint *keep, uint8_t *keep_worked);
-/* Takes the ring over from a process that has noted there: its next start goes on. */
+	struct gp_vring *vring, struct gp_ring_checkpoint *checkpoint, uint8_t *checkpoint_worked);
+/**
+ * Takes the ring over from the process that wrote the checkpoint: the next start continues there.
+ */
 void gp_vring_resume(struct gp_vring *vring);
 /* Stops, closes all descriptors and forgets the settings. The ring can be used again. */
 void gp_vring_finish(struct gp_vring *vring);
@@ -70,8 +72,9 @@ bool gp_vring_set_call(struct gp_vring *vring, int fd);
 bool gp_vring_set_error(struct gp_vring *vring, int fd);
 
 /**
- * Looks the rings up in the memory table and goes on at queue.last_avail. Returns NULL on success,
- * else what is wrong; the queue is not set up then. features are those that the driver accepted.
+ * Looks the rings up in the memory table and continues at queue.last_avail. Returns NULL on
+ * success, else what is wrong; the queue is not set up then. features are those that the driver
+ * accepted.
  */
 const char *gp_vring_attach(
 	struct gp_vring *vring, const struct gp_guest_memory *memory, uint64_t features);
@@ -81,7 +84,7 @@ bool gp_vring_uses(const struct gp_vring *vring, const struct gp_memory_object *
 /* Starts at base; like gp_vring_attach. The ring counts as started even if that fails. */
 const char *gp_vring_start(
 	struct gp_vring *vring, const struct gp_guest_memory *memory, uint64_t features);
-/* Keeps the index as base for the next start, and the call and error descriptors. */
+/* Keeps the index as base of the next start, and the call and error descriptors. */
 void gp_vring_stop(struct gp_vring *vring);
 
 /* Started, enabled, and with a queue that can be served. */
@@ -97,19 +100,19 @@ void gp_vring_set_worked(struct gp_vring *vring, bool worked);
 /* Takes the next chain, of an active ring; like gp_virtqueue_pop. */
 int gp_vring_pop(
 	struct gp_vring *vring, const struct gp_guest_memory *memory, struct gp_chain *chain);
-/* Returns a chain. awaited: the guest waits for it. */
-void gp_vring_push(struct gp_vring *vring, uint16_t head, uint32_t written, bool awaited);
+/* Returns a chain. interrupt: the guest waits for it. */
+void gp_vring_push(struct gp_vring *vring, uint16_t head, uint32_t written, bool interrupt);
 /**
- * Interrupts the guest if it wants that for what was pushed. Where it awaits nothing of that and
- * the chain that it offered last is in flight, may_wait leaves it to the interrupt for that one: a
- * page flip is one interrupt then, not two.
+ * Interrupts the guest if it wants that for what was pushed. If it waits for none of that and the
+ * chain that was taken last is in flight, may_wait leaves it to the interrupt for that one: a page
+ * flip is one interrupt then, not two.
  */
 void gp_vring_interrupt_if_due(struct gp_vring *vring, bool may_wait);
 /* Interrupts the guest in any case. */
 void gp_vring_interrupt(struct gp_vring *vring);
 /* Makes the loop call kicked once more. */
 void gp_vring_kick_self(struct gp_vring *vring);
-/* Tells the front end that the ring is broken. */
+/* Signals the front end that the ring is broken. */
 void gp_vring_signal_error(struct gp_vring *vring);
 
 #endif

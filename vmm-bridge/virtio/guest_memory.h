@@ -11,7 +11,7 @@
  * are called gpa, addresses in the VMM's process (vhost-user "user addresses") uva.
  */
 
-#define GP_MEMORY_REGIONS_MAX 512 // what GET_MAX_MEM_SLOTS answers
+#define GP_MEMORY_REGIONS_MAX 512 // the reply to GET_MAX_MEM_SLOTS
 
 enum gp_memory_kind {
 	GP_MEMORY_FILE, // guest RAM: a memfd or another file that the VMM shared
@@ -34,11 +34,14 @@ struct gp_memory_object {
 	void *mapping; // what munmap gets; starts at the file's page or huge page
 	size_t mapping_size;
 
-	/* GP_MEMORY_VFIO only: fd is then a device fd, -1 once removed; map is NULL until it is wanted. */
+	/**
+	 * GP_MEMORY_VFIO only: fd is then a device fd, -1 once removed; map is NULL until it is
+	 * needed.
+	 */
 	uint32_t vfio_region; // index of the BAR's region
 	char pci[16]; // the device's address, empty if not known
 	unsigned faults; // gp_guest_memory_faults when it was mapped
-	/* Of gp_memory_object_map; to be called each time before reading: a fault may have come. */
+	/* Of gp_memory_object_map; to be called before each read, as a fault may have come. */
 	int (*map_func)(struct gp_memory_object *object, const void *map_data);
 	const void *map_data;
 };
@@ -65,7 +68,9 @@ struct gp_extents {
 
 /* gp_memory_object_map for all objects. False if not all can be read. */
 bool gp_extents_map(const struct gp_extents *extents);
-/* Appends, taking a new reference; merges with the last entry where they touch. False: no memory. */
+/**
+ * Appends, taking a new reference; merges with the last entry where they touch. False: no memory.
+ */
 bool gp_extents_append(struct gp_extents *extents, struct gp_memory_object *object, uint64_t offset,
 	uint64_t length);
 void gp_extents_finish(struct gp_extents *extents);
@@ -81,8 +86,8 @@ struct gp_guest_memory {
 	size_t count;
 
 	/**
-	 * Asked for ranges that are in no region (behaviour A2); NULL: there is nobody to ask. 0 with
-	 * a new reference and the offset of gpa in it, or -EFAULT. Set after init, by the owner.
+	 * Finds ranges that are in no region (behaviour A2); NULL: nobody does. 0 with a new
+	 * reference and the offset of gpa in it, or -EFAULT. Set after init, by the owner.
 	 */
 	int (*resolve)(void *data, uint64_t gpa, uint64_t length, struct gp_memory_object **object,
 		uint64_t *offset);
@@ -118,7 +123,9 @@ struct gp_memory_object *gp_guest_memory_take(
  */
 int gp_guest_memory_map(const struct gp_guest_memory *memory, uint64_t gpa, uint64_t length,
 	struct iovec *iov, size_t max);
-/* Appends the range as extents. 0, -EFAULT, -EINVAL or -ENOMEM; on error *extents may have grown. */
+/**
+ * Appends the range as extents. 0, -EFAULT, -EINVAL or -ENOMEM; on error *extents may have grown.
+ */
 int gp_guest_memory_extents(const struct gp_guest_memory *memory, uint64_t gpa, uint64_t length,
 	struct gp_extents *extents);
 /**
@@ -131,12 +138,12 @@ void *gp_guest_memory_from_uva(const struct gp_guest_memory *memory, uint64_t uv
  * SIGBUS in a mapped region (the VMM truncated a file, a device was reset) must not end the
  * process: installs a handler that puts a page of zeros, private to this process, over the failed
  * page when the address lies in an object of this module, and passes every other SIGBUS on to the
- * default action. Counted in gp_guest_memory_faults. Objects are made and dropped by one thread
+ * default action. Counted in gp_guest_memory_faults. Objects are created and dropped by one thread
  * only; any thread may touch their memory.
  */
 bool gp_guest_memory_guard(void);
 unsigned gp_guest_memory_faults(void);
-/* Guards a mapping that was made elsewhere until the object goes. False: there are too many. */
+/* Guards a mapping that was made elsewhere until the object is freed. False: there are too many. */
 bool gp_memory_object_guard(const struct gp_memory_object *object);
 
 #endif

@@ -6,14 +6,17 @@
 
 /**
  * How far the device is in a virtqueue, as plain data in memory that outlives its process. Each
- * field is one store, in the order that makes a crash between any two of them harmless. Written by
- * virtqueue.c only; whoever reads it after a crash believes none of it (gp_virtqueue_recover).
+ * field is one store, in an order that makes a crash between any two of them harmless. Written by
+ * virtqueue.c only, which trusts none of it after a crash (gp_virtqueue_recover).
  */
 
 #define GP_RING_CHECKPOINT_HEADS 1024
 
 struct gp_ring_checkpoint {
-	/* A chain that is taken, or returned, just now: bit 32, index of the ring << 16, head. 0: none. */
+	/**
+	 * The chain that is being taken, or returned: bit 32, index of the ring << 16, head. 0:
+	 * none.
+	 */
 	uint64_t taking, returning;
 	uint16_t last_avail;
 	uint8_t in_flight[GP_RING_CHECKPOINT_HEADS]; // by head: 1 if taken and not returned

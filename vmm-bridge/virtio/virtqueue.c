@@ -9,7 +9,7 @@
 #include "common/checked.h"
 
 /* A chain while it is collected: where the next descriptor is read, and what was found so far. */
-struct walk {
+struct chain_walk {
 	const struct gp_guest_memory *memory;
 	struct gp_chain *chain;
 	uint64_t table_gpa; // of an indirect table; 0 while in the ring's own table
@@ -32,7 +32,7 @@ static struct vring_used *used_ring(const struct gp_virtqueue *queue) {
 	return queue->used;
 }
 
-/* The driver's wish for its next interrupt stands after its ring, the device's after the other. */
+/* The driver's wish for its next interrupt is behind its ring, the device's behind the other. */
 static uint16_t *used_event(const struct gp_virtqueue *queue) {
 	return &avail_ring(queue)->ring[queue->size];
 }
@@ -85,65 +85,66 @@ void gp_virtqueue_stop(struct gp_virtqueue *queue) {
 	*queue = (struct gp_virtqueue){.last_avail = queue->last_avail};
 }
 
-/* Other processes see these in their order: what a crash leaves is what was done. */
-#define KEEP_STORE(field, value) __atomic_store_n(&(field), (value), __ATOMIC_RELEASE)
-#define KEEP_SET (UINT64_C(1) << 32)
+/* Stores that the next process sees in their order: what a crash leaves is what was done. */
+#define NOTE(field, value) __atomic_store_n(&(field), (value), __ATOMIC_RELEASE)
+#define MARK_SET (UINT64_C(1) << 32)
 
-static uint64_t checkpoint_mark(uint16_t index, uint16_t head) {
-	return KEEP_SET | (uint64_t)index << 16 | head;
+static uint64_t make_mark(uint16_t index, uint16_t head) {
+	return MARK_SET | (uint64_t)index << 16 | head;
 }
 
-static void keep_taken(struct gp_virtqueue *queue, uint16_t head) {
-	struct gp_ring_checkpoint *keep = queue->keep;
-	if (keep != NULL) {
-		KEEP_STORE(keep->taking, checkpoint_mark(queue->last_avail, head));
-		KEEP_STORE(keep->last_avail, (uint16_t)(queue->last_avail + 1));
-		KEEP_STORE(keep->in_flight[head], 1);
+static void note_taken(struct gp_virtqueue *queue, uint16_t head) {
+	struct gp_ring_checkpoint *checkpoint = queue->checkpoint;
+	if (checkpoint != NULL) {
+		NOTE(checkpoint->taking, make_mark(queue->last_avail, head));
+		NOTE(checkpoint->last_avail, (uint16_t)(queue->last_avail + 1));
+		NOTE(checkpoint->in_flight[head], 1);
 	}
 }
 
-static void keep_nothing_running(struct gp_virtqueue *queue) {
-	if (queue->keep != NULL) {
-		KEEP_STORE(queue->keep->taking, 0);
+static void note_none_running(struct gp_virtqueue *queue) {
+	if (queue->checkpoint != NULL) {
+		NOTE(queue->checkpoint->taking, 0);
 	}
 }
 
-static void keep_returning(struct gp_virtqueue *queue, uint16_t head) {
-	if (queue->keep != NULL) {
-		KEEP_STORE(queue->keep->returning, checkpoint_mark(queue->used_idx, head));
+static void note_returning(struct gp_virtqueue *queue, uint16_t head) {
+	if (queue->checkpoint != NULL) {
+		NOTE(queue->checkpoint->returning, make_mark(queue->used_idx, head));
 	}
 }
 
-static void keep_returned(struct gp_virtqueue *queue, uint16_t head) {
-	struct gp_ring_checkpoint *keep = queue->keep;
-	if (keep != NULL) {
-		if ((keep->taking & UINT16_MAX) == head) {
-			KEEP_STORE(keep->taking, 0);
+static void note_returned(struct gp_virtqueue *queue, uint16_t head) {
+	struct gp_ring_checkpoint *checkpoint = queue->checkpoint;
+	if (checkpoint != NULL) {
+		if ((checkpoint->taking & UINT16_MAX) == head) {
+			NOTE(checkpoint->taking, 0);
 		}
-		KEEP_STORE(keep->in_flight[head % GP_RING_CHECKPOINT_HEADS], 0);
-		KEEP_STORE(keep->returning, 0);
+		NOTE(checkpoint->in_flight[head % GP_RING_CHECKPOINT_HEADS], 0);
+		NOTE(checkpoint->returning, 0);
 	}
 }
 
-void gp_virtqueue_set_checkpoint(struct gp_virtqueue *queue, struct gp_ring_checkpoint *keep) {
-	*keep = (struct gp_ring_checkpoint){.last_avail = queue->last_avail};
-	queue->keep = keep;
+void gp_virtqueue_set_checkpoint(
+	struct gp_virtqueue *queue, struct gp_ring_checkpoint *checkpoint) {
+	*checkpoint = (struct gp_ring_checkpoint){.last_avail = queue->last_avail};
+	queue->checkpoint = checkpoint;
 }
 
-void gp_virtqueue_resume(struct gp_virtqueue *queue, struct gp_ring_checkpoint *keep) {
-	uint64_t returning = keep->returning;
-	queue->keep = keep;
-	if ((returning & KEEP_SET) != 0 && (uint16_t)(returning >> 16) != queue->used_idx) {
-		keep_returned(queue, (uint16_t)returning); // the guest has it
+void gp_virtqueue_resume(struct gp_virtqueue *queue, struct gp_ring_checkpoint *checkpoint) {
+	uint64_t returning = checkpoint->returning;
+	queue->checkpoint = checkpoint;
+	if ((returning & MARK_SET) != 0 && (uint16_t)(returning >> 16) != queue->used_idx) {
+		note_returned(queue, (uint16_t)returning); // the guest has got it
 	}
-	uint64_t taking = keep->taking;
-	if ((taking & KEEP_SET) != 0 && (uint16_t)(taking >> 16) == queue->last_avail) {
-		keep_nothing_running(queue); // not taken yet
-	} else if ((taking & KEEP_SET) != 0 && (uint16_t)taking < queue->size) {
-		keep->in_flight[(uint16_t)taking] = 1; // not noted yet
+	uint64_t taking = checkpoint->taking;
+	if ((taking & MARK_SET) != 0 && (uint16_t)(taking >> 16) == queue->last_avail) {
+		note_none_running(queue); // not taken yet
+	} else if ((taking & MARK_SET) != 0 && (uint16_t)taking < queue->size) {
+		checkpoint->in_flight[(uint16_t)taking] = 1; // not noted yet
 	}
 	for (uint16_t head = 0; head < queue->size; head++) {
-		queue->in_flight += keep->in_flight[head] != 0;
+		queue->in_flight += checkpoint->in_flight[head] != 0;
 	}
 }
 
@@ -154,8 +155,8 @@ static int fail(struct gp_virtqueue *queue, const char *why) {
 
 /**
  * Counts new entries. If they are fewer than wanted, asks for a notification of the next one and
- * looks again, as the driver may have added one between the look and the wish. Each turn but the
- * last sees more entries, unless the driver is up to mischief. The number, or -EPROTO.
+ * looks again, as the driver may have added one in between. Each turn but the last sees more
+ * entries, unless the driver plays tricks. Returns the number, or -EPROTO.
  */
 static int count_available(struct gp_virtqueue *queue, uint16_t wanted) {
 	uint16_t n = 0, asked = 0;
@@ -200,7 +201,7 @@ static bool read_guest(
 	return n > 0;
 }
 
-static bool read_descriptor(const struct gp_virtqueue *queue, const struct walk *walk,
+static bool read_descriptor(const struct gp_virtqueue *queue, const struct chain_walk *walk,
 	uint16_t index, struct descriptor *out) {
 	struct vring_desc raw;
 	if (walk->indirect) {
@@ -225,7 +226,7 @@ static bool read_descriptor(const struct gp_virtqueue *queue, const struct walk 
 
 /* Returns NULL, or what is wrong. */
 static const char *enter_indirect(
-	const struct gp_virtqueue *queue, struct walk *walk, const struct descriptor *desc) {
+	const struct gp_virtqueue *queue, struct chain_walk *walk, const struct descriptor *desc) {
 	if (!queue->indirect) {
 		return "an indirect descriptor without the feature";
 	}
@@ -245,7 +246,7 @@ static const char *enter_indirect(
 	return NULL;
 }
 
-static const char *add_buffer(struct walk *walk, const struct descriptor *desc) {
+static const char *add_buffer(struct chain_walk *walk, const struct descriptor *desc) {
 	struct gp_chain *chain = walk->chain;
 	bool writable = desc->flags & VRING_DESC_F_WRITE;
 	if (desc->length == 0) {
@@ -257,9 +258,9 @@ static const char *add_buffer(struct walk *walk, const struct descriptor *desc) 
 	struct iovec *iov = writable ? chain->in : chain->out;
 	size_t *count = writable ? &chain->n_in : &chain->n_out;
 	// The limit is on the chain, so a chain never needs more room than that in either array.
-	size_t available_buffers = GP_CHAIN_SEGMENTS_MAX - chain->n_in - chain->n_out;
+	size_t iovecs_left = GP_CHAIN_SEGMENTS_MAX - chain->n_in - chain->n_out;
 	int n = gp_guest_memory_map(
-		walk->memory, desc->gpa, desc->length, iov + *count, available_buffers);
+		walk->memory, desc->gpa, desc->length, iov + *count, iovecs_left);
 	if (n == -E2BIG) {
 		return "a chain of too many buffers";
 	}
@@ -271,7 +272,7 @@ static const char *add_buffer(struct walk *walk, const struct descriptor *desc) 
 	return NULL;
 }
 
-static const char *collect(struct gp_virtqueue *queue, struct walk *walk, uint16_t index) {
+static const char *collect(struct gp_virtqueue *queue, struct chain_walk *walk, uint16_t index) {
 	for (;;) {
 		struct descriptor desc;
 		if (index >= walk->table_count) {
@@ -308,7 +309,7 @@ static void clear(struct gp_chain *chain) {
 int gp_virtqueue_pop(
 	struct gp_virtqueue *queue, const struct gp_guest_memory *memory, struct gp_chain *chain) {
 	clear(chain);
-	keep_nothing_running(queue);
+	note_none_running(queue);
 	if (queue->broken != NULL) {
 		return -EPROTO;
 	}
@@ -324,13 +325,13 @@ int gp_virtqueue_pop(
 		return fail(queue, "more chains are offered than there are descriptors");
 	}
 	uint16_t head = load_le16(&avail_ring(queue)->ring[queue->last_avail & (queue->size - 1)]);
-	struct walk walk = {.memory = memory, .chain = chain, .table_count = queue->size};
+	struct chain_walk walk = {.memory = memory, .chain = chain, .table_count = queue->size};
 	const char *error = collect(queue, &walk, head);
 	if (error != NULL) {
 		clear(chain);
 		return fail(queue, error);
 	}
-	keep_taken(queue, head);
+	note_taken(queue, head);
 	chain->head = head;
 	queue->last_avail++;
 	queue->in_flight++;
@@ -338,20 +339,20 @@ int gp_virtqueue_pop(
 }
 
 bool gp_virtqueue_recover(struct gp_virtqueue *queue, const struct gp_guest_memory *memory,
-	uint16_t *at, struct gp_chain *chain, bool *was_last) {
-	while (*at < queue->size && queue->keep->in_flight[*at] == 0) {
+	uint16_t *at, struct gp_chain *chain, bool *was_running) {
+	while (*at < queue->size && queue->checkpoint->in_flight[*at] == 0) {
 		++*at;
 	}
 	if (*at >= queue->size) {
 		return false;
 	}
-	struct walk walk = {.memory = memory, .chain = chain, .table_count = queue->size};
+	struct chain_walk walk = {.memory = memory, .chain = chain, .table_count = queue->size};
 	clear(chain);
 	if (collect(queue, &walk, *at) != NULL) {
 		clear(chain);
 	}
 	chain->head = *at;
-	*was_last = queue->keep->taking != 0 && (uint16_t)queue->keep->taking == *at;
+	*was_running = queue->checkpoint->taking != 0 && (uint16_t)queue->checkpoint->taking == *at;
 	++*at;
 	return true;
 }
@@ -364,11 +365,11 @@ void gp_virtqueue_push(struct gp_virtqueue *queue, uint16_t head, uint32_t writt
 	struct vring_used_elem *elem = &used->ring[queue->used_idx & (queue->size - 1)];
 	__atomic_store_n(&elem->id, htole32(head), __ATOMIC_RELAXED);
 	__atomic_store_n(&elem->len, htole32(written), __ATOMIC_RELAXED);
-	keep_returning(queue, head);
+	note_returning(queue, head);
 	queue->used_idx++;
 	queue->in_flight--;
 	__atomic_store_n(&used->idx, htole16(queue->used_idx), __ATOMIC_RELEASE);
-	keep_returned(queue, head);
+	note_returned(queue, head);
 }
 
 uint16_t gp_virtqueue_unsignalled(const struct gp_virtqueue *queue) {
@@ -379,7 +380,7 @@ bool gp_virtqueue_should_interrupt(struct gp_virtqueue *queue) {
 	if (queue->size == 0 || queue->used_idx == queue->signalled) {
 		return false;
 	}
-	// The used index must be visible before the driver's wish is read, or both sides may wait.
+	// The used index must be visible before the driver's wish is read, or both may wait.
 	atomic_thread_fence(memory_order_seq_cst);
 	uint16_t old = queue->signalled;
 	bool first = !queue->signalled_valid;

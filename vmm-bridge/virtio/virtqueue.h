@@ -30,7 +30,8 @@ struct gp_virtqueue {
 	uint16_t signalled; // used_idx when an interrupt was last considered
 	bool signalled_valid; // false until then: the first one is always sent
 	uint16_t in_flight; // chains taken and not yet returned
-	struct gp_ring_checkpoint *keep; // is told all of this; NULL: nobody takes over
+	struct gp_ring_checkpoint
+		*checkpoint; // written as the queue moves; NULL: nobody takes over
 };
 
 /**
@@ -48,29 +49,29 @@ struct gp_chain {
 /**
  * Sets the queue up at ring addresses in this process that have room for size descriptors
  * (checked by the caller with gp_virtqueue_*_bytes), taking chains from available index base on
- * and returning them from the used index on that stands in the ring. Returns false, with the queue
+ * and returning them from the ring's used index on. Returns false, with the queue
  * as it was, if size is not a power of two from 1 to GP_VIRTQUEUE_SIZE_MAX, or a pointer is
  * misaligned (2.7: 16, 2, 4).
  */
 bool gp_virtqueue_start(struct gp_virtqueue *queue, uint16_t size, void *desc, void *avail,
 	void *used, uint16_t base, bool event_idx, bool indirect);
-/* Forgets the rings and the keep. last_avail stays readable. */
+/* Forgets the rings and the checkpoint. last_avail stays readable. */
 void gp_virtqueue_stop(struct gp_virtqueue *queue);
-/* From now on keep is told how far the queue is. It starts anew; nothing may be in flight. */
-void gp_virtqueue_set_checkpoint(struct gp_virtqueue *queue, struct gp_ring_checkpoint *keep);
+/* From now on writes to the checkpoint, which is cleared first. Nothing may be in flight. */
+void gp_virtqueue_set_checkpoint(struct gp_virtqueue *queue, struct gp_ring_checkpoint *checkpoint);
 /**
- * The same after the end of a process that has served the queue and told keep: the chains that it
- * has not returned count as taken, and gp_virtqueue_recover gives them again, each once. The queue
- * was started at keep->last_avail.
+ * The same after the end of a process that has served the queue with this checkpoint: the chains
+ * that it has not returned count as taken, and gp_virtqueue_recover finds each of them once. The
+ * queue was started at checkpoint->last_avail.
  */
-void gp_virtqueue_resume(struct gp_virtqueue *queue, struct gp_ring_checkpoint *keep);
+void gp_virtqueue_resume(struct gp_virtqueue *queue, struct gp_ring_checkpoint *checkpoint);
 /**
- * Gives the next chain that was taken before, to be pushed. at is where the search begins: 0 at
+ * Finds the next chain that was taken before, to be pushed. *at is where the search begins: 0 at
  * first, and moves on. Returns false after the last one. A chain that has become invalid has no
- * buffers. *was_last: the process had not done with it, or had not told.
+ * buffers. *was_running: the process had not finished with it, or not noted that.
  */
 bool gp_virtqueue_recover(struct gp_virtqueue *queue, const struct gp_guest_memory *memory,
-	uint16_t *at, struct gp_chain *chain, bool *was_last);
+	uint16_t *at, struct gp_chain *chain, bool *was_running);
 
 size_t gp_virtqueue_desc_bytes(uint16_t size);
 size_t gp_virtqueue_avail_bytes(uint16_t size);

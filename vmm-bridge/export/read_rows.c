@@ -1,35 +1,13 @@
-#include "vmm-bridge/export/export_internal.h"
+#include "vmm-bridge/export/read_rows.h"
 
-#include <errno.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "common/checked.h"
-#include "common/fd.h"
 #include "vmm-bridge/export/device_read.h"
+#include "vmm-bridge/virtio/guest_memory.h"
 
-bool gp_export_copy_create(struct gp_exporter *exporter, const struct gp_extents *extents,
-	uint64_t size, struct gp_export *out, char *reason, size_t reason_size) {
-	int fd = gp_memfd_create_sealed("guestpane-copy", size);
-	if (fd < 0) {
-		snprintf(reason, reason_size, "no memory for a copy: %s", strerror(errno));
-		return false;
-	}
-	void *map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	if (map == MAP_FAILED) {
-		snprintf(reason, reason_size, "cannot map a copy: %s", strerror(errno));
-		gp_fd_close(&fd);
-		return false;
-	}
-	out->fd = fd;
-	out->size = size;
-	out->map = map;
-	return true;
-}
-
-/* A place in a list of extents that only moves forward, so that rows do not search from the start. */
-struct reader {
+/* A position in a list of extents. It only moves forward, so that rows do not search from the start. */
+struct extent_reader {
 	const struct gp_extents *extents;
 	size_t index;
 	uint64_t start; // of the extent at index, in the concatenation
@@ -40,7 +18,7 @@ struct reader {
  * memory that is not mapped.
  */
 static const uint8_t *reader_seek(
-	struct reader *reader, uint64_t offset, uint64_t *available, bool *device) {
+	struct extent_reader *reader, uint64_t offset, uint64_t *available, bool *device) {
 	const struct gp_extents *extents = reader->extents;
 	while (reader->index < extents->count &&
 		offset - reader->start >= extents->items[reader->index].length) {
@@ -64,7 +42,7 @@ static const uint8_t *reader_seek(
 
 /* Copies [start, end), in bytes of the concatenated extents, to the same place of the copy. */
 static uint64_t copy_range(
-	struct gp_export *export, struct reader *reader, uint64_t start, uint64_t end) {
+	struct extent_reader *reader, uint8_t *copy, uint64_t start, uint64_t end) {
 	uint64_t copied = 0;
 	while (start < end) {
 		uint64_t available;
@@ -75,9 +53,9 @@ static uint64_t copy_range(
 		}
 		uint64_t length = end - start < available ? end - start : available;
 		if (bytes != NULL && device) {
-			gp_device_read(export->map + start, bytes, length);
+			gp_device_read(copy + start, bytes, length);
 		} else if (bytes != NULL) {
-			memcpy(export->map + start, bytes, length);
+			memcpy(copy + start, bytes, length);
 		}
 		copied += bytes != NULL ? length : 0;
 		start += length;
@@ -85,18 +63,15 @@ static uint64_t copy_range(
 	return copied;
 }
 
-uint64_t gp_export_copy_rows(struct gp_exporter *exporter, struct gp_export *export,
-	const struct gp_extents *extents, uint64_t offset, uint64_t stride, uint32_t x_bytes,
-	uint32_t width_bytes, uint32_t y, uint32_t height) {
-	if (export->map == NULL) {
-		return 0;
-	}
+uint64_t gp_extents_read_rows(const struct gp_extents *extents, uint8_t *copy, uint64_t size,
+	uint64_t offset, uint64_t stride, uint32_t x_bytes, uint32_t width_bytes, uint32_t y,
+	uint32_t height) {
 	if (width_bytes > stride) {
 		width_bytes = stride; // rows do not overlap: the reader moves forward only
 	}
 	gp_extents_map(extents); // what cannot be mapped is left out
-	uint64_t limit = export->size < extents->length ? export->size : extents->length;
-	struct reader reader = {.extents = extents};
+	uint64_t limit = size < extents->length ? size : extents->length;
+	struct extent_reader reader = {.extents = extents};
 	uint64_t copied = 0;
 	for (uint32_t row = 0; row < height && width_bytes > 0; row++) {
 		uint64_t start, end;
@@ -105,8 +80,7 @@ uint64_t gp_export_copy_rows(struct gp_exporter *exporter, struct gp_export *exp
 			!gp_add_u64(start, width_bytes, &end) || start >= limit) {
 			break;
 		}
-		copied += copy_range(export, &reader, start, end < limit ? end : limit);
+		copied += copy_range(&reader, copy, start, end < limit ? end : limit);
 	}
-	exporter->bytes_copied += copied;
 	return copied;
 }

@@ -1,4 +1,4 @@
-#include "vmm-bridge/vhost/requests.h"
+#include "vmm-bridge/vhost/front_end.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -9,7 +9,6 @@
 
 #include "common/fd.h"
 #include "common/log.h"
-#include "vmm-bridge/vhost/device_internal.h"
 #include "vmm-bridge/vhost/memory_table.h"
 
 #define BIT(n) (UINT64_C(1) << (n))
@@ -33,7 +32,7 @@ enum {
 		BIT(PROTOCOL_F_CONFIG) | BIT(PROTOCOL_F_RESET_DEVICE) |                            \
 		BIT(PROTOCOL_F_CONFIGURE_MEM_SLOTS))
 
-/* An answer to a request; of size 0 where the request has none of its own. */
+/* The reply to a request; of size 0 where the request has none of its own. */
 #define REPLY_HEADER 12
 struct reply {
 	uint32_t request, flags, size;
@@ -43,7 +42,7 @@ _Static_assert(offsetof(struct reply, payload) == REPLY_HEADER, "wire layout");
 
 /* Handlers of requests. Each returns NULL, or what is wrong with the request. */
 
-typedef const char *(*handler)(struct gp_vhost_device *device,
+typedef const char *(*request_handler)(struct gp_vhost_front_end *front,
 	const struct gp_vhost_message *message, struct gp_vhost_frame *frame, struct reply *reply);
 
 static void reply_u64(struct reply *reply, uint64_t value) {
@@ -51,40 +50,40 @@ static void reply_u64(struct reply *reply, uint64_t value) {
 	reply->size = sizeof(value);
 }
 
-static const char *handle_nothing(struct gp_vhost_device *device,
+static const char *handle_nothing(struct gp_vhost_front_end *front,
 	const struct gp_vhost_message *message, struct gp_vhost_frame *frame, struct reply *reply) {
 	return NULL;
 }
 
-static const char *handle_get_features(struct gp_vhost_device *device,
+static const char *handle_get_features(struct gp_vhost_front_end *front,
 	const struct gp_vhost_message *message, struct gp_vhost_frame *frame, struct reply *reply) {
-	reply_u64(reply, device->info.features | TRANSPORT_FEATURES);
+	reply_u64(reply, front->info->features | TRANSPORT_FEATURES);
 	return NULL;
 }
 
-static const char *handle_set_features(struct gp_vhost_device *device,
+static const char *handle_set_features(struct gp_vhost_front_end *front,
 	const struct gp_vhost_message *message, struct gp_vhost_frame *frame, struct reply *reply) {
-	device->features = message->u64 & (device->info.features | TRANSPORT_FEATURES);
-	if (device->features != message->u64) {
+	front->queues->features = message->u64 & (front->info->features | TRANSPORT_FEATURES);
+	if (front->queues->features != message->u64) {
 		gp_debug("vhost: accepted features that were not offered: 0x%" PRIx64,
-			message->u64 & ~device->features);
+			message->u64 & ~front->queues->features);
 	}
 	return NULL;
 }
 
-static const char *handle_get_protocol_features(struct gp_vhost_device *device,
+static const char *handle_get_protocol_features(struct gp_vhost_front_end *front,
 	const struct gp_vhost_message *message, struct gp_vhost_frame *frame, struct reply *reply) {
 	reply_u64(reply, PROTOCOL_FEATURES);
 	return NULL;
 }
 
-static const char *handle_get_queue_num(struct gp_vhost_device *device,
+static const char *handle_get_queue_num(struct gp_vhost_front_end *front,
 	const struct gp_vhost_message *message, struct gp_vhost_frame *frame, struct reply *reply) {
-	reply_u64(reply, device->info.n_queues);
+	reply_u64(reply, front->queues->n);
 	return NULL;
 }
 
-static const char *handle_get_max_mem_slots(struct gp_vhost_device *device,
+static const char *handle_get_max_mem_slots(struct gp_vhost_front_end *front,
 	const struct gp_vhost_message *message, struct gp_vhost_frame *frame, struct reply *reply) {
 	reply_u64(reply, GP_MEMORY_REGIONS_MAX);
 	return NULL;
@@ -105,44 +104,40 @@ static const char *region_error(int err) {
 	}
 }
 
-static const char *handle_set_mem_table(struct gp_vhost_device *device,
+static const char *handle_set_mem_table(struct gp_vhost_front_end *front,
 	const struct gp_vhost_message *message, struct gp_vhost_frame *frame, struct reply *reply) {
-	int err = gp_memory_table_replace(&device->memory, message->table.regions, frame->fds,
-		message->table.count, gp_vhost_memory_removed, device);
-	gp_vhost_attach_vrings(device);
+	int err = gp_memory_table_replace(&front->queues->memory, message->table.regions,
+		frame->fds, message->table.count, gp_vhost_queues_memory_removed, front->queues);
+	gp_vhost_queues_attach(front->queues);
 	return region_error(err);
 }
 
-static const char *handle_add_mem_reg(struct gp_vhost_device *device,
+static const char *handle_add_mem_reg(struct gp_vhost_front_end *front,
 	const struct gp_vhost_message *message, struct gp_vhost_frame *frame, struct reply *reply) {
 	const struct gp_vhost_region *region = &message->region;
-	int err = gp_guest_memory_add(&device->memory, gp_fd_take(&frame->fds[0]), region->gpa,
-		region->uva, region->size, region->file_offset);
-	gp_vhost_attach_vrings(device);
+	int err = gp_guest_memory_add(&front->queues->memory, gp_fd_take(&frame->fds[0]),
+		region->gpa, region->uva, region->size, region->file_offset);
+	gp_vhost_queues_attach(front->queues);
 	return region_error(err);
 }
 
-static const char *handle_rem_mem_reg(struct gp_vhost_device *device,
+static const char *handle_rem_mem_reg(struct gp_vhost_front_end *front,
 	const struct gp_vhost_message *message, struct gp_vhost_frame *frame, struct reply *reply) {
 	const struct gp_vhost_region *region = &message->region;
-	struct gp_memory_object *object =
-		gp_guest_memory_take(&device->memory, region->gpa, region->uva, region->size);
+	struct gp_memory_object *object = gp_guest_memory_take(
+		&front->queues->memory, region->gpa, region->uva, region->size);
 	if (object == NULL) {
 		return "no such region";
 	}
-	gp_vhost_memory_removed(device, object);
+	gp_vhost_queues_memory_removed(front->queues, object);
 	return NULL;
-}
-
-static struct gp_vring *find_vring(struct gp_vhost_device *device, uint32_t index) {
-	return index < device->info.n_queues ? &device->vrings[index] : NULL;
 }
 
 #define NO_SUCH_QUEUE "no such queue"
 
-static const char *handle_set_vring_num(struct gp_vhost_device *device,
+static const char *handle_set_vring_num(struct gp_vhost_front_end *front,
 	const struct gp_vhost_message *message, struct gp_vhost_frame *frame, struct reply *reply) {
-	struct gp_vring *vring = find_vring(device, message->vring_state.index);
+	struct gp_vring *vring = gp_vhost_queues_find(front->queues, message->vring_state.index);
 	if (vring == NULL) {
 		return NO_SUCH_QUEUE;
 	}
@@ -153,9 +148,9 @@ static const char *handle_set_vring_num(struct gp_vhost_device *device,
 	return NULL;
 }
 
-static const char *handle_set_vring_addr(struct gp_vhost_device *device,
+static const char *handle_set_vring_addr(struct gp_vhost_front_end *front,
 	const struct gp_vhost_message *message, struct gp_vhost_frame *frame, struct reply *reply) {
-	struct gp_vring *vring = find_vring(device, message->vring_addr.index);
+	struct gp_vring *vring = gp_vhost_queues_find(front->queues, message->vring_addr.index);
 	if (vring == NULL) {
 		return NO_SUCH_QUEUE;
 	}
@@ -165,9 +160,9 @@ static const char *handle_set_vring_addr(struct gp_vhost_device *device,
 	return NULL;
 }
 
-static const char *handle_set_vring_base(struct gp_vhost_device *device,
+static const char *handle_set_vring_base(struct gp_vhost_front_end *front,
 	const struct gp_vhost_message *message, struct gp_vhost_frame *frame, struct reply *reply) {
-	struct gp_vring *vring = find_vring(device, message->vring_state.index);
+	struct gp_vring *vring = gp_vhost_queues_find(front->queues, message->vring_state.index);
 	if (vring == NULL) {
 		return NO_SUCH_QUEUE;
 	}
@@ -178,53 +173,53 @@ static const char *handle_set_vring_base(struct gp_vhost_device *device,
 	return NULL;
 }
 
-static const char *handle_get_vring_base(struct gp_vhost_device *device,
+static const char *handle_get_vring_base(struct gp_vhost_front_end *front,
 	const struct gp_vhost_message *message, struct gp_vhost_frame *frame, struct reply *reply) {
-	struct gp_vring *vring = find_vring(device, message->vring_state.index);
+	struct gp_vring *vring = gp_vhost_queues_find(front->queues, message->vring_state.index);
 	if (vring == NULL) {
 		return NO_SUCH_QUEUE;
 	}
-	gp_vhost_stop_vring(device, vring);
+	gp_vhost_queues_stop(front->queues, vring);
 	const uint32_t state[] = {vring->index, vring->base};
 	memcpy(reply->payload, state, sizeof(state));
 	reply->size = sizeof(state);
 	return NULL;
 }
 
-/* The descriptor of the frame, or -1 if the front end says that there is none. */
+/* The descriptor of the frame, or -1 if the front end sends none on purpose. */
 static int take_vring_fd(const struct gp_vhost_message *message, struct gp_vhost_frame *frame) {
 	return message->vring_fd.no_fd ? -1 : gp_fd_take(&frame->fds[0]);
 }
 
-static const char *handle_set_vring_kick(struct gp_vhost_device *device,
+static const char *handle_set_vring_kick(struct gp_vhost_front_end *front,
 	const struct gp_vhost_message *message, struct gp_vhost_frame *frame, struct reply *reply) {
-	struct gp_vring *vring = find_vring(device, message->vring_fd.index);
+	struct gp_vring *vring = gp_vhost_queues_find(front->queues, message->vring_fd.index);
 	if (vring == NULL) {
 		return NO_SUCH_QUEUE;
 	}
 	if (message->vring_fd.no_fd) {
 		return "a queue without a kick descriptor would have to be polled";
 	}
-	if (!gp_vring_set_kick(vring, device->loop, take_vring_fd(message, frame))) {
+	if (!gp_vring_set_kick(vring, front->loop, take_vring_fd(message, frame))) {
 		return "the descriptor is no eventfd";
 	}
-	if ((device->features & BIT(F_PROTOCOL_FEATURES)) == 0) {
+	if ((front->queues->features & BIT(F_PROTOCOL_FEATURES)) == 0) {
 		vring->enabled = true; // SET_VRING_ENABLE does not exist then
 	}
 	if (vring->started) {
 		vring->due = true; // a new descriptor only
 		return NULL;
 	}
-	const char *error = gp_vring_start(vring, &device->memory, device->features);
+	const char *error = gp_vring_start(vring, &front->queues->memory, front->queues->features);
 	if (error != NULL) {
-		gp_vhost_report_broken(device, vring, error);
+		gp_vhost_queues_report_broken(front->queues, vring, error);
 	}
 	return NULL;
 }
 
-static const char *handle_set_vring_call(struct gp_vhost_device *device,
+static const char *handle_set_vring_call(struct gp_vhost_front_end *front,
 	const struct gp_vhost_message *message, struct gp_vhost_frame *frame, struct reply *reply) {
-	struct gp_vring *vring = find_vring(device, message->vring_fd.index);
+	struct gp_vring *vring = gp_vhost_queues_find(front->queues, message->vring_fd.index);
 	if (vring == NULL) {
 		return NO_SUCH_QUEUE;
 	}
@@ -237,9 +232,9 @@ static const char *handle_set_vring_call(struct gp_vhost_device *device,
 	return NULL;
 }
 
-static const char *handle_set_vring_err(struct gp_vhost_device *device,
+static const char *handle_set_vring_err(struct gp_vhost_front_end *front,
 	const struct gp_vhost_message *message, struct gp_vhost_frame *frame, struct reply *reply) {
-	struct gp_vring *vring = find_vring(device, message->vring_fd.index);
+	struct gp_vring *vring = gp_vhost_queues_find(front->queues, message->vring_fd.index);
 	if (vring == NULL) {
 		return NO_SUCH_QUEUE;
 	}
@@ -249,9 +244,9 @@ static const char *handle_set_vring_err(struct gp_vhost_device *device,
 	return NULL;
 }
 
-static const char *handle_set_vring_enable(struct gp_vhost_device *device,
+static const char *handle_set_vring_enable(struct gp_vhost_front_end *front,
 	const struct gp_vhost_message *message, struct gp_vhost_frame *frame, struct reply *reply) {
-	struct gp_vring *vring = find_vring(device, message->vring_state.index);
+	struct gp_vring *vring = gp_vhost_queues_find(front->queues, message->vring_state.index);
 	if (vring == NULL) {
 		return NO_SUCH_QUEUE;
 	}
@@ -260,57 +255,56 @@ static const char *handle_set_vring_enable(struct gp_vhost_device *device,
 	}
 	vring->enabled = message->vring_state.num == 1;
 	vring->due = vring->started && vring->enabled;
-	if (!vring->enabled && gp_back_channel_cancel(&device->back_channel)) {
-		device->config_changed = true;
+	if (!vring->enabled && gp_back_channel_cancel(&front->back_channel)) {
+		front->config_changed = true;
 	}
 	return NULL;
 }
 
-static const char *handle_set_backend_req_fd(struct gp_vhost_device *device,
+static const char *handle_set_backend_req_fd(struct gp_vhost_front_end *front,
 	const struct gp_vhost_message *message, struct gp_vhost_frame *frame, struct reply *reply) {
-	if (!gp_back_channel_open(
-		    &device->back_channel, device->loop, gp_fd_take(&frame->fds[0]))) {
+	if (!gp_back_channel_open(&front->back_channel, front->loop, gp_fd_take(&frame->fds[0]))) {
 		return "the descriptor is no stream socket";
 	}
 	return NULL;
 }
 
-static const char *handle_get_config(struct gp_vhost_device *device,
+static const char *handle_get_config(struct gp_vhost_front_end *front,
 	const struct gp_vhost_message *message, struct gp_vhost_frame *frame, struct reply *reply) {
 	const uint32_t header[] = {
 		message->config.offset, message->config.size, message->config.flags};
 	memcpy(reply->payload, header, sizeof(header));
 	reply->size = sizeof(header) + message->config.size;
-	device->ops->get_config(device->data, message->config.offset, message->config.size,
-		reply->payload + sizeof(header));
+	front->queues->ops->get_config(front->queues->data, message->config.offset,
+		message->config.size, reply->payload + sizeof(header));
 	return NULL;
 }
 
-static const char *handle_set_config(struct gp_vhost_device *device,
+static const char *handle_set_config(struct gp_vhost_front_end *front,
 	const struct gp_vhost_message *message, struct gp_vhost_frame *frame, struct reply *reply) {
-	device->ops->set_config(
-		device->data, message->config.offset, message->config.size, message->config.bytes);
+	front->queues->ops->set_config(front->queues->data, message->config.offset,
+		message->config.size, message->config.bytes);
 	return NULL;
 }
 
-static const char *handle_reset_device(struct gp_vhost_device *device,
+static const char *handle_reset_device(struct gp_vhost_front_end *front,
 	const struct gp_vhost_message *message, struct gp_vhost_frame *frame, struct reply *reply) {
 	gp_info("vhost: the front end resets the device");
-	for (unsigned i = 0; i < device->info.n_queues; i++) {
-		struct gp_vring *vring = &device->vrings[i];
-		gp_vhost_stop_vring(device, vring);
+	for (unsigned i = 0; i < front->queues->n; i++) {
+		struct gp_vring *vring = &front->queues->vrings[i];
+		gp_vhost_queues_stop(front->queues, vring);
 		vring->base = vring->stopped_at = 0;
-		if (vring->keep != NULL) {
-			vring->keep->last_avail = 0;
+		if (vring->checkpoint != NULL) {
+			vring->checkpoint->last_avail = 0;
 		}
 		vring->enabled = false;
 	}
-	gp_vhost_reset_guest(device);
-	gp_vhost_set_state(device, GP_VHOST_CONNECTED);
+	gp_vhost_queues_reset_guest(front->queues);
+	gp_vhost_queues_set_state(front->queues, GP_VHOST_CONNECTED);
 	return NULL;
 }
 
-static handler find_handler(uint32_t request) {
+static request_handler find_handler(uint32_t request) {
 	switch (request) {
 	case GP_VHOST_GET_FEATURES:
 		return handle_get_features;
@@ -362,14 +356,14 @@ static handler find_handler(uint32_t request) {
 	}
 }
 
-static bool send_reply(struct gp_vhost_device *device, const struct gp_vhost_message *message,
+static bool send_reply(struct gp_vhost_front_end *front, const struct gp_vhost_message *message,
 	struct reply *reply) {
 	reply->request = message->request;
 	reply->flags = GP_VHOST_VERSION | GP_VHOST_REPLY;
 	size_t size = REPLY_HEADER + reply->size;
-	ssize_t n = send(device->socket, reply, size, MSG_DONTWAIT | MSG_NOSIGNAL);
+	ssize_t n = send(front->socket, reply, size, MSG_DONTWAIT | MSG_NOSIGNAL);
 	if (n != (ssize_t)size) {
-		// A front end that waits for an answer has room for it.
+		// A front end that waits for a reply has room for it.
 		gp_error("vhost: reply to %s: %s; connection dropped",
 			gp_vhost_request_name(message->request),
 			n < 0 ? strerror(errno) : "the front end does not read");
@@ -378,34 +372,34 @@ static bool send_reply(struct gp_vhost_device *device, const struct gp_vhost_mes
 	return true;
 }
 
-/* Whether the failure may be told by an acknowledgement; else the connection has to end. */
-static bool send_failure(
-	struct gp_vhost_device *device, const struct gp_vhost_message *message, const char *error) {
+/* Whether an acknowledgement can say so; else the connection has to end. */
+static bool send_failure(struct gp_vhost_front_end *front, const struct gp_vhost_message *message,
+	const char *error) {
 	uint64_t suppressed;
 	if (!message->need_reply) {
 		gp_error("vhost: %s: %s; connection dropped",
 			gp_vhost_request_name(message->request), error);
 		return false;
 	}
-	if (gp_log_limit_pass(&device->front_end_errors, &suppressed)) {
+	if (gp_log_limit_pass(&front->errors, &suppressed)) {
 		gp_error("vhost: %s: %s; refused", gp_vhost_request_name(message->request), error);
 	}
 	return true;
 }
 
 static const char *handle_unknown(
-	struct gp_vhost_device *device, const struct gp_vhost_message *message) {
+	struct gp_vhost_front_end *front, const struct gp_vhost_message *message) {
 	uint64_t suppressed;
 	if (message->need_reply) {
 		return "not offered";
 	}
-	if (gp_log_limit_pass(&device->front_end_errors, &suppressed)) {
+	if (gp_log_limit_pass(&front->errors, &suppressed)) {
 		gp_warn("vhost: request %" PRIu32 " is not offered; ignored", message->request);
 	}
 	return NULL;
 }
 
-bool gp_vhost_handle_frame(struct gp_vhost_device *device, struct gp_vhost_frame *frame) {
+bool gp_vhost_front_end_handle(struct gp_vhost_front_end *front, struct gp_vhost_frame *frame) {
 	struct gp_vhost_message message;
 	const char *error = gp_vhost_decode(frame, &message);
 	if (error != NULL) {
@@ -413,24 +407,25 @@ bool gp_vhost_handle_frame(struct gp_vhost_device *device, struct gp_vhost_frame
 			error);
 		return false;
 	}
-	const struct gp_vhost_keep *keep = device->is_replaying ? NULL : device->info.keep;
-	if (keep != NULL) {
-		keep->request(keep->data, frame);
+	const struct gp_vhost_checkpoint_events *checkpoint =
+		front->replaying ? NULL : front->info->checkpoint_events;
+	if (checkpoint != NULL) {
+		checkpoint->request(front->info->checkpoint_data, frame);
 	}
 	struct reply reply = {0};
-	handler handle = find_handler(message.request);
-	error = handle != NULL ? handle(device, &message, frame, &reply)
-			       : handle_unknown(device, &message);
-	if (error != NULL && !send_failure(device, &message, error)) {
+	request_handler handle = find_handler(message.request);
+	error = handle != NULL ? handle(front, &message, frame, &reply)
+			       : handle_unknown(front, &message);
+	if (error != NULL && !send_failure(front, &message, error)) {
 		return false;
 	}
-	gp_vhost_update_state(device);
+	gp_vhost_queues_update_state(front->queues);
 	if (reply.size == 0 && message.need_reply) {
 		reply_u64(&reply, error == NULL ? 0 : 1);
 	}
-	bool ok = device->is_replaying || reply.size == 0 || send_reply(device, &message, &reply);
-	if (keep != NULL) {
-		keep->handled(keep->data, error == NULL);
+	bool ok = front->replaying || reply.size == 0 || send_reply(front, &message, &reply);
+	if (checkpoint != NULL) {
+		checkpoint->handled(front->info->checkpoint_data, error == NULL);
 	}
 	return ok;
 }

@@ -1,0 +1,14 @@
+#ifndef GP_COMMON_SOCKET_H
+#define GP_COMMON_SOCKET_H
+
+/**
+ * A listening, non-blocking SOCK_STREAM Unix socket at path with mode 0600, made so that no one
+ * can connect before the mode is set. A stale socket (one that refuses connections) at the path is
+ * replaced; a live one is left and the call fails with EADDRINUSE. Missing parent directories are
+ * not made. Returns the fd, owned by the caller, or -1 with errno.
+ */
+int gp_socket_listen(const char *path);
+/* Connects to path. Returns a non-blocking fd, owned by the caller, or -1 with errno. */
+int gp_socket_connect(const char *path);
+
+#endif

@@ -1,0 +1,58 @@
+#ifndef GP_VMM_BRIDGE_PRESENT_IMPORT_CACHE_H
+#define GP_VMM_BRIDGE_PRESENT_IMPORT_CACHE_H
+
+#include "common/log.h"
+#include "vmm-bridge/present/import.h"
+#include "vmm-bridge/present/shown.h"
+
+/**
+ * All imports: made once for each memory, within limits that protect the host and the connection
+ * from a guest with much memory, and what the compositor has refused.
+ */
+
+#define GP_IMPORT_REFUSALS_MAX 32
+
+/* Imports that need not be tried again on this compositor (B6). */
+struct gp_import_refusal {
+	enum gp_client_blob_kind kind;
+	struct gp_client_layout pixels; // gp_layout_same_pixels
+	char text[128];
+};
+
+struct gp_import_cache {
+	struct gp_client *client;
+	struct gp_shown *scanouts; // the presenter's
+	uint32_t n_scanouts;
+	struct wl_list imports; // gp_import.link, most recently shown first
+	struct gp_import_refusal refusals[GP_IMPORT_REFUSALS_MAX];
+	size_t n_refusals;
+	struct gp_log_limit log;
+};
+
+/* client and scanouts must outlive it. */
+void gp_import_cache_init(struct gp_import_cache *cache, struct gp_client *client,
+	struct gp_shown *scanouts, uint32_t n_scanouts);
+/* Frees all imports: the compositor has ended its use of them. */
+void gp_import_cache_clear(struct gp_import_cache *cache);
+/* The compositor may be another one now. */
+void gp_import_cache_forget_refusals(struct gp_import_cache *cache);
+
+/* The import of the memory for such pixels, made if there is none; NULL: it cannot be shown. */
+struct gp_import *gp_import_cache_get(struct gp_import_cache *cache, struct gp_memory *memory,
+	const struct gp_client_layout *pixels);
+/* The same for a buffer of the import. */
+struct gp_client_buffer *gp_import_cache_get_buffer(struct gp_import_cache *cache,
+	struct gp_import *import, const struct gp_client_layout *layout);
+
+/**
+ * Deals with gp_import.refused of an import whose memory the guest still has: hands the memory over
+ * in another way, or gives up. True: the scanouts that show the memory need a new buffer.
+ */
+bool gp_import_cache_handle_refusal(struct gp_import_cache *cache, struct gp_import *import);
+
+/* Ends the import; it stays here, and with its memory, until the compositor acknowledges it. */
+void gp_import_cache_end(struct gp_import_cache *cache, struct gp_import *import);
+/* Whether a scanout has one of its buffers. */
+bool gp_import_cache_is_shown(const struct gp_import_cache *cache, const struct gp_import *import);
+
+#endif

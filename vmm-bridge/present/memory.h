@@ -1,0 +1,59 @@
+#ifndef GP_VMM_BRIDGE_PRESENT_MEMORY_H
+#define GP_VMM_BRIDGE_PRESENT_MEMORY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <wayland-util.h>
+
+#include "client/guest_scanout.h"
+#include "common/rect.h"
+
+/**
+ * Memory of a guest that buffers lie in: what a source brings to the presenter. It is a file
+ * already, or something that exports to one. It belongs to the source, which may free it after
+ * gp_presenter_revoke.
+ */
+
+struct gp_memory;
+
+/* Memory as a file that the compositor can have. */
+struct gp_memory_file {
+	int fd; // owned
+	uint64_t size; // bytes
+	enum gp_client_blob_kind kind;
+	bool revocable; // the guest may take it back
+	const char *how; // the way it was made, in a word for people; static
+	char device[32]; // PCI address for GP_CLIENT_BLOB_DEVICE_DMABUF, else empty
+	char reason[256]; // why not in a better way, with its cure; empty for the best
+};
+
+struct gp_memory_ops {
+	/**
+	 * Makes the file, of gp_memory.kind and at least gp_memory.size bytes. *out is zero with fd
+	 * -1 before. False, with out->reason, if that is not possible.
+	 */
+	bool (*export)(struct gp_memory *memory, struct gp_memory_file *out);
+	/**
+	 * Brings a rectangle, in pixels of the layout, up to date in a copy of the memory. The
+	 * copy has gp_memory.size bytes. Returns the number of bytes that were copied. NULL: it
+	 * cannot be read here.
+	 */
+	uint64_t (*read_rows)(struct gp_memory *memory, uint8_t *copy,
+		const struct gp_client_layout *layout, const struct gp_rect *rect);
+	/* Its name for log lines. */
+	void (*describe)(const struct gp_memory *memory, char *out, size_t size);
+};
+
+struct gp_memory {
+	const struct gp_memory_ops *ops;
+	enum gp_client_blob_kind kind; // of its file
+	uint64_t size; // bytes
+	uint64_t id; // the source's; it may give it to other memory after gp_presenter_revoke
+	struct wl_list imports; // gp_import.memory_link, newest first
+};
+
+void gp_memory_init(struct gp_memory *memory, const struct gp_memory_ops *ops,
+	enum gp_client_blob_kind kind, uint64_t size, uint64_t id);
+
+#endif

@@ -1,0 +1,102 @@
+#include "vmm-bridge/present/shown.h"
+
+#include <string.h>
+
+/* Frames of a scanout, without end and at once: a guest need not wait for the reply to a flush. */
+#define FRAME_INTERVAL_NS 1000000ull
+#define FRAME_BURST 32
+
+static bool same_rect(const struct gp_rect *a, const struct gp_rect *b) {
+	return a->x == b->x && a->y == b->y && a->width == b->width && a->height == b->height;
+}
+
+/* The deferred frame is not shown any more: what it has changed must come with the next one. */
+static void drop_deferred(struct gp_shown *shown) {
+	shown->lost_frame |= shown->deferred;
+	shown->deferred = false;
+}
+
+void gp_shown_set(struct gp_shown *shown, struct gp_memory *memory,
+	const struct gp_client_layout *layout, const struct gp_rect *source) {
+	if (shown->memory != memory || !gp_layout_equal(&shown->layout, layout) ||
+		!same_rect(&shown->source, source)) {
+		shown->copied = NULL;
+		shown->flushed = false;
+		drop_deferred(shown);
+	}
+	shown->memory = memory;
+	shown->layout = *layout;
+	shown->source = *source;
+}
+
+void gp_shown_disable(struct gp_shown *shown) {
+	shown->memory = NULL;
+	shown->copied = NULL;
+	shown->flushed = false;
+	shown->committed = false;
+	shown->deferred = false;
+	shown->buffer = NULL;
+	shown->n_replaced = 0;
+}
+
+void gp_shown_forget_memory(struct gp_shown *shown) {
+	shown->memory = NULL;
+	shown->flushed = false;
+	drop_deferred(shown);
+}
+
+void gp_shown_disconnect(struct gp_shown *shown) {
+	gp_shown_release(shown, NULL);
+	shown->copied = NULL;
+	shown->visible = false;
+	shown->committed = false;
+	shown->buffer = NULL;
+}
+
+void gp_shown_forget_buffer(struct gp_shown *shown, const struct gp_client_buffer *buffer) {
+	gp_shown_release(shown, buffer);
+	if (shown->buffer == buffer) {
+		shown->buffer = NULL;
+	}
+}
+
+bool gp_shown_take_token(struct gp_shown *shown, uint64_t now_ns) {
+	if (shown->budget_ns > now_ns + FRAME_BURST * FRAME_INTERVAL_NS) {
+		return false;
+	}
+	uint64_t from_ns = shown->budget_ns > now_ns ? shown->budget_ns : now_ns;
+	shown->budget_ns = from_ns + FRAME_INTERVAL_NS;
+	return true;
+}
+
+void gp_shown_defer(struct gp_shown *shown, const struct gp_rect *damage) {
+	shown->deferred_damage =
+		shown->deferred ? gp_rect_union(&shown->deferred_damage, damage) : *damage;
+	shown->deferred = true;
+}
+
+bool gp_shown_owe_reply(struct gp_shown *shown, struct gp_client_buffer *replaced) {
+	if (shown->n_replaced == GP_SHOWN_REPLIES_MAX) {
+		return false;
+	}
+	shown->replaced[shown->n_replaced++] = replaced;
+	return true;
+}
+
+void gp_shown_release(struct gp_shown *shown, const struct gp_client_buffer *buffer) {
+	for (size_t i = 0; i < shown->n_replaced; i++) {
+		if (buffer == NULL || shown->replaced[i] == buffer) {
+			shown->replaced[i] = NULL;
+		}
+	}
+}
+
+bool gp_shown_take_reply(struct gp_shown *shown) {
+	if (shown->n_replaced == 0 || shown->replaced[0] != NULL) {
+		return false;
+	}
+	shown->n_replaced--;
+	memmove(&shown->replaced[0], &shown->replaced[1],
+		shown->n_replaced * sizeof(shown->replaced[0]));
+	return true;
+}
