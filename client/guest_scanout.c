@@ -200,8 +200,8 @@ struct gp_client_blob *gp_client_blob_create(struct gp_client *client, int fd, u
 			     : NULL;
 }
 
-void gp_client_wait_revoked(struct gp_client *client, int timeout_ms) {
-	gp_client_blobs_wait_revoked(&client->guest.blobs, timeout_ms);
+bool gp_client_wait_revoked(struct gp_client *client, int timeout_ms) {
+	return gp_client_blobs_wait_revoked(&client->guest.blobs, timeout_ms);
 }
 
 void gp_client_show(struct gp_client *client, uint32_t scanout, struct gp_client_buffer *buffer,

@@ -221,10 +221,11 @@ struct gp_client_blob *gp_client_blob_create(struct gp_client *client, int fd, u
  */
 void gp_client_blob_revoke(struct gp_client_blob *blob);
 /**
- * Waits up to timeout_ms for the acknowledgement of all revokes. If they do not all arrive the
- * connection is dropped, which ends all use as well. Callbacks are called from here.
+ * Waits up to timeout_ms for the acknowledgement of all revokes, or the end of the connection.
+ * False: some are missing; they come later, or the second of gp_client_blob_revoke ends the
+ * connection. Callbacks are called from here.
  */
-void gp_client_wait_revoked(struct gp_client *client, int timeout_ms);
+bool gp_client_wait_revoked(struct gp_client *client, int timeout_ms);
 
 struct gp_client_plane {
 	uint32_t offset, stride; // in the blob

@@ -8,7 +8,7 @@
 
 #include "common/limits.h"
 #include "common/runtime_path.h"
-#include "vmm-bridge/vfio/bar.h"
+#include "vmm-bridge/vfio/pci_address.h"
 
 #define REFRESH_MIN_MHZ 1000
 #define REFRESH_MAX_MHZ 1000000

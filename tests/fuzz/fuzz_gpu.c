@@ -284,6 +284,7 @@ static void add_region(struct run *run) {
 	if (fd != -1 && ftruncate(fd, REGION_SIZE) == 0) {
 		run->region = gp_guest_memory_add(&run->rig->memory, fd, REGION_GPA, REGION_GPA,
 				      REGION_SIZE, 0) == 0;
+		gp_gpu_memory_added(run->rig->gpu, run->rig->now_ns);
 	}
 }
 

@@ -65,7 +65,7 @@ static void believe_axis(struct guest *guest, uint16_t code, int32_t value) {
 	}
 }
 
-static bool handle_put(void *data, const struct virtio_input_event *event) {
+static bool handle_put_event(void *data, const struct virtio_input_event *event) {
 	struct guest *guest = data;
 	uint16_t type = le16toh(event->type), code = le16toh(event->code);
 	require(guest->available_buffers-- > 0);
@@ -87,7 +87,7 @@ static void handle_leds(void *data, uint32_t leds) {
 static const struct gp_input_ops ops = {
 	.available_buffers = handle_available_buffers,
 	.queue_size = handle_queue_size,
-	.put = handle_put,
+	.put_event = handle_put_event,
 	.leds = handle_leds,
 };
 

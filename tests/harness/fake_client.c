@@ -60,12 +60,27 @@ void gp_client_show(struct gp_client *client, uint32_t scanout, struct gp_client
 	}
 }
 
-void gp_client_wait_revoked(struct gp_client *client, int timeout_ms) {
+static bool any_revoking(const struct gp_client *client) {
+	for (size_t i = 0; i < FAKE_BLOBS_MAX; i++) {
+		if (client->blobs[i].revoking) {
+			return true;
+		}
+	}
+	return false;
+}
+
+bool gp_client_wait_revoked(struct gp_client *client, int timeout_ms) {
 	void *user;
 	client->n_waits++;
+	if (client->stuck && any_revoking(client)) {
+		client->waited_ms += timeout_ms;
+		usleep((useconds_t)timeout_ms * 1000);
+		return false;
+	}
 	while ((user = fake_client_revoke_one(client)) != NULL) {
 		client->revoked(client->data, user);
 	}
+	return true;
 }
 
 struct gp_client_blob *gp_client_blob_create(struct gp_client *client, int fd, uint64_t size,

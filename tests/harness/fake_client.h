@@ -32,11 +32,13 @@ struct gp_client_buffer {
 struct gp_client {
 	bool connected;
 	bool full; // takes no more blobs
+	bool stuck; // acknowledges no revoke while somebody waits
 	struct gp_client_blob blobs[FAKE_BLOBS_MAX];
 	struct gp_client_buffer buffers[FAKE_BUFFERS_MAX];
 	unsigned n_blobs; // that were made
 	unsigned n_shown; // frames
 	unsigned n_waits; // gp_client_wait_revoked
+	int waited_ms; // in all, while it was stuck
 	struct gp_client_buffer *buffer; // of the last frame; NULL: the scanout was disabled
 	struct gp_client_rect source, damage; // of the last frame
 	/* Called for each revoke that gp_client_wait_revoked waits for. */

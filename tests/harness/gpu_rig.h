@@ -96,9 +96,9 @@ void rig_destroy(struct rig *rig);
 /* The device keeps a saved_state in a new area of that size. */
 void rig_keep(struct rig *rig, size_t size);
 /**
- * The device's process crashes, and another one has taken its place: with the guest's memory and the
- * area, but without what was outside, and chains in flight stay unanswered. gp_gpu_restore is left
- * to the test.
+ * The device's process crashes, and another one has taken its place: with the guest's memory and
+ * the area, but without what was outside, and chains in flight stay unanswered. gp_gpu_restore is
+ * left to the test.
  */
 void rig_crash(struct rig *rig);
 

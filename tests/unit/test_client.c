@@ -529,21 +529,39 @@ static void test_revoked(void **state) {
 	WAIT_FOR(t.revoked == 1);
 	settle();
 	assert_null(server.blob);
-	gp_client_wait_revoked(t.client, 1000); // nothing to wait for
+	assert_true(gp_client_wait_revoked(t.client, 1000)); // nothing to wait for
 	assert_int_equal(t.disconnected, 0);
 }
 
-/* A compositor that does not acknowledge loses the connection, in a wait or in a second. */
+/* A compositor that does not acknowledge loses the connection after a second, not in a wait. */
 static void test_revoke_limit(void **state) {
 	connect_client();
 	gp_client_blob_revoke(make_blob());
-	gp_client_wait_revoked(t.client, 20);
-	assert_int_equal(t.disconnected, 1);
+	assert_false(gp_client_wait_revoked(t.client, 20));
+	assert_false(gp_client_wait_revoked(t.client, 0));
+	settle();
+	assert_int_equal(t.disconnected, 0);
 	WAIT_FOR(t.connected == 2);
-	gp_client_blob_revoke(make_blob());
-	WAIT_FOR(t.connected == 3);
-	assert_int_equal(t.disconnected, 2);
+	assert_int_equal(t.disconnected, 1);
 	assert_int_equal(t.revoked, 0);
+	assert_true(gp_client_wait_revoked(t.client, 0));
+	/* One that is late keeps it. */
+	gp_client_blob_revoke(make_blob());
+	assert_false(gp_client_wait_revoked(t.client, 20));
+	settle();
+	guest_blob_v1_send_revoked(server.blob);
+	WAIT_FOR(t.revoked == 1);
+	assert_int_equal(t.disconnected, 1);
+}
+
+/* The connection ends while somebody waits: nobody reads the memory any more. */
+static void test_revoke_lost(void **state) {
+	connect_client();
+	gp_client_blob_revoke(make_blob());
+	settle();
+	stop_server();
+	assert_true(gp_client_wait_revoked(t.client, 10000));
+	assert_int_equal(t.disconnected, 1);
 }
 
 static void test_monitor(void **state) {
@@ -612,6 +630,7 @@ int main(void) {
 		TEST(test_released),
 		TEST(test_revoked),
 		TEST(test_revoke_limit),
+		TEST(test_revoke_lost),
 		TEST(test_monitor),
 		TEST(test_pointer_leave),
 	};

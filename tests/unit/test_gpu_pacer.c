@@ -226,12 +226,18 @@ static void test_time_zero(void **state) {
 	assert_int_equal(gp_pacer_deadline(&hold), pacer.period_ns);
 }
 
+static void test_cause_names(void **state) {
+	assert_string_equal(gp_reply_cause_name(GP_REPLY_RELEASE), "release");
+	assert_string_equal(gp_reply_cause_name(GP_REPLY_CAUSES), "unknown");
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_guest_with_timer),
 		cmocka_unit_test(test_guest_without_timer),
 		cmocka_unit_test(test_burst),
 		cmocka_unit_test(test_causes),
+		cmocka_unit_test(test_cause_names),
 		cmocka_unit_test(test_refresh),
 		cmocka_unit_test(test_time_zero),
 	};

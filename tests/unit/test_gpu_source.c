@@ -162,6 +162,19 @@ static void test_end_users(void **state) {
 	gp_presenter_revoked(&t.presenter, import);
 }
 
+/* Its pixels are not in the guest's memory: they stay. */
+static void test_end_users_2d(void **state) {
+	struct gp_resource *first =
+		gp_resources_add_2d(&t.resources, 1, t.fb.format, t.fb.width, t.fb.height);
+	struct gp_extents extents = {0};
+	assert_non_null(first);
+	assert_int_equal(gp_guest_memory_extents(&t.memory, REGION_SIZE, SIZE, &extents), 0);
+	gp_resource_attach(first, &extents);
+	show(first);
+	gp_gpu_source_end_users(&t.source, t.memory.regions[1]);
+	assert_null(fake_client_revoke_one(&t.client));
+}
+
 static void test_never_shown(void **state) {
 	assert_true(gp_gpu_source_revoke(&t.source, add_blob(1, 0), 4, false));
 }
@@ -174,6 +187,7 @@ int main(void) {
 		TEST(test_2d),
 		TEST(test_new_backing),
 		TEST(test_end_users),
+		TEST(test_end_users_2d),
 		TEST(test_never_shown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -85,7 +85,7 @@ static void rig_leds(void *data, uint32_t leds) {
 static const struct gp_input_ops rig_ops = {
 	.available_buffers = rig_room,
 	.queue_size = rig_room_max,
-	.put = rig_put,
+	.put_event = rig_put,
 	.leds = rig_leds,
 };
 

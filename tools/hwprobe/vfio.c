@@ -1,4 +1,4 @@
-#include "tools/hwprobe/hwprobe.h"
+#include "tools/hwprobe/vfio.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -13,8 +13,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tools/hwprobe/buffers.h"
+#include "tools/hwprobe/report.h"
 #include "vmm-bridge/export/device_read.h"
 #include "vmm-bridge/vfio/bar.h"
+#include "vmm-bridge/vfio/pci_address.h"
 #include "vmm-bridge/vfio/uapi.h"
 #include "vmm-bridge/vfio/vmm.h"
 
@@ -94,7 +97,7 @@ static bool region_info(int device, uint32_t index, struct vfio_region_info *inf
 	return ioctl(device, VFIO_DEVICE_GET_REGION_INFO, info) == 0 && info->size > 0;
 }
 
-/* -1 if there is none. Tells them all. */
+/* -1 if there is none. Prints all of them. */
 static int largest_bar(int device) {
 	struct vfio_region_info info;
 	uint64_t largest = 0;
@@ -196,7 +199,7 @@ static void try_device(struct hw_buffers *buffers, int device, const char *pci) 
 	}
 }
 
-/* Without it every dma-buf is born revoked. */
+/* Without memory decode every dma-buf is revoked from the start. */
 static void enable_decode(int device) {
 	struct vfio_region_info info;
 	uint16_t command = 0;
@@ -211,12 +214,12 @@ static void enable_decode(int device) {
 }
 
 void hw_try_vfio(struct hw_buffers *buffers, const char *address) {
-	/* Stays open for as long as the process lives: its end revokes the dma-bufs. */
+	/* Stays open until the process ends: closing it revokes the dma-bufs. */
 	static struct opened opened = {-1, -1, -1};
 	char pci[GP_PCI_ADDRESS_SIZE];
 	printf("Device memory of %s, by VFIO\n", address);
 	if (!gp_pci_address_parse(address, pci)) {
-		printf("  '%s' is no PCI address\n", address);
+		printf("  '%s' is not a PCI address\n", address);
 		return;
 	}
 	if (!open_group(&opened, pci)) {

@@ -29,6 +29,7 @@ struct gp_import {
 	uint8_t *copy; // file.size bytes, mapped; NULL: it is the memory's own file
 	struct gp_client_blob *blob;
 	bool ending; // revoke was sent; freed when the compositor acknowledges it
+	bool late; // it has not in time, and nobody waits for that any more
 	/* Was refused, and there is no other file to try; no format: none. */
 	struct gp_client_layout given_up;
 

@@ -52,6 +52,20 @@ void gp_import_cache_end(struct gp_import_cache *cache, struct gp_import *import
 	gp_import_end(import);
 }
 
+const struct gp_import *gp_import_cache_find_buffer(const struct gp_import_cache *cache,
+	const struct gp_client_buffer *buffer, const struct gp_client_layout **layout) {
+	const struct gp_import *import;
+	wl_list_for_each (import, &cache->imports, link) {
+		for (size_t i = 0; i < import->n_buffers; i++) {
+			if (import->buffers[i].buffer == buffer) {
+				*layout = &import->buffers[i].layout;
+				return import;
+			}
+		}
+	}
+	return NULL;
+}
+
 bool gp_import_cache_is_shown(const struct gp_import_cache *cache, const struct gp_import *import) {
 	for (uint32_t i = 0; i < cache->n_scanouts; i++) {
 		for (size_t j = 0; j < import->n_buffers; j++) {

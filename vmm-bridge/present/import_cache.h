@@ -50,6 +50,10 @@ struct gp_client_buffer *gp_import_cache_get_buffer(struct gp_import_cache *cach
  */
 bool gp_import_cache_handle_refusal(struct gp_import_cache *cache, struct gp_import *import);
 
+/* The import that the buffer is of, and its layout. NULL: it is of none. */
+const struct gp_import *gp_import_cache_find_buffer(const struct gp_import_cache *cache,
+	const struct gp_client_buffer *buffer, const struct gp_client_layout **layout);
+
 /* Ends the import; it stays here, and with its memory, until the compositor acknowledges it. */
 void gp_import_cache_end(struct gp_import_cache *cache, struct gp_import *import);
 /* Whether a scanout has one of its buffers. */

@@ -27,9 +27,10 @@ struct gp_shown {
 	bool committed; // the surface has content
 	bool lost_frame; // the last frame could not be shown, for want of room perhaps
 	struct gp_client_buffer *buffer; // committed last; NULL: none, or it was destroyed
+	struct gp_rect buffer_source; // of it, what is seen
 	const struct gp_import *copied; // whose copy has the previous frame; NULL: none has
 
-	/* Frames that come too fast are merged into one that waits for its time. */
+	/* Frames that come too fast, or while the VM is paused, are merged into one that waits. */
 	bool deferred;
 	struct gp_rect deferred_damage;
 	uint64_t budget_ns; // time up to which frames are used up

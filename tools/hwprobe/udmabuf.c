@@ -1,8 +1,7 @@
-#include "tools/hwprobe/hwprobe.h"
+#include "tools/hwprobe/udmabuf.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/dma-buf.h>
 #include <linux/udmabuf.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,31 +9,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "tools/hwprobe/buffers.h"
+
 #define PAGE 4096u
-
-uint32_t hw_pixel(uint32_t x, uint32_t y) {
-	return 0xff000000u | (x & 0xff) << 16 | (y & 0xff) << 8 | ((x >> 8) * 16 + (y >> 8));
-}
-
-bool hw_paint(int fd, uint32_t width, uint32_t height, uint32_t stride) {
-	size_t size = (size_t)stride * height;
-	uint8_t *map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	if (map == MAP_FAILED) {
-		return false;
-	}
-	struct dma_buf_sync sync = {.flags = DMA_BUF_SYNC_START | DMA_BUF_SYNC_WRITE};
-	ioctl(fd, DMA_BUF_IOCTL_SYNC, &sync);
-	for (uint32_t y = 0; y < height; y++) {
-		uint32_t *row = (uint32_t *)(map + (size_t)y * stride);
-		for (uint32_t x = 0; x < width; x++) {
-			row[x] = hw_pixel(x, y);
-		}
-	}
-	sync.flags = DMA_BUF_SYNC_END | DMA_BUF_SYNC_WRITE;
-	ioctl(fd, DMA_BUF_IOCTL_SYNC, &sync);
-	munmap(map, size);
-	return true;
-}
 
 /* Every other page of a file that is twice as large: nothing can be merged. */
 static struct udmabuf_create_list *make_list(int memfd, uint64_t size, bool scattered) {
@@ -102,7 +79,5 @@ void hw_try_udmabuf(struct hw_buffers *buffers) {
 			hw_buffers_add(cases[i].keep ? buffers : &dropped, name, fd, size, painted);
 		}
 	}
-	for (size_t i = 0; i < dropped.count; i++) {
-		close(dropped.items[i].fd);
-	}
+	hw_buffers_finish(&dropped);
 }
