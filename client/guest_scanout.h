@@ -103,8 +103,9 @@ struct gp_client_events {
 	 */
 	void (*visibility)(void *data, uint32_t scanout, bool visible);
 	/**
-	 * The presentation path of frames, best first: "direct", "gpu", "mapped", "copied"; "none"
-	 * while hidden, or "unknown". reason says why it is not a better one; it may be empty.
+	 * The presentation path of frames, best first: "direct", "parent", "gpu", "mapped",
+	 * "copied"; "none" while hidden, or "unknown". reason says why it is not a better one; it
+	 * may be empty.
 	 */
 	void (*path)(void *data, uint32_t scanout, const char *path, const char *reason);
 	/* Nobody reads the buffer any more: the VM may write to it. */
@@ -188,6 +189,11 @@ struct gp_client *gp_client_create(struct wl_event_loop *loop,
 void gp_client_destroy(struct gp_client *client);
 /* Whether there is a connection: from before `connected` until before `disconnected`. */
 bool gp_client_connected(const struct gp_client *client);
+/**
+ * Why the compositor does not take the VM, in English words: another one has its name, or the
+ * socket is for another one. NULL: it does, or there is none. It is tried again, as after a loss.
+ */
+const char *gp_client_refusal(const struct gp_client *client);
 /* Sends what was requested. To be called before the loop waits, and where latency matters. */
 void gp_client_flush(struct gp_client *client);
 

@@ -28,7 +28,7 @@ struct section {
 
 struct layout {
 	const char *program; // of the document
-	const char *lines[4];
+	const char *lines[5]; // one without any member that is there is left out
 	const struct section *sections[4];
 };
 
@@ -69,8 +69,18 @@ static const struct section guest_scanouts = {
 static const struct section compositor_guests = {
 	.member = "guests",
 	.line = "guest {name} ({title}): {state}, generation {generation}, uuid {uuid}; "
-		"{blobs} blobs, {buffers} buffers, {imports} imports, {imports_failed} failed",
+		"{blobs} blobs, {buffers} buffers, {imports} imports, {imports_failed} failed; socket {socket}",
 	.inner = &guest_scanouts,
+};
+
+static const struct section compositor_sockets = {
+	.member = "bridge_sockets",
+	.columns =
+		(const struct column[]){
+			{"BRIDGE SOCKET", "{path}"},
+			{"GUEST", "{guest}"},
+			{0},
+		},
 };
 
 static const struct section bridge_scanouts = {
@@ -125,8 +135,8 @@ static const struct section bridge_devices = {
 static const struct layout layouts[] = {
 	{
 		.program = "guestpane",
-		.lines = {"{program} {version}: {renderer} renderer, {backend} backend"},
-		.sections = {&compositor_outputs, &compositor_guests},
+		.lines = {"{program} {version}: {renderer} renderer, GPU {gpu}, {backend} backend"},
+		.sections = {&compositor_sockets, &compositor_outputs, &compositor_guests},
 	},
 	{
 		.program = "guestpane-bridge",
@@ -134,6 +144,7 @@ static const struct layout layouts[] = {
 			{
 				"{program} {version}: {name}, VMM {vmm}, display {display}, "
 				"{resources} resources",
+				"  {display_reason}",
 				"  frames: {counters.commits} commits; {counters.imports} imports,"
 				" {counters.imports_failed} failed",
 				"  replies: {counters.replies.immediate} immediate, "
@@ -303,9 +314,12 @@ static const struct layout *find_layout(struct json_object *document) {
 
 void gp_document_print(struct json_object *document) {
 	const struct layout *layout = find_layout(document);
-	for (size_t i = 0; i < 4 && layout->lines[i] != NULL; i++) {
-		print_template(stdout, document, layout->lines[i]);
-		printf("\n");
+	for (size_t i = 0; i < 5 && layout->lines[i] != NULL; i++) {
+		char *text = cell_text(document, &(struct column){.template = layout->lines[i]});
+		if (strcmp(text, "-") != 0) {
+			puts(text);
+		}
+		free(text);
 	}
 	for (size_t i = 0; layout->sections[i] != NULL; i++) {
 		print_section(document, layout->sections[i]);

@@ -11,6 +11,7 @@
 #include "common/clock.h"
 #include "common/control.h"
 #include "common/fd.h"
+#include "common/socket.h"
 #include "common/limits.h"
 #include "common/trace.h"
 #include "vmm-bridge/export/exporter.h"
@@ -553,9 +554,19 @@ static struct json_object *handle_request(void *data, const char *request) {
 	});
 }
 
-/* The display is worth more than its status: a default path that cannot be used is only logged. */
+/*
+ * A picture is worth more than its state: a default path that cannot be used is only logged. But a
+ * bridge that listens there is of the same name, and the compositor takes only one of it.
+ */
 static bool create_control(struct gp_bridge *bridge) {
 	const struct gp_bridge_options *options = bridge->options;
+	if (options->control_path != NULL && !options->control_set) {
+		int pid = gp_socket_get_listener(options->control_path);
+		if (pid != 0) {
+			gp_error("a bridge named %s runs already (process %d)", options->name, pid);
+			return false;
+		}
+	}
 	if (options->control_path != NULL) {
 		bridge->control = gp_control_create(
 			bridge->loop, options->control_path, handle_request, bridge);
@@ -579,9 +590,10 @@ struct gp_bridge *gp_bridge_create(
 	for (uint32_t i = 0; i < GP_SCANOUTS_MAX; i++) {
 		bridge->reports[i] = (struct gp_scanout_report){.path = "none"};
 	}
-	if (create_timer(bridge) && create_inputs(bridge) && create_client(bridge) &&
-		create_device(bridge, options) && create_devices(bridge, options) &&
-		create_control(bridge)) {
+	/* The control socket first: another bridge of this name is not to be disturbed. */
+	if (create_control(bridge) && create_timer(bridge) && create_inputs(bridge) &&
+		create_client(bridge) && create_device(bridge, options) &&
+		create_devices(bridge, options)) {
 		return bridge;
 	}
 	gp_fd_close(&options->fd);

@@ -126,7 +126,12 @@ struct json_object *gp_status_create(const struct gp_status_parts *parts) {
 	add_number(object, "pid", (int64_t)getpid());
 	add_string(object, "name", parts->options->name);
 	add_string(object, "vmm", gp_vhost_state_name(gp_vhost_device_state(parts->vhost)));
-	add_string(object, "display", gp_client_connected(parts->client) ? "connected" : "waiting");
+	const char *refusal = gp_client_refusal(parts->client);
+	add_string(object, "display",
+		gp_client_connected(parts->client) ? "connected"
+			: refusal != NULL           ? "refused"
+						    : "waiting");
+	add_string(object, "display_reason", refusal != NULL ? refusal : "");
 	struct json_object *scanouts = json_object_new_array();
 	for (uint32_t i = 0; i < info.n_scanouts; i++) {
 		json_object_array_add(scanouts, scanout_status(parts, i));

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "common/limits.h"
+#include "compositor/config/guest_socket.h"
 #include "compositor/config/hotkeys.h"
 #include "compositor/config/scaling.h"
 
@@ -52,6 +53,7 @@ struct gp_config {
 	size_t n_outputs;
 	struct gp_config_guest guests[GP_CONFIG_GUESTS_MAX];
 	size_t n_guests;
+	struct gp_guest_sockets guest_sockets; // read at the start only
 	bool has_hotkey;
 	struct gp_hotkey hotkey;
 	struct gp_config_input inputs[GP_CONFIG_INPUTS_MAX];

@@ -15,7 +15,7 @@ struct gp_guest;
 struct gp_guest_cursor;
 struct wlr_surface;
 
-#define GP_PATHS 5 // enum guest_scanout_v1_path
+#define GP_PATHS 6 // enum guest_scanout_v1_path
 
 /**
  * A guest_scanout_v1 with its surface. It knows what the surface shows; where it is shown is up to

@@ -197,6 +197,64 @@ static void test_compositor_killed(struct host *host) {
 	vm_finish(&vm);
 }
 
+static unsigned count_in_log(const struct program *program, const char *words) {
+	char line[512];
+	unsigned count = 0;
+	FILE *file = fopen(program->log, "re");
+	assert_non_null(file);
+	while (fgets(line, sizeof(line), file)) {
+		count += strstr(line, words) != NULL;
+	}
+	fclose(file);
+	return count;
+}
+
+/* D12: after a reset of the GPU it ends, for the service to start it again. */
+static void test_renderer_lost(struct host *host) {
+	struct vm vm;
+	struct gg_blob red, blue;
+	vm_load_faults(host);
+	assert_true(host_start_compositor(host, 1, W, H, NULL));
+	vm_start(&vm, host, 0, NULL);
+	vm_show_new(&vm, &red, 1, RED);
+	vm_blob(&vm, &blue, 2, BLUE);
+	vm_set_fault(host, "renderer-lost", true);
+	vm_show(&vm, 0, 2);
+	for (uint64_t end = host_now_ms() + WAIT_MS;
+		host_alive(&host->compositor) && host_now_ms() < end;) {
+		host_sleep_ms(10);
+	}
+	assert_false(host_alive(&host->compositor));
+	assert_int_equal(host_stop(&host->compositor), 1);
+	assert_int_equal(count_in_log(&host->compositor, " E the GPU was reset"), 1);
+	assert_true(host_start_compositor(host, 1, W, H, NULL));
+	vm_assert_color(&vm, OUTPUT, BLUE);
+	vm_finish(&vm);
+}
+
+/* E1: an output that refuses frames is reported, and not with each of them. */
+static void test_frames_refused(struct host *host) {
+	struct vm vm;
+	struct gg_blob red, blue;
+	vm_load_faults(host);
+	assert_true(host_start_compositor(host, 1, W, H, NULL));
+	vm_start(&vm, host, 0, NULL);
+	vm_show_new(&vm, &red, 1, RED);
+	vm_blob(&vm, &blue, 2, BLUE);
+	assert_int_equal(count_in_log(&host->compositor, "a frame cannot be committed"), 0);
+	vm_set_fault(host, "no-commit", true);
+	for (unsigned i = 0; i < 20; i++) {
+		vm_show(&vm, 0, 1 + i % 2);
+	}
+	unsigned lines = count_in_log(&host->compositor, " W output " OUTPUT ": a frame cannot be");
+	assert_uint_in_range(lines, 1, 5);
+	vm_set_fault(host, "no-commit", false);
+	vm_show(&vm, 0, 1);
+	vm_show(&vm, 0, 2);
+	vm_assert_color(&vm, OUTPUT, BLUE);
+	vm_finish(&vm);
+}
+
 /* With all given up that can be, the bridge finds another compositor and another VMM, and ends well. */
 static void test_confined(struct host *host) {
 	struct vm vm;
@@ -611,6 +669,7 @@ static void test_ctl(struct host *host) {
 		0);
 	assert_non_null(text);
 	assert_non_null(strstr(text, "HEADLESS-1"));
+	assert_non_null(strstr(text, "pixman renderer, GPU -, headless backend"));
 	free(text);
 	assert_int_not_equal(
 		host_run(host, (const char *[]){ctl, "--socket", "/nonexistent", "status", NULL},
@@ -627,6 +686,8 @@ static const struct host_case cases[] = {
 	{"VMM gone", test_vmm_gone, 1},
 	{"bridge killed", test_bridge_killed, 1},
 	{"compositor killed", test_compositor_killed, 1},
+	{"renderer lost", test_renderer_lost, 0},
+	{"frames refused", test_frames_refused, 0},
 	{"confined", test_confined, 1},
 	{"compositor stopped", test_compositor_stopped, 1},
 	{"compositor comes late", test_compositor_late, 0},

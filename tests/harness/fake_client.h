@@ -33,6 +33,7 @@ struct gp_client {
 	bool connected;
 	bool full; // takes no more blobs
 	bool stuck; // acknowledges no revoke while somebody waits
+	bool releases; // a buffer when another one replaces it; a flag of its own, as no event comes
 	struct gp_client_blob blobs[FAKE_BLOBS_MAX];
 	struct gp_client_buffer buffers[FAKE_BUFFERS_MAX];
 	unsigned n_blobs; // that were made
@@ -50,7 +51,7 @@ struct gp_client {
 void fake_client_finish(struct gp_client *client);
 /* The blob is no longer read: frees it, and returns its user. NULL: none is being revoked. */
 void *fake_client_revoke_one(struct gp_client *client);
-/* Reads the file that the compositor has of the buffer of the last frame. */
-uint8_t fake_client_read(const struct gp_client *client, uint64_t offset);
+/* Reads the file that the compositor has of a buffer, from the buffer's start. */
+uint8_t fake_client_read(const struct gp_client_buffer *buffer, uint64_t offset);
 
 #endif

@@ -30,7 +30,7 @@ static inline size_t area_bytes(uint32_t n_entries) {
 
 static inline int setup(void **state) {
 	struct rig *rig = rig_create(2);
-	rig_keep(rig, area_bytes(64));
+	rig_save(rig, area_bytes(64));
 	*state = rig;
 	return 0;
 }

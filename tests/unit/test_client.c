@@ -41,6 +41,7 @@ static struct {
 	uint32_t state, serial;
 	int32_t cursor_x;
 	bool has_cursor;
+	uint32_t refusal; // of create_guest; 0: none
 	struct gp_client_rect damage;
 } server;
 
@@ -144,6 +145,10 @@ static void create_guest(struct wl_client *client, struct wl_resource *resource,
 	const char *name, struct wl_array *uuid) {
 	assert_string_equal(name, "test");
 	assert_int_equal(uuid->size, 16);
+	if (server.refusal != 0) {
+		wl_resource_post_error(resource, server.refusal, "refused");
+		return;
+	}
 	add(client, &guest_v1_interface, 1, id, &guest_requests, &server.guest);
 }
 
@@ -444,6 +449,32 @@ static void test_protocol_error(void **state) {
 	assert_int_equal(t.disconnected, 1);
 }
 
+/* Nothing is reported of a compositor that does not take the guest; it is tried again, with pauses. */
+static void test_refused(void **state) {
+	start_server(true);
+	server.refusal = GUEST_SCANOUT_MANAGER_V1_ERROR_NAME_IN_USE;
+	assert_null(gp_client_refusal(t.client));
+	WAIT_FOR(server.n_clients == 2);
+	uint64_t begin_ns = gp_now_ns();
+	assert_string_equal(gp_client_refusal(t.client), "a guest of this name is shown already");
+	WAIT_FOR(server.n_clients == 4);
+	assert_true(gp_now_ns() - begin_ns >= 500000000); // 200 ms, and 400 ms
+	server.refusal = GUEST_SCANOUT_MANAGER_V1_ERROR_NAME_REFUSED;
+	WAIT_FOR(server.n_clients == 6);
+	assert_string_equal(
+		gp_client_refusal(t.client), "a guest of this name is not for this socket");
+	assert_false(gp_client_connected(t.client));
+	assert_null(make_blob());
+	assert_int_equal(t.connected, 0);
+	assert_int_equal(t.disconnected, 0);
+	/* Without a compositor nobody refuses. */
+	stop_server();
+	WAIT_FOR(gp_client_refusal(t.client) == NULL);
+	start_server(true);
+	WAIT_FOR(t.connected == 1);
+	assert_null(gp_client_refusal(t.client));
+}
+
 static void test_failed(void **state) {
 	connect_client();
 	struct gp_client_blob *blob = make_blob();
@@ -625,6 +656,7 @@ int main(void) {
 		TEST(test_lost_and_retried),
 		TEST(test_no_manager),
 		TEST(test_protocol_error),
+		TEST(test_refused),
 		TEST(test_failed),
 		TEST(test_layouts),
 		TEST(test_released),

@@ -38,7 +38,7 @@ static void test_export_words(void **state) {
 
 /* A4: what cannot be one dma-buf is refused before the kernel is asked. */
 static void test_export_rules(void **state) {
-	enum { RAM, BAR, OTHER_BAR, OTHER_DEVICE, GONE, OBJECTS };
+	enum { RAM, BAR, OTHER_BAR, OTHER_DEVICE, REMOVED, OBJECTS };
 	static const struct {
 		int objects[2]; // -1: none
 		uint64_t offset, length, size;
@@ -49,7 +49,7 @@ static void test_export_rules(void **state) {
 		{{RAM, BAR}, 0, PAGE, 2 * PAGE, "partly in RAM"},
 		{{BAR, OTHER_BAR}, 0, PAGE, 2 * PAGE, "two BARs"},
 		{{BAR, OTHER_DEVICE}, 0, PAGE, 2 * PAGE, "two devices"},
-		{{GONE, -1}, 0, PAGE, PAGE, "was removed"},
+		{{REMOVED, -1}, 0, PAGE, PAGE, "was removed"},
 		{{BAR, -1}, 512, PAGE, PAGE, "whole pages"},
 		{{BAR, -1}, 0, PAGE - 1, PAGE - 1, "whole pages"},
 		{{BAR, -1}, 0, PAGE, PAGE + 1, "smaller than the buffer"},
@@ -69,7 +69,7 @@ static void test_export_rules(void **state) {
 			.kind = i == RAM ? GP_MEMORY_FILE : GP_MEMORY_VFIO,
 			.fd = memfd_create("object", MFD_CLOEXEC),
 			.size = MIB,
-			.removed = i == GONE,
+			.removed = i == REMOVED,
 			.vfio_region = i == OTHER_BAR ? 4 : 2,
 		};
 		strcpy(objects[i]->pci, i == OTHER_DEVICE ? "0000:04:00.0" : "0000:03:00.1");

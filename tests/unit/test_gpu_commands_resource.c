@@ -137,7 +137,7 @@ static void test_backing_errors(void **state) {
 	assert_int_equal(rig_detach(rig, 99), BAD_ID);
 	assert_int_equal(rig_detach(rig, 1), OK);
 	assert_int_equal(rig_detach(rig, 1), UNSPEC);
-	assert_int_equal(rig_attach(rig, 1, GPA, PAGE), OK); // less than the picture: only 2D
+	assert_int_equal(rig_attach(rig, 1, GPA, PAGE), OK); // less than the framebuffer: only 2D
 	assert_int_equal(rig_unref(rig, 99), BAD_ID);
 	assert_int_equal(rig_unref(rig, 0), BAD_ID);
 	assert_int_equal(rig_unref(rig, 1), OK);
@@ -198,7 +198,7 @@ static void test_new_backing(void **state) {
 	assert_int_equal(rig_count(rig, RIG_FLUSH), 2);
 }
 
-/* The picture of a 2D resource is not its backing. */
+/* A 2D resource does not show its backing. */
 static void test_new_backing_2d(void **state) {
 	struct rig *rig = *state;
 	make_resources(rig);
@@ -212,7 +212,7 @@ static void test_new_backing_2d(void **state) {
 	assert_int_equal(rig_count(rig, RIG_FLUSH), 2);
 }
 
-/* B12: the scanout goes off, then the memory goes, then the resource. */
+/* B12: the scanout is disabled, then the memory revoked, then the resource freed. */
 static void test_unref_shown(void **state) {
 	struct rig *rig = *state;
 	make_resources(rig);
@@ -251,7 +251,7 @@ static void test_resource_limit(void **state) {
 	assert_int_equal(rig_create_2d(rig, GP_RESOURCES_MAX + 1, 1, 1), NO_MEMORY);
 }
 
-/* What is kept of the guest's lists has a limit; what goes gives it back. */
+/* The guest's lists have a limit in all; an unref gives back its part. */
 static void test_extents_limit(void **state) {
 	struct rig *rig = *state;
 	enum { N = GP_BACKING_ENTRIES_MAX, FULL = GP_BACKING_EXTENTS_MAX / N };

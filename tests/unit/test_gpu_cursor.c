@@ -59,7 +59,7 @@ static void test_cursor_errors(void **state) {
 	assert_false(send_cursor(rig, UPDATE, 2, 0, 0, 0, 0));
 	assert_false(send_cursor(rig, MOVE, 2, 0, 0, 0, 0));
 	assert_int_equal(rig_count(rig, RIG_CURSOR_SET), 0);
-	/* With a response buffer the error is said. */
+	/* With a response buffer there is an error response. */
 	struct virtio_gpu_update_cursor wire = wire_cursor(UPDATE, 0, 1, 0, 0, 0, 0);
 	uint16_t head = rig_send(rig, GP_GPU_QUEUE_CURSOR, &wire, sizeof(wire), RESPONSE);
 	assert_int_equal(rig_type(rig, head), BAD_PARAMETER);

@@ -17,7 +17,7 @@ static void test_wrong_queue(void **state) {
 	struct virtio_gpu_ctrl_hdr info = wire_hdr(VIRTIO_GPU_CMD_GET_DISPLAY_INFO, 9);
 	uint16_t head = rig_send(rig, GP_GPU_QUEUE_CURSOR, &info, sizeof(info), RESPONSE);
 	assert_int_equal(rig_type(rig, head), UNSPEC);
-	assert_true(rig_answer(rig, head).fence_id == htole64(9));
+	assert_true(rig_reply(rig, head).fence_id == htole64(9));
 	head = rig_send(rig, GP_GPU_QUEUE_CURSOR, &info, sizeof(info), 0);
 	assert_true(rig->replies[head].replied);
 	assert_int_equal(rig->replies[head].written, 0);
@@ -30,26 +30,26 @@ static void test_wrong_queue(void **state) {
 	assert_int_equal(guest_errors(rig), 4);
 }
 
-/* The header of an answer: fence, id and context of fenced commands, also on errors. */
-static void test_answer_header(void **state) {
+/* The header of a reply: fence, id and context of fenced commands, also on errors. */
+static void test_reply_header(void **state) {
 	struct rig *rig = *state;
 	struct virtio_gpu_resource_unref wire =
 		wire_id(VIRTIO_GPU_CMD_RESOURCE_UNREF, 99, 0x123456789a);
 	wire.hdr.ctx_id = htole32(7);
 	uint16_t head = rig_send(rig, GP_GPU_QUEUE_CONTROL, &wire, sizeof(wire), RESPONSE);
-	struct virtio_gpu_ctrl_hdr hdr = rig_answer(rig, head);
+	struct virtio_gpu_ctrl_hdr hdr = rig_reply(rig, head);
 	assert_int_equal(le32toh(hdr.type), BAD_ID);
 	assert_int_equal(le32toh(hdr.flags), VIRTIO_GPU_FLAG_FENCE);
 	assert_true(le64toh(hdr.fence_id) == 0x123456789a);
 	assert_int_equal(le32toh(hdr.ctx_id), 7);
 	wire.hdr.flags = 0;
 	head = rig_send(rig, GP_GPU_QUEUE_CONTROL, &wire, sizeof(wire), RESPONSE);
-	hdr = rig_answer(rig, head);
+	hdr = rig_reply(rig, head);
 	assert_true(hdr.flags == 0 && hdr.fence_id == 0 && hdr.ctx_id == 0);
 }
 
-/* Only what tells nothing has time. */
-static void test_awaited(void **state) {
+/* The guest does not wait for a reply that only says that all is well. */
+static void test_interrupt(void **state) {
 	struct rig *rig = *state;
 	struct virtio_gpu_ctrl_hdr info = wire_hdr(VIRTIO_GPU_CMD_GET_DISPLAY_INFO, 0);
 	struct virtio_gpu_resource_create_2d create =
@@ -76,7 +76,7 @@ static void test_awaited(void **state) {
 	}
 }
 
-/* Any size of the response buffer is survived, and the ring is told what was written. */
+/* The device survives response buffers of any size, and returns how much it wrote. */
 static void test_response_sizes(void **state) {
 	struct rig *rig = *state;
 	struct virtio_gpu_ctrl_hdr wire = wire_hdr(VIRTIO_GPU_CMD_GET_DISPLAY_INFO, 0);
@@ -132,7 +132,7 @@ static void test_config(void **state) {
 		(1ull << VIRTIO_GPU_F_EDID | 1ull << VIRTIO_GPU_F_RESOURCE_BLOB));
 }
 
-/* C6: the event comes with a real change, and goes when the guest clears it. */
+/* C6: the event comes with a real change, and stays until the guest clears it. */
 static void test_monitor_events(void **state) {
 	struct rig *rig = *state;
 	struct gp_monitor monitor = {.modes = {{1280, 800, 60000}}, .n_modes = 1};
@@ -216,7 +216,7 @@ static void test_memory_removed(void **state) {
 	const struct gp_rect whole = {0, 0, W, H};
 	struct virtio_gpu_transfer_to_host_2d transfer = wire_transfer(12, &whole, 0);
 	assert_int_equal(RIG_COMMAND(rig, transfer), UNSPEC);
-	/* The guest detaches what it believes to be there, and attaches anew. */
+	/* The guest detaches what it cannot know to be lost, and attaches again. */
 	assert_int_equal(rig_detach(rig, 10), OK);
 	assert_int_equal(rig_detach(rig, 10), UNSPEC);
 	rig_forget_events(rig);
@@ -343,8 +343,8 @@ static void test_destroy_null(void **state) {
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		TEST(test_wrong_queue),
-		TEST(test_answer_header),
-		TEST(test_awaited),
+		TEST(test_reply_header),
+		TEST(test_interrupt),
 		TEST(test_response_sizes),
 		TEST(test_config),
 		TEST(test_monitor_events),

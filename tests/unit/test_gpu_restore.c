@@ -76,7 +76,7 @@ static void test_resources(void **state) {
 	const struct gp_resource *blob = gp_gpu_find_resource(rig->gpu, 3);
 	assert_int_equal(blob->backing.items[0].offset, SIZE);
 	check_pages(rig, 4, GPA + 4 * SIZE, PAGES);
-	/* And the guest goes on with them. */
+	/* And the guest can use them. */
 	assert_int_equal(rig_attach(rig, 1, GPA, SIZE), OK);
 	assert_int_equal(rig_detach(rig, 4), OK);
 	assert_int_equal(rig_unref(rig, 3), OK);
@@ -202,7 +202,7 @@ static void test_full(void **state) {
 	check_pages(rig, 1, GPA + 32 * SIZE, 30);
 	check_pages(rig, 2, GPA + 64 * SIZE, 30);
 	assert_true(gp_gpu_find_resource(rig->gpu, 3)->lost);
-	/* The other scanout is there; this one is as after its memory had gone (B8). */
+	/* The other scanout is there; this one is as after the removal of its memory (B8). */
 	assert_int_equal(rig_count(rig, RIG_SET), 1);
 	assert_int_equal(on_scanout(rig, 0), 3);
 	assert_int_equal(rig_detach(rig, 3), OK);
@@ -284,7 +284,7 @@ static void test_2d_content(void **state) {
 	assert_int_equal(get_info(rig).transferred, 0);
 }
 
-/* The picture is kept as it was, whatever has become of its resource. */
+/* The cursor stays as it was, whatever has become of its resource. */
 static void test_cursor(void **state) {
 	struct rig *rig = *state;
 	uint32_t pixels[GP_CURSOR_SIZE * GP_CURSOR_SIZE];
@@ -351,7 +351,7 @@ static uint32_t get_events(const struct rig *rig) {
 	return le32toh(events);
 }
 
-/* The guest does not see its monitors change; the compositor tells the same ones later. */
+/* The guest does not see its monitors change; the compositor sends the same ones later. */
 static void test_monitors(void **state) {
 	struct rig *rig = *state;
 	const struct gp_monitor big = {.modes = {{2560, 1440, 75000}}, .n_modes = 1, .model = "B"};
@@ -454,8 +454,8 @@ static void test_again(void **state) {
 	free(before);
 }
 
-/* The answer to a command was not given, so it comes again. */
-static void test_unanswered(void **state) {
+/* The reply to a command was not sent, so it comes again. */
+static void test_no_reply(void **state) {
 	struct rig *rig = *state;
 	assert_int_equal(rig_create_blob(rig, 1, SIZE, GPA), OK);
 	assert_int_equal(rig_set_scanout_blob(rig, 0, 1, W, H), OK);
@@ -507,7 +507,7 @@ int main(void) {
 		TEST(test_memory_returns),
 		TEST(test_missing_memory),
 		TEST(test_again),
-		TEST(test_unanswered),
+		TEST(test_no_reply),
 		TEST(test_torn),
 	};
 	gp_log_init("test", GP_LOG_SILENT);

@@ -21,7 +21,7 @@
  * each state of the area is taken over.
  */
 
-#define STEP_IDS 4 // resources whose backing comes and goes
+#define STEP_IDS 4 // resources whose backing is attached and detached
 #define STEP_ENTRIES 32 // 24 are in use at most
 
 /* Another number of entries for each resource and place; returns it. */
@@ -45,7 +45,7 @@ static uint32_t add_blob(struct gp_saved_state *saved_state, uint32_t id) {
 	return gp_saved_state_add(saved_state, id, &create, id > STEP_IDS);
 }
 
-/* A picture of another size for each resource. */
+/* A framebuffer of another size for each resource. */
 static void flip(struct gp_saved_state *saved_state, uint32_t id) {
 	uint32_t height = 16 + id;
 	struct gp_gpu_command set = {
@@ -175,7 +175,7 @@ static unsigned lead(struct rig *rig, pid_t pid, const struct gp_saved_state_are
 static void test_each_instruction(void **state) {
 	struct rig *rig = rig_create(1);
 	size_t size = area_bytes(STEP_ENTRIES);
-	rig_keep(rig, size);
+	rig_save(rig, size);
 	void *area = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	assert_ptr_not_equal(area, MAP_FAILED);
 	struct gp_saved_state saved_state;
@@ -285,7 +285,7 @@ static const struct {
 static void test_scribbled(void **state) {
 	for (size_t i = 0; i < sizeof(scribbles) / sizeof(scribbles[0]); i++) {
 		struct rig *rig = rig_create(2);
-		rig_keep(rig, area_bytes(64));
+		rig_save(rig, area_bytes(64));
 		for (uint32_t id = 1; id <= 2; id++) {
 			assert_int_equal(rig_create_blob(rig, id, SIZE, 0), OK);
 			assert_int_equal(attach_pages(rig, id, GPA + id * 8 * SIZE, PAGES), OK);

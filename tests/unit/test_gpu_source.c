@@ -108,7 +108,7 @@ static void test_blob(void **state) {
 	show(first);
 	assert_int_equal(t.client.buffer->blob->kind, GP_CLIENT_BLOB_SHM);
 	for (size_t i = 0; i < SIZE; i++) {
-		assert_int_equal(fake_client_read(&t.client, i), 0x5a);
+		assert_int_equal(fake_client_read(t.client.buffer, i), 0x5a);
 	}
 	assert_int_equal(t.presenter.bytes_copied, SIZE);
 	struct gp_presenter_info info;
@@ -124,7 +124,7 @@ static void test_2d(void **state) {
 	assert_non_null(first);
 	show(first);
 	first->shm_map[100] = 0xa5;
-	assert_int_equal(fake_client_read(&t.client, 100), 0xa5);
+	assert_int_equal(fake_client_read(t.client.buffer, 100), 0xa5);
 	assert_int_equal(t.presenter.bytes_copied, 0);
 	struct gp_presenter_info info;
 	gp_presenter_get_info(&t.presenter, 0, &info);
@@ -141,12 +141,12 @@ static void test_new_backing(void **state) {
 	show(first);
 	assert_true(gp_gpu_source_revoke(&t.source, first, 0, true));
 	gp_resource_detach(first);
-	assert_int_equal(fake_client_read(&t.client, 0), 1);
+	assert_int_equal(fake_client_read(t.client.buffer, 0), 1);
 	struct gp_extents extents = {0};
 	assert_int_equal(gp_guest_memory_extents(&t.memory, REGION_SIZE, SIZE, &extents), 0);
 	gp_resource_attach(first, &extents);
 	show(first);
-	assert_int_equal(fake_client_read(&t.client, 0), 2);
+	assert_int_equal(fake_client_read(t.client.buffer, 0), 2);
 	assert_int_equal(t.client.n_blobs, 2);
 }
 

@@ -21,16 +21,16 @@ static struct {
 	unsigned n_leds;
 } rig;
 
-static size_t rig_room(void *data, size_t wanted) {
+static size_t rig_available_buffers(void *data, size_t wanted) {
 	assert_true(wanted <= rig.max);
 	return rig.available_buffers;
 }
 
-static size_t rig_room_max(void *data) {
+static size_t rig_queue_size(void *data) {
 	return rig.max;
 }
 
-static bool rig_put(void *data, const struct virtio_input_event *event) {
+static bool rig_put_event(void *data, const struct virtio_input_event *event) {
 	assert_true(rig.available_buffers > 0 && rig.n < LOG_MAX);
 	rig.available_buffers--;
 	rig.log[rig.n++] = (struct gp_input_event){
@@ -44,15 +44,15 @@ static void rig_leds(void *data, uint32_t leds) {
 }
 
 static const struct gp_input_ops rig_ops = {
-	.available_buffers = rig_room,
-	.queue_size = rig_room_max,
-	.put_event = rig_put,
+	.available_buffers = rig_available_buffers,
+	.queue_size = rig_queue_size,
+	.put_event = rig_put_event,
 	.leds = rig_leds,
 };
 
-static void rig_start(enum gp_input_kind kind, size_t available_buffers) {
+static void rig_start(enum gp_input_kind kind, size_t n) {
 	memset(&rig, 0, sizeof(rig));
-	rig.available_buffers = available_buffers;
+	rig.available_buffers = n;
 	rig.max = 64;
 	gp_input_device_init(&rig.device, kind, GP_INPUT_ALL_SCANOUTS, &rig_ops, NULL);
 	gp_input_device_flush(&rig.device);
@@ -72,8 +72,8 @@ static void relative(int32_t x, int32_t y) {
 	gp_input_device_send(&rig.device, events, 2, 1);
 }
 
-static void give_room(size_t available_buffers) {
-	rig.available_buffers = available_buffers;
+static void set_buffers(size_t n) {
+	rig.available_buffers = n;
 	gp_input_device_flush(&rig.device);
 }
 
@@ -127,13 +127,13 @@ static void test_whole_groups(void **state) {
 	rig_start(GP_INPUT_TABLET, 2);
 	motion(1, 2);
 	assert_int_equal(rig.n, 0);
-	give_room(5);
+	set_buffers(5);
 	ASSERT_LOG({EV_ABS, ABS_X, 1}, {EV_ABS, ABS_Y, 2}, SYN);
 	key(BTN_LEFT, 1);
 	ASSERT_LOG(KEY(BTN_LEFT, 1), SYN);
 	key(BTN_LEFT, 0);
 	assert_int_equal(rig.n, 0);
-	give_room(64);
+	set_buffers(64);
 	ASSERT_LOG(KEY(BTN_LEFT, 0), SYN);
 }
 
@@ -146,7 +146,7 @@ static void test_coalescing(void **state) {
 	motion(3, 3);
 	motion(4, 5);
 	key(BTN_LEFT, 0);
-	give_room(64);
+	set_buffers(64);
 	ASSERT_LOG({EV_ABS, ABS_X, 2}, {EV_ABS, ABS_Y, 2}, SYN, KEY(BTN_LEFT, 1), SYN,
 		{EV_ABS, ABS_X, 4}, {EV_ABS, ABS_Y, 5}, SYN, KEY(BTN_LEFT, 0), SYN);
 	assert_int_equal(rig.device.queue.counters.coalesced, 2);
@@ -160,7 +160,7 @@ static void test_coalescing(void **state) {
 	gp_input_device_send(&rig.device, turn, 2, 0);
 	relative(INT32_MAX, INT32_MIN);
 	relative(1, -1);
-	give_room(64);
+	set_buffers(64);
 	ASSERT_LOG({EV_REL, REL_X, 3}, {EV_REL, REL_Y, -3}, SYN, {EV_REL, REL_WHEEL_HI_RES, 240},
 		{EV_REL, REL_WHEEL, 1}, SYN, {EV_REL, REL_X, INT32_MAX}, {EV_REL, REL_Y, INT32_MIN},
 		SYN);
@@ -180,7 +180,7 @@ static void test_two_wheels(void **state) {
 		gp_input_device_send(&rig.device, right, 2, 1);
 	}
 	for (int i = 0; i < 4; i++) {
-		give_room(4);
+		set_buffers(4);
 	}
 	ASSERT_LOG({EV_REL, REL_WHEEL_HI_RES, -240}, {EV_REL, REL_WHEEL, -2}, SYN,
 		{EV_REL, REL_HWHEEL_HI_RES, 120}, {EV_REL, REL_HWHEEL, 1}, SYN,
@@ -205,7 +205,7 @@ static void test_release_all(void **state) {
 	rig.available_buffers = 0;
 	key(KEY_C, 1);
 	gp_input_device_release_all(&rig.device);
-	give_room(64);
+	set_buffers(64);
 	ASSERT_LOG(KEY(KEY_C, 1), SYN, KEY(KEY_C, 0), SYN);
 }
 
@@ -233,7 +233,7 @@ static void test_overflow(void **state) {
 	key(KEY_A, 0);
 	key(KEY_C, 1);
 	assert_int_equal(rig.n, 0);
-	give_room(1024);
+	set_buffers(1024);
 	assert_true(rig.n <= 2 * GP_EVENT_GROUPS_MAX);
 	assert_true(rig.device.queue.counters.dropped > 1000);
 	assert_int_equal(last_value(KEY_A), 0);
@@ -248,9 +248,9 @@ static void test_overflow(void **state) {
 	key(KEY_A, 0);
 	key(KEY_B, 1);
 	gp_event_queue_drop(&rig.device.queue);
-	give_room(3); // one is too few for the rest
+	set_buffers(3); // one is too few for the rest
 	ASSERT_LOG(KEY(KEY_A, 0), SYN);
-	give_room(64);
+	set_buffers(64);
 	ASSERT_LOG(KEY(KEY_B, 1), SYN);
 
 	rig_start(GP_INPUT_TABLET, 0);
@@ -259,7 +259,7 @@ static void test_overflow(void **state) {
 		motion(i, 2 * i);
 		key(BTN_LEFT, 0);
 	}
-	give_room(1024);
+	set_buffers(1024);
 	ASSERT_LOG({EV_ABS, ABS_X, 999}, {EV_ABS, ABS_Y, 1998}, SYN);
 }
 
@@ -275,7 +275,7 @@ static void test_small_queue(void **state) {
 		key(KEY_ESC, 0);
 	}
 	for (int i = 0; i < 50; i++) {
-		give_room(4);
+		set_buffers(4);
 	}
 	unsigned pressed = 0;
 	for (size_t i = 0; i < rig.n; i++) {
@@ -304,11 +304,11 @@ static void test_pause(void **state) {
 	key(KEY_C, 1);
 	assert_int_equal(rig.n, 0);
 	rig.max = 64;
-	give_room(64);
+	set_buffers(64);
 	ASSERT_LOG(KEY(KEY_A, 0), SYN, KEY(KEY_C, 1), SYN);
 
 	gp_input_device_reset(&rig.device);
-	give_room(64);
+	set_buffers(64);
 	key(KEY_C, 0);
 	assert_int_equal(rig.n, 0); // the new guest has not seen it pressed
 }

@@ -162,7 +162,7 @@ static void fill(struct fake_memory *memory, uint8_t value) {
 static void assert_shown(uint8_t value) {
 	assert_non_null(t.client.buffer);
 	for (size_t i = 0; i < SIZE; i++) {
-		assert_int_equal(fake_client_read(&t.client, i), value);
+		assert_int_equal(fake_client_read(t.client.buffer, i), value);
 	}
 }
 
@@ -187,15 +187,112 @@ static void refuse(bool lasting) {
 
 static void test_damage(void **state) {
 	struct fake_memory *first = use_memory(0);
+	t.client.releases = true;
 	fill(first, 1);
 	show(first, &part);
 	assert_shown(1); // all of it, whatever the guest says
 	fill(first, 2);
 	show(first, &part);
 	assert_memory_equal(&t.client.damage, &part, sizeof(part));
-	assert_int_equal(fake_client_read(&t.client, 0), 1);
-	assert_int_equal(fake_client_read(&t.client, (part.y * W + part.x) * 4), 2);
-	assert_int_equal(t.presenter.bytes_copied, SIZE + part.width * part.height * 4);
+	assert_shown(2); // the other half had nothing yet
+	fill(first, 3);
+	show(first, &part);
+	assert_memory_equal(&t.client.damage, &part, sizeof(part));
+	assert_int_equal(fake_client_read(t.client.buffer, 0), 1);
+	assert_int_equal(fake_client_read(t.client.buffer, (part.y * W + part.x) * 4), 3);
+	assert_int_equal(t.presenter.bytes_copied, 2 * SIZE + part.width * part.height * 4);
+}
+
+/* Damage that one half missed comes with the next frame in it. */
+static void test_halves(void **state) {
+	struct fake_memory *first = use_memory(0);
+	t.client.releases = true;
+	fill(first, 1);
+	show(first, &whole);
+	show(first, &part);
+	t.presenter.bytes_copied = 0;
+	fill(first, 2);
+	show(first, &part);
+	fill(first, 3);
+	show(first, &other_part);
+	assert_int_equal(fake_client_read(t.client.buffer, (part.y * W + part.x) * 4), 3);
+	assert_int_equal(fake_client_read(t.client.buffer, (27 * W + 47) * 4), 3);
+	assert_int_equal(fake_client_read(t.client.buffer, (10 * W + 20) * 4), 1);
+	uint32_t once = part.width * part.height, then = other_part.width * other_part.height;
+	assert_int_equal(t.presenter.bytes_copied, (once + once + then) * 4);
+	/* Many of them become one. */
+	for (uint32_t i = 0; i < 20; i++) {
+		struct gp_rect bit = {3 * i, i, 2, 1};
+		t.presenter.scanouts[0].half = 0;
+		gp_shown_add_missing(&t.presenter.scanouts[0], &bit);
+	}
+	assert_true(t.presenter.scanouts[0].missing[0].n <= GP_SHOWN_MISSING_MAX);
+	fill(first, 4);
+	show(first, &(struct gp_rect){0, 31, 1, 1});
+	for (uint32_t i = 0; i < 20; i++) {
+		assert_int_equal(fake_client_read(t.client.buffer, (i * W + 3 * i) * 4), 4);
+	}
+}
+
+/* What is on the screen is not written to; without a free half the guest waits for one. */
+static void test_screen_is_not_written(void **state) {
+	struct fake_memory *first = use_memory(0);
+	fill(first, 1);
+	assert_false(show(first, &whole));
+	struct gp_client_buffer *on_screen = t.client.buffer;
+	fill(first, 2);
+	assert_false(show(first, &whole));
+	struct gp_client_buffer *next = t.client.buffer;
+	assert_ptr_not_equal(on_screen, next);
+	fill(first, 3);
+	assert_true(show(first, &part));
+	assert_true(show(first, &other_part));
+	assert_true(gp_presenter_end_turn(&t.presenter)); // and does not ask again
+	assert_int_equal(fake_client_read(on_screen, 0), 1);
+	assert_int_equal(fake_client_read(next, 0), 2);
+	assert_int_equal(t.client.n_shown, 2);
+	assert_int_equal(t.n_released, 0);
+	release(on_screen);
+	gp_presenter_end_turn(&t.presenter);
+	assert_int_equal(t.client.n_shown, 3);
+	assert_int_equal(t.n_released, 2);
+	assert_ptr_equal(t.client.buffer, on_screen);
+	assert_shown(3);
+	assert_int_equal(fake_client_read(next, 0), 2);
+}
+
+/* A frame that waits and is dropped is owed nothing any more. */
+static void test_wait_ends(void **state) {
+	struct fake_memory *first = use_memory(0), *second = use_memory(1);
+	show(first, &whole);
+	show(first, &whole);
+	assert_true(show(first, &whole));
+	show(second, &whole);
+	gp_presenter_end_turn(&t.presenter);
+	assert_int_equal(t.n_released, 1);
+	show(second, &whole);
+	assert_true(show(second, &whole));
+	gp_presenter_visibility(&t.presenter, 0, false);
+	gp_presenter_end_turn(&t.presenter);
+	assert_int_equal(t.n_released, 2);
+}
+
+/* Two scanouts of the same pixels do not wait for each other for ever. */
+static void test_mirrored(void **state) {
+	struct fake_memory *first = use_memory(0);
+	for (uint32_t i = 0; i < 2; i++) {
+		gp_presenter_set(&t.presenter, i, &first->base, &t.layout, &whole);
+		gp_presenter_flush(&t.presenter, i, &whole);
+	}
+	for (uint8_t value = 1; value < 5; value++) {
+		fill(first, value);
+		for (uint32_t i = 0; i < 2; i++) {
+			struct gp_client_buffer *replaced = t.presenter.scanouts[i].buffer;
+			assert_false(gp_presenter_flush(&t.presenter, i, &whole));
+			assert_shown(value);
+			release(replaced);
+		}
+	}
 }
 
 /* The frame before was of another buffer, though it was not flushed: damage is against that. */
@@ -397,6 +494,7 @@ static void test_refused_modifier(void **state) {
 
 /* Flushes until a frame is deferred. */
 static void flood(struct fake_memory *memory) {
+	t.client.releases = true;
 	show(memory, &whole);
 	for (unsigned i = 0; i < 1000 && !t.presenter.scanouts[0].deferred; i++) {
 		gp_presenter_flush(&t.presenter, 0, &part);
@@ -418,8 +516,8 @@ static void test_flood(void **state) {
 	assert_int_equal(t.client.n_shown, n_shown + 1);
 	const struct gp_rect both = {8, 4, 40, 24};
 	assert_memory_equal(&t.client.damage, &both, sizeof(both));
-	assert_int_equal(fake_client_read(&t.client, (both.y * W + both.x) * 4), 9);
-	assert_int_equal(fake_client_read(&t.client, 0), 0);
+	assert_int_equal(fake_client_read(t.client.buffer, (both.y * W + both.x) * 4), 9);
+	assert_int_equal(fake_client_read(t.client.buffer, 0), 0);
 }
 
 /* The deferred frame is dropped, with its damage. */
@@ -678,7 +776,7 @@ static void test_pause(void **state) {
 	assert_string_equal(info.reason, "nothing exports it");
 	fill(first, 4);
 	show(first, &part);
-	assert_int_equal(fake_client_read(&t.client, (part.y * W + part.x) * 4), 4);
+	assert_int_equal(fake_client_read(t.client.buffer, (part.y * W + part.x) * 4), 4);
 	gp_presenter_revoked(&t.presenter, fake_client_revoke_one(&t.client)); // the still
 	assert_null(fake_client_revoke_one(&t.client));
 }
@@ -767,6 +865,35 @@ static void test_pause_deferred(void **state) {
 	assert_shown(6);
 }
 
+/* Of a copy it is the half on the screen; a frame that waits for a half is one of before, too. */
+static void test_pause_halves(void **state) {
+	struct fake_memory *first = use_memory(0);
+	fill(first, 1);
+	show(first, &whole);
+	fill(first, 2);
+	show(first, &whole);
+	fill(first, 3);
+	gp_presenter_pause(&t.presenter);
+	assert_shown(2);
+	gp_presenter_resume(&t.presenter);
+	assert_shown(2); // both halves are being read
+	assert_true(t.presenter.scanouts[0].waiting);
+	fill(first, 5);
+	gp_presenter_pause(&t.presenter);
+	assert_shown(5);
+	assert_false(t.presenter.scanouts[0].waiting);
+	gp_presenter_resume(&t.presenter);
+	for (size_t i = 0; i < FAKE_BUFFERS_MAX; i++) {
+		t.client.buffers[i].busy = false;
+	}
+	gp_presenter_released(&t.presenter, t.client.buffer);
+	fill(first, 6);
+	while (!gp_presenter_end_turn(&t.presenter)) {
+		usleep(1000);
+	}
+	assert_shown(6);
+}
+
 /* Stopped between SET_SCANOUT_BLOB and its flush: the frame before is what is seen. */
 static void test_pause_before_flush(void **state) {
 	struct fake_memory *first = use_memory(0), *second = use_memory(1);
@@ -842,6 +969,10 @@ int main(void) {
 		TEST(test_set_away_and_back),
 		TEST(test_lost_frame),
 		TEST(test_shared),
+		TEST(test_halves),
+		TEST(test_screen_is_not_written),
+		TEST(test_wait_ends),
+		TEST(test_mirrored),
 		TEST(test_copy_is_sealed),
 		TEST(test_copy_without_memory),
 		TEST(test_copy_outlives_memory),
@@ -871,6 +1002,7 @@ int main(void) {
 		TEST(test_pause_unreadable),
 		TEST(test_pause_host_copy),
 		TEST(test_pause_deferred),
+		TEST(test_pause_halves),
 		TEST(test_pause_before_flush),
 		TEST(test_pause_disconnected),
 		TEST(test_pause_restored),

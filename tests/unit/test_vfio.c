@@ -28,7 +28,7 @@
 
 /*
  * The fake device is a memory file: BAR 0 at 0, config space behind it. BAR 0 has an MSI-X hole in
- * its second page, when told so.
+ * its second page if fake.sparse is set.
  */
 #define BAR0_SIZE (1 * MIB)
 #define CONFIG_OFFSET BAR0_SIZE
@@ -146,15 +146,15 @@ static int make_device(void) {
 	return fd;
 }
 
-struct heard {
+struct removals {
 	struct gp_memory_object *object;
 	int removed;
 };
 
 static void handle_removed(void *data, struct gp_memory_object *object) {
-	struct heard *heard = data;
-	heard->object = object;
-	heard->removed++;
+	struct removals *removals = data;
+	removals->object = object;
+	removals->removed++;
 }
 
 static const struct gp_vfio_events events = {.object_removed = handle_removed};
@@ -168,12 +168,12 @@ static int count_fds(void) {
 }
 
 static void test_resolve(void **state) {
-	struct heard heard = {0};
+	struct removals removals = {0};
 	struct gp_memory_object *object, *again;
 	uint64_t offset;
 	int before = count_fds();
 	int fd = make_device();
-	struct gp_vfio *vfio = gp_vfio_create(NULL, NULL, &fake_ops, &events, &heard);
+	struct gp_vfio *vfio = gp_vfio_create(NULL, NULL, &fake_ops, &events, &removals);
 
 	assert_int_equal(gp_vfio_resolve(vfio, BAR0_GPA, PAGE, &object, &offset), -EFAULT);
 	assert_true(gp_vfio_add_fd(vfio, dup(fd)));
@@ -216,7 +216,7 @@ static void test_resolve(void **state) {
 	gp_memory_object_unref(again);
 
 	gp_vfio_destroy(vfio);
-	assert_int_equal(heard.removed, 2);
+	assert_int_equal(removals.removed, 2);
 	assert_true(object->removed);
 	assert_int_equal(object->fd, -1);
 	gp_memory_object_unref(object);
@@ -226,11 +226,11 @@ static void test_resolve(void **state) {
 
 /* A2: hits do not read config space again and again; a miss does. */
 static void test_caching(void **state) {
-	struct heard heard = {0};
+	struct removals removals = {0};
 	struct gp_memory_object *object;
 	uint64_t offset;
 	int fd = make_device();
-	struct gp_vfio *vfio = gp_vfio_create(NULL, NULL, &fake_ops, &events, &heard);
+	struct gp_vfio *vfio = gp_vfio_create(NULL, NULL, &fake_ops, &events, &removals);
 	assert_true(gp_vfio_add_fd(vfio, dup(fd)));
 
 	fake.config_reads = 0;
@@ -239,20 +239,20 @@ static void test_caching(void **state) {
 			gp_vfio_resolve(vfio, BAR0_GPA + i * PAGE, PAGE, &object, &offset), 0);
 		gp_memory_object_unref(object);
 	}
-	assert_true(fake.config_reads <= 3); // 50 ms may pass on a slow machine
+	assert_true(fake.config_reads <= 3); // 50 ms may pass on a slow host
 
 	place_bar0(fd, 2 * BAR0_GPA);
 	assert_int_equal(gp_vfio_resolve(vfio, 2 * BAR0_GPA, PAGE, &object, &offset), 0);
-	assert_int_equal(heard.removed, 1);
+	assert_int_equal(removals.removed, 1);
 	gp_memory_object_unref(object);
 
 	// Without a miss it is noticed a little later.
 	set_config(fd, PCI_COMMAND, 0);
 	usleep(60000);
 	assert_int_equal(gp_vfio_resolve(vfio, 2 * BAR0_GPA, PAGE, &object, &offset), -EFAULT);
-	assert_int_equal(heard.removed, 2);
+	assert_int_equal(removals.removed, 2);
 
-	// The device does not answer any more.
+	// The device can no longer be read.
 	set_config(fd, PCI_COMMAND, PCI_COMMAND_MEMORY);
 	assert_int_equal(gp_vfio_resolve(vfio, 2 * BAR0_GPA, PAGE, &object, &offset), 0);
 	assert_int_equal(ftruncate(fd, CONFIG_OFFSET), 0);
@@ -264,12 +264,12 @@ static void test_caching(void **state) {
 }
 
 static void test_two_devices(void **state) {
-	struct heard heard = {0};
+	struct removals removals = {0};
 	struct gp_memory_object *a, *b;
 	uint64_t offset;
 	int first = make_device(), second = make_device();
 	place_bar0(second, BAR0_GPA + BAR0_SIZE);
-	struct gp_vfio *vfio = gp_vfio_create(NULL, NULL, &fake_ops, &events, &heard);
+	struct gp_vfio *vfio = gp_vfio_create(NULL, NULL, &fake_ops, &events, &removals);
 	assert_true(gp_vfio_add_fd(vfio, dup(first)));
 	assert_true(gp_vfio_add_fd(vfio, dup(second)));
 	assert_int_equal(gp_vfio_resolve(vfio, BAR0_GPA, PAGE, &a, &offset), 0);
@@ -295,10 +295,10 @@ static void test_two_devices(void **state) {
 }
 
 static void test_unusable(void **state) {
-	struct heard heard = {0};
+	struct removals removals = {0};
 	int before = count_fds();
 	int fd = make_device();
-	struct gp_vfio *vfio = gp_vfio_create(NULL, NULL, &fake_ops, &events, &heard);
+	struct gp_vfio *vfio = gp_vfio_create(NULL, NULL, &fake_ops, &events, &removals);
 
 	fake.pci = false;
 	assert_false(gp_vfio_add_fd(vfio, dup(fd)));
@@ -314,20 +314,20 @@ static void test_unusable(void **state) {
 	close(fd);
 	assert_int_equal(count_fds(), before);
 
-	assert_null(gp_vfio_create(NULL, "nonsense", &fake_ops, &events, &heard));
+	assert_null(gp_vfio_create(NULL, "nonsense", &fake_ops, &events, &removals));
 	gp_vfio_destroy(NULL);
 }
 
 /* B5: holes of a sparse BAR read as zeros and cannot fault. */
 static void test_map(void **state) {
-	struct heard heard = {0};
+	struct removals removals = {0};
 	struct gp_memory_object *object;
 	uint64_t offset;
 
 	for (int sparse = 0; sparse < 2; sparse++) {
 		int fd = make_device();
 		fake.sparse = sparse;
-		struct gp_vfio *vfio = gp_vfio_create(NULL, NULL, &fake_ops, &events, &heard);
+		struct gp_vfio *vfio = gp_vfio_create(NULL, NULL, &fake_ops, &events, &removals);
 		assert_true(gp_vfio_add_fd(vfio, dup(fd)));
 		assert_int_equal(gp_vfio_resolve(vfio, BAR0_GPA, PAGE, &object, &offset), 0);
 		assert_null(object->map);
@@ -353,12 +353,12 @@ static void test_map(void **state) {
 }
 
 static void test_map_refused(void **state) {
-	struct heard heard = {0};
+	struct removals removals = {0};
 	struct gp_memory_object *object;
 	uint64_t offset;
 	int fd = make_device();
 	fake.no_mmap = true;
-	struct gp_vfio *vfio = gp_vfio_create(NULL, NULL, &fake_ops, &events, &heard);
+	struct gp_vfio *vfio = gp_vfio_create(NULL, NULL, &fake_ops, &events, &removals);
 	assert_true(gp_vfio_add_fd(vfio, dup(fd)));
 	assert_int_equal(gp_vfio_resolve(vfio, BAR0_GPA, PAGE, &object, &offset), 0);
 	assert_int_equal(gp_memory_object_map(object), -ENODEV);
@@ -370,9 +370,9 @@ static void test_map_refused(void **state) {
 
 /* This process as the VMM: it has no VFIO device. */
 static void test_attach_self(void **state) {
-	struct heard heard = {0};
+	struct removals removals = {0};
 	int before = count_fds();
-	struct gp_vfio *vfio = gp_vfio_create(NULL, NULL, &fake_ops, &events, &heard);
+	struct gp_vfio *vfio = gp_vfio_create(NULL, NULL, &fake_ops, &events, &removals);
 	assert_int_equal(gp_vfio_attach_pid(vfio, getpid()), 0);
 	assert_int_equal(gp_vfio_attach_pid(vfio, getpid()), 0);
 	gp_vfio_refresh(vfio);

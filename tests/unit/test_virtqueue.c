@@ -163,7 +163,7 @@ static void test_indices_wrap(void **state) {
 	assert_int_equal(used()->idx, (uint16_t)(65530 + 20));
 }
 
-static void test_start_goes_on(void **state) {
+static void test_start_continues(void **state) {
 	used()->idx = 40;
 	avail()->idx = 41;
 	avail()->ring[40 % SIZE] = 2;
@@ -237,7 +237,7 @@ static void test_interrupt_event_wraps(void **state) {
 	assert_true(gp_virtqueue_should_interrupt(&queue)); // passed 1
 }
 
-/* On an empty ring the device says at which index it wants to be told. */
+/* On an empty ring the device writes at which index it wants a notification. */
 static void test_notification_armed(void **state) {
 	start(65535, true);
 	*avail_event() = 0x1234;
@@ -251,7 +251,7 @@ static void test_notification_armed(void **state) {
 	assert_int_equal(*avail_event(), 0x1234); // not without the feature
 }
 
-/* Buffers that the guest has put there for later are counted, and awaited where they are few. */
+/* Buffers for later are counted, and notifications armed if they are few. */
 static void test_offered(void **state) {
 	start(65534, true);
 	*avail_event() = 0x1234;
@@ -300,7 +300,7 @@ int main(void) {
 		TEST(test_indirect_crosses_regions),
 		TEST(test_push_out_of_order),
 		TEST(test_indices_wrap),
-		TEST(test_start_goes_on),
+		TEST(test_start_continues),
 		TEST(test_interrupt_flag),
 		TEST(test_interrupt_event),
 		TEST(test_interrupt_event_wraps),

@@ -9,7 +9,7 @@
 
 #include "tests/unit/virtqueue_cases.h"
 
-/* Hostile rings. Each row is the guest's preparation and a word of what is said of it. */
+/* Hostile rings. Each row is the guest's preparation and a part of the reason. */
 
 static void loop_of_two(void) {
 	put_desc(DESC, 0, DATA, 4, NEXT, 1);
@@ -106,7 +106,7 @@ static void indirect_too_long(void) {
 static const struct {
 	const char *name;
 	void (*prepare)(void);
-	const char *said;
+	const char *reason;
 } hostile[] = {
 	{"loop_of_two", loop_of_two, "loop"},
 	{"loop_to_itself", loop_to_itself, "loop"},
@@ -144,7 +144,7 @@ static void test_hostile_chains(void **state) {
 		offer(0);
 		int r = pop();
 		if (r != -EPROTO || queue.broken == NULL ||
-			strstr(queue.broken, hostile[i].said) == NULL) {
+			strstr(queue.broken, hostile[i].reason) == NULL) {
 			fail_msg("%s: %d, %s", hostile[i].name, r,
 				queue.broken != NULL ? queue.broken : "(not broken)");
 		}

@@ -11,6 +11,7 @@
  */
 
 #define HW_BUFFERS_MAX 16
+#define HW_PAGE 4096u
 #define HW_WIDTH 1920u
 #define HW_HEIGHT 1080u
 #define HW_STRIDE (HW_WIDTH * 4)

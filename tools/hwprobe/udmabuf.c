@@ -11,11 +11,9 @@
 
 #include "tools/hwprobe/buffers.h"
 
-#define PAGE 4096u
-
 /* Every other page of a file that is twice as large: nothing can be merged. */
 static struct udmabuf_create_list *make_list(int memfd, uint64_t size, bool scattered) {
-	uint32_t count = scattered ? (uint32_t)(size / PAGE) : 1;
+	uint32_t count = scattered ? (uint32_t)(size / HW_PAGE) : 1;
 	struct udmabuf_create_list *list = calloc(1, sizeof(*list) + count * sizeof(list->list[0]));
 	if (list == NULL) {
 		return NULL;
@@ -25,8 +23,8 @@ static struct udmabuf_create_list *make_list(int memfd, uint64_t size, bool scat
 	for (uint32_t i = 0; i < count; i++) {
 		list->list[i] = (struct udmabuf_create_item){
 			.memfd = (uint32_t)memfd,
-			.offset = scattered ? (2 * (uint64_t)i + 1) * PAGE : 0,
-			.size = scattered ? PAGE : size,
+			.offset = scattered ? (2 * (uint64_t)i + 1) * HW_PAGE : 0,
+			.size = scattered ? HW_PAGE : size,
 		};
 	}
 	return list;
@@ -39,7 +37,7 @@ int hw_make_udmabuf(uint64_t size, bool scattered) {
 	}
 	int fd = -1;
 	int memfd = memfd_create("hwprobe", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	size = (size + PAGE - 1) / PAGE * PAGE;
+	size = (size + HW_PAGE - 1) / HW_PAGE * HW_PAGE;
 	struct udmabuf_create_list *list = make_list(memfd, size, scattered);
 	if (list != NULL && memfd >= 0 && ftruncate(memfd, (off_t)(size * 2)) == 0 &&
 		fcntl(memfd, F_ADD_SEALS, F_SEAL_SHRINK) == 0) {

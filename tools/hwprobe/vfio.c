@@ -21,8 +21,6 @@
 #include "vmm-bridge/vfio/uapi.h"
 #include "vmm-bridge/vfio/vmm.h"
 
-#define PAGE 4096u
-
 struct opened {
 	int container, group, device; // container: the iommufd with a cdev
 };
@@ -118,7 +116,7 @@ static int largest_bar(int device) {
 
 /* The first size bytes of the BAR, whole or as every other page of twice as much. */
 static int export_bar(int device, int bar, uint64_t size, bool scattered) {
-	uint32_t count = scattered ? (uint32_t)(size / PAGE) : 1;
+	uint32_t count = scattered ? (uint32_t)(size / HW_PAGE) : 1;
 	size_t dma_buf_size = sizeof(struct vfio_device_feature_dma_buf) +
 		count * sizeof(struct vfio_region_dma_range);
 	struct vfio_device_feature *feature = calloc(1, sizeof(*feature) + dma_buf_size);
@@ -132,8 +130,8 @@ static int export_bar(int device, int bar, uint64_t size, bool scattered) {
 	dma_buf->open_flags = O_CLOEXEC;
 	dma_buf->nr_ranges = count;
 	for (uint32_t i = 0; i < count; i++) {
-		dma_buf->dma_ranges[i].offset = scattered ? (2 * (uint64_t)i + 1) * PAGE : 0;
-		dma_buf->dma_ranges[i].length = scattered ? PAGE : size;
+		dma_buf->dma_ranges[i].offset = scattered ? (2 * (uint64_t)i + 1) * HW_PAGE : 0;
+		dma_buf->dma_ranges[i].length = scattered ? HW_PAGE : size;
 	}
 	int fd = ioctl(device, VFIO_DEVICE_FEATURE, feature);
 	int error = errno;
@@ -186,14 +184,14 @@ static void try_device(struct hw_buffers *buffers, int device, const char *pci) 
 	if (bar < 0 || !region_info(device, (uint32_t)bar, &info)) {
 		return;
 	}
-	uint64_t size = (uint64_t)HW_STRIDE * HW_HEIGHT / PAGE * PAGE;
+	uint64_t size = (uint64_t)HW_STRIDE * HW_HEIGHT / HW_PAGE * HW_PAGE;
 	size = size > info.size ? info.size : size;
 	time_reading(device, &info, size);
 	char name[48];
 	snprintf(name, sizeof(name), "vfio %s BAR %d", pci, bar);
 	hw_buffers_add(buffers, name, export_bar(device, bar, size, false), size, false);
 	size = size > info.size / 2 ? info.size / 2 : size;
-	if (size >= PAGE) {
+	if (size >= HW_PAGE) {
 		snprintf(name, sizeof(name), "vfio %s BAR %d scattered", pci, bar);
 		hw_buffers_add(buffers, name, export_bar(device, bar, size, true), size, false);
 	}

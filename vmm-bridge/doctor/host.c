@@ -237,10 +237,6 @@ static void check_render_nodes(const struct host *host) {
 	}
 }
 
-static bool is_vfio_driver(const char *name) {
-	return strstr(name, "vfio") != NULL;
-}
-
 /* Returns how many devices the driver has. */
 static unsigned check_vfio_driver(const struct host *host, const char *driver) {
 	PATH_IN(host, path, "/sys/bus/pci/drivers/%.64s", driver);
@@ -273,7 +269,7 @@ static void check_vfio(const struct host *host) {
 	unsigned count = 0;
 	DIR *dir = opendir(path);
 	for (struct dirent *entry; dir != NULL && (entry = readdir(dir)) != NULL;) {
-		if (is_vfio_driver(entry->d_name)) {
+		if (strstr(entry->d_name, "vfio") != NULL) {
 			count += check_vfio_driver(host, entry->d_name);
 		}
 	}

@@ -171,8 +171,8 @@ static void check_devices(struct gp_doctor_report *report, struct gp_vmm *vmm) {
 		char text[320];
 		gp_vmm_read_facts(vmm->pid, &facts);
 		gp_vmm_explain(-count, &facts, text, sizeof(text));
-		gp_doctor_fail(
-			report, "VMM %d: its VFIO devices cannot be had: %s", (int)vmm->pid, text);
+		gp_doctor_fail(report, "VMM %d: its VFIO devices cannot be reached: %s",
+			(int)vmm->pid, text);
 	}
 }
 

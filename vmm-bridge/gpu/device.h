@@ -53,7 +53,8 @@ void gp_gpu_reset(struct gp_gpu *gpu);
 /**
  * A region left the table: resources that use it lose their backing, after a revocation with wait.
  * Scanouts that show them are disabled outside, and set again when the guest attaches new backing
- * (B8) or the memory returns (B13). Replies that would be written into the region are sent now: it must still be mapped.
+ * (B8) or the memory returns (B13). Replies that would be written into the region are sent now: it
+ * must still be mapped.
  *
  * Resources that the guest has detached or destroyed before are no longer known here. If their
  * revocation is still under way, the caller waits for it.

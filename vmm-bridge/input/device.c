@@ -74,16 +74,6 @@ static bool put_event(struct gp_input_device *device, const struct gp_input_even
 	return device->ops->put_event(device->data, &wire);
 }
 
-/* There are buffers for it. False: putting an event failed. */
-static bool put_group(struct gp_input_device *device, const struct gp_event_group *group) {
-	for (size_t i = 0; i < group->n; i++) {
-		if (!put_event(device, &group->events[i])) {
-			return false;
-		}
-	}
-	return true;
-}
-
 /* A packet that never fits into the guest's queue is sent event by event. */
 static void flush_states(struct gp_input_device *device, size_t max) {
 	struct gp_state_queue *queue = &device->states;
@@ -113,9 +103,13 @@ static void flush_groups(struct gp_input_device *device, size_t max) {
 			gp_event_queue_skip(&device->queue);
 			continue;
 		}
-		if (device->ops->available_buffers(device->data, group->n) < group->n ||
-			!put_group(device, group)) {
+		if (device->ops->available_buffers(device->data, group->n) < group->n) {
 			return;
+		}
+		for (size_t i = 0; i < group->n; i++) {
+			if (!put_event(device, &group->events[i])) {
+				return;
+			}
 		}
 		note_latency(device, group->time_ns);
 		gp_event_queue_pop(&device->queue);

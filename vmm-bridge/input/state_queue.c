@@ -4,10 +4,6 @@
 
 static const struct gp_input_event report = {.type = EV_SYN, .code = SYN_REPORT};
 
-static bool is_report(const struct gp_input_event *event) {
-	return event->type == EV_SYN;
-}
-
 void gp_state_queue_reset(struct gp_state_queue *queue) {
 	queue->counters.dropped += queue->count;
 	queue->count = 0;
@@ -88,7 +84,7 @@ static bool advance(const struct gp_state_queue *queue, struct gp_input_state *s
 		}
 		*event = report;
 	}
-	*open = !is_report(event);
+	*open = event->type != EV_SYN;
 	if (!*open) {
 		queue->ops->close(sent);
 	}

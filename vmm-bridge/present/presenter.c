@@ -52,6 +52,33 @@ static struct gp_client_rect client_rect(const struct gp_rect *rect) {
 	return (struct gp_client_rect){rect->x, rect->y, rect->width, rect->height};
 }
 
+/* The guest's damage is what differs from the frame before, not from an older copy. */
+static void update_copy(struct gp_presenter *presenter, struct gp_shown *shown,
+	struct gp_import *import, unsigned half, const struct gp_rect *damage) {
+	if (damage != NULL && shown->copied == import) {
+		struct gp_rect changed;
+		gp_rect_intersect(damage, &shown->source, &changed);
+		gp_shown_add_missing(shown, &changed);
+	} else {
+		gp_shown_reset_halves(shown);
+	}
+	const struct gp_missing *missing = &shown->missing[half];
+	for (size_t i = 0; i < missing->n; i++) {
+		presenter->bytes_copied +=
+			gp_import_update(import, half, &shown->layout, &missing->rects[i]);
+	}
+	gp_shown_half_written(shown, half);
+}
+
+/* Whether the next frame is a copy, and all of it that could be written to is being read. */
+static bool must_wait(const struct gp_presenter *presenter, uint32_t index) {
+	const struct gp_shown *shown = &presenter->scanouts[index];
+	const struct gp_import *import =
+		shown->memory != NULL ? gp_import_find_newest(shown->memory) : NULL;
+	return import != NULL && !import->ending && import->copy != NULL &&
+		gp_import_cache_find_half(&presenter->cache, import, index) < 0;
+}
+
 /**
  * Shows the scanout's buffer. damage is what changed since the frame before, NULL: everything.
  * Returns the buffer, or NULL if nothing was shown; *previous is the one that it replaced.
@@ -69,8 +96,10 @@ static struct gp_client_buffer *show(struct gp_presenter *presenter, uint32_t in
 		return NULL;
 	}
 	struct gp_import *import = gp_import_cache_get(&presenter->cache, memory, layout);
-	struct gp_client_buffer *buffer = import != NULL
-		? gp_import_cache_get_buffer(&presenter->cache, import, layout)
+	int half = import != NULL ? gp_import_cache_find_half(&presenter->cache, import, index) : 0;
+	struct gp_client_buffer *buffer = import != NULL && half >= 0
+		? gp_import_cache_get_buffer(
+			  &presenter->cache, import, layout, index, (unsigned)half)
 		: NULL;
 	if (buffer == NULL) {
 		shown->copied = NULL;
@@ -81,12 +110,9 @@ static struct gp_client_buffer *show(struct gp_presenter *presenter, uint32_t in
 		damage = NULL; // what is on screen is older than the frame before
 		shown->lost_frame = false;
 	}
-	/* The guest's damage is what differs from the frame before, not from an older copy. */
-	struct gp_rect changed = *seen;
-	if (damage != NULL && shown->copied == import) {
-		gp_rect_intersect(damage, seen, &changed);
+	if (import->copy != NULL) {
+		update_copy(presenter, shown, import, (unsigned)half, damage);
 	}
-	presenter->bytes_copied += gp_import_update(import, layout, &changed);
 	const struct gp_client_rect source = client_rect(seen);
 	const struct gp_client_rect part = damage != NULL ? client_rect(damage) : source;
 	gp_client_show(presenter->client, index, buffer, &source, &part);
@@ -102,12 +128,20 @@ static struct gp_client_buffer *show(struct gp_presenter *presenter, uint32_t in
 /* Shows a frame that was lost or deferred, if there was one. damage is that of show. */
 static void show_again(
 	struct gp_presenter *presenter, uint32_t index, const struct gp_rect *damage) {
+	struct gp_shown *shown = &presenter->scanouts[index];
 	struct gp_client_buffer *previous;
-	presenter->scanouts[index].deferred &= presenter->paused; // it waits for the resume
-	if (presenter->scanouts[index].flushed || presenter->stills[index] != NULL) {
+	shown->deferred &= presenter->paused; // it waits for the resume
+	shown->waiting = false;
+	if (shown->flushed && !presenter->paused && must_wait(presenter, index)) {
+		gp_shown_defer(shown, damage != NULL ? damage : &shown->source);
+		shown->waiting = true;
+		return;
+	}
+	if (shown->flushed || presenter->stills[index] != NULL) {
 		show(presenter, index, damage, &previous);
 		end_orphans(presenter);
 	}
+	gp_shown_release(shown, GP_SHOWN_WAITING);
 }
 
 void gp_presenter_set(struct gp_presenter *presenter, uint32_t scanout, struct gp_memory *memory,
@@ -153,6 +187,12 @@ bool gp_presenter_flush(
 		return false;
 	}
 	shown->flushed = shown->memory != NULL;
+	if (must_wait(presenter, scanout)) {
+		/* Until it is copied the guest must not paint over it. */
+		gp_shown_defer(shown, damage);
+		shown->waiting = true;
+		return gp_shown_owe_reply(shown, GP_SHOWN_WAITING);
+	}
 	if (shown->deferred || !gp_shown_take_token(shown, gp_now_ns())) {
 		gp_shown_defer(shown, damage);
 		return false;
@@ -293,31 +333,41 @@ void gp_presenter_wait_revoked(struct gp_presenter *presenter) {
 }
 
 /**
- * What the scanout shows, or would show to a compositor that comes, becomes a still. What only we
- * write stays as it is.
+ * What the scanout shows, or would show to a compositor that comes, becomes a still. A frame that
+ * waited is one of before the stop. What only we write stays as it is.
  */
 static void freeze(struct gp_presenter *presenter, uint32_t index, uint64_t *bytes_left) {
 	struct gp_shown *shown = &presenter->scanouts[index];
+	bool waited = shown->flushed && (shown->deferred || shown->lost_frame);
 	struct gp_memory *memory = shown->flushed ? shown->memory : NULL;
-	const struct gp_client_layout *layout = &shown->layout;
+	struct gp_client_layout layout = shown->layout;
 	struct gp_rect source = shown->source;
-	const struct gp_import *import = NULL;
-	if (shown->buffer != NULL) {
-		import = gp_import_cache_find_buffer(&presenter->cache, shown->buffer, &layout);
+	const uint8_t *copy = NULL;
+	if (shown->buffer != NULL && !waited) {
+		const struct gp_import_buffer *buffer;
+		const struct gp_import *import =
+			gp_import_cache_find_buffer(&presenter->cache, shown->buffer, &buffer);
 		memory = import != NULL ? import->memory : NULL;
+		if (import != NULL && import->copy != NULL) {
+			copy = import->copy + buffer->half * import->half_size;
+		}
+		layout = import != NULL ? buffer->layout : layout;
 		source = shown->buffer_source;
 	}
-	if (memory == NULL || memory->host_copy) {
+	shown->deferred = shown->waiting = shown->lost_frame = false;
+	gp_shown_release(shown, GP_SHOWN_WAITING);
+	if (memory == NULL || (memory->host_copy && !waited)) {
 		return;
 	}
-	const struct gp_client_layout copied_layout = *layout;
-	struct gp_still *still = gp_still_create(memory, import != NULL ? import->copy : NULL,
-		&copied_layout, &source, *bytes_left, &presenter->blank_reasons[index]);
-	presenter->stills[index] = still;
-	if (still != NULL) {
-		presenter->blank_reasons[index] = NULL;
-		presenter->bytes_copied += still->bytes;
-		*bytes_left -= still->bytes;
+	const char **reason = &presenter->blank_reasons[index];
+	if (!memory->host_copy) {
+		presenter->stills[index] =
+			gp_still_create(memory, copy, &layout, &source, *bytes_left, reason);
+	}
+	if (presenter->stills[index] != NULL) {
+		*reason = NULL;
+		*bytes_left -= presenter->stills[index]->bytes;
+		presenter->bytes_copied += presenter->stills[index]->bytes;
 	}
 	struct gp_client_buffer *previous;
 	if (show(presenter, index, NULL, &previous) == NULL && shown->committed) {
@@ -331,13 +381,6 @@ static void freeze(struct gp_presenter *presenter, uint32_t index, uint64_t *byt
 void gp_presenter_pause(struct gp_presenter *presenter) {
 	if (presenter->paused) {
 		return;
-	}
-	for (uint32_t i = 0; i < presenter->n_scanouts; i++) {
-		struct gp_shown *shown = &presenter->scanouts[i];
-		if (shown->deferred || shown->lost_frame) {
-			show_again(presenter, i, NULL); // the last frames of before
-			shown->lost_frame = false;
-		}
 	}
 	presenter->paused = true;
 	uint64_t bytes_left = STILLS_BYTES_MAX;
@@ -445,11 +488,14 @@ static bool show_deferred_frames(struct gp_presenter *presenter) {
 	bool done = true;
 	for (uint32_t i = 0; i < presenter->n_scanouts && !presenter->paused; i++) {
 		struct gp_shown *shown = &presenter->scanouts[i];
-		if (shown->deferred && gp_shown_take_token(shown, gp_now_ns())) {
+		if (shown->waiting) {
+			shown->waiting = must_wait(presenter, i); // a release brings us here again
+		}
+		if (shown->deferred && !shown->waiting && gp_shown_take_token(shown, gp_now_ns())) {
 			struct gp_rect damage = shown->deferred_damage;
 			show_again(presenter, i, &damage);
 		}
-		done = done && !shown->deferred;
+		done = done && (!shown->deferred || shown->waiting);
 	}
 	return done;
 }

@@ -108,7 +108,7 @@ static int refuse(struct gp_vmm *vmm, pid_t pid, int error) {
 	if (!vmm->quiet) {
 		gp_vmm_read_facts(pid, &facts);
 		gp_vmm_explain(error, &facts, text, sizeof(text));
-		gp_error("VMM %d: its VFIO devices cannot be had: %s", (int)pid, text);
+		gp_error("VMM %d: its VFIO devices cannot be reached: %s", (int)pid, text);
 		vmm->quiet = true;
 	}
 	return -error;

@@ -227,7 +227,7 @@ static const char *handle_set_vring_call(struct gp_vhost_front_end *front,
 		return "the descriptor is no eventfd";
 	}
 	if (vring->started) {
-		gp_vring_interrupt(vring); // for those that went to the old descriptor, or nowhere
+		gp_vring_interrupt(vring); // for those that the old descriptor got, or none
 	}
 	return NULL;
 }
