@@ -292,22 +292,56 @@ static struct json_object *describe_server(const struct gp_server *server) {
 	return object;
 }
 
-static struct json_object *show_next(struct gp_server *server, const char *name) {
+static struct gp_output *find_output(const struct gp_server *server, const char *name) {
 	struct gp_output *output;
 	wl_list_for_each (output, &server->outputs.list, link) {
 		if (strcmp(output->wlr_output->name, name) == 0) {
-			gp_placement_next_guest(&server->placement, output);
-			return describe_output(output);
+			return output;
 		}
 	}
+	return NULL;
+}
+
+static struct json_object *describe_error(const char *message) {
 	struct json_object *object = json_object_new_object();
-	add_string(object, "error", "there is no such output");
+	add_string(object, "error", message);
 	return object;
+}
+
+static struct json_object *show_next(struct gp_server *server, const char *name) {
+	struct gp_output *output = find_output(server, name);
+	if (output == NULL) {
+		return describe_error("there is no such output");
+	}
+	gp_placement_next_guest(&server->placement, output);
+	return describe_output(output);
+}
+
+/* The request is the name of a guest, and perhaps a tab, which no name has, and that of an output. */
+static struct json_object *show_guest(struct gp_server *server, const char *request) {
+	char guest[GP_GUEST_NAME_MAX + 1];
+	size_t length = strcspn(request, "\t");
+	struct gp_output *output = NULL;
+	if (request[length] == '\t') {
+		output = find_output(server, request + length + 1);
+		if (output == NULL) {
+			return describe_error("there is no such output");
+		}
+	}
+	snprintf(guest, sizeof(guest), "%.*s", (int)length, request);
+	if (length > GP_GUEST_NAME_MAX ||
+		!gp_placement_show_guest(&server->placement, guest, output)) {
+		return describe_error("no such guest runs there");
+	}
+	return output != NULL ? describe_output(output) : json_object_new_object();
 }
 
 struct json_object *gp_status_handle_request(void *data, const char *request) {
 	if (strncmp(request, "next ", 5) == 0) {
 		return show_next(data, request + 5);
+	}
+	if (strncmp(request, "show ", 5) == 0) {
+		return show_guest(data, request + 5);
 	}
 	return strcmp(request, "status") == 0 ? describe_server(data) : NULL;
 }

@@ -8,6 +8,7 @@
 #include "compositor/config/options.h"
 
 #define FILE_NAME "guestpane/guestpane.conf"
+#define LABEL_DEFAULT_MS 2000
 
 static bool try_path(struct gp_settings *settings, const char *dir, const char *name) {
 	int length = dir != NULL && dir[0] == '/'
@@ -101,6 +102,10 @@ const struct gp_hotkey *gp_settings_get_hotkey(const struct gp_settings *setting
 		return &settings->options->hotkey;
 	}
 	return settings->config->has_hotkey ? &settings->config->hotkey : &settings->default_hotkey;
+}
+
+uint32_t gp_settings_get_label_ms(const struct gp_settings *settings) {
+	return settings->config->has_label ? settings->config->label_ms : LABEL_DEFAULT_MS;
 }
 
 bool gp_settings_is_first(const struct gp_settings *settings, const char *guest) {

@@ -43,7 +43,9 @@ enum gp_scaling gp_settings_get_scaling(const struct gp_settings *settings, cons
 	const struct gp_config_identity *output);
 /* The keys that make the next one the compositor's. */
 const struct gp_hotkey *gp_settings_get_hotkey(const struct gp_settings *settings);
-/* Whether the guest is the one that stays in front. */
+/* How long a guest's name stands over its picture after a switch; 0: not at all. */
+uint32_t gp_settings_get_label_ms(const struct gp_settings *settings);
+/* Whether the guest is the one that comes to the front by itself. */
 bool gp_settings_is_first(const struct gp_settings *settings, const char *guest);
 
 #endif

@@ -42,6 +42,11 @@ struct vm {
  * compositor if there is one, and connects a VMM to it.
  */
 void vm_start(struct vm *vm, struct host *host, unsigned index, const char *const *args);
+/**
+ * Writes a configuration that shows no guest's name after a switch, so that pictures can be compared,
+ * and returns its path: for --config.
+ */
+const char *vm_write_no_label(struct host *host);
 /* Connects another VMM to the bridge that runs. */
 void vm_connect(struct vm *vm);
 /* The VMM ends. */
@@ -62,6 +67,8 @@ void vm_assert_color(struct vm *vm, const char *output, uint32_t color);
 /* The output has no pixel of the color, now or soon, and is not of one color. */
 void vm_assert_status_screen(struct vm *vm, const char *output, uint32_t color);
 
+/* The output says for a moment that the guest's scanout is off, and is black then. */
+void vm_assert_off(struct vm *vm, const char *output, uint32_t color);
 /* The compositor that is started next has the faults of faults.c, which a name turns on and off. */
 void vm_load_faults(struct host *host);
 void vm_set_fault(struct host *host, const char *name, bool on);

@@ -229,7 +229,15 @@ static void test_path(struct host *host) {
 	finish(&scene);
 }
 
-/* A scanout that is seen again takes a way again, although its guest has not drawn anything. */
+static void next_guest(struct host *host) {
+	char *text;
+	const char *argv[] = {
+		getenv("GUESTPANECTL"), "--socket", host->compositor.control, "next", OUTPUT, NULL};
+	assert_int_equal(host_run(host, argv, &text), 0);
+	free(text);
+}
+
+/* A scanout that is seen again takes a path again, although its guest has not drawn anything. */
 static void test_path_again(struct host *host) {
 	struct scene scene, other;
 	show(&scene, host);
@@ -238,7 +246,12 @@ static void test_path_again(struct host *host) {
 	assert_int_not_equal(path, GUEST_SCANOUT_V1_PATH_NONE);
 	int64_t frames = host_status_number(&host->compositor, "guests.0.scanouts.0.frames.copied");
 
-	show(&other, host);
+	connect_guest(&other, host);
+	picture_blob(&other, &other.blob, &other.buffer, BLUE);
+	scanout_commit(&other.scanout, &other.buffer);
+	assert_true(client_sync(&other.client));
+	assert_shown(&scene, host, RED); // the other one is behind
+	next_guest(host);
 	assert_true(client_wait(&scene.client, &scene.scanout.n_way, 2, WAIT_MS));
 	assert_int_equal(scene.scanout.path, GUEST_SCANOUT_V1_PATH_NONE);
 	finish(&other);
@@ -461,7 +474,12 @@ static void test_null_buffer(struct host *host) {
 	show(&scene, host);
 	wl_surface_attach(scene.scanout.surface, NULL, 0, 0);
 	wl_surface_commit(scene.scanout.surface);
-	assert_dropped(&scene, host, RED);
+	assert_true(client_sync(&scene.client));
+	assert_true(host_grab(host, OUTPUT, &scene.picture));
+	assert_false(picture_has(&scene.picture, RED));
+	/* D4: it is black when it has said why. What comes will be seen. */
+	assert_shown(&scene, host, BLACK);
+	assert_int_equal(scene.scanout.visible, 1);
 	assert_true(client_wait(&scene.client, &scene.buffer.releases, 1, WAIT_MS));
 	scanout_commit(&scene.scanout, &scene.buffer);
 	assert_shown(&scene, host, RED);
@@ -537,6 +555,14 @@ static void test_next_guest(struct host *host) {
 	assert_dropped(&next, host, RED);
 	picture_blob(&next, &next.blob, &next.buffer, BLUE);
 	scanout_commit(&next.scanout, &next.buffer);
+	assert_true(client_sync(&next.client));
+	assert_true(host_wait_pixel(host, OUTPUT, W / 2, H / 2, BLUE, WAIT_MS, &next.picture));
+	assert_false(picture_has(&next.picture, RED));
+	/* It is another one, so its name stands there at first (D14). */
+	uint64_t end = host_now_ms() + WAIT_MS;
+	while (!picture_is_flat(&next.picture) && host_now_ms() < end) {
+		assert_true(host_grab(host, OUTPUT, &next.picture));
+	}
 	assert_shown(&next, host, BLUE);
 	finish(&next);
 	finish(&scene);
