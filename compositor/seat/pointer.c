@@ -7,7 +7,7 @@
 #include <wlr/types/wlr_relative_pointer_v1.h>
 #include <wlr/types/wlr_seat.h>
 
-#include "common/fd.h"
+#include "common/clock.h"
 #include "common/log.h"
 #include "compositor/config/settings.h"
 #include "compositor/guest/scanout.h"
