@@ -13,6 +13,7 @@
 #include "compositor/output/management.h"
 #include "compositor/output/outputs.h"
 #include "compositor/output/placement.h"
+#include "compositor/output/power.h"
 #include "compositor/seat/seat.h"
 #include "compositor/system/service.h"
 #include "compositor/system/session.h"
@@ -42,6 +43,7 @@ struct gp_server {
 	struct gp_guest_manager guest_manager;
 	struct gp_placement placement;
 	struct gp_output_management output_management;
+	struct gp_output_power output_power;
 	struct gp_seat seat;
 	struct gp_bridge_socket *bridge_socket;
 	struct gp_control *control;

@@ -20,6 +20,7 @@
 #define ANSWER_MAX (4 << 20)
 #define CELL_MAX 160
 #define COLUMNS_MAX 12
+#define NAME_MAX_BYTES 100 // of a guest or an output
 
 enum { EXIT_OK = 0, EXIT_RUNTIME = 1, EXIT_USAGE = 2 };
 
@@ -50,6 +51,7 @@ static const struct section compositor_outputs = {
 		(const struct column[]){
 			{"OUTPUT", "{name}"},
 			{"MODE", "{width}x{height}@{refresh_mhz}"},
+			{"POWER", "{power}"},
 			{"SHOWING", "{showing}"},
 			{"GUEST", "{guest}"},
 			{"SCANOUT", "{scanout}"},
@@ -461,38 +463,60 @@ static int status(const char *socket_path, bool json) {
 	return n > 0 ? EXIT_OK : EXIT_RUNTIME;
 }
 
-/* Shows the next guest on an output. */
-static int next(const char *socket_path, const char *output) {
-	char path[PATH_MAX], request[128];
+/* Has guestpane do something. subject is what an error is about. */
+static int command(const char *socket_path, const char *request, const char *subject) {
+	char path[PATH_MAX];
 	if (socket_path == NULL && !gp_runtime_path(path, sizeof(path), "compositor.ctl")) {
 		fprintf(stderr, "guestpanectl: no runtime directory: %s\n", strerror(errno));
 		return EXIT_RUNTIME;
 	}
-	int length = snprintf(request, sizeof(request), "next %s\n", output);
-	if (length >= (int)sizeof(request) || strchr(output, '\n') != NULL) {
-		fprintf(stderr, "guestpanectl: not the name of an output\n");
-		return EXIT_USAGE;
-	}
 	struct json_object *answer = ask(socket_path != NULL ? socket_path : path, request);
 	struct json_object *error = json_object_object_get(answer, "error");
 	if (error != NULL) {
-		fprintf(stderr, "guestpanectl: %s: %s\n", output, json_object_get_string(error));
+		fprintf(stderr, "guestpanectl: %s: %s\n", subject, json_object_get_string(error));
 	}
 	bool ok = answer != NULL && error == NULL;
 	json_object_put(answer);
 	return ok ? EXIT_OK : EXIT_RUNTIME;
 }
 
+static bool is_name(const char *text) {
+	return text[0] != '\0' && strlen(text) <= NAME_MAX_BYTES && strpbrk(text, "\t\n") == NULL;
+}
+
+/* Shows the next guest on an output. */
+static int next(const char *socket_path, const char *output) {
+	char request[128];
+	if (!is_name(output)) {
+		fprintf(stderr, "guestpanectl: not the name of an output\n");
+		return EXIT_USAGE;
+	}
+	snprintf(request, sizeof(request), "next %s\n", output);
+	return command(socket_path, request, output);
+}
+
+/* Switches an output on or off. */
+static int set_power(const char *socket_path, const char *output, const char *power) {
+	char request[128];
+	if (!is_name(output) || (strcmp(power, "on") != 0 && strcmp(power, "off") != 0)) {
+		fprintf(stderr, "guestpanectl: not the name of an output, or not on or off\n");
+		return EXIT_USAGE;
+	}
+	snprintf(request, sizeof(request), "power %s %s\n", power, output);
+	return command(socket_path, request, output);
+}
+
 static void print_usage(FILE *out) {
 	fprintf(out,
 		"usage: guestpanectl [--socket PATH] status [--json]\n"
 		"       guestpanectl [--socket PATH] next OUTPUT\n"
+		"       guestpanectl [--socket PATH] output OUTPUT on|off\n"
 		"\n"
 		"status shows the state of guestpane and its bridges; next shows the next guest\n"
-		"on an output of guestpane.\n"
+		"on an output of guestpane, and output switches an output on or off.\n"
 		"\n"
 		"  --socket PATH  use this control socket; without it, status asks every one in\n"
-		"                 $XDG_RUNTIME_DIR/guestpane/, and next asks compositor.ctl there\n"
+		"                 $XDG_RUNTIME_DIR/guestpane/, the others compositor.ctl there\n"
 		"  --json         print the status as a JSON array\n"
 		"  --help         print this help and exit\n"
 		"  --version      print the version and exit\n");
@@ -531,6 +555,9 @@ int main(int argc, char **argv) {
 	}
 	if (argc - optind == 2 && strcmp(argv[optind], "next") == 0) {
 		return next(socket_path, argv[optind + 1]);
+	}
+	if (argc - optind == 3 && strcmp(argv[optind], "output") == 0) {
+		return set_power(socket_path, argv[optind + 1], argv[optind + 2]);
 	}
 	if (argc - optind != 1 || strcmp(argv[optind], "status") != 0) {
 		print_usage(stderr);

@@ -10,6 +10,7 @@
 #include "compositor/output/monitor.h"
 #include "compositor/output/output.h"
 #include "compositor/output/outputs.h"
+#include "compositor/output/shown.h"
 
 /* The state that a client asks for, without the scale. */
 static void get_state(
@@ -32,11 +33,16 @@ static bool apply_head(const struct wlr_output_configuration_head_v1 *head) {
 	if (output == NULL) {
 		return false;
 	}
+	/* Who configures an output wants to see it, or not to have it. */
+	enum gp_power power = output->power;
+	output->power = GP_POWER_ON;
+	gp_output_set_dirty(output);
 	struct wlr_output_state state;
 	get_state(head, &state);
 	bool ok = gp_output_commit_state(output, &state);
 	wlr_output_state_finish(&state);
 	if (!ok) {
+		output->power = power;
 		return false;
 	}
 
@@ -86,6 +92,7 @@ static void update(struct gp_output_management *management) {
 		struct wlr_box box;
 		wlr_output_layout_get_box(outputs->layout, output->wlr_output, &box);
 		if (head != NULL) {
+			head->state.enabled = gp_monitor_is_connected(output);
 			head->state.scale = output->scale_120 / 120.0f;
 			head->state.x = box.x;
 			head->state.y = box.y;

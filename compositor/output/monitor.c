@@ -54,6 +54,10 @@ uint32_t gp_output_refresh_mhz(const struct wlr_output *wlr_output) {
 	return wlr_output->refresh > 0 ? wlr_output->refresh : DEFAULT_REFRESH_MHZ;
 }
 
+bool gp_monitor_is_connected(const struct gp_output *output) {
+	return output->wlr_output->enabled || output->power != GP_POWER_ON;
+}
+
 void gp_monitor_describe(const struct gp_output *output, struct gp_monitor *monitor) {
 	struct wlr_output *wlr_output = output->wlr_output;
 	int width, height;
@@ -64,7 +68,7 @@ void gp_monitor_describe(const struct gp_output *output, struct gp_monitor *moni
 		.height_mm = wlr_output->phys_height > 0 ? wlr_output->phys_height : 0,
 		.scale_120 = output->scale_120,
 		.transform = wlr_output->transform,
-		.connected = wlr_output->enabled,
+		.connected = gp_monitor_is_connected(output),
 	};
 	if (wlr_output->transform % 2 != 0) {
 		uint32_t width_mm = monitor->width_mm;

@@ -49,6 +49,7 @@ struct gp_outputs {
 		 * most once per turn of the event loop, and besides at once when its view is removed.
 		 */
 		struct wl_signal shown;
+		struct wl_signal frame; // struct gp_output: it shows a new frame of a guest
 		struct wl_signal last_window_closed; // NULL
 	} events;
 

@@ -11,6 +11,7 @@
 #include "compositor/config/settings.h"
 #include "compositor/guest/scanout.h"
 #include "compositor/nested/window.h"
+#include "compositor/output/monitor.h"
 #include "compositor/output/outputs.h"
 #include "compositor/output/policy.h"
 #include "guest-scanout-v1-protocol.h"
@@ -106,16 +107,13 @@ static void set_window_title(struct gp_output *output, const struct gp_view *sub
 }
 
 static void switch_view(struct gp_output *output, struct gp_view *view) {
-	if (output->view == view) {
-		return;
-	}
 	struct gp_view *old = output->view;
 	output->view = view;
-	if (old != NULL) {
+	if (old != NULL && old != view) {
 		gp_view_set_shown(old, false);
 	}
 	if (view != NULL) {
-		gp_view_set_shown(view, true);
+		gp_view_set_shown(view, output->power == GP_POWER_ON);
 	}
 }
 
@@ -130,8 +128,8 @@ static void set_label(struct gp_output *output) {
 }
 
 static void refresh(struct gp_output *output) {
-	switch_view(
-		output, output->wlr_output->enabled ? gp_policy_pick_front(&output->views) : NULL);
+	switch_view(output,
+		gp_monitor_is_connected(output) ? gp_policy_pick_front(&output->views) : NULL);
 
 	const struct gp_view *subject = gp_output_get_subject(output);
 	if (subject != NULL) {
@@ -197,7 +195,7 @@ void gp_output_remove_view(struct gp_output *output, struct gp_view *view) {
 static void handle_view_changed(struct wl_listener *listener, void *data) {
 	struct gp_output *output = wl_container_of(listener, output, view_changed);
 	struct gp_outputs *outputs = output->outputs;
-	gp_policy_note_change(data, output->wlr_output->enabled ? &output->views : NULL,
+	gp_policy_note_change(data, gp_monitor_is_connected(output) ? &output->views : NULL,
 		outputs->settings, ++outputs->stamp);
 	gp_output_set_dirty(output);
 }

@@ -33,7 +33,7 @@ void gp_spot_locate(struct gp_spot *spot, const struct gp_outputs *outputs, cons
 /* The output at a layout point, or NULL. */
 struct gp_output *gp_spot_find_output(
 	const struct gp_outputs *outputs, double layout_x, double layout_y);
-/* Whether the output (NULL: no) shows a surface of a guest, which can have the focus then. */
+/* Whether the output (NULL: no) shows a surface of a guest, or sleeps; it can have the focus then. */
 bool gp_spot_shows_guest(const struct gp_output *output);
 /* The output that shows the surface, or NULL. */
 struct gp_output *gp_spot_find_surface(
