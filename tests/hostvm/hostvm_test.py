@@ -1,13 +1,14 @@
 #!/usr/bin/python3
 """Runs test programs in a VM that plays the host: udmabuf, VFIO with two devices, two KMS cards.
 
-    hostvm_test.py [--build DIRECTORY] [--file FILE]… [--case PATTERN] PROGRAM…
+    hostvm_test.py [--build DIRECTORY] [--sleep] [--file FILE]… [--case PATTERN] PROGRAM…
 
 All share one boot, in a directory that has the FILEs, too. Their cases come out as one TAP stream;
 what a program says on stderr follows it as comments when it failed.
 
 With the directory of a build there is a third card: a virtio-gpu with two monitors, which is that
-build's guestpane-bridge with its headless guestpane.
+build's guestpane-bridge with its headless guestpane. With --sleep it is another VM, which can
+suspend to memory, with no VFIO and without QEMU's virtio-gpu, whose driver cannot.
 
 A program asks for something outside of the VM: it makes the file NAME.want with one line, gets
 NAME.got, and removes both. The lines:
@@ -15,6 +16,7 @@ NAME.got, and removes both. The lines:
     screen DEVICE   a picture (PPM) of the monitor of a card that QEMU plays: bochs, virtio
     HEADLESS-N      a picture of a monitor of the virtio-gpu card, with its cursor
     run WORD…       runs a command at the compositor of the virtio-gpu card
+    wake            waits until the VM sleeps, and wakes it a second later
     key CODE DOWN   presses (DOWN 1) or lets go (0) a key of the VM's keyboard: a QEMU key code
 """
 
@@ -37,6 +39,7 @@ sys.path.insert(0, str(TOOLS))
 from stack import Failure, Program, Stack, tail  # noqa: E402 (the path must be set first)
 
 PATIENCE = 1100  # seconds for the VM with all programs; a tenth of that when nothing is wrong
+SLEEP_PATIENCE = 60  # seconds until it sleeps
 
 KERNEL = "intel_iommu=on iommu=pt"
 MACHINE = [
@@ -51,6 +54,12 @@ MACHINE = [
     "-object", "memory-backend-memfd,id=vram1,size=16M,share=on",
     "-device", "ivshmem-plain,memdev=vram1",
 ]
+
+# The reset at a wake-up takes the mode away from this one, and not from bochs-display.
+SLEEPER = ["-device", "secondary-vga,id=bochs,xres=640,yres=480"]
+# The console is on bochs, the second card: the kernel draws on it until the processors stop, and
+# what it then asks of a virtio-gpu, whose driver knows no suspend, never ends.
+SLEEPER_KERNEL = "fbcon=map:1"
 
 CASE = re.compile(r"^(not )?ok\s+\d*\s*-?\s*(.*)$")
 PLAN = re.compile(r"^1\.\.(\d+)(.*)$")
@@ -80,13 +89,23 @@ class Monitor:
             if "error" in answer:
                 raise Failure(f"QMP {command}: {answer['error']['desc']}")
             if "return" in answer:
-                return
+                return answer["return"]
         raise Failure(f"QMP {command}: QEMU has closed its socket")
 
     def screendump(self, work, device):
         picture = work / "picture"
         self.call("screendump", filename=str(picture), device=device)
         return picture.read_bytes()
+
+    def wake(self):
+        end = time.monotonic() + SLEEP_PATIENCE
+        while self.call("query-status")["status"] != "suspended":
+            if time.monotonic() > end:
+                raise Failure(f"the VM did not suspend in {SLEEP_PATIENCE} s")
+            time.sleep(0.1)
+        time.sleep(1)
+        self.call("system_wakeup")
+        return b""
 
     def key(self, code, down):
         self.call("input-send-event", events=[{"type": "key", "data": {
@@ -115,6 +134,8 @@ class Outside:
             return self.monitor.screendump(self.work, words[1])
         if words[0] == "key":
             return self.monitor.key(*words[1:])
+        if words[0] == "wake":
+            return self.monitor.wake()
         if words[0] == "run":
             return self.run(*words[1:])
         return self.stack.grim("-c", "-o", words[0], "-t", "ppm", "-")
@@ -140,7 +161,7 @@ def start_card(build):
     return stack
 
 
-def boot(work, programs, files, stack, case):
+def boot(work, programs, files, stack, case, sleep):
     for program in programs + files:
         shutil.copy(program, work)
     shutil.copy(HERE / "inside", work / "run")
@@ -148,8 +169,10 @@ def boot(work, programs, files, stack, case):
     (work / "case").write_text(case)
     console = work / "console"
     gpu = ["--gpu", stack.gpu_socket] if stack else []
+    options = ["--sleep", "--append", SLEEPER_KERNEL, "--", *SLEEPER] if sleep else \
+        ["--append", KERNEL, "--", *MACHINE]
     vm = Program("the host VM", [TOOLS / "boot", "--work", work, "--console", console, *gpu,
-                                 "--append", KERNEL, "--", *MACHINE,
+                                 *options,
                                  "-qmp", f"unix:{work}/qmp.sock,server=on,wait=off"],
                  work / "qemu.log")
     outside = Outside(work, stack)
@@ -210,6 +233,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--file", type=pathlib.Path, action="append", default=[])
     parser.add_argument("--build", type=pathlib.Path)
+    parser.add_argument("--sleep", action="store_true")
     parser.add_argument("--case", default="*", help="those cases only")
     parser.add_argument("programs", type=pathlib.Path, nargs="+")
     arguments = parser.parse_args()
@@ -220,7 +244,7 @@ def main():
             with contextlib.ExitStack() as cleanup:
                 stack = cleanup.enter_context(start_card(arguments.build)) \
                     if arguments.build else None
-                boot(work, programs, arguments.file, stack, arguments.case)
+                boot(work, programs, arguments.file, stack, arguments.case, arguments.sleep)
         except Failure as failure:
             for line in str(failure).splitlines():
                 print(f"# {line}")

@@ -12,6 +12,8 @@
 #define SHARE "/guest" // with the machine that runs the VM
 #define TIMEOUT_MS 15000
 #define SETTLE_MS 200
+#define LPC_CONFIG "/sys/bus/pci/devices/0000:00:1f.0/config" // of Q35's ICH9
+#define LPC_PMBASE 0x40 // where the ACPI registers are, and at 0x44 whether they are
 
 static struct {
 	char name[16]; // "card1"
@@ -79,15 +81,20 @@ const char *kms_output(unsigned index) {
 	return card.outputs[index];
 }
 
-/* Sends a request; the answer is the file `got`, to be removed. */
-static bool request(const char *text, char got[64]) {
+/* A request to hostvm_test.py, and its result. */
+struct request {
+	const char *text;
+	char want[64], got[64];
+};
+
+static bool send_request(struct request *request, const char *text) {
 	static unsigned number;
-	char temporary[64], want[64];
-	uint64_t end = host_now_ms() + TIMEOUT_MS;
+	char temporary[64];
 	++number;
+	request->text = text;
 	snprintf(temporary, sizeof(temporary), SHARE "/%d-%u.new", (int)getpid(), number);
-	snprintf(want, sizeof(want), SHARE "/%d-%u.want", (int)getpid(), number);
-	snprintf(got, 64, SHARE "/%d-%u.got", (int)getpid(), number);
+	snprintf(request->want, sizeof(request->want), SHARE "/%d-%u.want", (int)getpid(), number);
+	snprintf(request->got, sizeof(request->got), SHARE "/%d-%u.got", (int)getpid(), number);
 	FILE *file = fopen(temporary, "we");
 	if (!file) {
 		printf("# %s cannot be made\n", temporary);
@@ -95,35 +102,42 @@ static bool request(const char *text, char got[64]) {
 	}
 	fprintf(file, "%s\n", text);
 	fclose(file);
-	rename(temporary, want);
-	while (access(got, R_OK) != 0) {
+	return rename(temporary, request->want) == 0;
+}
+
+/* Waits for the result: the file `got`, to be removed. */
+static bool finish_request(struct request *request) {
+	uint64_t end = host_now_ms() + TIMEOUT_MS;
+	while (access(request->got, R_OK) != 0) {
 		if (host_now_ms() >= end) {
-			printf("# no answer to: %s\n", text);
+			printf("# no result of: %s\n", request->text);
 			return false;
 		}
 		host_sleep_ms(10);
 	}
-	unlink(want);
+	unlink(request->want);
 	return true;
 }
 
 bool kms_ask(const char *text) {
-	char got[64];
-	bool ok = request(text, got);
-	unlink(got);
+	struct request request;
+	bool ok = send_request(&request, text) && finish_request(&request);
+	unlink(request.got);
 	return ok;
 }
 
 bool kms_screendump(unsigned index, struct picture *picture) {
-	char got[64], text[32];
+	struct request request;
+	char text[32];
 	if (strcmp(card.kind, KMS_VIRTIO) == 0) {
 		snprintf(text, sizeof(text), "HEADLESS-%u", index + 1);
 	} else {
 		snprintf(text, sizeof(text), "screen %s",
 			strcmp(card.kind, KMS_BOCHS) == 0 ? "bochs" : "virtio");
 	}
-	bool ok = request(text, got) && picture_read(picture, got);
-	unlink(got);
+	bool ok = send_request(&request, text) && finish_request(&request) &&
+		picture_read(picture, request.got);
+	unlink(request.got);
 	return ok;
 }
 
@@ -212,6 +226,22 @@ int kms_plane_fb(void) {
 	return kms_plane(0, &plane) ? plane.fb : 0;
 }
 
+bool kms_crtc_active(unsigned index) {
+	FILE *file = open_debugfs("state");
+	char line[256];
+	int at = -1, active = 0;
+	while (file && fgets(line, sizeof(line), file)) {
+		at += strncmp(line, "crtc[", 5) == 0;
+		if (at == (int)index && sscanf(line, " active=%d", &active) == 1) {
+			break;
+		}
+	}
+	if (file) {
+		fclose(file);
+	}
+	return active == 1;
+}
+
 /* Counts the imported framebuffers; of one number, or of all for 0. */
 static unsigned count(int wanted) {
 	FILE *file = open_debugfs("framebuffer");
@@ -267,4 +297,41 @@ bool kms_force(unsigned index, const char *status) {
 	}
 	snprintf(path, sizeof(path), "/sys/class/drm/%s/uevent", card.name);
 	return write_file(path, "change");
+}
+
+/* How many times the kernel has suspended. */
+static bool read_count(unsigned *count) {
+	FILE *file = fopen("/sys/power/suspend_stats/success", "re");
+	bool ok = file && fscanf(file, "%u", count) == 1;
+	if (file) {
+		fclose(file);
+	}
+	return ok;
+}
+
+bool kms_sleep(void) {
+	struct request request;
+	uint8_t registers[8];
+	unsigned before, after;
+	int fd = open(LPC_CONFIG, O_RDWR | O_CLOEXEC);
+	if (fd < 0 || pread(fd, registers, sizeof(registers), LPC_PMBASE) < 0 ||
+		!read_count(&before) || !send_request(&request, "wake")) {
+		perror("# before suspend");
+		return false;
+	}
+	bool ok =
+		write_file("/sys/power/mem_sleep", "deep") && write_file("/sys/power/state", "mem");
+	if (!ok) {
+		perror("# suspend");
+	}
+	/* SeaBIOS restores these for the older chipset only, and without them there is no power-off. */
+	ok = pwrite(fd, registers, sizeof(registers), LPC_PMBASE) == sizeof(registers) && ok;
+	close(fd);
+	ok = finish_request(&request) && ok;
+	unlink(request.got);
+	return ok && read_count(&after) && after == before + 1;
+}
+
+bool kms_set_sleep_vt(bool wanted) {
+	return write_file("/sys/module/printk/parameters/console_suspend", wanted ? "N" : "Y");
 }

@@ -46,6 +46,8 @@ bool kms_plane(unsigned index, struct kms_plane *plane);
 bool kms_wait_active(bool wanted);
 /* The framebuffer on the first plane; 0 if there is none. */
 int kms_plane_fb(void);
+/* Whether a CRTC is on, in the kernel's order. */
+bool kms_crtc_active(unsigned index);
 /* Whether its memory comes from elsewhere: it was imported as a dma-buf. */
 bool kms_fb_is_imported(int fb);
 /* How many framebuffers there are whose memory was imported. */
@@ -53,6 +55,17 @@ unsigned kms_count_imported(void);
 
 /* Switches to a virtual terminal; there is seatd, which takes the card away from the compositor. */
 bool kms_switch_vt(int number);
+
+/**
+ * Suspends the host VM to memory (S3) for a second; it was booted to allow that. False if it did
+ * not happen.
+ */
+bool kms_sleep(void);
+/*
+ * Whether the kernel switches to a terminal of its own while it sleeps, as it does for a graphics
+ * driver that asks for it.
+ */
+bool kms_set_sleep_vt(bool wanted);
 
 /* Switches a connector: "on", "off", or "detect" for what is true; the compositor is told. */
 bool kms_force(unsigned index, const char *status);

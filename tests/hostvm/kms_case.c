@@ -89,3 +89,16 @@ void kms_randr(struct host *host, unsigned index, const char *option, const char
 	free(text);
 	assert_int_equal(status, 0);
 }
+
+bool kms_has_logged(struct host *host, const char *words) {
+	char line[512];
+	bool found = false;
+	FILE *file = fopen(host->compositor.log, "re");
+	while (file && !found && fgets(line, sizeof(line), file)) {
+		found = strstr(line, words) != NULL;
+	}
+	if (file) {
+		fclose(file);
+	}
+	return found;
+}

@@ -28,5 +28,7 @@ void kms_show_direct(struct vm *vm, struct gg_blob *blob, uint32_t id, uint32_t 
 void kms_randr(struct host *host, unsigned index, const char *option, const char *value);
 /* Waits until the guest's head is told that its monitor is there, or not. */
 void kms_wait_connected(struct vm *vm, uint32_t scanout, bool wanted);
+/* Whether the compositor's log has the words. */
+bool kms_has_logged(struct host *host, const char *words);
 
 #endif

@@ -66,20 +66,6 @@ static void assert_box(
 	fail_msg("the box is %ux%u at %u, %u", found.width, found.height, found.x, found.y);
 }
 
-/* Whether the compositor's log has the words. */
-static bool has_said(struct host *host, const char *words) {
-	char line[512];
-	bool found = false;
-	FILE *file = fopen(host->compositor.log, "re");
-	while (file && !found && fgets(line, sizeof(line), file)) {
-		found = strstr(line, words) != NULL;
-	}
-	if (file) {
-		fclose(file);
-	}
-	return found;
-}
-
 static void assert_cursor(struct vm *vm, const char *where) {
 	assert_true(host_wait_string(&vm->host->compositor, "outputs.0.cursor", where, WAIT_MS));
 }
@@ -319,7 +305,7 @@ static void test_configured(struct host *host) {
 	assert_non_null(strstr(text, "Scale: 1.5"));
 	assert_non_null(strstr(text, "Adaptive Sync: disabled"));
 	free(text);
-	assert_true(has_said(host, "has no adaptive sync"));
+	assert_true(kms_has_logged(host, "has no adaptive sync"));
 
 	/* Each output by itself. */
 	host->cursor_in_grabs = false;
