@@ -17,7 +17,7 @@
 #define CLIENTS_MAX 8
 #define CLIENT_TIMEOUT_MS 2000
 #define ACCEPT_RETRY_MS 500
-#define REQUEST_MAX 64
+#define REQUEST_MAX 256
 
 struct client {
 	struct gp_control *control;

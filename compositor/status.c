@@ -301,12 +301,34 @@ static struct json_object *set_power(struct gp_server *server, const char *reque
 	return describe_output(output);
 }
 
+/* The request is the name of a guest, and perhaps a tab, which no name has, and that of an output. */
+static struct json_object *show_guest(struct gp_server *server, const char *request) {
+	char guest[GP_GUEST_NAME_MAX + 1];
+	size_t length = strcspn(request, "\t");
+	struct gp_output *output = NULL;
+	if (request[length] == '\t') {
+		output = find_output(server, request + length + 1);
+		if (output == NULL) {
+			return describe_error("there is no such output");
+		}
+	}
+	snprintf(guest, sizeof(guest), "%.*s", (int)length, request);
+	if (length > GP_GUEST_NAME_MAX ||
+		!gp_placement_show_guest(&server->placement, guest, output)) {
+		return describe_error("no such guest runs there");
+	}
+	return output != NULL ? describe_output(output) : json_object_new_object();
+}
+
 struct json_object *gp_status_handle_request(void *data, const char *request) {
 	if (strncmp(request, "next ", 5) == 0) {
 		return show_next(data, request + 5);
 	}
 	if (strncmp(request, "power ", 6) == 0) {
 		return set_power(data, request + 6);
+	}
+	if (strncmp(request, "show ", 5) == 0) {
+		return show_guest(data, request + 5);
 	}
 	return strcmp(request, "status") == 0 ? describe_server(data) : NULL;
 }

@@ -495,6 +495,18 @@ static int next(const char *socket_path, const char *output) {
 	return command(socket_path, request, output);
 }
 
+/* Shows a guest, on all its outputs if output is NULL. */
+static int show(const char *socket_path, const char *guest, const char *output) {
+	char request[256];
+	if (!is_name(guest) || (output != NULL && !is_name(output))) {
+		fprintf(stderr, "guestpanectl: not the name of a guest or an output\n");
+		return EXIT_USAGE;
+	}
+	snprintf(request, sizeof(request), "show %s%s%s\n", guest, output != NULL ? "\t" : "",
+		output != NULL ? output : "");
+	return command(socket_path, request, guest);
+}
+
 /* Switches an output on or off. */
 static int set_power(const char *socket_path, const char *output, const char *power) {
 	char request[128];
@@ -510,10 +522,12 @@ static void print_usage(FILE *out) {
 	fprintf(out,
 		"usage: guestpanectl [--socket PATH] status [--json]\n"
 		"       guestpanectl [--socket PATH] next OUTPUT\n"
+		"       guestpanectl [--socket PATH] show GUEST [OUTPUT]\n"
 		"       guestpanectl [--socket PATH] output OUTPUT on|off\n"
 		"\n"
-		"status shows the state of guestpane and its bridges; next shows the next guest\n"
-		"on an output of guestpane, and output switches an output on or off.\n"
+		"status shows the state of guestpane and its bridges; next brings the next guest\n"
+		"on an output of guestpane to the front, and show the one of that name; output\n"
+		"switches an output on or off.\n"
 		"\n"
 		"  --socket PATH  use this control socket; without it, status asks every one in\n"
 		"                 $XDG_RUNTIME_DIR/guestpane/, the others compositor.ctl there\n"
@@ -555,6 +569,9 @@ int main(int argc, char **argv) {
 	}
 	if (argc - optind == 2 && strcmp(argv[optind], "next") == 0) {
 		return next(socket_path, argv[optind + 1]);
+	}
+	if ((argc - optind == 2 || argc - optind == 3) && strcmp(argv[optind], "show") == 0) {
+		return show(socket_path, argv[optind + 1], argv[optind + 2]);
 	}
 	if (argc - optind == 3 && strcmp(argv[optind], "output") == 0) {
 		return set_power(socket_path, argv[optind + 1], argv[optind + 2]);

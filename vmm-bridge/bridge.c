@@ -197,7 +197,7 @@ static void handle_reset(void *data) {
 static void handle_state(void *data, enum gp_vhost_state state) {
 	static const enum gp_client_vm_state guest_states[] = {
 		[GP_VHOST_WAITING] = GP_CLIENT_VM_DISCONNECTED, // there was one: this is a change
-		[GP_VHOST_CONNECTED] = GP_CLIENT_VM_WAITING,
+		[GP_VHOST_CONNECTED] = GP_CLIENT_VM_RUNNING, // its firmware, or between two drivers
 		[GP_VHOST_RUNNING] = GP_CLIENT_VM_RUNNING,
 		[GP_VHOST_PAUSED] = GP_CLIENT_VM_PAUSED,
 	};
@@ -410,8 +410,12 @@ static bool get_scanout_size(void *data, uint32_t scanout, uint32_t *width, uint
 	struct gp_bridge *bridge = data;
 	struct gp_gpu_scanout_info info;
 	gp_gpu_get_scanout_info(bridge->gpu, scanout, &info);
-	*width = info.width;
-	*height = info.height;
+	*width = info.last_width;
+	*height = info.last_height;
+	if (info.last_width == 0 && info.connected) {
+		*width = info.mode.width;
+		*height = info.mode.height;
+	}
 	return info.enabled;
 }
 

@@ -12,6 +12,7 @@
 #define SCALE_MAX 8
 #define SECONDS_MIN 0.1
 #define SECONDS_MAX 86400
+#define LABEL_MAX_S 60
 
 /* The file that is being read, and what is made of it. */
 struct parser {
@@ -273,6 +274,19 @@ static bool read_hotkey(struct parser *parser, const struct scfg_directive *dire
 	return true;
 }
 
+static bool read_label(struct parser *parser, const struct scfg_directive *directive) {
+	struct gp_config *config = parser->config;
+	double seconds = 0;
+	if (strcmp(directive->params[0], "off") != 0 &&
+		!parse_number(directive->params[0], 0, LABEL_MAX_S, &seconds)) {
+		return fail(parser, directive, "a label stays for 0 to %d seconds, or is off",
+			LABEL_MAX_S);
+	}
+	config->has_label = true;
+	config->label_ms = seconds * 1000 + 0.5;
+	return true;
+}
+
 static bool read_input_setting(struct parser *parser, const struct scfg_directive *directive,
 	struct gp_config_input *input) {
 	if (strcmp(directive->name, "output") == 0) {
@@ -350,6 +364,9 @@ static bool read_directive(struct parser *parser, const struct scfg_directive *d
 	}
 	if (strcmp(directive->name, "hotkey") == 0) {
 		return check_shape(parser, directive, 1, false) && read_hotkey(parser, directive);
+	}
+	if (strcmp(directive->name, "label") == 0) {
+		return check_shape(parser, directive, 1, false) && read_label(parser, directive);
 	}
 	return fail(parser, directive, "unknown setting %.60s", directive->name);
 }

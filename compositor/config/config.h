@@ -61,8 +61,9 @@ struct gp_config {
 	struct gp_hotkey hotkey;
 	struct gp_config_input inputs[GP_CONFIG_INPUTS_MAX];
 	size_t n_inputs;
-	char first
-		[GP_CONFIG_NAME_MAX]; // guest that stays in front when others appear; may be empty
+	char first[GP_CONFIG_NAME_MAX]; // guest that comes to the front by itself; may be empty
+	bool has_label;
+	uint32_t label_ms; // how long the label with a guest's name stays; 0: there is none
 };
 
 /**

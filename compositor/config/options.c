@@ -31,7 +31,7 @@ static const char usage[] =
 	"  --config FILE          configuration file (default: guestpane/guestpane.conf in\n"
 	"                         $XDG_CONFIG_HOME, ~/.config or /etc)\n"
 	"  --check-config         check the configuration file and exit\n"
-	"  --first GUEST          name of the guest that stays in front\n"
+	"  --first GUEST          guest that comes to the front with its first picture\n"
 	"  --scaling POLICY       fit, integer, fill or none: how to scale a guest that\n"
 	"                         differs in size from its output\n"
 	"  --log-level LEVEL      silent, error, warn, info or debug (default: info)\n"

@@ -9,6 +9,7 @@
 
 #define FILE_NAME "guestpane/guestpane.conf"
 #define DEFAULT_SLEEP_WHEN_OFF_MS 5000
+#define LABEL_DEFAULT_MS 2000
 
 static bool try_path(struct gp_settings *settings, const char *dir, const char *name) {
 	int length = dir != NULL && dir[0] == '/'
@@ -117,6 +118,10 @@ uint32_t gp_settings_get_sleep_when_idle_ms(const struct gp_settings *settings) 
 uint32_t gp_settings_get_idle_inhibit_ms(const struct gp_settings *settings) {
 	int32_t time_ms = settings->config->idle_inhibit_ms;
 	return time_ms > 0 ? time_ms : 0;
+}
+
+uint32_t gp_settings_get_label_ms(const struct gp_settings *settings) {
+	return settings->config->has_label ? settings->config->label_ms : LABEL_DEFAULT_MS;
 }
 
 bool gp_settings_is_first(const struct gp_settings *settings, const char *guest) {

@@ -47,7 +47,9 @@ const struct gp_hotkey *gp_settings_get_hotkey(const struct gp_settings *setting
 uint32_t gp_settings_get_sleep_when_off_ms(const struct gp_settings *settings);
 uint32_t gp_settings_get_sleep_when_idle_ms(const struct gp_settings *settings);
 uint32_t gp_settings_get_idle_inhibit_ms(const struct gp_settings *settings);
-/* Whether the guest is the one that stays in front. */
+/* How long a guest's name stands over its picture after a switch; 0: not at all. */
+uint32_t gp_settings_get_label_ms(const struct gp_settings *settings);
+/* Whether the guest is the one that comes to the front by itself. */
 bool gp_settings_is_first(const struct gp_settings *settings, const char *guest);
 
 #endif

@@ -30,6 +30,11 @@ void gp_guest_set_title(struct gp_guest *guest, const char *title) {
 	wl_signal_emit_mutable(&guest->events.change, guest);
 }
 
+static void reset(struct gp_guest *guest) {
+	guest->life++;
+	wl_signal_emit_mutable(&guest->events.reset, guest);
+}
+
 void gp_guest_set_state(struct gp_guest *guest, uint32_t state) {
 	if (guest->state == state) {
 		return;
@@ -37,7 +42,7 @@ void gp_guest_set_state(struct gp_guest *guest, uint32_t state) {
 	guest->state = state;
 	gp_info("guest %s: %s", guest->name, gp_guest_state_name(state));
 	if (!gp_guest_may_show(guest)) {
-		wl_signal_emit_mutable(&guest->events.reset, guest);
+		reset(guest);
 	}
 	wl_signal_emit_mutable(&guest->events.change, guest);
 }
@@ -50,7 +55,7 @@ void gp_guest_set_leds(struct gp_guest *guest, uint32_t leds) {
 
 void gp_guest_next_generation(struct gp_guest *guest) {
 	guest->generation++;
-	wl_signal_emit_mutable(&guest->events.reset, guest);
+	reset(guest);
 }
 
 void gp_guest_send_focus(struct gp_guest *guest, bool focused) {
@@ -85,6 +90,7 @@ struct gp_guest *gp_guest_create(struct gp_guest_manager *manager, struct wl_res
 	}
 	guest->resource = resource;
 	guest->manager = manager;
+	guest->life = 1;
 	guest->quota = gp_quota_ref(quota);
 	guest->quota->n_guests++;
 	guest->failure_limit =

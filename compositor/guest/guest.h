@@ -31,6 +31,7 @@ struct gp_guest {
 	uint8_t uuid[GP_GUEST_UUID_SIZE];
 	uint32_t generation;
 	uint32_t state; // enum guest_v1_state
+	uint32_t life; // from 1; another one with each reset
 	uint32_t leds; // enum guest_v1_led, the same numbers as enum wlr_keyboard_led
 	bool focused; // as sent last
 
@@ -41,7 +42,7 @@ struct gp_guest {
 
 	struct {
 		struct wl_signal change; // of the state or the title
-		/* Nothing that was committed so far may be shown again. */
+		/* Another life: nothing that was committed so far may be shown again. */
 		struct wl_signal reset;
 		struct wl_signal destroy; // scanouts and blobs may outlive it
 	} events;

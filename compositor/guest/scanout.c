@@ -50,11 +50,13 @@ static void set_content(struct gp_guest_scanout *scanout, struct wlr_buffer *buf
 
 static void handle_content_lost(struct gp_surface_content *content) {
 	struct gp_guest_scanout *scanout = wl_container_of(content, scanout, content);
+	scanout->content_lost = true;
 	set_content(scanout, NULL, NULL);
 }
 
 static void drop_content(struct gp_guest_scanout *scanout) {
 	scanout->failure[0] = '\0';
+	scanout->content_lost = false;
 	gp_guest_cursor_drop_content(scanout->cursor);
 	set_content(scanout, NULL, NULL);
 }
@@ -107,7 +109,10 @@ static void handle_surface_commit(struct wl_listener *listener, void *data) {
 	if ((surface->current.committed & WLR_SURFACE_STATE_BUFFER) != 0) {
 		const struct gp_import_failure *failure = NULL;
 		buffer = gp_surface_get_content(surface, &failure);
-		scanout->n_commits += surface->current.buffer != NULL;
+		if (surface->current.buffer != NULL) {
+			scanout->n_commits++;
+			scanout->content_lost = false;
+		}
 		snprintf(scanout->failure, sizeof(scanout->failure), "%s",
 			failure != NULL ? failure->message : "");
 	}

@@ -30,6 +30,7 @@ struct gp_guest_scanout {
 
 	struct gp_surface_content content;
 	int32_t width, height; // of the scanout, in pixels; 0 without content
+	bool content_lost; // the client took the memory back; no buffer was committed since
 	uint64_t n_commits; // that had a buffer
 	char failure
 		[GP_IMPORT_FAILURE_MESSAGE_MAX]; // why the last buffer cannot be shown; empty if it can

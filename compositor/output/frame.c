@@ -163,11 +163,13 @@ void gp_output_frame_handle_commit(struct gp_output *output) {
 	view->sampled = false;
 	/* A view that was hidden is shown again without a new frame; that takes a path all the same. */
 	bool is_new = view->n_counted != view->scanout->n_commits;
-	bool is_reported = view->scanout->path != GUEST_SCANOUT_V1_PATH_NONE;
+	bool is_reported =
+		view->scanout->path != GUEST_SCANOUT_V1_PATH_NONE && !output->label_changed;
 	if ((!is_new && is_reported) || view->scanout->content.buffer == NULL) {
 		return;
 	}
 	view->n_counted = view->scanout->n_commits;
+	output->label_changed = false;
 
 	struct gp_frame_facts facts;
 	get_facts(output, &facts);
@@ -199,7 +201,7 @@ void gp_output_frame_handle_present(
 	if (frame.is_new) {
 		wl_signal_emit_mutable(&output->outputs->events.frame, output);
 	}
-	if (frame.view->shown) {
+	if (frame.view->shown && frame.view->has_picture) {
 		gp_guest_scanout_send_path(frame.view->scanout, frame.path, frame.reason);
 	}
 }

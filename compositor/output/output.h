@@ -20,7 +20,8 @@ struct wlr_scene_output;
 
 enum gp_showing {
 	GP_SHOWING_WAITING, // for a VM
-	GP_SHOWING_NO_PICTURE,
+	GP_SHOWING_NO_PICTURE, // in this life of the guest, or its memory was taken back
+	GP_SHOWING_OFF, // the guest has switched its scanout off
 	GP_SHOWING_GUEST,
 	GP_SHOWING_PAUSED,
 	GP_SHOWING_DISCONNECTED,
@@ -34,8 +35,8 @@ enum gp_power {
 };
 
 /**
- * An output. It shows the picture of one guest, or a status screen, but never black without a
- * reason. Each output has a scene of its own, in device pixels: its scale and position are sent to
+ * An output. It shows the picture of one guest, or a status screen, and black only after it has said
+ * whose scanout is off. Each output has a scene of its own, in device pixels: its scale and position are sent to
  * guests and clients and change nothing here. Outputs that overlap in the layout do not show each
  * other's pictures, and a frame of one costs the same however many others there are.
  *
@@ -55,16 +56,22 @@ struct gp_output {
 
 	struct gp_view_target target; // of the views
 	struct wl_list views; // gp_view.output_link: all that are placed here, as they came
-	struct gp_view *view; // that is shown, or would be if the output were on; may be NULL
+	struct gp_view *front; // of them; has the focus, also without a picture; may be NULL
+	struct gp_view *view; // the front if the output has a monitor (monitor.h), else NULL
 	enum gp_showing showing;
-	struct wl_event_source *refresh; // pending: the two above may be out of date; or NULL
+	uint64_t showing_ns; // since when it shows that of that view
+	struct wl_event_source *refresh; // pending: the above may be out of date; or NULL
+	struct wl_event_source *words_timer; // the words on it are to change
+	char last_guest[GP_GUEST_NAME_MAX + 1]; // that was in front last; empty if none was
+	bool front_waits; // for keys and buttons to be released
 	char removed_guest[GP_GUEST_NAME_MAX + 1]; // whose bridge disconnected; empty if none
 
 	struct gp_window *window; // in a Wayland compositor, or NULL
 	bool windowed; // in that window, or in one of an X server
 	char title[GP_GUEST_TITLE_MAX + 128]; // of the window, if nested
-	struct wl_event_source *hint_timer;
-	bool hint; // the label says how to release the keyboard
+	uint64_t hint_end_ns; // until when the label says how to release the keyboard
+	uint64_t name_end_ns; // until when the label says whose picture it is
+	bool label_changed; // it is there or not since the last frame whose path was reported
 	bool destroying; // nothing is shown any more
 	bool configuring; // a commit of settings is made: wlr_scene tries no scan-out
 

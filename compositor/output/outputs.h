@@ -32,6 +32,7 @@ struct gp_outputs {
 	const struct gp_settings *settings;
 	const char *bridge_socket; // path, for the status screen
 
+	bool held; // of the seat: a key or a button is pressed, or a finger is down
 	uint64_t stamp; // the last that was given to an event, see policy.h
 
 	struct wlr_session *session; // NULL if nested or headless, or once it was destroyed

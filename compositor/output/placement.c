@@ -1,5 +1,6 @@
 #include "compositor/output/placement.h"
 
+#include <string.h>
 #include <wlr/types/wlr_output.h>
 #include <wlr/types/wlr_scene.h>
 
@@ -58,7 +59,7 @@ static void place(struct gp_placement *placement, struct gp_view *view) {
 static void handle_view_changed(struct wl_listener *listener, void *data) {
 	struct gp_placement *placement = wl_container_of(listener, placement, view_changed);
 	struct gp_outputs *outputs = placement->outputs;
-	gp_policy_note_change(data, NULL, outputs->settings, ++outputs->stamp);
+	gp_policy_note_change(data, outputs->settings, ++outputs->stamp);
 }
 
 static void handle_new_scanout(struct wl_listener *listener, void *data) {
@@ -168,11 +169,26 @@ void gp_placement_set_paused(struct gp_placement *placement, bool paused) {
 
 bool gp_placement_next_guest(struct gp_placement *placement, struct gp_output *output) {
 	gp_output_refresh(output);
-	struct gp_view *next = gp_policy_pick_next(&output->views, output->view);
-	if (next == NULL) {
-		return false;
+	struct gp_view *next = gp_policy_pick_next(&output->views, output->front);
+	if (next != NULL) {
+		gp_output_set_front(output, next);
 	}
-	next->picture_stamp = ++placement->outputs->stamp;
-	gp_output_set_dirty(output);
-	return true;
+	return next != NULL;
+}
+
+bool gp_placement_show_guest(
+	struct gp_placement *placement, const char *guest, struct gp_output *output) {
+	bool found = false;
+	struct gp_view *view;
+	/* Of several of the guest's scanouts on one output the first is in front. */
+	wl_list_for_each_reverse (view, &placement->views, link) {
+		struct gp_output *on = gp_output_from_view(view);
+		if (on != NULL && (output == NULL || on == output) &&
+			strcmp(view->scanout->guest->name, guest) == 0 &&
+			gp_policy_can_be_front(view)) {
+			gp_output_set_front(on, view);
+			found = true;
+		}
+	}
+	return found;
 }

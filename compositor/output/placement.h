@@ -45,7 +45,13 @@ void gp_placement_finish(struct gp_placement *placement);
 void gp_placement_set_paused(struct gp_placement *placement, bool paused);
 /* Follows the settings, which have changed. */
 void gp_placement_update(struct gp_placement *placement);
-/* Shows the next guest that has a picture for the output. Returns false if there is none. */
+/* Brings the next guest of the output to the front. Returns false if there is none. */
 bool gp_placement_next_guest(struct gp_placement *placement, struct gp_output *output);
+/**
+ * Brings the guest to the front of the output, or of all that it has a scanout on if that is NULL.
+ * Returns false if there is none where it can be.
+ */
+bool gp_placement_show_guest(
+	struct gp_placement *placement, const char *guest, struct gp_output *output);
 
 #endif

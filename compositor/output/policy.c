@@ -1,11 +1,14 @@
 #include "compositor/output/policy.h"
 
+#include <string.h>
+
 #include "compositor/config/settings.h"
 #include "compositor/guest/guest.h"
 #include "compositor/output/output.h"
 #include "compositor/output/outputs.h"
 #include "compositor/view/identity.h"
 #include "compositor/view/view.h"
+#include "guest-scanout-v1-protocol.h"
 
 uint32_t gp_policy_get_slot(struct gp_outputs *outputs, struct wl_list **after) {
 	/* The list is in the order of slots, so the first gap is the lowest free one. */
@@ -35,35 +38,67 @@ struct gp_output *gp_policy_find_output(
 	return NULL;
 }
 
-/* Of the views but one, which may be NULL. */
-static struct gp_view *pick_front(const struct wl_list *views, const struct gp_view *but) {
-	struct gp_view *view, *best = NULL;
+static bool is_active(const struct gp_view *view) {
+	return gp_guest_may_show(view->scanout->guest);
+}
+
+void gp_policy_note_change(
+	const struct gp_view_change *change, const struct gp_settings *settings, uint64_t stamp) {
+	struct gp_view *view = change->view;
+	if (!is_active(view)) {
+		view->front = false;
+		view->wants_front = false;
+		view->rank = 0;
+	}
+	if ((change->changes & GP_VIEW_FIRST_PICTURE) != 0 &&
+		gp_settings_is_first(settings, view->scanout->guest->name)) {
+		view->wants_front = true;
+	}
+	bool lost_picture = (change->changes & GP_VIEW_PICTURE) != 0 && !view->has_picture;
+	if ((change->changes & GP_VIEW_GUEST) != 0 || lost_picture) {
+		view->change_stamp = stamp;
+	}
+}
+
+/* A picture comes before none. Views of equal rank stay in the order in which they came. */
+static bool comes_before(const struct gp_view *a, const struct gp_view *b) {
+	if (b == NULL || a->has_picture != b->has_picture) {
+		return b == NULL || a->has_picture;
+	}
+	return a->rank > b->rank;
+}
+
+struct gp_view *gp_policy_pick_front(const struct wl_list *views, const char *last, bool held) {
+	struct gp_view *view, *front = NULL, *wanting = NULL, *next = NULL;
 	wl_list_for_each (view, views, output_link) {
-		if (view != but && view->has_picture &&
-			(best == NULL || view->picture_stamp > best->picture_stamp)) {
-			best = view;
+		if (!is_active(view)) {
+			continue;
+		}
+		/* There are two when views were moved here from another output. */
+		if (view->front && (front == NULL || view->rank > front->rank)) {
+			front = view;
+		}
+		if (view->wants_front && view->has_picture) {
+			wanting = view;
+		}
+		if (gp_view_had_picture(view) && comes_before(view, next)) {
+			next = view;
 		}
 	}
-	return best;
+	struct gp_view *best = wanting != NULL ? wanting : front != NULL ? front : next;
+	bool from_another =
+		best != NULL && last[0] != '\0' && strcmp(best->scanout->guest->name, last) != 0;
+	return held && from_another ? front : best;
 }
 
-struct gp_view *gp_policy_pick_front(const struct wl_list *views) {
-	return pick_front(views, NULL);
-}
-
-void gp_policy_note_change(const struct gp_view_change *change, const struct wl_list *views,
-	const struct gp_settings *settings, uint64_t stamp) {
-	struct gp_view *view = change->view;
-	bool picture = (change->changes & GP_VIEW_PICTURE) != 0;
-	if (picture && view->has_picture) {
-		const struct gp_view *front = views != NULL ? pick_front(views, view) : NULL;
-		bool behind = front != NULL &&
-			gp_settings_is_first(settings, front->scanout->guest->name) &&
-			!gp_settings_is_first(settings, view->scanout->guest->name);
-		view->picture_stamp = behind ? 0 : stamp;
+void gp_policy_set_front(const struct wl_list *views, struct gp_view *front, uint64_t stamp) {
+	struct gp_view *view;
+	wl_list_for_each (view, views, output_link) {
+		view->front = view == front;
+		view->wants_front = false;
 	}
-	if ((change->changes & GP_VIEW_GUEST) != 0 || (picture && !view->has_picture)) {
-		view->change_stamp = stamp;
+	if (front != NULL) {
+		front->rank = stamp;
 	}
 }
 
@@ -77,13 +112,19 @@ struct gp_view *gp_policy_pick_subject(const struct wl_list *views) {
 	return best;
 }
 
-struct gp_view *gp_policy_pick_next(const struct wl_list *views, const struct gp_view *shown) {
+bool gp_policy_can_be_front(const struct gp_view *view) {
+	return is_active(view) &&
+		(gp_view_had_picture(view) ||
+			view->scanout->guest->state == GUEST_V1_STATE_RUNNING);
+}
+
+struct gp_view *gp_policy_pick_next(const struct wl_list *views, const struct gp_view *front) {
 	struct gp_view *view, *first = NULL, *next = NULL;
 	bool behind = false;
 	wl_list_for_each (view, views, output_link) {
-		if (view == shown) {
+		if (view == front) {
 			behind = true;
-		} else if (view->has_picture) {
+		} else if (gp_policy_can_be_front(view)) {
 			first = first != NULL ? first : view;
 			next = next == NULL && behind ? view : next;
 		}

@@ -1,6 +1,7 @@
 #ifndef GP_COMPOSITOR_OUTPUT_POLICY_H
 #define GP_COMPOSITOR_OUTPUT_POLICY_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <wayland-util.h>
 
@@ -25,18 +26,30 @@ struct gp_output *gp_policy_find_output(
 	const struct gp_outputs *outputs, const char *guest, uint32_t scanout);
 
 /**
- * Notes at stamp what has changed about one of the views of an output; NULL: no output shows it. A
- * view that gets a picture comes to the front, but not before the guest that the configuration
- * calls first.
+ * Who is in front is the user's choice, by hotkey, guestpanectl or as the configuration's first
+ * guest. A guest in front stays there while its VM runs or is paused, whether or not it has a picture.
+ * By itself a guest comes to the front only where none is: with the first picture of its life, or as
+ * the next in rank after one that has left. And nothing goes from one guest to another while a key or
+ * a button is held.
  */
-void gp_policy_note_change(const struct gp_view_change *change, const struct wl_list *views,
-	const struct gp_settings *settings, uint64_t stamp);
 
-/* Of an output's views: the one to show; NULL if none has a picture. */
-struct gp_view *gp_policy_pick_front(const struct wl_list *views);
-/* The one that the status screen is about if none is shown; NULL if there is none. */
+/* Notes at stamp what has changed about a view. */
+void gp_policy_note_change(
+	const struct gp_view_change *change, const struct gp_settings *settings, uint64_t stamp);
+
+/**
+ * Which of an output's views is to be in front; NULL: none. last is the name of the guest that was in
+ * front there last, empty if there was none; held: a key or a button is.
+ */
+struct gp_view *gp_policy_pick_front(const struct wl_list *views, const char *last, bool held);
+/* Makes one of the views the front; NULL: none of them. */
+void gp_policy_set_front(const struct wl_list *views, struct gp_view *front, uint64_t stamp);
+
+/* The one that the status screen is about if none is in front; NULL if there is none. */
 struct gp_view *gp_policy_pick_subject(const struct wl_list *views);
-/* The one to show after the one that is shown (may be NULL); NULL if no other has a picture. */
-struct gp_view *gp_policy_pick_next(const struct wl_list *views, const struct gp_view *shown);
+/* Whether the user may have it in front: it has had a picture, or its VM runs. */
+bool gp_policy_can_be_front(const struct gp_view *view);
+/* The one to show after the front (may be NULL); NULL if there is no other. */
+struct gp_view *gp_policy_pick_next(const struct wl_list *views, const struct gp_view *front);
 
 #endif

@@ -6,12 +6,10 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "compositor/config/settings.h"
-#include "compositor/guest/scanout.h"
 #include "compositor/output/apply.h"
 #include "compositor/output/monitor.h"
 #include "compositor/output/outputs.h"
 #include "compositor/output/shown.h"
-#include "guest-scanout-v1-protocol.h"
 
 const char *gp_output_power_name(const struct gp_output *output) {
 	static const char *const names[] = {
@@ -63,10 +61,7 @@ bool gp_output_set_power(struct gp_output *output, enum gp_power power) {
 
 /* Whether the guest in front, which runs, has switched its scanout off. */
 static bool is_scanout_off(const struct gp_output *output) {
-	const struct gp_view *subject = gp_output_get_subject(output);
-	return output->showing == GP_SHOWING_NO_PICTURE && subject != NULL &&
-		subject->scanout->n_commits > 0 &&
-		subject->scanout->guest->state == GUEST_V1_STATE_RUNNING;
+	return output->showing == GP_SHOWING_OFF;
 }
 
 void gp_outputs_note_input(struct gp_outputs *outputs, struct gp_output *at) {

@@ -24,7 +24,9 @@ void gp_output_remove_view(struct gp_output *output, struct gp_view *view);
 void gp_output_set_dirty(struct gp_output *output);
 /* Decides it at once if it is dirty. To be called by who is about to make a frame, or to report. */
 void gp_output_refresh(struct gp_output *output);
-/* The view that is shown, or the one that the status screen is about; NULL if there is none. */
+/* The user wants one of the output's views in front. */
+void gp_output_set_front(struct gp_output *output, struct gp_view *view);
+/* The view in front, or the one that the status screen is about; NULL if there is none. */
 struct gp_view *gp_output_get_subject(const struct gp_output *output);
 
 const char *gp_showing_name(enum gp_showing showing);

@@ -8,11 +8,13 @@
 #include "compositor/guest/manager.h"
 #include "compositor/guest/scanout.h"
 #include "compositor/output/output.h"
+#include "compositor/output/outputs.h"
+#include "compositor/output/shown.h"
 #include "compositor/seat/spot.h"
 #include "compositor/view/view.h"
 
-void gp_focus_init(struct gp_focus *focus, struct wlr_seat *wlr_seat,
-	const struct gp_outputs *outputs, struct gp_guest_manager *guests) {
+void gp_focus_init(struct gp_focus *focus, struct wlr_seat *wlr_seat, struct gp_outputs *outputs,
+	struct gp_guest_manager *guests) {
 	focus->wlr_seat = wlr_seat;
 	focus->outputs = outputs;
 	focus->guests = guests;
@@ -89,6 +91,23 @@ void gp_focus_move(struct gp_focus *focus, uint32_t time_ms, struct gp_output *o
 		wlr_seat_pointer_notify_clear_focus(seat);
 	}
 	focus_keyboard(focus, output);
+}
+
+void gp_focus_update_held(struct gp_focus *focus) {
+	struct wlr_seat *seat = focus->wlr_seat;
+	struct gp_outputs *outputs = focus->outputs;
+	const struct wlr_keyboard *keyboard = wlr_seat_get_keyboard(seat);
+	outputs->held = (keyboard != NULL && keyboard->num_keycodes > 0) ||
+		seat->pointer_state.button_count > 0 || wlr_seat_touch_num_points(seat) > 0;
+	if (outputs->held) {
+		return;
+	}
+	struct gp_output *output;
+	wl_list_for_each (output, &outputs->list, link) {
+		if (output->front_waits) {
+			gp_output_set_dirty(output);
+		}
+	}
 }
 
 void gp_focus_handle_shown(struct gp_focus *focus) {

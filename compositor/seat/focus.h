@@ -13,14 +13,15 @@ struct wlr_seat;
 struct wlr_surface;
 
 /**
- * Which guest has the keyboard and the pointer: the one whose picture the pointer is on. Its bridge
- * gets wl_keyboard and wl_pointer, and nobody else gets anything.
+ * Which guest has the keyboard and the pointer: the one in front on the output that the pointer is on,
+ * also while its scanout is off. Its bridge gets wl_keyboard and wl_pointer, and nobody else gets
+ * anything.
  *
  * The keyboard stays with one of the guest's scanouts, whichever of them the pointer is on.
  */
 struct gp_focus {
 	struct wlr_seat *wlr_seat;
-	const struct gp_outputs *outputs;
+	struct gp_outputs *outputs;
 	struct gp_guest_manager *guests;
 	bool given; // to a guest, as of the last event
 
@@ -30,8 +31,8 @@ struct gp_focus {
 	} events;
 };
 
-void gp_focus_init(struct gp_focus *focus, struct wlr_seat *wlr_seat,
-	const struct gp_outputs *outputs, struct gp_guest_manager *guests);
+void gp_focus_init(struct gp_focus *focus, struct wlr_seat *wlr_seat, struct gp_outputs *outputs,
+	struct gp_guest_manager *guests);
 
 /* The guest that has the focus, or NULL. */
 struct gp_guest *gp_focus_get_guest(const struct gp_focus *focus);
@@ -55,6 +56,8 @@ struct gp_output *gp_focus_choose(struct gp_output *under, struct gp_output *old
  */
 void gp_focus_move(struct gp_focus *focus, uint32_t time_ms, struct gp_output *output,
 	double layout_x, double layout_y);
+/* Keys, buttons or fingers were pressed or released: no guest comes to the front meanwhile. */
+void gp_focus_update_held(struct gp_focus *focus);
 /* Emits changed: other surfaces are shown. */
 void gp_focus_handle_shown(struct gp_focus *focus);
 

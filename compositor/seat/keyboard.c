@@ -32,6 +32,7 @@ static void send_key(struct gp_keyboard *keyboard, uint32_t time_ms, uint32_t co
 	};
 	wlr_keyboard_notify_key(&keyboard->wlr_keyboard, &event);
 	wlr_seat_keyboard_notify_key(keyboard->focus->wlr_seat, time_ms, code, event.state);
+	gp_focus_update_held(keyboard->focus);
 }
 
 static void set_key(struct keyboard_device *device, uint32_t time_ms, uint32_t code, bool pressed) {

@@ -51,6 +51,7 @@ static void device_destroy(struct pointer_device *device) {
 	}
 	if (device->n_held > 0) {
 		wlr_seat_pointer_notify_frame(seat);
+		gp_focus_update_held(device->pointer->focus);
 	}
 	wl_list_remove(&device->button.link);
 	wl_list_remove(&device->destroy.link);
@@ -220,6 +221,7 @@ static void handle_button(struct wl_listener *listener, void *data) {
 	if (event->state == WL_POINTER_BUTTON_STATE_RELEASED) {
 		update_focus(pointer, event->time_msec);
 	}
+	gp_focus_update_held(pointer->focus);
 }
 
 void gp_pointer_press(struct gp_pointer *pointer, uint32_t time_ms, uint32_t button, bool pressed) {
@@ -227,6 +229,7 @@ void gp_pointer_press(struct gp_pointer *pointer, uint32_t time_ms, uint32_t but
 	wlr_seat_pointer_notify_button(seat, time_ms, button,
 		pressed ? WL_POINTER_BUTTON_STATE_PRESSED : WL_POINTER_BUTTON_STATE_RELEASED);
 	wlr_seat_pointer_notify_frame(seat);
+	gp_focus_update_held(pointer->focus);
 }
 
 static void handle_axis(struct wl_listener *listener, void *data) {

@@ -52,8 +52,9 @@ bool gp_spot_project(const struct gp_outputs *outputs, const struct gp_output *o
 	wlr_output_layout_get_box(outputs->layout, output->wlr_output, &box);
 	picture.x += box.x;
 	picture.y += box.y;
-	return gp_spot_project_on(
-		&picture, view->scanout->width, view->scanout->height, layout_x, layout_y, x, y);
+	int width, height;
+	gp_view_get_size(view, &width, &height);
+	return gp_spot_project_on(&picture, width, height, layout_x, layout_y, x, y);
 }
 
 static const struct gp_output *find_device_output(

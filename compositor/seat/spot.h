@@ -15,7 +15,7 @@ struct wlr_surface;
  * point is in pixels of the scanout.
  */
 struct gp_spot {
-	struct wlr_surface *surface; // that the output shows; NULL: it shows none
+	struct wlr_surface *surface; // of the guest in front there; NULL: there is none
 	bool inside; // the surface's picture, and not beside it
 	double x, y; // the surface point that is nearest
 	double layout_x, layout_y;
@@ -33,7 +33,10 @@ void gp_spot_locate(struct gp_spot *spot, const struct gp_outputs *outputs, cons
 /* The output at a layout point, or NULL. */
 struct gp_output *gp_spot_find_output(
 	const struct gp_outputs *outputs, double layout_x, double layout_y);
-/* Whether the output (NULL: no) shows a surface of a guest, or sleeps; it can have the focus then. */
+/**
+ * Whether the output (NULL: no) shows a surface of a guest, which can have the focus then. One whose
+ * scanout is off counts, and an output that sleeps: what the user does there wakes them.
+ */
 bool gp_spot_shows_guest(const struct gp_output *output);
 /* The output that shows the surface, or NULL. */
 struct gp_output *gp_spot_find_surface(

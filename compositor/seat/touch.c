@@ -159,6 +159,7 @@ static void handle_cancel(struct wl_listener *listener, void *data) {
 static void handle_frame(struct wl_listener *listener, void *data) {
 	struct touch_screen *screen = wl_container_of(listener, screen, frame);
 	wlr_seat_touch_notify_frame(screen->touch->focus->wlr_seat);
+	gp_focus_update_held(screen->touch->focus);
 }
 
 static void screen_destroy(struct touch_screen *screen) {
@@ -169,6 +170,7 @@ static void screen_destroy(struct touch_screen *screen) {
 		}
 	}
 	wlr_seat_touch_notify_frame(touch->focus->wlr_seat);
+	gp_focus_update_held(touch->focus);
 	wl_list_remove(&screen->down.link);
 	wl_list_remove(&screen->up.link);
 	wl_list_remove(&screen->motion.link);
@@ -217,6 +219,7 @@ again:
 			goto again;
 		}
 	}
+	gp_focus_update_held(touch->focus);
 }
 
 void gp_touch_init(struct gp_touch *touch, struct gp_pointer *pointer) {

@@ -70,20 +70,40 @@ static void update_cursor(struct gp_view *view, const pixman_region32_t *damage)
 	gp_view_cursor_update(&view->cursor, &place, damage);
 }
 
+bool gp_view_had_picture(const struct gp_view *view) {
+	const struct gp_guest *guest = view->scanout->guest;
+	return guest != NULL && view->life == guest->life;
+}
+
+void gp_view_get_size(const struct gp_view *view, int *width, int *height) {
+	bool had_picture = view->shape_width > 0;
+	*width = had_picture ? view->shape_width : view->box.width;
+	*height = had_picture ? view->shape_height : view->box.height;
+}
+
 void gp_view_arrange(struct gp_view *view) {
 	const struct gp_guest_scanout *scanout = view->scanout;
 	struct wlr_box outer = {0}, shown;
-	if (view->target->wlr_output == NULL || scanout->guest == NULL || scanout->width <= 0 ||
-		scanout->height <= 0) {
+	if (view->target->wlr_output == NULL || scanout->guest == NULL) {
 		return;
 	}
 	wlr_output_transformed_resolution(view->target->wlr_output, &outer.width, &outer.height);
 	if (wlr_box_empty(&outer)) {
 		return;
 	}
-	struct gp_box place = gp_scaling_fit(
-		get_scaling(view), scanout->width, scanout->height, outer.width, outer.height);
+	bool off = scanout->width <= 0 || scanout->height <= 0;
+	int width = off ? view->shape_width : scanout->width;
+	int height = off ? view->shape_height : scanout->height;
+	if (width <= 0) {
+		view->box = outer;
+		return;
+	}
+	struct gp_box place =
+		gp_scaling_fit(get_scaling(view), width, height, outer.width, outer.height);
 	view->box = (struct wlr_box){place.x, place.y, place.width, place.height};
+	if (off) {
+		return;
+	}
 	wlr_box_intersection(&shown, &view->box, &outer);
 
 	view->nearest = place.width % scanout->width == 0 && place.height % scanout->height == 0;
@@ -120,6 +140,7 @@ static void set_picture(struct gp_view *view, const pixman_region32_t *damage) {
 	struct wlr_buffer *buffer = view->scanout->content.buffer;
 	if (buffer == NULL) {
 		wlr_scene_buffer_set_buffer(view->node, NULL);
+		update_cursor(view, NULL);
 		return;
 	}
 	if (!same_shape(view)) {
@@ -139,6 +160,10 @@ static void emit_changed(struct gp_view *view, uint32_t changes) {
 	if (has_picture != view->has_picture) {
 		view->has_picture = has_picture;
 		change.changes |= GP_VIEW_PICTURE;
+	}
+	if (has_picture && !gp_view_had_picture(view)) {
+		view->life = view->scanout->guest->life;
+		change.changes |= GP_VIEW_FIRST_PICTURE;
 	}
 	if (change.changes != 0) {
 		wl_signal_emit_mutable(&view->target->events.changed, &change);

@@ -20,6 +20,7 @@ enum gp_view_changes {
 	GP_VIEW_PICTURE = 1 << 0, // it has a picture now, or none any more
 	GP_VIEW_GUEST = 1 << 1, // its guest's state, title or generation
 	GP_VIEW_FAILURE = 1 << 2, // why it has no picture
+	GP_VIEW_FIRST_PICTURE = 1 << 3, // of its guest's life
 };
 
 struct gp_view_change {
@@ -61,15 +62,24 @@ struct gp_view {
 	struct wlr_scene_tree *tree; // in the target's
 	struct wlr_scene_buffer *node;
 	struct gp_view_cursor cursor;
-	struct wlr_box box; // of the picture in the output, in pixels; may reach beyond it
+	/**
+	 * Of the picture in the output, in pixels; may reach beyond it. It stays while the scanout is
+	 * off. A scanout that never had a picture has all of the output.
+	 */
+	struct wlr_box box;
 	struct wlr_box seen; // the part of the scanout that is inside the output, in its pixels
-	struct wlr_fbox shape_source; // of the scanout, as arranged last
-	int32_t shape_width, shape_height;
+	struct wlr_fbox shape_source; // of the scanout, when it last had a picture
+	int32_t shape_width, shape_height; // the same; 0: it never had one
 	bool nearest; // scaled by a whole number, or not at all
 
-	bool has_picture, shown;
-	/* Of whoever places it: an order of events, 0 is before all. */
-	uint64_t picture_stamp; // when it last came to the front
+	bool shown; // what it has is seen, and what it gets will be
+	bool has_picture;
+	uint32_t life; // of the guest, when it last got a picture; see gp_view_had_picture
+
+	/* Of the policy. Stamps are an order of events, 0 is before all. */
+	bool front; // it was made the front of an output and is it still
+	bool wants_front; // it will be, when nothing is held
+	uint64_t rank; // stamp of when it came to the front; 0: not in this life
 	uint64_t change_stamp; // when it last had news for the status screen
 
 	/* Of the frame that is being made. */
@@ -94,6 +104,11 @@ void gp_view_target_init(struct gp_view_target *target);
  * after logging if memory is short.
  */
 struct gp_view *gp_view_create(struct gp_guest_scanout *scanout, struct gp_view_target *target);
+
+/* Whether it has had a picture since its guest's life began. */
+bool gp_view_had_picture(const struct gp_view *view);
+/* In pixels of the scanout, which may be off: what points on the view are in. */
+void gp_view_get_size(const struct gp_view *view, int *width, int *height);
 
 /* Moves it. It must be hidden. */
 void gp_view_set_target(struct gp_view *view, struct gp_view_target *target);

@@ -181,21 +181,37 @@ static void test_cancel(struct host *host) {
 	case_finish(&c);
 }
 
-/* The guest's scanout is off, and so it loses the focus. */
-static void test_hidden(struct host *host) {
+/* D14: with its scanout off the guest keeps what touches it. When its VM ends it does not. */
+static void test_off(struct host *host) {
 	struct contact_case c;
 	case_start(&c, host, NULL);
 	put_fingers(&c, 2);
 	desktop_do(&c.desktop, "pen in 20 30\npen down");
 	assert_int_equal(read_packet(&c.pen)->keys[BTN_TOOL_PEN], 1);
 	assert_int_equal(gg_set_scanout(&c.vm.fe, 0, 0, &(struct gp_rect){0}), OK);
-	expect_lifted(&c, 2);
-	struct packet *packet = read_packet(&c.pen);
+	assert_true(host_wait_string(&host->compositor, "outputs.0.showing", "off", WAIT_MS));
+	input_expect_nothing(&c.touch);
+	desktop_do(&c.desktop, "finger 0 move 50.5 60.5\nfingers end");
+	struct packet *packet = read_packet(&c.touch);
+	assert_int_equal(pixel(packet->abs[ABS_MT_POSITION_X], W), 50);
+	assert_int_equal(pixel(packet->abs[ABS_MT_POSITION_Y], H), 60);
+	desktop_do(&c.desktop, "finger 5 down 639.5 479.5\nfingers end");
+	packet = read_packet(&c.touch);
+	assert_int_equal(pixel(packet->abs[ABS_MT_POSITION_X], W), W - 1);
+	desktop_do(&c.desktop, "pen move 200.5 60.5 0.5 0 0");
+	do {
+		packet = read_packet(&c.pen);
+		assert_false(packet->has_key[BTN_TOOL_PEN]);
+	} while (!packet->has_abs[ABS_X] || pixel(packet->abs[ABS_X], W) != 200);
+
+	vm_disconnect(&c.vm);
+	expect_lifted(&c, 3);
+	packet = read_packet(&c.pen);
 	while (!packet->has_key[BTN_TOOL_PEN]) {
 		packet = read_packet(&c.pen);
 	}
 	assert_int_equal(packet->keys[BTN_TOOL_PEN], 0);
-	desktop_do(&c.desktop, "finger 5 down 9 9\nfinger 0 move 50 50\nfingers end");
+	desktop_do(&c.desktop, "finger 6 down 9 9\nfinger 0 move 50 50\nfingers end");
 	input_expect_nothing(&c.touch);
 	case_finish(&c);
 }
@@ -381,7 +397,7 @@ static void test_transforms(struct host *host) {
 static const struct host_case cases[] = {
 	{"fingers", test_fingers, 0},
 	{"fingers cancelled", test_cancel, 0},
-	{"guest hidden", test_hidden, 0},
+	{"scanout off", test_off, 0},
 	{"devices unplugged", test_unplug, 0},
 	{"pen", test_pen, 0},
 	{"pointer stands in", test_stand_in, 0},

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
 
@@ -25,7 +26,8 @@ struct seat_case {
 
 static void start_compositor(struct host *host, unsigned outputs) {
 	assert_true(host_start_compositor(host, outputs, CASE_WIDTH, CASE_HEIGHT,
-		(const char *[]){"--allow-virtual-input", NULL}));
+		(const char *[]){
+			"--allow-virtual-input", "--config", vm_write_no_label(host), NULL}));
 }
 
 static void connect_seat(struct fake_seat *seat, struct host *host) {
@@ -186,22 +188,187 @@ static void test_compositor_lost(struct host *host) {
 	case_finish(&c);
 }
 
-/* The guest's scanout is off, and so it loses the focus. */
-static void test_hidden(struct host *host) {
+static void switch_off(struct vm *vm) {
+	assert_int_equal(gg_set_scanout(&vm->fe, 0, 0, &(struct gp_rect){0}), OK);
+}
+
+/* A key and the pointer still reach the guest that is in front and off. */
+static void assert_reached(struct seat_case *c) {
+	assert_string_equal(host_status_string(&c->vm.host->compositor, "seat.focus"), "vm0");
+	assert_true(fake_seat_key(&c->seat, KEY_B, true));
+	input_expect_group(&c->keyboard, EV_KEY, KEY_B, 1);
+	assert_true(fake_seat_key(&c->seat, KEY_B, false));
+	input_expect_group(&c->keyboard, EV_KEY, KEY_B, 0);
+	/* Where it was last, a point is the same. */
+	assert_true(fake_seat_point(&c->seat, 100, 50, W, H));
+	input_expect_pixel(&c->tablet, 100, 50, W, H);
+	assert_true(fake_seat_button(&c->seat, BTN_LEFT, true));
+	input_expect_group(&c->tablet, EV_KEY, BTN_LEFT, 1);
+	assert_true(fake_seat_button(&c->seat, BTN_LEFT, false));
+	input_expect_group(&c->tablet, EV_KEY, BTN_LEFT, 0);
+	assert_true(fake_seat_point(&c->seat, 200, 150, W, H));
+	input_expect_pixel(&c->tablet, 200, 150, W, H);
+}
+
+/* D14: the guest's scanout is off. It keeps the focus, and what is pressed, and can be woken. */
+static void test_off(struct host *host) {
 	struct seat_case c;
 	case_start(&c, host);
 	assert_true(fake_seat_key(&c.seat, KEY_A, true));
 	input_expect_group(&c.keyboard, EV_KEY, KEY_A, 1);
-	assert_int_equal(gg_set_scanout(&c.vm.fe, 0, 0, &(struct gp_rect){0}), OK);
-	input_expect_group(&c.keyboard, EV_KEY, KEY_A, 0);
-	assert_true(host_wait_string(&host->compositor, "seat.focus", "", WAIT_MS));
-	assert_true(fake_seat_key(&c.seat, KEY_B, true));
+	switch_off(&c.vm);
+	assert_true(host_wait_string(&host->compositor, "outputs.0.showing", "off", WAIT_MS));
 	input_expect_nothing(&c.keyboard);
-	/* When it is on again the guest sees what is held then. */
+	assert_reached(&c);
+	vm_assert_off(&c.vm, OUTPUT, RED);
+	assert_reached(&c);
 	vm_show(&c.vm, 0, 1);
-	input_expect_group(&c.keyboard, EV_KEY, KEY_A, 1);
-	input_expect_group(&c.keyboard, EV_KEY, KEY_B, 1);
+	vm_assert_color(&c.vm, OUTPUT, RED);
+	input_expect_nothing(&c.keyboard);
+	assert_true(fake_seat_key(&c.seat, KEY_A, false));
+	input_expect_group(&c.keyboard, EV_KEY, KEY_A, 0);
 	case_finish(&c);
+}
+
+/* A guest without a picture that the user has chosen: its monitor is where the pointer is. */
+static void test_no_picture(struct host *host) {
+	struct seat_case c;
+	char *text;
+	start_compositor(host, 1);
+	input_init(&c.keyboard, host, "keyboard", 0);
+	input_init(&c.tablet, host, "tablet", 0);
+	vm_start(&c.vm, host, 0,
+		(const char *[]){"--input", c.keyboard.option, "--input", c.tablet.option, NULL});
+	input_start(&c.keyboard, INPUT_BUFFERS);
+	input_start(&c.tablet, INPUT_BUFFERS);
+	connect_seat(&c.seat, host);
+	assert_string_equal(host_status_string(&host->compositor, "seat.focus"), "");
+	const char *argv[] = {
+		getenv("GUESTPANECTL"), "--socket", host->compositor.control, "show", "vm0", NULL};
+	assert_int_equal(host_run(host, argv, &text), 0);
+	free(text);
+	assert_true(host_wait_string(&host->compositor, "seat.focus", "vm0", WAIT_MS));
+	assert_string_equal(
+		host_status_string(&host->compositor, "outputs.0.showing"), "no-picture");
+	input_skip(&c.tablet);
+	assert_reached(&c);
+	vm_show_new(&c.vm, &c.blob, 1, RED);
+	assert_reached(&c);
+	case_finish(&c);
+}
+
+/* Another VM with a keyboard. It shows nothing yet. */
+static void start_other(struct vm *other, struct input_device *keyboard, struct host *host) {
+	input_init(keyboard, host, "keyboard", 1);
+	vm_start(other, host, 1, (const char *[]){"--input", keyboard->option, NULL});
+	input_start(keyboard, INPUT_BUFFERS);
+}
+
+/* The same with another guest behind, which gets neither the output nor a key. */
+static void test_off_before_another(struct host *host) {
+	struct seat_case c;
+	struct vm other;
+	struct gg_blob blob;
+	struct input_device keyboard;
+	case_start(&c, host);
+	start_other(&other, &keyboard, host);
+	vm_blob(&other, &blob, 1, BLUE);
+	vm_show(&other, 0, 1);
+	switch_off(&c.vm);
+	vm_show(&other, 0, 1);
+	assert_true(host_wait_string(&host->compositor, "outputs.0.showing", "off", WAIT_MS));
+	assert_reached(&c);
+	vm_assert_off(&c.vm, OUTPUT, BLUE);
+	vm_show(&other, 0, 1);
+	assert_reached(&c);
+	input_expect_nothing(&keyboard);
+	vm_show(&c.vm, 0, 1);
+	vm_assert_color(&c.vm, OUTPUT, RED);
+	fe_finish(&keyboard.fe);
+	vm_finish(&other);
+	case_finish(&c);
+}
+
+/*
+ * A guest that is not shown does all that it can to be seen: a look-alike of a login screen would have
+ * the next password. Also while the user holds a button in the other guest.
+ */
+static void test_take_over(struct host *host) {
+	struct seat_case c;
+	struct vm other;
+	struct gg_blob blob;
+	struct input_device keyboard;
+	case_start(&c, host);
+	start_other(&other, &keyboard, host);
+	vm_blob(&other, &blob, 1, BLUE);
+	for (int round = 0; round < 6; round++) {
+		bool held = round % 2 == 1;
+		if (held) {
+			assert_true(fake_seat_button(&c.seat, BTN_LEFT, true));
+			input_expect_group(&c.tablet, EV_KEY, BTN_LEFT, 1);
+		}
+		if (round >= 4) {
+			/* It begins another life. */
+			assert_true(fe_stop(&other.fe));
+			assert_true(fe_restart(&other.fe, true));
+			vm_blob(&other, &blob, 1, BLUE);
+		}
+		switch_off(&other);
+		vm_show(&other, 0, 1);
+		vm_flush(&other, 1, 0, 0, W, H);
+		host_sleep_ms(50);
+		assert_string_equal(host_status_string(&host->compositor, "seat.focus"), "vm0");
+		assert_true(fake_seat_key(&c.seat, KEY_X, true));
+		input_expect_group(&c.keyboard, EV_KEY, KEY_X, 1);
+		assert_true(fake_seat_key(&c.seat, KEY_X, false));
+		input_expect_group(&c.keyboard, EV_KEY, KEY_X, 0);
+		if (held) {
+			assert_true(fake_seat_button(&c.seat, BTN_LEFT, false));
+			input_expect_group(&c.tablet, EV_KEY, BTN_LEFT, 0);
+		}
+	}
+	input_expect_nothing(&keyboard);
+	vm_assert_color(&c.vm, OUTPUT, RED);
+	fe_finish(&keyboard.fe);
+	vm_finish(&other);
+	case_finish(&c);
+}
+
+/* The guest in front ends while the user types: the one behind waits until no key is held. */
+static void test_end_while_held(struct host *host) {
+	struct seat_case c;
+	struct vm other;
+	struct gg_blob blob;
+	struct input_device keyboard;
+	case_start(&c, host);
+	start_other(&other, &keyboard, host);
+	vm_blob(&other, &blob, 1, BLUE);
+	vm_show(&other, 0, 1);
+	assert_true(fake_seat_key(&c.seat, KEY_P, true));
+	input_expect_group(&c.keyboard, EV_KEY, KEY_P, 1);
+	vm_disconnect(&c.vm);
+	assert_true(host_wait_string(&host->compositor, "outputs.0.showing", "gone", WAIT_MS));
+	vm_show(&other, 0, 1);
+	vm_assert_status_screen(&c.vm, OUTPUT, BLUE);
+	assert_string_equal(host_status_string(&host->compositor, "seat.focus"), "");
+	input_expect_nothing(&keyboard);
+	assert_true(fake_seat_key(&c.seat, KEY_P, false));
+	vm_assert_color(&other, OUTPUT, BLUE);
+	assert_true(host_wait_string(&host->compositor, "seat.focus", "vm1", WAIT_MS));
+	input_expect_nothing(&keyboard);
+	fe_finish(&keyboard.fe);
+	vm_finish(&other);
+	case_finish(&c);
+}
+
+static void press_hotkey(struct fake_seat *seat, uint32_t key) {
+	const uint32_t keys[] = {KEY_LEFTCTRL, KEY_LEFTMETA, key};
+	for (int i = 0; i < 3; i++) {
+		assert_true(fake_seat_key(seat, keys[i], true));
+	}
+	for (int i = 2; i >= 0; i--) {
+		assert_true(fake_seat_key(seat, keys[i], false));
+	}
 }
 
 /* Two VMs on one output: the hotkey switches, and only one of them gets the keys. */
@@ -211,11 +378,15 @@ static void test_switch(struct host *host) {
 	struct gg_blob blob;
 	struct input_device keyboard;
 	case_start(&c, host);
-	input_init(&keyboard, host, "keyboard", 1);
-	vm_start(&other, host, 1, (const char *[]){"--input", keyboard.option, NULL});
-	input_start(&keyboard, INPUT_BUFFERS);
-	vm_show_new(&other, &blob, 1, BLUE); // the newest picture is shown
+	start_other(&other, &keyboard, host);
+	vm_blob(&other, &blob, 1, BLUE);
+	vm_show(&other, 0, 1);
+	assert_string_equal(host_status_string(&host->compositor, "seat.focus"), "vm0");
+	press_hotkey(&c.seat, KEY_TAB);
+	vm_assert_color(&other, OUTPUT, BLUE);
 	assert_true(host_wait_string(&host->compositor, "seat.focus", "vm1", WAIT_MS));
+	input_skip(&c.keyboard);
+	input_skip(&keyboard);
 	assert_true(fake_seat_key(&c.seat, KEY_X, true));
 	input_expect_group(&keyboard, EV_KEY, KEY_X, 1);
 	input_expect_nothing(&c.keyboard);
@@ -237,6 +408,19 @@ static void test_switch(struct host *host) {
 	assert_true(fake_seat_key(&c.seat, KEY_LEFTMETA, false));
 	input_expect_group(&c.keyboard, EV_KEY, KEY_LEFTMETA, 0);
 	input_expect_nothing(&keyboard);
+	assert_true(fake_seat_key(&c.seat, KEY_LEFTCTRL, false));
+	assert_true(fake_seat_key(&c.seat, KEY_X, false));
+
+	/* The hotkey reaches a guest that is off, and the next key wakes it. */
+	switch_off(&other);
+	press_hotkey(&c.seat, KEY_TAB);
+	assert_true(host_wait_string(&host->compositor, "seat.focus", "vm1", WAIT_MS));
+	assert_true(host_wait_string(&host->compositor, "outputs.0.showing", "off", WAIT_MS));
+	input_skip(&keyboard);
+	assert_true(fake_seat_key(&c.seat, KEY_Z, true));
+	input_expect_group(&keyboard, EV_KEY, KEY_Z, 1);
+	vm_show(&other, 0, 1);
+	vm_assert_color(&other, OUTPUT, BLUE);
 	fe_finish(&keyboard.fe);
 	vm_finish(&other);
 	case_finish(&c);
@@ -271,6 +455,15 @@ static void test_two_scanouts(struct host *host) {
 	input_expect_pixel(&all, W + 10, 10, 2 * W, H);
 	assert_true(fake_seat_button(&seat, BTN_LEFT, false));
 	input_expect_group(&all, EV_KEY, BTN_LEFT, 0);
+	/* With both off, all are where they were; with one off, the other one is the desktop. */
+	assert_int_equal(gg_set_scanout(&vm.fe, 0, 0, &(struct gp_rect){0}), OK);
+	assert_int_equal(gg_set_scanout(&vm.fe, 1, 0, &(struct gp_rect){0}), OK);
+	assert_true(host_wait_string(&host->compositor, "outputs.1.showing", "off", WAIT_MS));
+	assert_true(fake_seat_point(&seat, W + 20, 30, 2 * W, H));
+	input_expect_pixel(&all, W + 20, 30, 2 * W, H);
+	vm_show(&vm, 1, 1);
+	assert_true(fake_seat_point(&seat, W + 25, 35, 2 * W, H));
+	input_expect_pixel(&all, 25, 35, W, H);
 	fe_finish(&all.fe);
 	vm_finish(&vm);
 	assert_int_equal(host_stop(vm.bridge), 0);
@@ -300,16 +493,6 @@ static void test_two_scanouts(struct host *host) {
 	fe_finish(&all.fe);
 	fe_finish(&second.fe);
 	vm_finish(&vm);
-}
-
-static void press_hotkey(struct fake_seat *seat, uint32_t key) {
-	const uint32_t keys[] = {KEY_LEFTCTRL, KEY_LEFTMETA, key};
-	for (int i = 0; i < 3; i++) {
-		assert_true(fake_seat_key(seat, keys[i], true));
-	}
-	for (int i = 2; i >= 0; i--) {
-		assert_true(fake_seat_key(seat, keys[i], false));
-	}
 }
 
 static void test_lock(struct host *host) {
@@ -369,10 +552,14 @@ static void test_leds(struct host *host) {
 	assert_true(host_wait_number(&host->compositor, "seat.leds", 2, WAIT_MS));
 	set_led(&c.keyboard, LED_NUML, 1);
 	assert_true(host_wait_number(&host->compositor, "seat.leds", 3, WAIT_MS));
-	/* They are those of the guest that has the keyboard. */
-	assert_int_equal(gg_set_scanout(&c.vm.fe, 0, 0, &(struct gp_rect){0}), OK);
+	/* They are those of the guest that has the keyboard, also while its scanout is off. */
+	switch_off(&c.vm);
+	assert_true(host_wait_string(&host->compositor, "outputs.0.showing", "off", WAIT_MS));
+	assert_int_equal(host_status_number(&host->compositor, "seat.leds"), 3);
+	vm_disconnect(&c.vm);
 	assert_true(host_wait_number(&host->compositor, "seat.leds", 0, WAIT_MS));
-	vm_show(&c.vm, 0, 1);
+	vm_connect(&c.vm);
+	vm_show_new(&c.vm, &c.blob, 1, RED);
 	assert_true(host_wait_number(&host->compositor, "seat.leds", 3, WAIT_MS));
 	for (int i = 0; i < 2000; i++) {
 		set_led(&c.keyboard, (uint16_t)i, (uint32_t)i & 1);
@@ -537,7 +724,11 @@ static const struct host_case cases[] = {
 	{"seat's device unplugged", test_unplug, 0},
 	{"two keyboards", test_two_keyboards, 0},
 	{"compositor lost", test_compositor_lost, 0},
-	{"guest hidden", test_hidden, 0},
+	{"scanout off", test_off, 0},
+	{"scanout off, another guest behind", test_off_before_another, 0},
+	{"no picture yet", test_no_picture, 0},
+	{"a guest behind wants the front", test_take_over, 0},
+	{"end while a key is held", test_end_while_held, 0},
 	{"switch guest", test_switch, 0},
 	{"two scanouts", test_two_scanouts, 0},
 	{"pointer lock", test_lock, 0},

@@ -168,7 +168,7 @@ static void test_damage_of_flips(struct host *host) {
 	}
 	/* What was not on the scanout is new, whatever the guest says has changed. */
 	assert_int_equal(gg_set_scanout(&vm.fe, 0, 0, &(struct gp_rect){0}), OK);
-	vm_assert_status_screen(&vm, OUTPUT, RED);
+	vm_assert_off(&vm, OUTPUT, RED);
 	gg_fill(first.pixels, W, &whole, RED);
 	assert_int_equal(gg_set_scanout_blob(&vm.fe, 0, 1, W, H), OK);
 	vm_flush(&vm, 1, 0, 0, 16, 16);
@@ -249,7 +249,7 @@ static void test_two_scanouts(struct host *host) {
 
 	/* One of them off, and the other goes on. */
 	assert_int_equal(gg_set_scanout(&vm.fe, 0, 0, &(struct gp_rect){0}), OK);
-	vm_assert_status_screen(&vm, "HEADLESS-1", RED);
+	vm_assert_off(&vm, "HEADLESS-1", RED);
 	gg_fill(blue.pixels, W, &whole, GREEN);
 	vm_flush(&vm, 2, 0, 0, W, H);
 	vm_assert_color(&vm, "HEADLESS-2", GREEN);
@@ -328,10 +328,12 @@ static void test_disable(struct host *host) {
 	vm_start(&vm, host, 0, NULL);
 	vm_show_new(&vm, &red, 1, RED);
 	assert_int_equal(gg_set_scanout(&vm.fe, 0, 0, &(struct gp_rect){0}), OK);
-	vm_assert_status_screen(&vm, OUTPUT, RED);
+	vm_assert_off(&vm, OUTPUT, RED);
+	assert_string_equal(host_status_string(&host->compositor, "outputs.0.guest"), "vm0");
+	assert_string_equal(host_status_string(&host->compositor, "outputs.0.path"), "none");
 	/* A flush of what is not shown is right, and shows nothing. */
 	vm_flush(&vm, 1, 0, 0, W, H);
-	vm_assert_status_screen(&vm, OUTPUT, RED);
+	vm_assert_off(&vm, OUTPUT, RED);
 	vm_show(&vm, 0, 1);
 	vm_assert_color(&vm, OUTPUT, RED);
 	vm_finish(&vm);

@@ -129,11 +129,14 @@ static void test_off(struct host *host) {
 	assert_power_stays(host, "on");
 	assert_connected(&c.vm);
 
-	/* Input wakes it; the guest does nothing, so it sleeps again. */
+	/* Input wakes it, and the guest; while that does nothing it sleeps again. */
 	switch_off(&c.vm);
 	assert_power(host, "asleep");
-	press(&c.seat, KEY_A);
+	assert_true(fake_seat_key(&c.seat, KEY_A, true));
+	input_expect_group(&c.keyboard, EV_KEY, KEY_A, 1);
 	assert_power(host, "on");
+	assert_true(fake_seat_key(&c.seat, KEY_A, false));
+	input_expect_group(&c.keyboard, EV_KEY, KEY_A, 0);
 	assert_power(host, "asleep");
 	case_finish(&c);
 }

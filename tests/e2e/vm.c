@@ -29,6 +29,16 @@ void vm_start(struct vm *vm, struct host *host, unsigned index, const char *cons
 	vm_connect(vm);
 }
 
+const char *vm_write_no_label(struct host *host) {
+	static char path[96];
+	snprintf(path, sizeof(path), "%s/no-label.conf", host->dir);
+	FILE *file = fopen(path, "we");
+	assert_non_null(file);
+	fputs("label off\n", file);
+	assert_int_equal(fclose(file), 0);
+	return path;
+}
+
 void vm_connect(struct vm *vm) {
 	assert_true(fe_connect(&vm->fe, vm->host->vhost_sockets[vm->index], -1));
 	assert_true(fe_negotiate(
@@ -81,6 +91,20 @@ void vm_assert_status_screen(struct vm *vm, const char *output, uint32_t color) 
 		host_wait_not_pixel(vm->host, output, W / 2, H / 2, color, WAIT_MS, &vm->picture));
 	assert_false(picture_has(&vm->picture, color));
 	assert_false(picture_is_flat(&vm->picture));
+}
+
+void vm_assert_off(struct vm *vm, const char *output, uint32_t color) {
+	char path[32];
+	snprintf(path, sizeof(path), "outputs.%lu.showing",
+		strtoul(strrchr(output, '-') + 1, NULL, 10) - 1);
+	assert_true(host_wait_string(&vm->host->compositor, path, "off", WAIT_MS));
+	assert_true(host_grab(vm->host, output, &vm->picture));
+	assert_false(picture_has(&vm->picture, color));
+	uint64_t end = host_now_ms() + WAIT_MS;
+	while (!picture_is_flat(&vm->picture) && host_now_ms() < end) {
+		assert_true(host_grab(vm->host, output, &vm->picture));
+	}
+	assert_true(picture_is(&vm->picture, 0, 0, vm->picture.width, vm->picture.height, 0));
 }
 
 uint32_t vm_pattern(uint32_t x, uint32_t y) {

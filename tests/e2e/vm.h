@@ -42,6 +42,11 @@ struct vm {
  * compositor if there is one, and connects a VMM to it.
  */
 void vm_start(struct vm *vm, struct host *host, unsigned index, const char *const *args);
+/**
+ * Writes a configuration that shows no guest's name after a switch, so that pictures can be compared,
+ * and returns its path: for --config.
+ */
+const char *vm_write_no_label(struct host *host);
 /* Connects another VMM to the bridge that runs. */
 void vm_connect(struct vm *vm);
 /* The VMM ends. */
@@ -61,6 +66,9 @@ void vm_show_new(struct vm *vm, struct gg_blob *blob, uint32_t id, uint32_t colo
 void vm_assert_color(struct vm *vm, const char *output, uint32_t color);
 /* The output has no pixel of the color, now or soon, and is not of one color. */
 void vm_assert_status_screen(struct vm *vm, const char *output, uint32_t color);
+
+/* The output says for a moment that the guest's scanout is off, and is black then. */
+void vm_assert_off(struct vm *vm, const char *output, uint32_t color);
 
 /* Counters of the bridge. */
 int64_t vm_counter(struct vm *vm, const char *name);

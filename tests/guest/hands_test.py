@@ -211,8 +211,12 @@ def switched_away(machine):
                                  str(WIDTH), str(HEIGHT)], stdin=subprocess.PIPE,
                                 stdout=subprocess.DEVNULL)
     try:
-        machine.wait("the second guest",  # the newest picture is shown
-                     lambda: machine.seat().get("focus") == "second", 20)
+        machine.wait("the second guest's picture", lambda: any(
+            guest["name"] == "second" and guest["scanouts"][0]["commits"] > 0
+            for guest in machine.status()["guestpane"]["guests"]), 20)
+        expect(machine.seat().get("focus") == "guest", "it has taken the focus")
+        hotkey(machine, TAB)
+        machine.wait("the second guest", lambda: machine.seat().get("focus") == "second", 20)
         machine.keep("second", machine.picture())
         hotkey(machine, TAB)
         machine.wait("the first guest", lambda: machine.seat().get("focus") == "guest", 20)

@@ -52,14 +52,24 @@ def boot_both(pair):
     first.await_picture("one", lambda picture: is_all(picture, RED) or is_all(picture, GREEN))
 
 
+def is_plain(picture, colour):
+    """Whether no label is in the upper right corner, where the console has no text."""
+    return all(picture.at(x, y) == colour[1] for x in range(picture.width // 2, picture.width, 5)
+               for y in range(0, picture.height // 8, 3))
+
+
 def switch(pair):
-    """The hotkey shows the other guest, and the first one again; nothing of the other stays."""
+    """The hotkey shows the other guest, and the first one again; nothing stays of it, nor its name."""
     first = pair[0]
     shown = RED if is_all(first.picture(), RED) else GREEN
+    front = first.output()["guest"]
+    expect((front == "first") == (shown is RED), f"{front} is shown, they say")
     for turn in range(3):
         shown = GREEN if shown is RED else RED
         first.hands.tap(LEFT_CTRL, LEFT_META, TAB)
         first.await_picture(f"turn-{turn}", lambda picture, colour=shown: is_all(picture, colour))
+        first.await_picture(f"turn-{turn}-later",
+                            lambda picture, colour=shown: is_plain(picture, colour), 20)
     if shown is RED:
         first.hands.tap(LEFT_CTRL, LEFT_META, TAB)
     first.await_picture("second", lambda picture: is_all(picture, GREEN))

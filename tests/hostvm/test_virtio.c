@@ -8,6 +8,7 @@
 #include <linux/input.h>
 #include <linux/virtio_input.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -402,7 +403,7 @@ static void test_switch(struct host *host) {
 	struct gg_blob blob;
 	char path[96], option[128];
 	host->backend = "drm,libinput";
-	kms_start(host, KMS_VIRTIO, NULL, NULL);
+	kms_start(host, KMS_VIRTIO, "label off\n", NULL);
 	snprintf(path, sizeof(path), "%s/keyboard", host->dir);
 	snprintf(option, sizeof(option), "keyboard=%s", path);
 	vm_start(&red, host, 0, (const char *[]){"--input", option, NULL});
@@ -419,6 +420,9 @@ static void test_switch(struct host *host) {
 	vm_start(&green, host, 1, NULL);
 	vm_blob(&green, &blob, 1, GREEN);
 	vm_show(&green, 0, 1);
+	assert_true(host_wait_number(&host->compositor, "guests.1.scanouts.0.commits", 1, WAIT_MS));
+	assert_true(host_wait_string(&host->compositor, "seat.focus", "vm0", WAIT_MS));
+	press_hotkey();
 	kms_assert_monitor(&green, 0, GREEN); // and no cursor
 	show_cursor(&green, 2, BLUE, 300, 200);
 	assert_box(&green, 0, BLUE, &(struct gp_rect){300, 200, DRAWN, DRAWN});
@@ -439,6 +443,19 @@ static void test_switch(struct host *host) {
 	press_hotkey();
 	assert_box(&green, 0, BLUE, &(struct gp_rect){320, 210, DRAWN, DRAWN});
 	assert_int_equal(picture_at(&green.picture, 0, 0), GREEN);
+
+	/* D14: the label costs the plane only as long as it is there; no guest draws anything. */
+	snprintf(path, sizeof(path), "%s/test.conf", host->dir);
+	FILE *file = fopen(path, "we");
+	assert_non_null(file);
+	fputs("label 3\n", file);
+	assert_int_equal(fclose(file), 0);
+	assert_int_equal(kill(host->compositor.pid, SIGHUP), 0);
+	press_hotkey();
+	kms_assert_path(host, 0, "mapped", "");
+	kms_assert_path(host, 0, "direct", "");
+	assert_box(&red, 0, BLUE, &(struct gp_rect){30, 40, DRAWN, DRAWN});
+	assert_int_equal(picture_at(&red.picture, W - 1, H - 1), RED);
 	fe_finish(&keyboard);
 	vm_finish(&red);
 	vm_finish(&green);

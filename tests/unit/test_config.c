@@ -34,6 +34,7 @@ static const struct gp_config_identity headless = {"HEADLESS-1", NULL, NULL, NUL
 static void test_all(void **state) {
 	struct gp_config *config = load("# a comment\n"
 					"first one\n"
+					"label 0.25\n"
 					"hotkey RightCtrl+Menu\n"
 					"sleep-when-off off\n"
 					"sleep-when-idle 600\n"
@@ -63,6 +64,8 @@ static void test_all(void **state) {
 		fail_msg("%s", error);
 	}
 	assert_string_equal(config->first, "one");
+	assert_true(config->has_label);
+	assert_int_equal(config->label_ms, 250);
 	assert_true(config->has_hotkey);
 	assert_int_equal(config->hotkey.n, 2);
 	assert_int_equal(config->hotkey.keys[0], KEY_RIGHTCTRL);
@@ -106,7 +109,7 @@ static void test_empty(void **state) {
 	struct gp_config *config = load("");
 	assert_non_null(config);
 	assert_null(gp_config_find_output(config, &dp));
-	assert_false(config->has_hotkey);
+	assert_false(config->has_hotkey || config->has_label);
 	free(config);
 }
 
@@ -120,6 +123,10 @@ static const struct {
 	{"first a b\n", 1, "first needs 1 parameter"},
 	{"first a {\n b c\n}\n", 1, "no block"},
 	{"first \"\"\n", 1, "a name has"},
+	{"label\n", 1, "label needs 1 parameter"},
+	{"label on\n", 1, "a label stays for 0 to 60 seconds, or is off"},
+	{"label -1\n", 1, "a label stays"},
+	{"label 61\n", 1, "a label stays"},
 	{"hotkey LeftCtrl LeftMeta\n", 1, "hotkey needs 1 parameter"},
 	{"first a\nhotkey LeftCtrl+A\n", 2, "LeftCtrl+A is not none, or one to four of"},
 	{"hotkey \"\"\n", 1, "is not none"},

@@ -104,6 +104,7 @@ static void test_states(void **state) {
 		{GUEST_V1_STATE_WAITING, "rc", "waiting", false},
 		{GUEST_V1_STATE_PAUSED, "c", "paused", true},
 	};
+	uint32_t life = guest->life;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		seen[0] = '\0';
 		gp_guest_set_state(guest, rows[i].state);
@@ -112,6 +113,8 @@ static void test_states(void **state) {
 			fail_msg("case %zu: %s", i, seen);
 		}
 		assert_string_equal(gp_guest_state_name(guest->state), rows[i].name);
+		life += seen[0] == 'r';
+		assert_int_equal(guest->life, life);
 	}
 }
 
@@ -127,6 +130,7 @@ static void test_generation(void **state) {
 	seen[0] = '\0';
 	gp_guest_next_generation(guest);
 	assert_int_equal(guest->generation, 1);
+	assert_int_equal(guest->life, 2);
 	assert_string_equal(seen, "r");
 	assert_true(gp_guest_may_show(guest));
 }

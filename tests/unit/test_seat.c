@@ -17,13 +17,14 @@
 /* Scanouts */
 
 static bool get_size(void *data, uint32_t scanout, uint32_t *width, uint32_t *height) {
-	static const uint32_t sizes[][2] = {{1000, 500}, {0, 0}, {200, 800}, {400, 100}};
+	static const uint32_t sizes[][2] = {{1000, 500}, {0, 0}, {200, 800}, {400, 100}, {50, 900}};
 	*width = sizes[scanout][0];
 	*height = sizes[scanout][1];
-	return *width > 0;
+	return scanout != 1 && scanout != 4;
 }
 
-static const struct gp_scanouts scanouts = {.count = 4, .get_size = get_size};
+/* The second never had a size, and the last is off. */
+static const struct gp_scanouts scanouts = {.count = 5, .get_size = get_size};
 
 static struct gp_scanout_point locate(uint32_t scanout, int32_t x, int32_t y) {
 	struct gp_scanout_point point;
@@ -40,7 +41,13 @@ static void test_locate(void **state) {
 	assert_int_equal(point.desktop_height, 800);
 	assert_int_equal(locate(3, 0, 0).offset, 1200);
 	assert_false(gp_scanouts_locate(&scanouts, 1, 0, 0, &point));
-	assert_false(gp_scanouts_locate(&scanouts, 4, 0, 0, &point));
+	assert_false(gp_scanouts_locate(&scanouts, 5, 0, 0, &point));
+	/* D14: on one that is off, it counts. */
+	point = locate(4, 10, 10);
+	assert_int_equal(point.offset, 1600);
+	assert_int_equal(point.width, 50);
+	assert_int_equal(point.desktop_width, 1650);
+	assert_int_equal(point.desktop_height, 900);
 }
 
 static void assert_axes(const struct gp_scanout_point *point, bool desktop, int32_t x, int32_t y) {

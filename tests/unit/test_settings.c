@@ -144,17 +144,22 @@ static void test_precedence(void **state) {
 }
 
 static void test_reload(void **state) {
-	write_file("guestpane/guestpane.conf", "first one\n");
+	write_file("guestpane/guestpane.conf", "first one\nlabel 3\n");
 	setenv("XDG_CONFIG_HOME", dir, true);
 	assert_true(gp_settings_init(&settings, &options));
 	write_file("guestpane/guestpane.conf", "first two\nnonsense\n");
 	assert_false(gp_settings_reload(&settings));
 	assert_non_null(strstr(settings.error, ":2: "));
 	assert_true(gp_settings_is_first(&settings, "one"));
-	write_file("guestpane/guestpane.conf", "first two\n");
+	assert_int_equal(gp_settings_get_label_ms(&settings), 3000);
+	write_file("guestpane/guestpane.conf", "first two\nlabel off\n");
 	assert_true(gp_settings_reload(&settings));
 	assert_string_equal(settings.error, "");
 	assert_true(gp_settings_is_first(&settings, "two"));
+	assert_int_equal(gp_settings_get_label_ms(&settings), 0);
+	write_file("guestpane/guestpane.conf", "first two\n");
+	assert_true(gp_settings_reload(&settings));
+	assert_int_equal(gp_settings_get_label_ms(&settings), 2000);
 }
 
 static void test_times(void **state) {

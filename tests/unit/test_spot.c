@@ -50,8 +50,8 @@ static void init_panel(struct desk *desk, struct panel *panel, int i, const char
 	panel->wlr_output = wlr_output;
 	panel->scanout.guest = (struct gp_guest *)&guest;
 	panel->scanout.surface = (struct wlr_surface *)&surfaces[i];
-	panel->scanout.width = W / 2;
-	panel->scanout.height = H / 2;
+	panel->view.shape_width = W / 2;
+	panel->view.shape_height = H / 2;
 	panel->view.scanout = &panel->scanout;
 	panel->view.shown = true;
 	panel->view.box = (struct wlr_box){0, 0, W, H};
@@ -130,6 +130,18 @@ static void test_find(void **state) {
 	desk->left.output.view = NULL; // a status screen
 	assert_ptr_equal(gp_spot_find_output(outputs, 0, 0), &desk->left.output);
 	assert_null(gp_spot_find_surface(outputs, desk->left.scanout.surface));
+}
+
+/* The scanout never had a picture: its points are those of the output. */
+static void test_no_picture(void **state) {
+	struct desk *desk = *state;
+	struct gp_spot spot;
+	desk->left.view.shape_width = desk->left.view.shape_height = 0;
+	gp_spot_locate(&spot, &desk->outputs, "Panel", "A-1", 1. / 8, 1. / 4);
+	assert_ptr_equal(spot.surface, desk->left.scanout.surface);
+	assert_true(spot.inside);
+	assert_near(spot.x, W / 8.);
+	assert_near(spot.y, H / 4.);
 }
 
 /* What may be missing while there is a view. */
@@ -219,6 +231,7 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_project),
 		cmocka_unit_test_setup_teardown(test_find, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_no_picture, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_shows_guest, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_belongs, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_locate, set_up, tear_down),

@@ -282,6 +282,8 @@ void gp_gpu_get_scanout_info(
 		.enabled = from->resource_id != 0,
 		.connected = gpu->displays.items[scanout].connected,
 		.resource_id = from->resource_id,
+		.last_width = from->fb.rect.width,
+		.last_height = from->fb.rect.height,
 		.mode = gpu->displays.items[scanout].mode,
 		.flushes = from->n_flushes,
 	};

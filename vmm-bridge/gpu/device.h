@@ -91,6 +91,7 @@ struct gp_gpu_scanout_info {
 	bool enabled, connected;
 	uint32_t resource_id;
 	uint32_t width, height; // of the shown rectangle
+	uint32_t last_width, last_height; // the same, or of the last one; 0: there was none
 	const struct gp_format *format;
 	struct gp_mode mode;
 	uint64_t flushes;

@@ -37,7 +37,7 @@ struct gp_scanout {
 	uint32_t index;
 
 	uint32_t resource_id; // what the guest has put on it, 0: nothing
-	struct gp_framebuffer fb; // valid if resource_id is not 0
+	struct gp_framebuffer fb; // of it, or of what it was before; all zeros: nothing yet
 	bool shown; // scanout_set was called
 
 	struct gp_pacer pacer;

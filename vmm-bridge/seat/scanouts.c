@@ -4,10 +4,14 @@
 
 bool gp_scanouts_locate(const struct gp_scanouts *scanouts, uint32_t scanout, int32_t x, int32_t y,
 	struct gp_scanout_point *out) {
+	uint32_t width, height;
 	*out = (struct gp_scanout_point){.scanout = scanout, .x = x, .y = y};
+	if (scanout >= scanouts->count) {
+		return false;
+	}
+	bool on = scanouts->get_size(scanouts->data, scanout, &width, &height);
 	for (uint32_t i = 0; i < scanouts->count; i++) {
-		uint32_t width, height;
-		if (!scanouts->get_size(scanouts->data, i, &width, &height)) {
+		if (!scanouts->get_size(scanouts->data, i, &width, &height) && on) {
 			continue;
 		}
 		if (i == scanout) {
