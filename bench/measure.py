@@ -145,6 +145,7 @@ class Measure:
         for what, command, bytes_damaged in (("flip", "flip 3", frame),
                                              ("re-flush", f"flush 64 {ROWS}", 64 * ROWS * 4)):
             guest.do("show", 0)
+            guest.run(command, 6)
             session.settle()
             before = session.counters()["bytes_copied"]
             with session.cost() as cost:

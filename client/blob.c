@@ -177,19 +177,16 @@ void gp_client_blob_revoke(struct gp_client_blob *blob) {
 	}
 }
 
-void gp_client_blobs_wait_revoked(struct gp_client_blobs *blobs, int timeout_ms) {
+bool gp_client_blobs_wait_revoked(struct gp_client_blobs *blobs, int timeout_ms) {
 	uint64_t deadline_ns = gp_now_ns() + (uint64_t)timeout_ms * 1000000;
-	while (blobs->n_revoking > 0) {
-		if (gp_client_connection_dispatch(blobs->connection, deadline_ns)) {
-			continue;
-		}
-		if (gp_now_ns() >= deadline_ns) {
-			gp_warn("the compositor did not give memory back within %d ms", timeout_ms);
-			gp_client_connection_fail(blobs->connection);
-		}
-		gp_client_connection_end(blobs->connection);
-		return;
+	while (blobs->n_revoking > 0 &&
+		gp_client_connection_dispatch(blobs->connection, deadline_ns)) {
 	}
+	/* A compositor that is only late has until revoke_timer's limit. */
+	if (blobs->n_revoking > 0 && gp_now_ns() < deadline_ns) {
+		gp_client_connection_end(blobs->connection);
+	}
+	return blobs->n_revoking == 0;
 }
 
 static void handle_release(void *data, struct wl_buffer *proxy) {

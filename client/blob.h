@@ -69,7 +69,7 @@ struct gp_client_blob *gp_client_blobs_add(struct gp_client_blobs *blobs, struct
 	int fd, uint64_t size, enum gp_client_blob_kind kind, const char *device,
 	const struct gp_client_blob_events *events, void *data, void *user);
 /* As gp_client_wait_revoked. */
-void gp_client_blobs_wait_revoked(struct gp_client_blobs *blobs, int timeout_ms);
+bool gp_client_blobs_wait_revoked(struct gp_client_blobs *blobs, int timeout_ms);
 
 /* Gives the surface the buffer, as part of its next commit. */
 void gp_client_buffer_attach(struct gp_client_buffer *buffer, struct wl_surface *surface);

@@ -48,19 +48,25 @@ static struct wl_display *take_display(struct gp_client_connection *connection) 
 	return display;
 }
 
-static void log_loss(const struct gp_client_connection *connection) {
+static void log_loss(struct gp_client_connection *connection) {
 	int error = wl_display_get_error(connection->display);
 	if (error == EPROTO) {
 		const struct wl_interface *interface = NULL;
 		uint32_t id = 0;
 		uint32_t code = wl_display_get_protocol_error(connection->display, &interface, &id);
-		gp_error("the compositor refused a request: error %u on %s#%u", code,
-			interface != NULL ? interface->name : "?", id);
+		const char *name = interface != NULL ? interface->name : "?";
+		if (!connection->events->refused(connection->data, name, code)) {
+			gp_error("the compositor refused a request: error %u on %s#%u", code, name,
+				id);
+		}
 	} else if (connection->established_ns != 0 && !connection->broken) {
 		gp_warn("lost the compositor: %s",
 			error == 0 || error == EPIPE || error == ECONNRESET
 				? "it closed the connection"
 				: strerror(error));
+	} else if (!connection->broken && connection->logged_error != ECONNRESET) {
+		connection->logged_error = ECONNRESET;
+		gp_warn("the compositor at %s closed a new connection", connection->path);
 	}
 }
 
@@ -177,6 +183,7 @@ static void log_connect_error(struct gp_client_connection *connection, int error
 
 static bool connect_display(struct gp_client_connection *connection) {
 	int fd = gp_socket_connect(connection->path);
+	connection->reached = fd >= 0;
 	if (fd < 0) {
 		return false;
 	}

@@ -16,6 +16,8 @@ struct wl_event_source;
 struct gp_client_connection_events {
 	/* There is a display. False: no memory (errno); the connection is closed without `lost`. */
 	bool (*opened)(void *data, struct wl_display *display);
+	/* A protocol error ended it, `lost` follows. Returns whether the cause was logged. */
+	bool (*refused)(void *data, const char *interface, uint32_t code);
 	/* From the loop: destroy what was made on the display, which is disconnected next. */
 	void (*lost)(void *data);
 };
@@ -28,6 +30,7 @@ struct gp_client_connection {
 	struct wl_event_source *retry_timer;
 	uint32_t retry_ms; // next pause; 0: the shortest
 	int logged_error; // errno of connecting that was logged last
+	bool reached; // the socket was there when it was tried last
 
 	/* One connection. */
 	struct wl_display *display; // NULL without one

@@ -138,7 +138,7 @@ static void show(struct gp_client_cursor *cursor) {
 	if (buffer == NULL) {
 		return; // handle_released comes back here
 	}
-	memcpy(cursor->map + index * GP_CLIENT_CURSOR_BYTES, cursor->pixels,
+	memcpy(cursor->map + (size_t)index * GP_CLIENT_CURSOR_BYTES, cursor->pixels,
 		GP_CLIENT_CURSOR_BYTES);
 	guest_scanout_v1_set_cursor(
 		cursor->role, cursor->surface, (int32_t)cursor->hot_x, (int32_t)cursor->hot_y);

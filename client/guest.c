@@ -45,14 +45,19 @@ static const struct guest_v1_listener guest_listener = {
 	.focus = handle_focus,
 };
 
-bool gp_client_guest_start(struct gp_client_guest *guest, const struct gp_client_registry *registry,
-	const char *name, const uint8_t uuid[16]) {
+bool gp_client_guest_request(struct gp_client_guest *guest,
+	const struct gp_client_registry *registry, const char *name, const uint8_t uuid[16]) {
 	struct wl_array id = {.size = 16, .data = (void *)uuid};
 	guest->proxy = guest_scanout_manager_v1_create_guest(registry->manager, name, &id);
 	if (guest->proxy == NULL) {
 		return false;
 	}
 	guest_v1_add_listener(guest->proxy, &guest_listener, guest);
+	return true;
+}
+
+bool gp_client_guest_start(
+	struct gp_client_guest *guest, const struct gp_client_registry *registry) {
 	for (uint32_t i = 0; i < guest->n_scanouts; i++) {
 		if (!gp_scanout_surface_start(&guest->scanouts[i], guest->proxy,
 			    registry->compositor, registry->viewporter)) {

@@ -27,11 +27,17 @@ bool gp_client_guest_init(struct gp_client_guest *guest, struct gp_client_connec
 void gp_client_guest_finish(struct gp_client_guest *guest);
 
 /**
- * Makes the objects, of the registry that is ready, and sends what is kept. uuid has 16 bytes.
- * False without memory; to be stopped then, too.
+ * Asks the manager of the registry, which is ready, for a guest; a name in use, or one that is not
+ * ours, is a protocol error. uuid has 16 bytes. False without memory.
  */
-bool gp_client_guest_start(struct gp_client_guest *guest, const struct gp_client_registry *registry,
-	const char *name, const uint8_t uuid[16]);
+bool gp_client_guest_request(struct gp_client_guest *guest,
+	const struct gp_client_registry *registry, const char *name, const uint8_t uuid[16]);
+/**
+ * Makes the objects of the guest that was requested, and sends what is kept. False without memory;
+ * to be stopped then, too.
+ */
+bool gp_client_guest_start(
+	struct gp_client_guest *guest, const struct gp_client_registry *registry);
 /* Destroys the objects of the connection, in the order that the protocol asks for. */
 void gp_client_guest_stop(struct gp_client_guest *guest);
 

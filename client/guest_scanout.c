@@ -1,12 +1,15 @@
 #include "client/guest_scanout.h"
 
 #include <stdlib.h>
+#include <string.h>
+#include <wayland-client.h>
 
 #include "client/connection.h"
 #include "client/guest.h"
 #include "client/registry.h"
 #include "client/seat.h"
 #include "common/log.h"
+#include "guest-scanout-v1-client-protocol.h"
 
 /* The client as a whole: the only file that knows all parts. */
 
@@ -19,12 +22,18 @@ struct gp_client {
 	struct gp_client_guest guest;
 	struct gp_client_seat seat;
 	struct gp_client_counters counters;
+	const char *refusal; // of the compositor, until it takes the guest; NULL: none
+	struct wl_callback *created; // awaited: the compositor has taken the guest
 	bool ready; // the compositor has the guest and its scanouts
 };
 
 /* Destroys what was made on the connection. */
 static void stop(struct gp_client *client) {
 	client->ready = false;
+	if (client->created != NULL) {
+		wl_callback_destroy(client->created);
+		client->created = NULL;
+	}
 	gp_client_seat_stop(&client->seat);
 	gp_client_guest_stop(&client->guest);
 	gp_client_registry_stop(&client->registry);
@@ -33,6 +42,26 @@ static void stop(struct gp_client *client) {
 static bool handle_connection_opened(void *data, struct wl_display *display) {
 	struct gp_client *client = data;
 	return gp_client_registry_start(&client->registry, display);
+}
+
+static bool handle_connection_refused(void *data, const char *interface, uint32_t code) {
+	struct gp_client *client = data;
+	const char *old = client->refusal;
+	if (strcmp(interface, guest_scanout_manager_v1_interface.name) != 0) {
+		return false;
+	}
+	if (code == GUEST_SCANOUT_MANAGER_V1_ERROR_NAME_IN_USE) {
+		client->refusal = "a guest of this name is shown already";
+	} else if (code == GUEST_SCANOUT_MANAGER_V1_ERROR_NAME_REFUSED) {
+		client->refusal = "a guest of this name is not for this socket";
+	} else {
+		return false;
+	}
+	if (client->refusal != old) {
+		gp_error("the compositor at %s does not take the guest %s: %s",
+			client->options.socket, client->options.name, client->refusal);
+	}
+	return true;
 }
 
 static void handle_connection_lost(void *data) {
@@ -46,26 +75,54 @@ static void handle_connection_lost(void *data) {
 
 static const struct gp_client_connection_events connection_events = {
 	.opened = handle_connection_opened,
+	.refused = handle_connection_refused,
 	.lost = handle_connection_lost,
 };
 
-static void handle_registry_ready(void *data) {
+/* Without memory. */
+static void fail(struct gp_client *client) {
+	gp_error("no memory for the objects of the guest");
+	gp_client_connection_fail(&client->connection);
+}
+
+static void handle_created(void *data, struct wl_callback *callback, uint32_t serial) {
 	struct gp_client *client = data;
-	const struct gp_client_options *options = &client->options;
-	if (!gp_client_guest_start(
-		    &client->guest, &client->registry, options->name, options->uuid)) {
-		gp_error("no memory for the objects of the guest");
-		gp_client_connection_fail(&client->connection);
+	wl_callback_destroy(client->created);
+	client->created = NULL;
+	if (!gp_client_guest_start(&client->guest, &client->registry)) {
+		fail(client);
 		return;
 	}
 	gp_client_seat_start(&client->seat);
 	gp_client_connection_set_established(&client->connection);
 	client->ready = true;
+	client->refusal = NULL;
 	client->counters.connects++;
-	gp_info("connected to the compositor at %s", options->socket);
+	gp_info("connected to the compositor at %s", client->options.socket);
 	if (client->events->connected != NULL) {
 		client->events->connected(client->data);
 	}
+}
+
+static const struct wl_callback_listener created_listener = {
+	.done = handle_created,
+};
+
+/* Nothing is made for a guest that the compositor does not take. */
+static void handle_registry_ready(void *data) {
+	struct gp_client *client = data;
+	const struct gp_client_options *options = &client->options;
+	if (!gp_client_guest_request(
+		    &client->guest, &client->registry, options->name, options->uuid)) {
+		fail(client);
+		return;
+	}
+	client->created = wl_display_sync(client->connection.display);
+	if (client->created == NULL) {
+		fail(client);
+		return;
+	}
+	wl_callback_add_listener(client->created, &created_listener, client);
 }
 
 static void handle_registry_global(void *data, struct wl_registry *registry, uint32_t name,
@@ -131,6 +188,10 @@ void gp_client_destroy(struct gp_client *client) {
 
 bool gp_client_connected(const struct gp_client *client) {
 	return client->ready;
+}
+
+const char *gp_client_refusal(const struct gp_client *client) {
+	return client->connection.reached ? client->refusal : NULL;
 }
 
 void gp_client_flush(struct gp_client *client) {
@@ -200,8 +261,8 @@ struct gp_client_blob *gp_client_blob_create(struct gp_client *client, int fd, u
 			     : NULL;
 }
 
-void gp_client_wait_revoked(struct gp_client *client, int timeout_ms) {
-	gp_client_blobs_wait_revoked(&client->guest.blobs, timeout_ms);
+bool gp_client_wait_revoked(struct gp_client *client, int timeout_ms) {
+	return gp_client_blobs_wait_revoked(&client->guest.blobs, timeout_ms);
 }
 
 void gp_client_show(struct gp_client *client, uint32_t scanout, struct gp_client_buffer *buffer,

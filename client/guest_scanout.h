@@ -103,8 +103,9 @@ struct gp_client_events {
 	 */
 	void (*visibility)(void *data, uint32_t scanout, bool visible);
 	/**
-	 * The presentation path of frames, best first: "direct", "gpu", "mapped", "copied"; "none"
-	 * while hidden, or "unknown". reason says why it is not a better one; it may be empty.
+	 * The presentation path of frames, best first: "direct", "parent", "gpu", "mapped",
+	 * "copied"; "none" while hidden, or "unknown". reason says why it is not a better one; it
+	 * may be empty.
 	 */
 	void (*path)(void *data, uint32_t scanout, const char *path, const char *reason);
 	/* Nobody reads the buffer any more: the VM may write to it. */
@@ -126,15 +127,15 @@ struct gp_client_pen {
 	bool eraser; // the other end of it
 	bool down; // touches the screen
 	bool buttons[3]; // BTN_STYLUS, BTN_STYLUS2, BTN_STYLUS3
-	uint32_t
-		pressure; // 0 to 65535, the most also for a pen that is down and does not measure it
+	/* 0 to 65535; the most also for a pen that is down and does not measure it. */
+	uint32_t pressure;
 	int32_t tilt_x, tilt_y; // in 1/256 degree
 };
 
 /**
  * What the compositor's user does while this VM has the focus. data is gp_client_options.seat_data.
- * None may be NULL. Codes are evdev's; time_ms has the lower 32 bits of a time in milliseconds; x, y, dx and dy are in 1/256 pixel, from
- * the top left of the scanout.
+ * None may be NULL. Codes are evdev's; time_ms has the lower 32 bits of a time in milliseconds; x,
+ * y, dx and dy are in 1/256 pixel, from the top left of the scanout.
  */
 struct gp_client_seat_events {
 	/* Keys that are pressed already when the focus arrives are reported as pressed. */
@@ -152,7 +153,9 @@ struct gp_client_seat_events {
 	/* While the pointer is locked there is relative motion only. */
 	void (*pointer_locked)(void *data, bool locked);
 	void (*pointer_relative)(void *data, uint32_t time_ms, int32_t dx, int32_t dy);
-	/* A finger stays with the scanout that it was put on. Changes take effect with the frame. */
+	/*
+	 * A finger stays with the scanout that it was put on. Changes take effect with the frame.
+	 */
 	void (*touch_down)(
 		void *data, uint32_t time_ms, int32_t id, uint32_t scanout, int32_t x, int32_t y);
 	void (*touch_motion)(
@@ -188,6 +191,11 @@ struct gp_client *gp_client_create(struct wl_event_loop *loop,
 void gp_client_destroy(struct gp_client *client);
 /* Whether there is a connection: from before `connected` until before `disconnected`. */
 bool gp_client_connected(const struct gp_client *client);
+/**
+ * Why the compositor does not take the VM, in English words: another one has its name, or the
+ * socket is for another one. NULL: it does, or there is none. It is tried again, as after a loss.
+ */
+const char *gp_client_refusal(const struct gp_client *client);
 /* Sends what was requested. To be called before the loop waits, and where latency matters. */
 void gp_client_flush(struct gp_client *client);
 
@@ -216,15 +224,16 @@ struct gp_client_blob *gp_client_blob_create(struct gp_client *client, int fd, u
 	enum gp_client_blob_kind kind, const char *device, void *user);
 /**
  * Takes the memory back. From now on the caller uses neither the blob nor its buffers, and all that
- * is still reported of them is `revoked`, or `disconnected` if the connection is lost first; they are
- * freed then. A compositor that does not acknowledge within a second loses the connection.
+ * is still reported of them is `revoked`, or `disconnected` if the connection is lost first; they
+ * are freed then. A compositor that does not acknowledge within a second loses the connection.
  */
 void gp_client_blob_revoke(struct gp_client_blob *blob);
 /**
- * Waits up to timeout_ms for the acknowledgement of all revokes. If they do not all arrive the
- * connection is dropped, which ends all use as well. Callbacks are called from here.
+ * Waits up to timeout_ms for the acknowledgement of all revokes, or the end of the connection.
+ * False: some are missing; they come later, or the second of gp_client_blob_revoke ends the
+ * connection. Callbacks are called from here.
  */
-void gp_client_wait_revoked(struct gp_client *client, int timeout_ms);
+bool gp_client_wait_revoked(struct gp_client *client, int timeout_ms);
 
 struct gp_client_plane {
 	uint32_t offset, stride; // in the blob
@@ -239,8 +248,8 @@ struct gp_client_layout {
 };
 
 /**
- * Describes pixels in the blob. The buffer can be shown at once: the compositor imports it meanwhile,
- * and `failed` may be reported later.
+ * Describes pixels in the blob. The buffer can be shown at once: the compositor imports it
+ * meanwhile, and `failed` may be reported later.
  *
  * Version 1 of the protocol has one plane, and the formats that every compositor knows are those of
  * 8 bits per channel: ARGB8888, ABGR8888, RGBA8888, BGRA8888, and the same with X. Other layouts

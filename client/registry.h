@@ -7,8 +7,8 @@
 #include "client/connection.h"
 
 /**
- * The compositor's globals. Those that a guest needs are bound here. A compositor that does not have
- * them offers its ordinary socket, perhaps, or will be replaced: it is tried again.
+ * The compositor's globals. Those that a guest needs are bound here. A compositor that does not
+ * have them offers its ordinary socket, perhaps, or will be replaced: it is tried again.
  */
 
 struct guest_scanout_manager_v1;

@@ -65,6 +65,7 @@ static void handle_path(
 		[GUEST_SCANOUT_V1_PATH_GPU] = "gpu",
 		[GUEST_SCANOUT_V1_PATH_MAPPED] = "mapped",
 		[GUEST_SCANOUT_V1_PATH_COPIED] = "copied",
+		[GUEST_SCANOUT_V1_PATH_PARENT] = "parent",
 	};
 	struct gp_scanout_surface *scanout = data;
 	const char *name = path < sizeof(names) / sizeof(names[0]) ? names[path] : "unknown";

@@ -7,7 +7,9 @@
 #include "client/scanout.h"
 #include "client/touch.h"
 
-/* The compositor's seat, as far as it is with this guest: keyboard, pointer, touch screens, pens. */
+/*
+ * The compositor's seat, as far as it is with this guest: keyboard, pointer, touch screens, pens.
+ */
 
 struct zwp_locked_pointer_v1;
 struct zwp_pointer_constraints_v1;

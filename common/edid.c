@@ -26,9 +26,7 @@
 #define SECTION_TIMINGS_MAX 3 // one of them is the preferred timing
 
 #define SIZE_MIN 64
-#define REFRESH_MIN_MHZ 15000
-#define REFRESH_MAX_MHZ 1000000
-#define REFRESH_DEFAULT_MHZ 60000
+#define TIMING_MIN_MHZ 15000
 
 /**
  * Modes that the base block can name in a bit or two bytes, in order of preference. All of them
@@ -114,11 +112,11 @@ static uint8_t checksum(const uint8_t *bytes, size_t size) {
 }
 
 static struct gp_mode sane_mode(const struct gp_mode *mode) {
-	uint32_t refresh_mhz = mode->refresh_mhz != 0 ? mode->refresh_mhz : REFRESH_DEFAULT_MHZ;
+	uint32_t refresh_mhz = mode->refresh_mhz != 0 ? mode->refresh_mhz : GP_REFRESH_DEFAULT_MHZ;
 	return (struct gp_mode){
 		.width = clamp(mode->width, SIZE_MIN, GP_DIMENSION_MAX),
 		.height = clamp(mode->height, SIZE_MIN, GP_DIMENSION_MAX),
-		.refresh_mhz = clamp(refresh_mhz, REFRESH_MIN_MHZ, REFRESH_MAX_MHZ),
+		.refresh_mhz = clamp(refresh_mhz, TIMING_MIN_MHZ, GP_REFRESH_MAX_MHZ),
 	};
 }
 
@@ -178,7 +176,7 @@ static void range_add(struct range_limits *range, const struct gp_timing *timing
 	range->max_clock = max_u32(range->max_clock, (timing->clock + 999) / 1000);
 }
 
-/* Maxima over 255 are written as an excess; without limits if not even that fits. */
+/* Maxima over 255 are written as an excess; without room for that there is no descriptor. */
 static void put_range_descriptor(uint8_t *out, const struct range_limits *range) {
 	if (range->max_v > 510 || range->max_h > 510 || range->max_clock > 255) {
 		put_dummy_descriptor(out);
@@ -209,11 +207,11 @@ static void put_descriptors(struct writer *writer, const struct gp_monitor *moni
 	}
 	put_detailed_timing(out, writer, &writer->base);
 	put_range_descriptor(out + DESCRIPTOR_SIZE, &range);
-	put_text_descriptor(out + 2 * DESCRIPTOR_SIZE, 0xfc, name[0] != '\0' ? name : "Guestpane");
+	put_text_descriptor(out + (size_t)2 * DESCRIPTOR_SIZE, 0xfc, name[0] != '\0' ? name : "Guestpane");
 	if (monitor->serial[0] != '\0') {
-		put_text_descriptor(out + 3 * DESCRIPTOR_SIZE, 0xff, monitor->serial);
+		put_text_descriptor(out + (size_t)3 * DESCRIPTOR_SIZE, 0xff, monitor->serial);
 	} else {
-		put_dummy_descriptor(out + 3 * DESCRIPTOR_SIZE);
+		put_dummy_descriptor(out + (size_t)3 * DESCRIPTOR_SIZE);
 	}
 }
 
@@ -258,16 +256,13 @@ static const struct known_mode *find_known_mode(const struct gp_mode *mode) {
 	return NULL;
 }
 
-static void add_extra_timing(struct writer *writer, const struct gp_mode *mode) {
-	if (writer->n_extra < CTA_TIMINGS_MAX) {
-		writer->extra[writer->n_extra++] = gp_timing_from_mode(mode);
-	}
-}
-
 static void add_further_mode(struct writer *writer, const struct gp_mode *mode) {
 	const struct known_mode *known = find_known_mode(mode);
-	if (known == NULL || !add_known_mode(writer, known)) {
-		add_extra_timing(writer, mode);
+	if (known != NULL && add_known_mode(writer, known)) {
+		return;
+	}
+	if (writer->n_extra < CTA_TIMINGS_MAX) {
+		writer->extra[writer->n_extra++] = gp_timing_from_mode(mode);
 	}
 }
 
@@ -359,7 +354,7 @@ static void put_type1_timing(uint8_t *out, const struct gp_timing *timing, bool 
 	uint32_t clock = timing->clock - 1;
 	put_le16(out, clock);
 	out[2] = clock >> 16;
-	out[3] = 0x08 | (preferred ? 0x80 : 0); // aspect ratio not given
+	out[3] = 0x08 | (preferred ? 0x80 : 0); // no aspect ratio
 	put_le16(out + 4, timing->hactive - 1);
 	put_le16(out + 6, timing->hblank - 1);
 	put_le16(out + 8, (GP_TIMING_HFRONT - 1) | 0x8000); // positive sync

@@ -10,6 +10,9 @@
  * it on (guest_scanout_v1; common/edid.h).
  */
 
+#define GP_REFRESH_DEFAULT_MHZ 60000 // where it is unknown
+#define GP_REFRESH_MIN_MHZ 1000 // what is beyond these makes no sense
+#define GP_REFRESH_MAX_MHZ 1000000
 #define GP_MONITOR_MODES_MAX 16
 #define GP_MONITOR_WORDS_MAX 64 // with the terminating zero
 

@@ -1,6 +1,7 @@
 #include "common/socket.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -36,6 +37,22 @@ int gp_socket_connect(const char *path) {
 		gp_fd_close(&fd);
 	}
 	return fd;
+}
+
+pid_t gp_socket_get_listener(const char *path) {
+	struct ucred listener = {0};
+	socklen_t size = sizeof(listener);
+	int fd = gp_socket_connect(path);
+	if (fd != -1) {
+		getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &listener, &size);
+		gp_fd_close(&fd);
+	}
+	return listener.pid;
+}
+
+bool gp_socket_hung_up(int fd) {
+	struct pollfd pollfd = {.fd = fd};
+	return poll(&pollfd, 1, 0) == 1 && (pollfd.revents & (POLLHUP | POLLERR)) != 0;
 }
 
 /* Removes a socket nobody listens on. Other files refuse connections as well: they stay. */

@@ -1,6 +1,9 @@
 #ifndef GP_COMMON_SOCKET_H
 #define GP_COMMON_SOCKET_H
 
+#include <stdbool.h>
+#include <sys/types.h>
+
 /**
  * A listening, non-blocking SOCK_STREAM Unix socket at path with mode 0600, made so that no one
  * can connect before the mode is set. A stale socket (one that refuses connections) at the path is
@@ -10,5 +13,9 @@
 int gp_socket_listen(const char *path);
 /* Connects to path. Returns a non-blocking fd, owned by the caller, or -1 with errno. */
 int gp_socket_connect(const char *path);
+/* The process that listens at path, as far as the kernel knows; 0: nobody does. */
+pid_t gp_socket_get_listener(const char *path);
+/* Whether the other end of a connected socket was closed, whatever is still to be read here. */
+bool gp_socket_hung_up(int fd);
 
 #endif

@@ -12,7 +12,7 @@ static uint32_t max_u32(uint32_t a, uint32_t b) {
 	return a > b ? a : b;
 }
 
-/* In CVT the width of the vertical sync encodes the aspect ratio. */
+/* CVT encodes the aspect ratio in the width of the vertical sync. */
 static uint32_t cvt_vsync(const struct gp_mode *mode) {
 	static const struct {
 		uint32_t x, y, lines;

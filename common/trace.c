@@ -13,7 +13,7 @@
 #include "common/fd.h"
 #include "common/log.h"
 
-#define LINE_MAX_BYTES 512
+#define EVENT_MAX_BYTES 512
 
 bool gp_trace_on;
 
@@ -26,6 +26,11 @@ static struct {
 	uint64_t committed;
 } current;
 
+static void close_trace(void) {
+	gp_fd_close(&trace_fd);
+	gp_trace_on = false;
+}
+
 static void write_line(const char *line, size_t length) {
 	ssize_t n;
 	do {
@@ -33,14 +38,14 @@ static void write_line(const char *line, size_t length) {
 	} while (n < 0 && errno == EINTR);
 	if (n != (ssize_t)length) {
 		gp_error("the trace ends here: %s", n < 0 ? strerror(errno) : "no space");
-		gp_trace_close();
+		close_trace();
 	}
 }
 
 /* Under the lock. The first program begins the array. */
 static bool begin(const char *program) {
 	struct stat st;
-	char first = '[', line[LINE_MAX_BYTES];
+	char first = '[', line[EVENT_MAX_BYTES];
 	if (fstat(trace_fd, &st) != 0 || !S_ISREG(st.st_mode) ||
 		(st.st_size > 0 && pread(trace_fd, &first, 1, 0) != 1) || first != '[') {
 		return false;
@@ -57,22 +62,17 @@ bool gp_trace_open(const char *path, const char *program) {
 	trace_fd = open(path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600);
 	if (trace_fd == -1 || flock(trace_fd, LOCK_EX) != 0) {
 		gp_error_errno("trace: %s", path);
-		gp_trace_close();
+		close_trace();
 		return false;
 	}
 	if (!begin(program)) {
 		gp_error("trace: %s is not a trace", path);
-		gp_trace_close();
+		close_trace();
 		return false;
 	}
 	flock(trace_fd, LOCK_UN);
 	gp_trace_on = true;
 	return true;
-}
-
-void gp_trace_close(void) {
-	gp_fd_close(&trace_fd);
-	gp_trace_on = false;
 }
 
 uint64_t gp_trace_frame_id(pid_t bridge, uint32_t scanout, uint64_t number) {
@@ -91,7 +91,7 @@ void gp_trace_event(const char *name, enum gp_trace_arrow arrow, uint64_t frame,
 		[GP_TRACE_NEXT] = "\"flow_in\":true,\"flow_out\":true",
 		[GP_TRACE_LAST] = "\"flow_in\":true",
 	};
-	char word[64] = "", line[LINE_MAX_BYTES];
+	char word[64] = "", line[EVENT_MAX_BYTES];
 	if (!gp_trace_on) {
 		return;
 	}

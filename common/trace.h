@@ -28,7 +28,6 @@ extern bool gp_trace_on;
  * logging, also if the file is not a trace.
  */
 bool gp_trace_open(const char *path, const char *program);
-void gp_trace_close(void);
 
 /* CLOCK_MONOTONIC in nanoseconds; 0 while there is no trace. */
 static inline uint64_t gp_trace_now(void) {

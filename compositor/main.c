@@ -1,5 +1,6 @@
 #include <malloc.h>
 #include <stdio.h>
+#include <string.h>
 #include <wlr/util/log.h>
 
 #include "common/log.h"
@@ -12,14 +13,16 @@ static void log_wlroots(enum wlr_log_importance importance, const char *fmt, va_
 	gp_vlog(importance == WLR_ERROR ? GP_LOG_WARN : GP_LOG_DEBUG, fmt, args);
 }
 
-/* libwayland's lines end with a newline. */
+/* libwayland's lines end with a newline. A client that tries again causes the same one: no news. */
 static void log_wayland(const char *fmt, va_list args) {
+	static char last[512];
 	char line[512];
 	int length = vsnprintf(line, sizeof(line), fmt, args);
 	if (length > 0 && length < (int)sizeof(line) && line[length - 1] == '\n') {
 		line[length - 1] = '\0';
 	}
-	gp_warn("wayland: %s", line);
+	gp_log(strcmp(line, last) != 0 ? GP_LOG_WARN : GP_LOG_DEBUG, "wayland: %s", line);
+	strcpy(last, line);
 }
 
 static void init_log(enum gp_log_level level) {

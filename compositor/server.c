@@ -6,6 +6,8 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <wlr/backend.h>
+#include <wlr/backend/multi.h>
+#include <wlr/config.h>
 #include <wlr/render/allocator.h>
 #include <wlr/render/pixman.h>
 #include <wlr/render/wlr_renderer.h>
@@ -21,6 +23,9 @@
 #include <wlr/types/wlr_subcompositor.h>
 #include <wlr/types/wlr_viewporter.h>
 #include <wlr/types/wlr_xdg_output_v1.h>
+#if WLR_HAS_DRM_BACKEND
+#include <wlr/backend/drm.h>
+#endif
 
 #include "common/control.h"
 #include "common/fd.h"
@@ -30,14 +35,16 @@
 #include "compositor/output/output.h"
 #include "compositor/output/shown.h"
 #include "compositor/status.h"
-#include "compositor/system/bridge_socket.h"
 #include "compositor/system/command.h"
 #include "compositor/system/security.h"
 
 static const int handled_signals[] = {SIGINT, SIGTERM, SIGHUP, SIGCHLD};
 
 void gp_server_terminate(struct gp_server *server, int exit_status) {
-	server->exit_status = exit_status;
+	if (!server->terminating) {
+		server->terminating = true;
+		server->exit_status = exit_status;
+	}
 	wl_display_terminate(server->display);
 }
 
@@ -149,6 +156,7 @@ static bool start_backend(struct gp_server *server) {
 static void forget_backend(struct gp_server *server) {
 	wl_list_remove(&server->new_output.link);
 	wl_list_remove(&server->backend_destroy.link);
+	wl_list_remove(&server->gpu_destroy.link);
 	gp_seat_finish(&server->seat);
 	gp_vt_session_finish(&server->seat_session);
 	server->session = NULL;
@@ -157,9 +165,33 @@ static void forget_backend(struct gp_server *server) {
 
 static void handle_backend_destroy(struct wl_listener *listener, void *data) {
 	struct gp_server *server = wl_container_of(listener, server, backend_destroy);
-	gp_info("the backend has ended");
+	bool had_seat = server->session != NULL;
 	forget_backend(server);
-	gp_server_terminate(server, GP_EXIT_OK);
+	if (had_seat) {
+		gp_error("the seat or its graphics card was removed");
+		gp_server_terminate(server, GP_EXIT_RUNTIME);
+	} else {
+		gp_info("the backend has ended");
+		gp_server_terminate(server, GP_EXIT_OK);
+	}
+}
+
+static void handle_gpu_destroy(struct wl_listener *listener, void *data) {
+	struct gp_server *server = wl_container_of(listener, server, gpu_destroy);
+	wl_list_remove(&server->gpu_destroy.link);
+	wl_list_init(&server->gpu_destroy.link);
+	gp_error("the graphics card was removed");
+	gp_server_terminate(server, GP_EXIT_RUNTIME);
+}
+
+/* The card that the renderer uses: others may come and go. */
+static void find_gpu(struct wlr_backend *backend, void *data) {
+#if WLR_HAS_DRM_BACKEND
+	struct gp_server *server = data;
+	if (wlr_backend_is_drm(backend) && wlr_drm_backend_get_parent(backend) == NULL) {
+		wl_signal_add(&backend->events.destroy, &server->gpu_destroy);
+	}
+#endif
 }
 
 static bool init_backend(struct gp_server *server) {
@@ -173,7 +205,22 @@ static bool init_backend(struct gp_server *server) {
 	wl_signal_add(&server->backend->events.new_output, &server->new_output);
 	server->backend_destroy.notify = handle_backend_destroy;
 	wl_signal_add(&server->backend->events.destroy, &server->backend_destroy);
+	server->gpu_destroy.notify = handle_gpu_destroy;
+	wl_list_init(&server->gpu_destroy.link);
+	if (wlr_backend_is_multi(server->backend)) {
+		wlr_multi_for_each_backend(server->backend, find_gpu, server);
+	}
 	return gp_parent_init(&server->parent, server->backend);
+}
+
+/*
+ * The GPU was reset: nothing can be drawn, and all imports are lost with its context. Started again
+ * we have a new one, and the bridges connect again with what their guests show by then.
+ */
+static void handle_renderer_lost(struct wl_listener *listener, void *data) {
+	struct gp_server *server = wl_container_of(listener, server, renderer_lost);
+	gp_error("the GPU was reset, and the renderer is lost");
+	gp_server_terminate(server, GP_EXIT_RUNTIME);
 }
 
 static bool init_renderer(struct gp_server *server) {
@@ -186,6 +233,8 @@ static bool init_renderer(struct gp_server *server) {
 		gp_error("no renderer");
 		return false;
 	}
+	server->renderer_lost.notify = handle_renderer_lost;
+	wl_signal_add(&server->renderer->events.lost, &server->renderer_lost);
 	server->allocator = wlr_allocator_autocreate(server->backend, server->renderer);
 	if (server->allocator == NULL) {
 		gp_error("no allocator for the backend and the renderer");
@@ -265,8 +314,16 @@ static void init_session(struct gp_server *server) {
 	wl_signal_add(&session->events.resumed, &server->session_resumed);
 }
 
+static void handle_guest_request(struct wl_listener *listener, void *data) {
+	struct gp_guest_request *request = data;
+	gp_bridge_socket_admit_guest(
+		request->client, request->name, request->refusal, sizeof(request->refusal));
+}
+
 static bool init_objects(struct gp_server *server) {
 	gp_guest_manager_init(&server->guest_manager, server->renderer);
+	server->guest_request.notify = handle_guest_request;
+	wl_signal_add(&server->guest_manager.events.guest_request, &server->guest_request);
 	if (!init_outputs(server) || !init_globals(server) ||
 		!gp_guest_manager_v1_init(&server->guest_manager, server->display) ||
 		!gp_placement_init(&server->placement, &server->outputs, &server->guest_manager) ||
@@ -283,14 +340,46 @@ static bool init_objects(struct gp_server *server) {
 	return true;
 }
 
+/* Takes the fd. The first one of a guest is in force: the service manager's, the command line's. */
+static bool add_bridge_socket(
+	struct gp_server *server, const char *guest, const char *path, int listen_fd) {
+	if (gp_bridge_sockets_find(&server->bridge_sockets, guest) != NULL) {
+		gp_fd_close(&listen_fd);
+		return true;
+	}
+	return gp_bridge_sockets_add(&server->bridge_sockets, guest, path, listen_fd) != NULL;
+}
+
+static bool add_guest_sockets(struct gp_server *server, const struct gp_guest_sockets *sockets) {
+	for (size_t i = 0; i < sockets->n; i++) {
+		if (!add_bridge_socket(server, sockets->list[i].guest, sockets->list[i].path, -1)) {
+			return false;
+		}
+	}
+	return true;
+}
+
+static bool init_bridge_sockets(struct gp_server *server) {
+	struct gp_service *service = &server->service;
+	gp_bridge_sockets_init(&server->bridge_sockets, server->display);
+	for (size_t i = 0; i < service->n_sockets; i++) {
+		const char *guest = service->sockets[i].guest;
+		if (!add_bridge_socket(server, guest[0] != '\0' ? guest : NULL, NULL,
+			    gp_fd_take(&service->sockets[i].fd))) {
+			return false;
+		}
+	}
+	return add_bridge_socket(server, NULL, server->options->bridge_socket, -1) &&
+		add_guest_sockets(server, &server->options->guest_sockets) &&
+		add_guest_sockets(server, &server->settings.config->guest_sockets);
+}
+
 static bool init_sockets(struct gp_server *server) {
 	const struct gp_options *options = server->options;
-	server->bridge_socket = gp_bridge_socket_create(
-		server->display, options->bridge_socket, gp_fd_take(&server->service.listen_fd));
-	if (server->bridge_socket == NULL) {
+	if (!init_bridge_sockets(server)) {
 		return false;
 	}
-	server->outputs.bridge_socket = gp_bridge_socket_get_path(server->bridge_socket);
+	server->outputs.bridge_socket = gp_bridge_sockets_find(&server->bridge_sockets, NULL)->path;
 	server->control = gp_control_create(
 		server->loop, options->control_socket, gp_status_handle_request, server);
 	if (server->control == NULL) {
@@ -321,7 +410,7 @@ static void raise_file_limit(struct gp_server *server) {
 static bool start_command(struct gp_server *server) {
 	const struct gp_options *options = server->options;
 	setenv("WAYLAND_DISPLAY", server->display_name, true);
-	setenv("GUESTPANE_BRIDGE_SOCKET", gp_bridge_socket_get_path(server->bridge_socket), true);
+	setenv("GUESTPANE_BRIDGE_SOCKET", server->outputs.bridge_socket, true);
 	if (options->command == NULL) {
 		return true;
 	}
@@ -362,7 +451,7 @@ enum gp_exit gp_server_init(struct gp_server *server, const struct gp_options *o
 	}
 	gp_info("backend %s, renderer %s, bridges at %s, clients at %s",
 		gp_status_backend_name(server), gp_status_renderer_name(server),
-		gp_bridge_socket_get_path(server->bridge_socket), server->display_name);
+		server->outputs.bridge_socket, server->display_name);
 	if (!start_command(server) || !gp_service_start_watchdog(&server->service, server->loop)) {
 		return GP_EXIT_RUNTIME;
 	}
@@ -371,7 +460,10 @@ enum gp_exit gp_server_init(struct gp_server *server, const struct gp_options *o
 }
 
 int gp_server_run(struct gp_server *server) {
-	wl_display_run(server->display);
+	/* The first frame may have shown already that it is of no use. */
+	if (!server->terminating) {
+		wl_display_run(server->display);
+	}
 	return server->exit_status;
 }
 
@@ -400,14 +492,17 @@ static void finish_display(struct gp_server *server) {
 	gp_control_destroy(server->control);
 	wl_display_destroy_clients(server->display);
 	finish_objects(server);
-	gp_bridge_socket_destroy(server->bridge_socket);
+	gp_bridge_sockets_finish(&server->bridge_sockets);
 
 	struct wlr_backend *backend = server->backend;
 	if (backend != NULL) {
 		forget_backend(server);
 	}
 	wlr_allocator_destroy(server->allocator);
-	wlr_renderer_destroy(server->renderer);
+	if (server->renderer != NULL) {
+		wl_list_remove(&server->renderer_lost.link);
+		wlr_renderer_destroy(server->renderer);
+	}
 	wlr_backend_destroy(backend);
 	for (size_t i = 0; i < sizeof(server->signals) / sizeof(server->signals[0]); i++) {
 		if (server->signals[i] != NULL) {

@@ -15,6 +15,7 @@
 #include "compositor/output/placement.h"
 #include "compositor/output/power.h"
 #include "compositor/seat/seat.h"
+#include "compositor/system/bridge_socket.h"
 #include "compositor/system/service.h"
 #include "compositor/system/session.h"
 
@@ -45,7 +46,7 @@ struct gp_server {
 	struct gp_output_management output_management;
 	struct gp_output_power output_power;
 	struct gp_seat seat;
-	struct gp_bridge_socket *bridge_socket;
+	struct gp_bridge_sockets bridge_sockets;
 	struct gp_control *control;
 	struct gp_command *command; // NULL if there is none, or it has ended
 	const char *display_name; // of the ordinary socket
@@ -58,14 +59,18 @@ struct gp_server {
 	struct wl_event_source *signals[4];
 	sigset_t signal_mask; // as it was before, for the command
 	struct rlimit file_limit; // the same
+	bool terminating;
 	int exit_status;
 
 	/* Guests go on while the session is paused: hidden, with the monitors that they have. */
 	struct wl_listener session_paused;
 	struct wl_listener session_active;
 	struct wl_listener session_resumed;
+	struct wl_listener guest_request;
 	struct wl_listener new_output;
 	struct wl_listener backend_destroy;
+	struct wl_listener gpu_destroy; // of the KMS backend that the renderer belongs to
+	struct wl_listener renderer_lost;
 	struct wl_listener last_window_closed;
 };
 
@@ -74,11 +79,14 @@ struct gp_server {
  * the exit status, after logging. The server has to be finished in any case.
  */
 enum gp_exit gp_server_init(struct gp_server *server, const struct gp_options *options);
-/* Runs until a signal, the end of the command or of the backend. Returns the exit status. */
+/**
+ * Runs until a signal, the end of the command or of the backend, or the loss of the GPU. Returns
+ * the exit status.
+ */
 int gp_server_run(struct gp_server *server);
 void gp_server_finish(struct gp_server *server);
 
-/* Ends gp_server_run. */
+/* Ends gp_server_run. The first exit status counts. */
 void gp_server_terminate(struct gp_server *server, int exit_status);
 
 #endif

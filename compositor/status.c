@@ -2,14 +2,17 @@
 
 #include <json-c/json.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <wlr/backend/headless.h>
 #include <wlr/backend/multi.h>
 #include <wlr/backend/wayland.h>
 #include <wlr/config.h>
 #include <wlr/render/pixman.h>
+#include <wlr/render/wlr_renderer.h>
 #include <wlr/types/wlr_output.h>
 #include <wlr/types/wlr_seat.h>
+#include <xf86drm.h>
 #if WLR_HAS_DRM_BACKEND
 #include <wlr/backend/drm.h>
 #endif
@@ -96,6 +99,22 @@ static void add_int(struct json_object *object, const char *key, int64_t value) 
 	json_object_object_add(object, key, json_object_new_int64(value));
 }
 
+/* The node of a DRM device, null for no device (-1). */
+static void add_gpu(struct json_object *object, int drm_fd) {
+	char *path = drm_fd >= 0 ? drmGetDeviceNameFromFd2(drm_fd) : NULL;
+	add_string(object, "gpu", path);
+	free(path);
+}
+
+/* Of the card that drives the output. */
+static int get_card_fd(struct wlr_output *wlr_output) {
+#if WLR_HAS_DRM_BACKEND
+	return wlr_output_is_drm(wlr_output) ? wlr_backend_get_drm_fd(wlr_output->backend) : -1;
+#else
+	return -1;
+#endif
+}
+
 static void add_frames(struct json_object *object, const uint64_t frames[GP_PATHS]) {
 	struct json_object *counts = json_object_new_object();
 	for (uint32_t path = GUEST_SCANOUT_V1_PATH_DIRECT; path < GP_PATHS; path++) {
@@ -115,6 +134,7 @@ static struct json_object *describe_output(struct gp_output *output) {
 
 	add_string(object, "name", output->wlr_output->name);
 	add_string(object, "monitor", gp_config_name_monitor(&identity, monitor) ? monitor : NULL);
+	add_gpu(object, get_card_fd(output->wlr_output));
 	add_int(object, "width", output->wlr_output->width);
 	add_int(object, "height", output->wlr_output->height);
 	add_int(object, "refresh_mhz", gp_output_refresh_mhz(output->wlr_output));
@@ -127,6 +147,7 @@ static struct json_object *describe_output(struct gp_output *output) {
 	add_string(object, "reason", is_shown ? scanout->reason : "");
 	add_string(object, "cursor",
 		!is_shown                                              ? "none"
+			: subject->cursor.on_plane && output->window   ? "subsurface"
 			: subject->cursor.on_plane                     ? "plane"
 			: gp_view_cursor_is_composed(&subject->cursor) ? "composed"
 								       : "none");
@@ -189,7 +210,10 @@ static void add_uuid(struct json_object *object, const uint8_t uuid[GP_GUEST_UUI
 static struct json_object *describe_guest(
 	const struct gp_server *server, const struct gp_guest *guest) {
 	struct json_object *object = json_object_new_object();
+	const struct gp_bridge_socket *socket =
+		gp_bridge_socket_of_client(wl_resource_get_client(guest->resource));
 	add_string(object, "name", guest->name);
+	add_string(object, "socket", socket != NULL ? socket->path : NULL);
 	add_uuid(object, guest->uuid);
 	add_int(object, "generation", guest->generation);
 	add_string(object, "title", guest->title);
@@ -227,15 +251,29 @@ static struct json_object *describe_seat(const struct gp_server *server) {
 	return object;
 }
 
+static struct json_object *describe_bridge_sockets(const struct gp_server *server) {
+	struct json_object *sockets = json_object_new_array();
+	const struct gp_bridge_socket *socket;
+	wl_list_for_each (socket, &server->bridge_sockets.list, link) {
+		struct json_object *object = json_object_new_object();
+		add_string(object, "path", socket->path);
+		add_string(object, "guest", socket->guest);
+		json_object_array_add(sockets, object);
+	}
+	return sockets;
+}
+
 static struct json_object *describe_server(const struct gp_server *server) {
 	struct json_object *object = json_object_new_object();
 	add_string(object, "program", "guestpane");
 	add_string(object, "version", GP_VERSION);
 	add_string(object, "renderer", gp_status_renderer_name(server));
+	add_gpu(object, wlr_renderer_get_drm_fd(server->renderer));
 	add_string(object, "backend", gp_status_backend_name(server));
 	add_string(object, "session", gp_vt_session_state(&server->seat_session));
 	add_string(object, "wayland_display", server->display_name);
 
+	json_object_object_add(object, "bridge_sockets", describe_bridge_sockets(server));
 	json_object_object_add(object, "seat", describe_seat(server));
 	const struct gp_settings *settings = &server->settings;
 	add_string(object, "config", settings->path[0] != '\0' ? settings->path : NULL);

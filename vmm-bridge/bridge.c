@@ -11,6 +11,7 @@
 #include "common/clock.h"
 #include "common/control.h"
 #include "common/fd.h"
+#include "common/socket.h"
 #include "common/limits.h"
 #include "common/trace.h"
 #include "vmm-bridge/export/exporter.h"
@@ -56,9 +57,10 @@ struct gp_bridge {
 	struct monitor_change monitors[GP_SCANOUTS_MAX];
 	struct gp_scanout_report reports[GP_SCANOUTS_MAX];
 
-	int timer_fd; // wake_at
+	int timer_fd; // wake_at, or the presenter's deadline
 	struct wl_event_source *timer;
-	uint64_t wake_ns, armed_ns; // when it shall expire, and when it will; 0: never
+	uint64_t wake_ns; // wake_at; 0: never
+	uint64_t armed_ns; // when it will expire; 0: never
 
 	bool ran; // queues ran since the guest's last reset
 	struct gp_chain chain; // of the queue that is being handled
@@ -112,17 +114,22 @@ static void handle_wake_at(void *data, uint64_t time_ns) {
 
 /* Once per turn: a frame may set a time and take it back, and what a guest waits for comes first. */
 static void arm_timer(struct gp_bridge *bridge) {
-	if (bridge->armed_ns == bridge->wake_ns) {
+	uint64_t wake_ns = bridge->wake_ns;
+	uint64_t revoke_ns = gp_presenter_deadline(&bridge->presenter);
+	if (wake_ns == 0 || (revoke_ns != 0 && revoke_ns < wake_ns)) {
+		wake_ns = revoke_ns;
+	}
+	if (bridge->armed_ns == wake_ns) {
 		return;
 	}
 	struct itimerspec when = {
-		.it_value.tv_sec = (time_t)(bridge->wake_ns / 1000000000),
-		.it_value.tv_nsec = (long)(bridge->wake_ns % 1000000000),
+		.it_value.tv_sec = (time_t)(wake_ns / 1000000000),
+		.it_value.tv_nsec = (long)(wake_ns % 1000000000),
 	};
 	if (timerfd_settime(bridge->timer_fd, TFD_TIMER_ABSTIME, &when, NULL) != 0) {
 		gp_error_errno("timerfd_settime");
 	}
-	bridge->armed_ns = bridge->wake_ns;
+	bridge->armed_ns = wake_ns;
 }
 
 static void handle_push(
@@ -206,6 +213,12 @@ static void handle_state(void *data, enum gp_vhost_state state) {
 	if (state == GP_VHOST_CONNECTED || state == GP_VHOST_WAITING) {
 		gp_device_memory_connect(&bridge->devices, gp_vhost_device_socket(bridge->vhost));
 	}
+	/* Before the VMM has the reply to GET_VRING_BASE (C9). */
+	if (state == GP_VHOST_PAUSED) {
+		gp_presenter_pause(&bridge->presenter);
+	} else {
+		gp_presenter_resume(&bridge->presenter);
+	}
 	gp_client_set_state(bridge->client, guest_states[state]);
 }
 
@@ -214,6 +227,11 @@ static void handle_memory_removed(void *data, struct gp_memory_object *object) {
 	gp_gpu_source_end_users(&bridge->source, object);
 	gp_gpu_memory_removed(bridge->gpu, object);
 	gp_presenter_wait_revoked(&bridge->presenter);
+}
+
+static void handle_memory_added(void *data) {
+	struct gp_bridge *bridge = data;
+	gp_gpu_memory_added(bridge->gpu, gp_now_ns());
 }
 
 static const struct gp_vfio_events vfio_events = {
@@ -242,6 +260,7 @@ static const struct gp_vhost_ops vhost_ops = {
 	.reset = handle_reset,
 	.state = handle_state,
 	.memory_removed = handle_memory_removed,
+	.memory_added = handle_memory_added,
 	.chain_lost = handle_chain_lost,
 	.get_config = handle_get_config,
 	.set_config = handle_set_config,
@@ -474,7 +493,14 @@ static bool create_device(struct gp_bridge *bridge, struct gp_bridge_options *op
 }
 
 static bool create_devices(struct gp_bridge *bridge, struct gp_bridge_options *options) {
-	if (!gp_device_memory_init(&bridge->devices, bridge->loop, options, &vfio_events, bridge)) {
+	struct gp_device_memory_settings settings = {
+		.address = options->vfio_address[0] != '\0' ? options->vfio_address : NULL,
+		.fds = options->vfio_fds,
+		.n_fds = options->n_vfio_fds,
+		.vmm_pid = options->vmm_pid,
+	};
+	if (!gp_device_memory_init(&bridge->devices, bridge->loop,
+		    options->vfio == GP_VFIO_NONE ? NULL : &settings, &vfio_events, bridge)) {
 		return false;
 	}
 	gp_device_memory_serve(&bridge->devices, gp_vhost_device_memory(bridge->vhost));
@@ -497,6 +523,8 @@ bool gp_bridge_resume(struct gp_bridge *bridge) {
 	}
 	gp_gpu_set_saved_state(bridge->gpu, gp_keeper_get_area(keeper), GP_KEEPER_AREA_BYTES);
 	if (has_front) {
+		gp_vhost_device_recover_state(
+			bridge->vhost); // a paused guest's frames are not shown
 		gp_gpu_restore(bridge->gpu, gp_now_ns());
 		gp_vhost_device_recover(bridge->vhost, &bridge->chain);
 		gp_keeper_handle_pending(keeper, 0, bridge->vhost);
@@ -526,9 +554,19 @@ static struct json_object *handle_request(void *data, const char *request) {
 	});
 }
 
-/* The display is worth more than its status: a default path that cannot be used is only logged. */
+/*
+ * A picture is worth more than its state: a default path that cannot be used is only logged. But a
+ * bridge that listens there is of the same name, and the compositor takes only one of it.
+ */
 static bool create_control(struct gp_bridge *bridge) {
 	const struct gp_bridge_options *options = bridge->options;
+	if (options->control_path != NULL && !options->control_set) {
+		int pid = gp_socket_get_listener(options->control_path);
+		if (pid != 0) {
+			gp_error("a bridge named %s runs already (process %d)", options->name, pid);
+			return false;
+		}
+	}
 	if (options->control_path != NULL) {
 		bridge->control = gp_control_create(
 			bridge->loop, options->control_path, handle_request, bridge);
@@ -552,9 +590,10 @@ struct gp_bridge *gp_bridge_create(
 	for (uint32_t i = 0; i < GP_SCANOUTS_MAX; i++) {
 		bridge->reports[i] = (struct gp_scanout_report){.path = "none"};
 	}
-	if (create_timer(bridge) && create_inputs(bridge) && create_client(bridge) &&
-		create_device(bridge, options) && create_devices(bridge, options) &&
-		create_control(bridge)) {
+	/* The control socket first: another bridge of this name is not to be disturbed. */
+	if (create_control(bridge) && create_timer(bridge) && create_inputs(bridge) &&
+		create_client(bridge) && create_device(bridge, options) &&
+		create_devices(bridge, options)) {
 		return bridge;
 	}
 	gp_fd_close(&options->fd);

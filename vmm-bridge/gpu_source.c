@@ -108,6 +108,7 @@ static struct resource_memory *create_memory(
 	} else {
 		gp_memory_init(
 			&memory->base, &ops_2d, GP_CLIENT_BLOB_SHM, resource->size, resource->id);
+		memory->base.host_copy = true;
 	}
 	wl_list_insert(&source->memories, &memory->link);
 	resource->outside = memory;
@@ -151,7 +152,8 @@ bool gp_gpu_source_revoke(
 void gp_gpu_source_end_users(struct gp_gpu_source *source, const struct gp_memory_object *object) {
 	struct resource_memory *memory;
 	wl_list_for_each (memory, &source->memories, link) {
-		if (gp_extents_use(&memory->resource->backing, object)) {
+		/* The pixels of a 2D resource are ours, whatever becomes of its backing. */
+		if (memory->resource->blob && gp_extents_use(&memory->resource->backing, object)) {
 			gp_presenter_end(source->presenter, &memory->base);
 		}
 	}

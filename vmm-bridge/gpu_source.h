@@ -31,7 +31,7 @@ void gp_gpu_source_set(struct gp_gpu_source *source, uint32_t scanout, struct gp
 	const struct gp_framebuffer *fb);
 bool gp_gpu_source_revoke(
 	struct gp_gpu_source *source, struct gp_resource *resource, uint64_t token, bool wait);
-/* gp_presenter_end for the resources that lie in the object. */
+/* gp_presenter_end for the blobs that lie in the object. */
 void gp_gpu_source_end_users(struct gp_gpu_source *source, const struct gp_memory_object *object);
 
 #endif

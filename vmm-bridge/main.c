@@ -1,6 +1,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <wayland-client-core.h>
 #include <wayland-server-core.h>
@@ -67,13 +68,16 @@ static int run(
 	return ok ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
+/* A compositor that is tried again says the same again: that is no news. */
 static void log_libwayland(const char *fmt, va_list args) {
+	static char last[256];
 	char line[256];
 	int length = vsnprintf(line, sizeof(line), fmt, args);
 	if (length > 0 && (size_t)length < sizeof(line) && line[length - 1] == '\n') {
 		line[length - 1] = '\0';
 	}
-	gp_warn("libwayland: %s", line);
+	gp_log(strcmp(line, last) != 0 ? GP_LOG_WARN : GP_LOG_DEBUG, "libwayland: %s", line);
+	strcpy(last, line);
 }
 
 /* A guest may have thousands of 2D resources; each has a descriptor, as each memory region has. */

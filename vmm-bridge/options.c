@@ -8,10 +8,8 @@
 
 #include "common/limits.h"
 #include "common/runtime_path.h"
-#include "vmm-bridge/vfio/bar.h"
+#include "vmm-bridge/vfio/pci_address.h"
 
-#define REFRESH_MIN_MHZ 1000
-#define REFRESH_MAX_MHZ 1000000
 #define NAME_MAX_BYTES 64
 
 static const char usage[] =
@@ -78,7 +76,7 @@ static bool parse_number(const char *text, uint32_t min, uint32_t max, uint32_t 
 /* "59.94" in mHz: up to three decimals. */
 static bool parse_refresh(const char *text, uint32_t *refresh_mhz) {
 	uint32_t hz, thousandths = 0;
-	if (!parse_digits(text, REFRESH_MAX_MHZ / 1000, &hz, &text)) {
+	if (!parse_digits(text, GP_REFRESH_MAX_MHZ / 1000, &hz, &text)) {
 		return false;
 	}
 	if (*text == '.') {
@@ -88,7 +86,8 @@ static bool parse_refresh(const char *text, uint32_t *refresh_mhz) {
 		}
 	}
 	*refresh_mhz = hz * 1000 + thousandths;
-	return *text == '\0' && *refresh_mhz >= REFRESH_MIN_MHZ && *refresh_mhz <= REFRESH_MAX_MHZ;
+	return *text == '\0' && *refresh_mhz >= GP_REFRESH_MIN_MHZ &&
+		*refresh_mhz <= GP_REFRESH_MAX_MHZ;
 }
 
 static bool parse_mode(const char *text, struct gp_mode *mode) {

@@ -6,8 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "common/edid.h"
 #include "common/log.h"
+#include "common/monitor.h"
 #include "vmm-bridge/seat/inputs.h"
 
 #define GP_VFIO_FDS_MAX 16

@@ -90,6 +90,7 @@ static struct json_object *counters_status(
 	add_number(object, "display_connections", client->connects);
 	add_number(object, "bytes_copied", parts->presenter->bytes_copied);
 	add_number(object, "bytes_transferred", info->transferred);
+	add_number(object, "late_revokes", parts->presenter->late_revokes);
 	add(object, "replies", replies_status(parts, info->n_scanouts));
 	add_number(object, "guest_errors", info->guest_errors);
 	add_number(object, "commands", info->commands);
@@ -125,7 +126,10 @@ struct json_object *gp_status_create(const struct gp_status_parts *parts) {
 	add_number(object, "pid", (int64_t)getpid());
 	add_string(object, "name", parts->options->name);
 	add_string(object, "vmm", gp_vhost_state_name(gp_vhost_device_state(parts->vhost)));
-	add_string(object, "display", gp_client_connected(parts->client) ? "connected" : "waiting");
+	const char *refusal = gp_client_refusal(parts->client);
+	const char *display = refusal != NULL ? "refused" : "waiting";
+	add_string(object, "display", gp_client_connected(parts->client) ? "connected" : display);
+	add_string(object, "display_reason", refusal != NULL ? refusal : "");
 	struct json_object *scanouts = json_object_new_array();
 	for (uint32_t i = 0; i < info.n_scanouts; i++) {
 		json_object_array_add(scanouts, scanout_status(parts, i));

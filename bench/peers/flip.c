@@ -183,7 +183,7 @@ static void flip_ours(const char *mode, unsigned n_frames) {
 	printf(", \"path\": \"%s\", \"bytes_copied\": %lld, \"frames_shown\": {",
 		host_status_string(&host.compositor, "outputs.0.path"),
 		(long long)host_status_number(&host.bridges[0], "counters.bytes_copied"));
-	static const char *const paths[] = {"direct", "gpu", "mapped", "copied"};
+	static const char *const paths[] = {"direct", "parent", "gpu", "mapped", "copied"};
 	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
 		char path[40];
 		snprintf(path, sizeof(path), "outputs.0.frames.%s", paths[i]);

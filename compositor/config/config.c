@@ -339,6 +339,15 @@ static bool read_time(
 	return true;
 }
 
+/* A path that depends on where the program was started would be of no use in a file. */
+static bool read_bridge_socket(struct parser *parser, const struct scfg_directive *directive) {
+	const char *path = directive->params[1];
+	const char *cause = path[0] != '/'
+		? "a socket path begins with /"
+		: gp_guest_sockets_add(&parser->config->guest_sockets, directive->params[0], path);
+	return cause == NULL || fail(parser, directive, "%s", cause);
+}
+
 static bool read_directive(struct parser *parser, const struct scfg_directive *directive) {
 	if (strcmp(directive->name, "output") == 0) {
 		return read_output(parser, directive);
@@ -361,6 +370,10 @@ static bool read_directive(struct parser *parser, const struct scfg_directive *d
 	if (strcmp(directive->name, "first") == 0) {
 		return check_shape(parser, directive, 1, false) &&
 			read_name(parser, directive, directive->params[0], parser->config->first);
+	}
+	if (strcmp(directive->name, "bridge-socket") == 0) {
+		return check_shape(parser, directive, 2, false) &&
+			read_bridge_socket(parser, directive);
 	}
 	if (strcmp(directive->name, "hotkey") == 0) {
 		return check_shape(parser, directive, 1, false) && read_hotkey(parser, directive);

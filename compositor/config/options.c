@@ -18,6 +18,9 @@ static const char usage[] =
 	"\n"
 	"  --bridge-socket PATH   socket for bridges\n"
 	"                         (default: $XDG_RUNTIME_DIR/guestpane/bridge.sock)\n"
+	"  --bridge-socket NAME=PATH\n"
+	"                         socket for the bridge of the guest NAME, which cannot connect\n"
+	"                         to another one then; for each guest that has one\n"
 	"  --control-socket PATH  socket for guestpanectl\n"
 	"                         (default: $XDG_RUNTIME_DIR/guestpane/compositor.ctl)\n"
 	"  --size WIDTHxHEIGHT    size of windows and headless outputs (default: 1280x800)\n"
@@ -96,6 +99,27 @@ static bool parse_path(char out[GP_PATH_MAX], const char *option, const char *pa
 	return true;
 }
 
+/* NAME=PATH, or PATH: what contains a slash is no name of a guest. */
+static bool parse_bridge_socket(struct gp_options *options, const char *text) {
+	size_t length = strcspn(text, "=");
+	if (text[length] == '\0' || memchr(text, '/', length) != NULL ||
+		!gp_guest_socket_is_name(text, length)) {
+		if (options->bridge_socket[0] != '\0') {
+			fputs("guestpane: --bridge-socket: one PATH only, others are NAME=PATH\n",
+				stderr);
+			return false;
+		}
+		return parse_path(options->bridge_socket, "--bridge-socket", text);
+	}
+	char guest[GP_GUEST_NAME_MAX + 1] = {0};
+	memcpy(guest, text, length);
+	const char *cause = gp_guest_sockets_add(&options->guest_sockets, guest, text + length + 1);
+	if (cause != NULL) {
+		fprintf(stderr, "guestpane: --bridge-socket %s: %s\n", text, cause);
+	}
+	return cause == NULL;
+}
+
 /* Reads digits only; *end is set behind them. */
 static bool parse_length(const char *text, const char **end, int *length) {
 	char *after;
@@ -160,7 +184,7 @@ static bool parse_scaling(struct gp_options *options, const char *text) {
 static bool parse_option(struct gp_options *options, int id, int *exit_status) {
 	switch (id) {
 	case OPTION_BRIDGE_SOCKET:
-		return parse_path(options->bridge_socket, "--bridge-socket", optarg);
+		return parse_bridge_socket(options, optarg);
 	case OPTION_CONTROL_SOCKET:
 		return parse_path(options->control_socket, "--control-socket", optarg);
 	case OPTION_SIZE:

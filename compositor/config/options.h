@@ -4,10 +4,9 @@
 #include <stdbool.h>
 
 #include "common/log.h"
+#include "compositor/config/guest_socket.h"
 #include "compositor/config/hotkeys.h"
 #include "compositor/config/scaling.h"
-
-#define GP_PATH_MAX 108 // bytes of a socket's path, with the terminating zero
 
 /* Exit status, as in --help. */
 enum gp_exit {
@@ -22,6 +21,7 @@ enum gp_exit {
  */
 struct gp_options {
 	char bridge_socket[GP_PATH_MAX], control_socket[GP_PATH_MAX];
+	struct gp_guest_sockets guest_sockets;
 	int width, height; // of outputs that have no size of their own
 	bool has_hotkey;
 	struct gp_hotkey hotkey;

@@ -24,8 +24,8 @@ void gp_surface_content_init(
 void gp_surface_content_finish(struct gp_surface_content *content);
 
 /**
- * Locks the new buffer, which may be NULL. Returns the one that it replaces, still locked: unlock it
- * after those who show the content were notified, so that a buffer that stays is not released.
+ * Locks the new buffer, which may be NULL. Returns the one that it replaces, still locked: unlock
+ * it after those who show the content were notified, so that a buffer that stays is not released.
  */
 struct wlr_buffer *gp_surface_content_swap(
 	struct gp_surface_content *content, struct wlr_buffer *buffer);

@@ -12,8 +12,8 @@ struct gp_guest;
 struct wlr_surface;
 
 /**
- * A surface with the role guest_cursor. It keeps its content as long as the surface lives, because a
- * scanout may set it again without a commit.
+ * A surface with the role guest_cursor. It keeps its content as long as the surface lives, because
+ * a scanout may set it again without a commit.
  */
 struct gp_guest_cursor {
 	struct wlr_surface *surface;
@@ -32,8 +32,8 @@ struct gp_guest_cursor {
 };
 
 /**
- * Gives the surface the role unless it has it, and returns its cursor. On failure sends the error of
- * guest_scanout_v1 and returns NULL.
+ * Gives the surface the role unless it has it, and returns its cursor. On failure sends the error
+ * of guest_scanout_v1 and returns NULL.
  */
 struct gp_guest_cursor *gp_guest_cursor_get(
 	struct wlr_surface *surface, struct wl_resource *scanout_resource);

@@ -12,13 +12,12 @@ struct gp_guest_manager;
 struct gp_import_failure;
 struct gp_quota;
 
-#define GP_GUEST_NAME_MAX 64
 #define GP_GUEST_TITLE_MAX 256
 #define GP_GUEST_UUID_SIZE 16
 
 /**
- * A guest: the state of one virtual machine. The requests that change it are in guest/guest_v1.h; its
- * scanouts, cursors and blobs listen to it.
+ * A guest: the state of one virtual machine. The requests that change it are in guest/guest_v1.h;
+ * its scanouts, cursors and blobs listen to it.
  */
 struct gp_guest {
 	struct wl_resource *resource; // guest_v1
@@ -26,7 +25,7 @@ struct gp_guest {
 	struct gp_guest_manager *manager;
 	struct gp_quota *quota; // a reference
 
-	char name[GP_GUEST_NAME_MAX + 1];
+	char name[GP_GUEST_NAME_MAX + 1]; // no other guest has it
 	char title[GP_GUEST_TITLE_MAX + 1];
 	uint8_t uuid[GP_GUEST_UUID_SIZE];
 	uint32_t generation;

@@ -8,9 +8,17 @@
 
 struct wlr_renderer;
 
+#define GP_GUEST_REFUSAL_MAX 320
+
+struct gp_guest_request {
+	struct wl_client *client;
+	const char *name;
+	char refusal[GP_GUEST_REFUSAL_MAX]; // for the client; empty: it may
+};
+
 /**
- * All guests, and what their objects share. Whoever shows guests or gives them input listens here and
- * on scanouts. The protocol's global is in guest/manager_v1.h.
+ * All guests, and what their objects share. Whoever shows guests or gives them input listens here
+ * and on scanouts. The protocol's global is in guest/manager_v1.h.
  */
 struct gp_guest_manager {
 	struct wl_global *global; // guest_scanout_manager_v1; may be NULL
@@ -20,6 +28,8 @@ struct gp_guest_manager {
 	bool paused;
 
 	struct {
+		/* A client wants to make a guest; any listener may refuse. */
+		struct wl_signal guest_request; // struct gp_guest_request
 		/* Before the scanout's first monitor batch, which the listener has to send. */
 		struct wl_signal new_scanout; // struct gp_guest_scanout
 		struct wl_signal leds; // struct gp_guest
@@ -31,8 +41,8 @@ struct gp_guest_manager {
 
 void gp_guest_manager_init(struct gp_guest_manager *manager, struct wlr_renderer *renderer);
 /**
- * While paused, nothing is shown and no output reads a buffer. Some are still locked: a plane that is
- * not ours keeps its last buffer until it gets another. So revoked memory is unused at once.
+ * While paused, nothing is shown and no output reads a buffer. Some are still locked: a plane that
+ * is not ours keeps its last buffer until it gets another. So revoked memory is unused at once.
  */
 void gp_guest_manager_set_paused(struct gp_guest_manager *manager, bool paused);
 

@@ -2,7 +2,9 @@
 
 #include <string.h>
 
+#include "common/fd.h"
 #include "common/log.h"
+#include "common/socket.h"
 #include "compositor/guest/guest.h"
 #include "compositor/guest/guest_v1.h"
 #include "compositor/guest/manager.h"
@@ -23,6 +25,45 @@ static bool check_name(struct wl_resource *resource, const char *name) {
 		wl_resource_post_error(resource, GUEST_SCANOUT_MANAGER_V1_ERROR_INVALID_NAME,
 			"the name must be 1 to %d bytes of UTF-8 without control characters",
 			GP_GUEST_NAME_MAX);
+		return false;
+	}
+	return true;
+}
+
+/*
+ * Whether no guest has the name. The bridge of one that has it may have been killed and started
+ * again, faster than its hang-up was seen here.
+ */
+static bool free_name(
+	struct gp_guest_manager *manager, const struct wl_client *client, const char *name) {
+	struct gp_guest *guest;
+	wl_list_for_each (guest, &manager->guests, link) {
+		if (strcmp(guest->name, name) != 0) {
+			continue;
+		}
+		struct wl_client *owner = wl_resource_get_client(guest->resource);
+		if (owner == client || !gp_socket_hung_up(wl_client_get_fd(owner))) {
+			return false;
+		}
+		wl_client_destroy(owner);
+		return true; // there is one guest of a name
+	}
+	return true;
+}
+
+static bool take_name(
+	struct gp_guest_manager *manager, struct wl_resource *resource, const char *name) {
+	struct gp_guest_request request = {
+		.client = wl_resource_get_client(resource), .name = name};
+	wl_signal_emit_mutable(&manager->events.guest_request, &request);
+	if (request.refusal[0] != '\0') {
+		wl_resource_post_error(resource, GUEST_SCANOUT_MANAGER_V1_ERROR_NAME_REFUSED, "%s",
+			request.refusal);
+		return false;
+	}
+	if (!free_name(manager, request.client, name)) {
+		wl_resource_post_error(resource, GUEST_SCANOUT_MANAGER_V1_ERROR_NAME_IN_USE,
+			"a guest named %s is shown already", name);
 		return false;
 	}
 	return true;
@@ -50,7 +91,7 @@ static void manager_handle_create_guest(struct wl_client *client, struct wl_reso
 		(quota->n_guests > 0 && wl_list_length(&manager->guests) >= GP_GUESTS_MAX)) {
 		wl_resource_post_error(resource, GUEST_SCANOUT_MANAGER_V1_ERROR_TOO_MANY_GUESTS,
 			"the client has %zu guests, which is the limit", quota->n_guests);
-	} else {
+	} else if (take_name(manager, resource, name)) {
 		gp_guest_v1_create(manager, resource, id, name, uuid->data, quota);
 	}
 	gp_quota_unref(quota);

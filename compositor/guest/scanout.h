@@ -15,7 +15,7 @@ struct gp_guest;
 struct gp_guest_cursor;
 struct wlr_surface;
 
-#define GP_PATHS 5 // enum guest_scanout_v1_path
+#define GP_PATHS 6 // enum guest_scanout_v1_path
 
 /**
  * A guest_scanout_v1 with its surface. It knows what the surface shows; where it is shown is up to
@@ -32,8 +32,8 @@ struct gp_guest_scanout {
 	int32_t width, height; // of the scanout, in pixels; 0 without content
 	bool content_lost; // the client took the memory back; no buffer was committed since
 	uint64_t n_commits; // that had a buffer
-	char failure
-		[GP_IMPORT_FAILURE_MESSAGE_MAX]; // why the last buffer cannot be shown; empty if it can
+	/* Why the last buffer cannot be shown; empty if it can. */
+	char failure[GP_IMPORT_FAILURE_MESSAGE_MAX];
 
 	struct gp_guest_cursor *cursor; // may be NULL
 	int32_t cursor_x, cursor_y; // top left corner of the cursor, in pixels of the scanout

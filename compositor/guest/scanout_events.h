@@ -14,7 +14,9 @@ struct gp_monitor;
 void gp_guest_scanout_send_monitor(
 	struct gp_guest_scanout *scanout, const struct gp_monitor *monitor);
 void gp_guest_scanout_send_visibility(struct gp_guest_scanout *scanout, bool visible);
-/* path is of enum guest_scanout_v1_path; reason says why it is not a better one, and may be empty. */
+/*
+ * path is of enum guest_scanout_v1_path; reason says why it is not a better one, and may be empty.
+ */
 void gp_guest_scanout_send_path(
 	struct gp_guest_scanout *scanout, uint32_t path, const char *reason);
 

@@ -11,8 +11,8 @@ struct gp_import_failure;
 struct gp_importer;
 
 /**
- * A wl_buffer of a blob. It lives as long as its resource and always has a guest buffer; an inert one
- * takes the place of that when the memory is revoked.
+ * A wl_buffer of a blob. It lives as long as its resource and always has a guest buffer; an inert
+ * one takes the place of that when the memory is revoked.
  */
 struct gp_guest_wl_buffer {
 	struct wl_resource *resource;

@@ -20,9 +20,9 @@ struct gp_buffer_layout {
 };
 
 /**
- * A buffer in a blob, as wlroots sees it. It reads the memory in place: the GPU through the dma-buf,
- * or the CPU through the blob's mapping. Like any wlr_buffer it is destroyed once it is dropped and
- * nobody locks it.
+ * A buffer in a blob, as wlroots sees it. It reads the memory in place: the GPU through the
+ * dma-buf, or the CPU through the blob's mapping. Like any wlr_buffer it is destroyed once it is
+ * dropped and nobody locks it.
  *
  * An inert one has no memory: that of a failed import, or of a wl_buffer whose blob was revoked.
  */
@@ -39,8 +39,8 @@ struct gp_guest_buffer {
 
 	struct {
 		/**
-		 * The memory was revoked: whoever shows the buffer unlocks it in the handler, and its
-		 * owner drops it.
+		 * The memory was revoked: whoever shows the buffer unlocks it in the handler, and
+		 * its owner drops it.
 		 */
 		struct wl_signal lost;
 	} events;
@@ -59,7 +59,7 @@ struct gp_guest_buffer *gp_guest_buffer_create_inert(
 	const struct gp_buffer_layout *layout, const struct gp_import_failure *failure);
 
 /* Returns NULL for a buffer of another kind. */
-struct gp_guest_buffer *gp_guest_buffer_try_from_buffer(struct wlr_buffer *buffer);
+struct gp_guest_buffer *gp_guest_buffer_try_from_buffer(struct wlr_buffer *base);
 bool gp_guest_buffer_is_inert(const struct gp_guest_buffer *buffer);
 
 #endif

@@ -28,16 +28,16 @@ uint32_t gp_importer_capabilities(const struct gp_importer *importer);
 /* The device that imports dma-bufs. Returns false if there is none. */
 bool gp_importer_main_device(const struct gp_importer *importer, dev_t *device);
 /**
- * Calls back for each pair of format and modifier that may be imported: by the GPU, or by the CPU if
- * there is none.
+ * Calls back for each pair of format and modifier that may be imported: by the GPU, or by the CPU
+ * if there is none.
  */
 void gp_importer_for_each_format(const struct gp_importer *importer,
 	void (*handle)(void *data, uint32_t format, uint64_t modifier), void *data);
 
 /**
- * Imports memory, which was not revoked, with a format of common/format.h; a linear layout lies inside
- * it. The GPU reads it if there is one and it is a dma-buf, else the CPU. Returns a buffer that the
- * caller drops, or NULL and *failure.
+ * Imports memory, which was not revoked, with a format of common/format.h; a linear layout lies
+ * inside it. The GPU reads it if there is one and it is a dma-buf, else the CPU. Returns a buffer
+ * that the caller drops, or NULL and *failure.
  */
 struct gp_guest_buffer *gp_importer_import(const struct gp_importer *importer,
 	struct gp_blob_memory *memory, const struct gp_buffer_layout *layout,

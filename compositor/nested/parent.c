@@ -9,7 +9,10 @@
 
 #include "common/log.h"
 #include "compositor/nested/window.h"
+#include "compositor/nested/window_scale.h"
+#include "fractional-scale-v1-client-protocol.h"
 #include "keyboard-shortcuts-inhibit-unstable-v1-client-protocol.h"
+#include "viewporter-client-protocol.h"
 #include "xdg-decoration-unstable-v1-client-protocol.h"
 #include "xdg-shell-client-protocol.h"
 
@@ -42,13 +45,71 @@ static const struct xdg_wm_base_listener wm_base_listener = {
 	.ping = handle_ping,
 };
 
+static void handle_output_geometry(void *data, struct wl_output *wl_output, int32_t x, int32_t y,
+	int32_t width_mm, int32_t height_mm, int32_t subpixel, const char *make, const char *model,
+	int32_t transform) {
+	/* Not needed. */
+}
+
+static void handle_output_mode(void *data, struct wl_output *wl_output, uint32_t flags,
+	int32_t width, int32_t height, int32_t refresh) {
+	/* Not needed. */
+}
+
+static void handle_output_scale(void *data, struct wl_output *wl_output, int32_t scale) {
+	struct gp_parent_output *output = data;
+	output->scale = scale;
+}
+
+static void handle_output_done(void *data, struct wl_output *wl_output) {
+	struct gp_parent_output *output = data;
+	struct gp_window *window;
+	wl_list_for_each (window, &output->parent->windows, link) {
+		gp_window_scale_update(&window->scale);
+	}
+}
+
+static const struct wl_output_listener output_listener = {
+	.geometry = handle_output_geometry,
+	.mode = handle_output_mode,
+	.scale = handle_output_scale,
+	.done = handle_output_done,
+};
+
+static void add_output(struct gp_parent *parent, struct wl_registry *registry, uint32_t name) {
+	struct gp_parent_output *output = calloc(1, sizeof(*output));
+	if (output == NULL) {
+		gp_error("output of the parent compositor: no memory");
+		return;
+	}
+	output->parent = parent;
+	output->name = name;
+	output->scale = 1;
+	output->wl_output = wl_registry_bind(
+		registry, name, &wl_output_interface, WL_OUTPUT_SCALE_SINCE_VERSION);
+	wl_output_add_listener(output->wl_output, &output_listener, output);
+	wl_list_insert(&parent->outputs, &output->link);
+}
+
+static void remove_output(struct gp_parent_output *output) {
+	struct gp_window *window;
+	wl_list_remove(&output->link);
+	wl_list_for_each (window, &output->parent->windows, link) {
+		gp_window_scale_forget_output(&window->scale, output->wl_output);
+	}
+	wl_output_destroy(output->wl_output);
+	free(output);
+}
+
 static void handle_global(void *data, struct wl_registry *registry, uint32_t name,
 	const char *interface, uint32_t version) {
 	struct gp_parent *parent = data;
 	if (strcmp(interface, wl_compositor_interface.name) == 0) {
-		/* The backend damages in pixels of the buffer, which is new in this version. */
+		/* The backend needs less: version 4. */
 		parent->compositor = wl_registry_bind(registry, name, &wl_compositor_interface,
-			WL_SURFACE_DAMAGE_BUFFER_SINCE_VERSION);
+			version < WL_SURFACE_PREFERRED_BUFFER_SCALE_SINCE_VERSION
+				? version
+				: WL_SURFACE_PREFERRED_BUFFER_SCALE_SINCE_VERSION);
 	} else if (strcmp(interface, xdg_wm_base_interface.name) == 0) {
 		parent->wm_base = wl_registry_bind(registry, name, &xdg_wm_base_interface, 1);
 		xdg_wm_base_add_listener(parent->wm_base, &wm_base_listener, parent);
@@ -59,6 +120,19 @@ static void handle_global(void *data, struct wl_registry *registry, uint32_t nam
 		0) {
 		parent->inhibitors = wl_registry_bind(
 			registry, name, &zwp_keyboard_shortcuts_inhibit_manager_v1_interface, 1);
+	} else if (strcmp(interface, wl_subcompositor_interface.name) == 0) {
+		parent->subcompositor =
+			wl_registry_bind(registry, name, &wl_subcompositor_interface, 1);
+	} else if (strcmp(interface, wl_shm_interface.name) == 0) {
+		parent->shm = wl_registry_bind(registry, name, &wl_shm_interface, 1);
+	} else if (strcmp(interface, wp_viewporter_interface.name) == 0) {
+		parent->viewporter = wl_registry_bind(registry, name, &wp_viewporter_interface, 1);
+	} else if (strcmp(interface, wp_fractional_scale_manager_v1_interface.name) == 0) {
+		parent->fractional_scales = wl_registry_bind(
+			registry, name, &wp_fractional_scale_manager_v1_interface, 1);
+	} else if (strcmp(interface, wl_output_interface.name) == 0 &&
+		version >= WL_OUTPUT_SCALE_SINCE_VERSION) {
+		add_output(parent, registry, name);
 	} else if (strcmp(interface, wl_seat_interface.name) == 0 && parent->seat == NULL) {
 		parent->seat = wl_registry_bind(registry, name, &wl_seat_interface, 1);
 		parent->seat_name = name;
@@ -67,6 +141,12 @@ static void handle_global(void *data, struct wl_registry *registry, uint32_t nam
 
 static void handle_global_remove(void *data, struct wl_registry *registry, uint32_t name) {
 	struct gp_parent *parent = data;
+	struct gp_parent_output *output, *tmp;
+	wl_list_for_each_safe (output, tmp, &parent->outputs, link) {
+		if (output->name == name) {
+			remove_output(output);
+		}
+	}
 	if (parent->seat == NULL || name != parent->seat_name) {
 		return;
 	}
@@ -105,6 +185,7 @@ bool gp_parent_init(struct gp_parent *parent, struct wlr_backend *backend) {
 	}
 
 	wl_list_init(&parent->windows);
+	wl_list_init(&parent->outputs);
 	parent->backend_destroy.notify = handle_backend_destroy;
 	wl_signal_add(&parent->backend->events.destroy, &parent->backend_destroy);
 	parent->display = wlr_wl_backend_get_remote_display(parent->backend);
@@ -130,6 +211,22 @@ void gp_parent_finish(struct gp_parent *parent) {
 	struct gp_window *window, *tmp;
 	wl_list_for_each_safe (window, tmp, &parent->windows, link) {
 		gp_window_destroy(window);
+	}
+	struct gp_parent_output *output, *tmp_output;
+	wl_list_for_each_safe (output, tmp_output, &parent->outputs, link) {
+		remove_output(output);
+	}
+	if (parent->fractional_scales != NULL) {
+		wp_fractional_scale_manager_v1_destroy(parent->fractional_scales);
+	}
+	if (parent->shm != NULL) {
+		wl_shm_destroy(parent->shm);
+	}
+	if (parent->subcompositor != NULL) {
+		wl_subcompositor_destroy(parent->subcompositor);
+	}
+	if (parent->viewporter != NULL) {
+		wp_viewporter_destroy(parent->viewporter);
 	}
 	if (parent->inhibitors != NULL) {
 		zwp_keyboard_shortcuts_inhibit_manager_v1_destroy(parent->inhibitors);

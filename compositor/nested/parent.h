@@ -7,11 +7,16 @@
 
 struct wl_compositor;
 struct wl_display;
+struct wl_output;
 struct wl_registry;
 struct wl_seat;
+struct wl_shm;
+struct wl_subcompositor;
 struct wlr_backend;
 struct wlr_output;
 struct wlr_session;
+struct wp_fractional_scale_manager_v1;
+struct wp_viewporter;
 struct xdg_wm_base;
 struct zwp_keyboard_shortcuts_inhibit_manager_v1;
 struct zxdg_decoration_manager_v1;
@@ -28,11 +33,25 @@ struct gp_parent {
 	struct xdg_wm_base *wm_base;
 	struct zxdg_decoration_manager_v1 *decorations; // may be NULL
 	struct zwp_keyboard_shortcuts_inhibit_manager_v1 *inhibitors; // may be NULL
+	struct wl_subcompositor *subcompositor; // may be NULL
+	struct wl_shm *shm; // may be NULL
+	struct wp_viewporter *viewporter; // may be NULL
+	struct wp_fractional_scale_manager_v1 *fractional_scales; // may be NULL
+	struct wl_list outputs; // gp_parent_output.link
 	struct wl_seat *seat; // the first; may be NULL
 	uint32_t seat_name; // of the global
 	struct wl_list windows; // gp_window.link
 
 	struct wl_listener backend_destroy;
+};
+
+/* An output of the parent. */
+struct gp_parent_output {
+	struct wl_list link; // gp_parent.outputs
+	struct gp_parent *parent;
+	struct wl_output *wl_output; // its user data is this
+	uint32_t name; // of the global
+	int32_t scale;
 };
 
 /* Like wlr_backend_autocreate, but without windows in a Wayland compositor. */
@@ -45,8 +64,8 @@ struct wlr_backend *gp_parent_create_backend(
  */
 bool gp_parent_init(struct gp_parent *parent, struct wlr_backend *backend);
 /**
- * Destroys the windows, whose outputs were destroyed before. Done when the backend is destroyed; one
- * that is all zeros is fine.
+ * Destroys the windows, whose outputs were destroyed before. Done when the backend is destroyed;
+ * one that is all zeros is fine.
  */
 void gp_parent_finish(struct gp_parent *parent);
 /* Makes WLR_WL_OUTPUTS windows; the backend was started. Returns false after logging. */

@@ -7,17 +7,32 @@
 
 #include "common/log.h"
 #include "compositor/nested/parent.h"
+#include "compositor/nested/window_cursor.h"
+#include "compositor/nested/window_scale.h"
 #include "keyboard-shortcuts-inhibit-unstable-v1-client-protocol.h"
+#include "viewporter-client-protocol.h"
 #include "xdg-decoration-unstable-v1-client-protocol.h"
 #include "xdg-shell-client-protocol.h"
 
 #define APP_ID "guestpane"
 
+void gp_window_get_mode(const struct gp_window *window, int32_t *width, int32_t *height) {
+	*width = gp_scale_pixels(window->scale.scale_120, window->width);
+	*height = gp_scale_pixels(window->scale.scale_120, window->height);
+}
+
+void gp_window_correct_position(const struct gp_window *window, double *x, double *y) {
+	*x *= (double)window->output->width / window->width;
+	*y *= (double)window->output->height / window->height;
+}
+
 /* The output follows the window's size. */
 static void send_size(struct gp_window *window) {
 	struct wlr_output_state state;
+	int32_t width, height;
+	gp_window_get_mode(window, &width, &height);
 	wlr_output_state_init(&state);
-	wlr_output_state_set_custom_mode(&state, window->width, window->height, 0);
+	wlr_output_state_set_custom_mode(&state, width, height, 0);
 	wlr_output_send_request_state(window->output, &state);
 	wlr_output_state_finish(&state);
 }
@@ -29,6 +44,18 @@ static void handle_surface_configure(void *data, struct xdg_surface *xdg_surface
 	window->height = is_free ? window->own_height : window->next_height;
 	window->configured = true;
 	xdg_surface_ack_configure(xdg_surface, serial);
+	/* Without this the cursor would count, which may reach beyond a window that shrinks. */
+	xdg_surface_set_window_geometry(xdg_surface, 0, 0, window->width, window->height);
+	if (window->scale.viewport != NULL) {
+		wp_viewport_set_destination(window->scale.viewport, window->width, window->height);
+	}
+	if (window->output != NULL) {
+		send_size(window);
+	}
+}
+
+static void handle_scale_changed(struct wl_listener *listener, void *data) {
+	struct gp_window *window = wl_container_of(listener, window, scale_changed);
 	if (window->output != NULL) {
 		send_size(window);
 	}
@@ -156,6 +183,9 @@ void gp_window_destroy(struct gp_window *window) {
 	if (window->decoration != NULL) {
 		zxdg_toplevel_decoration_v1_destroy(window->decoration);
 	}
+	gp_window_cursor_finish(&window->cursor);
+	wl_list_remove(&window->scale_changed.link);
+	gp_window_scale_finish(&window->scale);
 	xdg_toplevel_destroy(window->toplevel);
 	xdg_surface_destroy(window->xdg_surface);
 	wl_surface_destroy(window->surface);
@@ -166,6 +196,9 @@ void gp_window_destroy(struct gp_window *window) {
 static void set_role(struct gp_window *window) {
 	struct gp_parent *parent = window->parent;
 	window->surface = wl_compositor_create_surface(parent->compositor);
+	gp_window_scale_init(&window->scale, parent, window->surface);
+	window->scale_changed.notify = handle_scale_changed;
+	wl_signal_add(&window->scale.events.changed, &window->scale_changed);
 	window->xdg_surface = xdg_wm_base_get_xdg_surface(parent->wm_base, window->surface);
 	xdg_surface_add_listener(window->xdg_surface, &surface_listener, window);
 	window->toplevel = xdg_surface_get_toplevel(window->xdg_surface);
@@ -177,6 +210,7 @@ static void set_role(struct gp_window *window) {
 		zxdg_toplevel_decoration_v1_set_mode(
 			window->decoration, ZXDG_TOPLEVEL_DECORATION_V1_MODE_SERVER_SIDE);
 	}
+	gp_window_cursor_init(&window->cursor, window);
 }
 
 /* xdg_surface wants no buffer before the first configure. */
@@ -215,6 +249,8 @@ struct gp_window *gp_window_create(
 	struct wlr_output *output =
 		wlr_wl_output_create_from_surface(parent->backend, window->surface);
 	if (output == NULL) {
+		gp_window_cursor_finish(&window->cursor);
+		gp_window_scale_finish(&window->scale);
 		wl_list_remove(&window->link);
 		window->surface = NULL;
 		free(window);

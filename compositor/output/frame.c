@@ -1,18 +1,24 @@
 #include "compositor/output/frame.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <time.h>
 #include <wlr/backend/headless.h>
 #include <wlr/backend/session.h>
+#include <wlr/backend/wayland.h>
 #include <wlr/config.h>
 #include <wlr/render/drm_format_set.h>
 #include <wlr/render/pixman.h>
 #include <wlr/types/wlr_output.h>
 #include <wlr/types/wlr_scene.h>
+#if WLR_HAS_DRM_BACKEND
+#include <wlr/backend/drm.h>
+#endif
 #if WLR_HAS_X11_BACKEND
 #include <wlr/backend/x11.h>
 #endif
 
+#include "common/clock.h"
 #include "common/format.h"
 #include "common/log.h"
 #include "common/trace.h"
@@ -23,6 +29,9 @@
 #include "compositor/output/outputs.h"
 #include "compositor/output/shown.h"
 #include "guest-scanout-v1-protocol.h"
+
+/* No GPU asks for more of a stride. */
+#define ALIGNMENT_MAX 256
 
 static void set_composited(struct gp_output *output, bool composited) {
 	if (output->composited != composited) {
@@ -35,6 +44,15 @@ void gp_output_frame_reset(struct gp_output *output) {
 	output->refusals.count = 0;
 }
 
+/* Whether the picture does not cover the output pixel by pixel. */
+static bool is_scaled(const struct gp_output *output) {
+	const struct gp_view *view = output->view;
+	int width, height;
+	wlr_output_transformed_resolution(output->wlr_output, &width, &height);
+	return view->scanout->width != width || view->scanout->height != height ||
+		view->box.width != width || view->box.height != height;
+}
+
 /* Of what is shown; false if that is not a guest's buffer. */
 static bool get_class(const struct gp_output *output, struct gp_buffer_class *class) {
 	struct wlr_buffer *buffer =
@@ -45,13 +63,19 @@ static bool get_class(const struct gp_output *output, struct gp_buffer_class *cl
 		return false;
 	}
 	const struct wlr_fbox *source = &output->view->shape_source;
+	const struct gp_buffer_layout *layout = &guest_buffer->layout;
 	*class = (struct gp_buffer_class){
 		.kind = guest_buffer->memory->kind,
-		.format = guest_buffer->layout.format,
-		.modifier = guest_buffer->layout.modifier,
+		.format = layout->format,
+		.modifier = layout->modifier,
+		.alignment = layout->stride & -layout->stride,
 		.cropped = !wlr_fbox_empty(source) &&
 			(source->width != buffer->width || source->height != buffer->height),
+		.scaled = is_scaled(output),
 	};
+	if (class->alignment > ALIGNMENT_MAX) {
+		class->alignment = ALIGNMENT_MAX;
+	}
 	return true;
 }
 
@@ -68,21 +92,30 @@ static const char *why_no_plane(struct wlr_output *wlr_output) {
 	return NULL;
 }
 
+/* Whether wlroots copies each buffer to the GPU of the output, scan-out or not. */
+static bool is_on_other_gpu(struct wlr_output *wlr_output) {
+#if WLR_HAS_DRM_BACKEND
+	return wlr_output_is_drm(wlr_output) &&
+		wlr_drm_backend_get_parent(wlr_output->backend) != NULL;
+#else
+	return false;
+#endif
+}
+
 /* Of the frame that was committed; there has to be a buffer. */
 static void get_facts(const struct gp_output *output, struct gp_frame_facts *facts) {
 	struct wlr_output *wlr_output = output->wlr_output;
 	const struct gp_view *view = output->view;
 	const struct gp_guest_scanout *scanout = view->scanout;
 	struct wlr_dmabuf_attributes attribs;
-	int width, height;
-	wlr_output_transformed_resolution(wlr_output, &width, &height);
 	*facts = (struct gp_frame_facts){
 		.copied = !wlr_buffer_get_dmabuf(scanout->content.buffer, &attribs),
 		.direct = view->direct,
 		.mapped = wlr_renderer_is_pixman(wlr_output->renderer),
+		.parent = wlr_output_is_wl(wlr_output),
+		.other_gpu = is_on_other_gpu(wlr_output),
 		.no_plane = why_no_plane(wlr_output),
-		.scaled = scanout->width != width || scanout->height != height ||
-			view->box.width != width || view->box.height != height,
+		.scaled = is_scaled(output),
 		.overlaid = gp_view_cursor_is_composed(&view->cursor) ||
 			output->status_screen.label_text[0] != '\0',
 		.captured = wlr_output->attach_render_locks > 0,
@@ -90,7 +123,7 @@ static void get_facts(const struct gp_output *output, struct gp_frame_facts *fac
 	};
 	struct gp_buffer_class class;
 	if (get_class(output, &class)) {
-		facts->refusal = gp_refusals_find(&output->refusals, &class);
+		facts->refusal = gp_refusals_find(&output->refusals, &class, gp_now_ns());
 		facts->translucent = gp_format_from_drm(class.format)->has_alpha;
 	}
 }
@@ -109,14 +142,15 @@ static const char *kind_name(uint32_t kind) {
 static void refuse(
 	struct gp_output *output, const struct gp_buffer_class *class, const char *words) {
 	char reason[GP_REFUSAL_REASON_MAX];
-	if (gp_refusals_find(&output->refusals, class) != NULL) {
-		return;
-	}
-	snprintf(reason, sizeof(reason), "%s %s%s in %s", words,
+	snprintf(reason, sizeof(reason), "%s %s%s in %s%s", words,
 		class->cropped ? "a part of a buffer of " : "",
-		gp_format_from_drm(class->format)->name, kind_name(class->kind));
-	gp_warn("output %s: %s", output->wlr_output->name, reason);
-	gp_refusals_add(&output->refusals, class, reason);
+		gp_format_from_drm(class->format)->name, kind_name(class->kind),
+		class->scaled ? ", scaled" : "");
+	if (gp_refusals_add(&output->refusals, class, reason, gp_now_ns())) {
+		/* That a plane does not scale is common. */
+		gp_log(class->scaled ? GP_LOG_INFO : GP_LOG_WARN, "output %s: %s",
+			output->wlr_output->name, reason);
+	}
 }
 
 /* Whether wlr_scene offered the picture to the output, which did not take it. */
@@ -129,7 +163,7 @@ static bool was_test_refused(const struct gp_output *output) {
 		return false;
 	}
 	get_facts(output, &facts);
-	return !facts.scaled && !facts.overlaid && !facts.rotated;
+	return !facts.overlaid && !facts.rotated;
 }
 
 static const char *why_test_refused(
@@ -157,8 +191,12 @@ void gp_output_frame_handle_commit(struct gp_output *output) {
 	if (view == NULL || !view->sampled) {
 		return;
 	}
-	if (get_class(output, &class) && was_test_refused(output)) {
-		refuse(output, &class, why_test_refused(output, &class));
+	if (get_class(output, &class)) {
+		if (view->direct) {
+			gp_refusals_remove(&output->refusals, &class);
+		} else if (was_test_refused(output)) {
+			refuse(output, &class, why_test_refused(output, &class));
+		}
 	}
 	view->sampled = false;
 	/* A view that was hidden is shown again without a new frame; that takes a path all the same. */
@@ -196,6 +234,10 @@ void gp_output_frame_handle_present(
 		gp_trace_event(
 			"present", GP_TRACE_NEXT, frame.trace_id, when_ns, when_ns, NULL, NULL);
 	}
+	if (frame.path == GUEST_SCANOUT_V1_PATH_PARENT &&
+		(event->flags & WLR_OUTPUT_PRESENT_ZERO_COPY) == 0) {
+		snprintf(frame.reason, sizeof(frame.reason), "the parent compositor composites it");
+	}
 	output->n_frames[frame.path] += frame.is_new;
 	frame.view->n_frames[frame.path] += frame.is_new;
 	if (frame.is_new) {
@@ -206,11 +248,21 @@ void gp_output_frame_handle_present(
 	}
 }
 
+/* A driver that refuses one frame may refuse each. */
+static void warn_lost_frame(const struct gp_output *output) {
+	static struct gp_log_limit limit = {.burst = 3, .interval_ns = 10000000000};
+	uint64_t suppressed;
+	if (gp_log_limit_pass(&limit, &suppressed)) {
+		gp_warn("output %s: a frame cannot be committed; %" PRIu64 " such lines suppressed",
+			output->wlr_output->name, suppressed);
+	}
+}
+
 /*
  * A buffer that the output refuses is composited, also if it passed the test and is refused by the
- * commit: then in the same frame. Its class is not tried again. A buffer with an alpha channel is
- * never tried: a guest may leave anything in it, which the scene ignores, but a plane or a parent
- * compositor would show what is behind.
+ * commit: then in the same frame. Its class is not tried for a while. A buffer with an alpha
+ * channel is never tried: a guest may leave anything in it, which the scene ignores, but a plane or
+ * a parent compositor would show what is behind.
  */
 static void commit_frame(struct gp_output *output) {
 	struct gp_buffer_class class;
@@ -218,7 +270,7 @@ static void commit_frame(struct gp_output *output) {
 	set_composited(output,
 		has_class &&
 			(gp_format_from_drm(class.format)->has_alpha ||
-				gp_refusals_find(&output->refusals, &class) != NULL));
+				gp_refusals_find(&output->refusals, &class, gp_now_ns()) != NULL));
 	if (output->view != NULL) {
 		output->view->sampled = false;
 	}
@@ -226,21 +278,25 @@ static void commit_frame(struct gp_output *output) {
 		return;
 	}
 	const struct wlr_session *session = output->outputs->session;
-	bool was_direct = has_class && output->view->sampled && output->view->direct &&
-		!output->composited && (session == NULL || session->active);
-	if (!was_direct) {
-		gp_debug("output %s: commit failed", output->wlr_output->name);
+	if (session != NULL && !session->active) {
 		return;
 	}
-	refuse(output, &class, "the output accepted and then refused");
-	set_composited(output, true);
-	wlr_scene_output_commit(output->scene_output, NULL);
+	if (has_class && output->view->sampled && output->view->direct && !output->composited) {
+		refuse(output, &class, "the output accepted and then refused");
+		set_composited(output, true);
+		if (wlr_scene_output_commit(output->scene_output, NULL)) {
+			return;
+		}
+	}
+	warn_lost_frame(output);
 }
 
 void gp_output_frame_make(struct gp_output *output) {
 	gp_output_refresh(output);
 	gp_status_screen_draw(&output->status_screen);
-	gp_cursor_plane_restore(&output->cursor_plane);
+	if (gp_cursor_plane_restore(&output->cursor_plane) && output->view != NULL) {
+		gp_view_arrange(output->view);
+	}
 	if (wlr_scene_output_needs_frame(output->scene_output)) {
 		output->latch_ns = gp_trace_now();
 		commit_frame(output);

@@ -11,6 +11,7 @@ const char *gp_path_name(uint32_t path) {
 		[GUEST_SCANOUT_V1_PATH_GPU] = "gpu",
 		[GUEST_SCANOUT_V1_PATH_MAPPED] = "mapped",
 		[GUEST_SCANOUT_V1_PATH_COPIED] = "copied",
+		[GUEST_SCANOUT_V1_PATH_PARENT] = "parent",
 	};
 	return names[path];
 }
@@ -49,7 +50,11 @@ uint32_t gp_frame_path(const struct gp_frame_facts *facts, char reason[GP_PATH_R
 	}
 	/* Without a plane the output takes buffers and shows them to nobody, or copies them. */
 	if (facts->direct && facts->no_plane == NULL) {
-		return GUEST_SCANOUT_V1_PATH_DIRECT;
+		if (facts->other_gpu) {
+			snprintf(reason, GP_PATH_REASON_MAX, "another GPU drives the monitor");
+			return GUEST_SCANOUT_V1_PATH_GPU;
+		}
+		return facts->parent ? GUEST_SCANOUT_V1_PATH_PARENT : GUEST_SCANOUT_V1_PATH_DIRECT;
 	}
 	snprintf(reason, GP_PATH_REASON_MAX, "%s%s", why_composited(facts),
 		facts->mapped ? ", and the pixman renderer reads with the CPU" : "");

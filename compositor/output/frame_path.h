@@ -16,6 +16,8 @@ struct gp_frame_facts {
 	bool copied; // the buffer is a copy that the bridge made
 	bool direct; // the output was given the buffer itself
 	bool mapped; // the renderer reads buffers with the CPU
+	bool parent; // the output is a window of another Wayland compositor
+	bool other_gpu; // it is driven by a GPU that gets copies of what the renderer's GPU has
 
 	/* Why the output was not given the buffer. */
 	const char *no_plane; // why there is nothing that could scan it out; NULL if there is
@@ -27,7 +29,10 @@ struct gp_frame_facts {
 	bool rotated;
 };
 
-/* Returns enum guest_scanout_v1_path, and why it is not a better one in reason. */
+/**
+ * Returns enum guest_scanout_v1_path, and why it is not a better one in reason. What a parent
+ * compositor does with a frame only it knows: there the reason is empty.
+ */
 uint32_t gp_frame_path(const struct gp_frame_facts *facts, char reason[GP_PATH_REASON_MAX]);
 
 #endif

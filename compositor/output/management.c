@@ -1,10 +1,9 @@
 #include "compositor/output/management.h"
 
-#include <math.h>
 #include <stdlib.h>
+#include <wlr/backend.h>
 #include <wlr/types/wlr_output_layout.h>
 #include <wlr/types/wlr_output_management_v1.h>
-#include <wlr/types/wlr_scene.h>
 
 #include "compositor/output/apply.h"
 #include "compositor/output/monitor.h"
@@ -12,47 +11,32 @@
 #include "compositor/output/outputs.h"
 #include "compositor/output/shown.h"
 
-/* The state that a client asks for, without the scale. */
-static void get_state(
-	const struct wlr_output_configuration_head_v1 *head, struct wlr_output_state *state) {
-	wlr_output_state_init(state);
-	wlr_output_head_v1_state_apply(&head->state, state);
-	state->committed &= ~WLR_OUTPUT_STATE_SCALE;
-}
-
-static bool test_head(const struct wlr_output_configuration_head_v1 *head) {
-	struct wlr_output_state state;
-	get_state(head, &state);
-	bool ok = wlr_output_test_state(head->state.output, &state);
-	wlr_output_state_finish(&state);
-	return ok;
-}
-
-static bool apply_head(const struct wlr_output_configuration_head_v1 *head) {
-	struct gp_output *output = head->state.output->data;
-	if (output == NULL) {
-		return false;
+/* Positions are in pixels of the outputs: with a scale, clients would compute other ones. */
+static bool can_be_configured(const struct wlr_output_configuration_v1 *request) {
+	const struct wlr_output_configuration_head_v1 *head;
+	wl_list_for_each (head, &request->heads, link) {
+		if (head->state.output->data == NULL ||
+			(head->state.enabled && head->state.scale != 1)) {
+			return false;
+		}
 	}
-	/* Who configures an output wants to see it, or not to have it. */
-	enum gp_power power = output->power;
-	output->power = GP_POWER_ON;
-	gp_output_set_dirty(output);
-	struct wlr_output_state state;
-	get_state(head, &state);
-	bool ok = gp_output_commit_state(output, &state);
-	wlr_output_state_finish(&state);
-	if (!ok) {
-		output->power = power;
-		return false;
-	}
-
-	if (head->state.enabled) {
-		output->scale_120 = lroundf(head->state.scale * 120);
-	}
-	struct wlr_box position = {.x = head->state.x, .y = head->state.y};
-	gp_output_update_layout(output, &position);
-	gp_output_monitor_changed(output);
 	return true;
+}
+
+static bool commit(const struct wlr_output_configuration_v1 *request, bool test) {
+	size_t n_states;
+	struct wlr_backend_output_state *states =
+		wlr_output_configuration_v1_build_state(request, &n_states);
+	bool ok = states != NULL && can_be_configured(request);
+	for (size_t i = 0; ok && i < n_states; i++) {
+		states[i].base.committed &= ~WLR_OUTPUT_STATE_SCALE;
+	}
+	ok = ok && gp_outputs_commit(states, n_states, test);
+	for (size_t i = 0; states != NULL && i < n_states; i++) {
+		wlr_output_state_finish(&states[i].base);
+	}
+	free(states);
+	return ok;
 }
 
 static void reply(struct wlr_output_configuration_v1 *request, bool ok) {
@@ -64,18 +48,8 @@ static void reply(struct wlr_output_configuration_v1 *request, bool ok) {
 	wlr_output_configuration_v1_destroy(request);
 }
 
-static bool test_request(struct wlr_output_configuration_v1 *request) {
-	struct wlr_output_configuration_head_v1 *head;
-	wl_list_for_each (head, &request->heads, link) {
-		if (!test_head(head)) {
-			return false;
-		}
-	}
-	return true;
-}
-
 static void handle_test(struct wl_listener *listener, void *data) {
-	reply(data, test_request(data));
+	reply(data, commit(data, true));
 }
 
 /* Sends clients what the outputs are now. */
@@ -93,7 +67,6 @@ static void update(struct gp_output_management *management) {
 		wlr_output_layout_get_box(outputs->layout, output->wlr_output, &box);
 		if (head != NULL) {
 			head->state.enabled = gp_monitor_is_connected(output);
-			head->state.scale = output->scale_120 / 120.0f;
 			head->state.x = box.x;
 			head->state.y = box.y;
 		}
@@ -104,10 +77,18 @@ static void update(struct gp_output_management *management) {
 static void handle_apply(struct wl_listener *listener, void *data) {
 	struct gp_output_management *management = wl_container_of(listener, management, apply);
 	struct wlr_output_configuration_v1 *request = data;
-	bool ok = test_request(request);
-	struct wlr_output_configuration_head_v1 *head;
+	bool ok = commit(request, false);
+	const struct wlr_output_configuration_head_v1 *head;
 	wl_list_for_each (head, &request->heads, link) {
-		ok = ok && apply_head(head);
+		struct gp_output *output = head->state.output->data;
+		const struct wlr_box position = {.x = head->state.x, .y = head->state.y};
+		if (ok) {
+			/* Who configures an output wants to see it, or not to have it. */
+			output->power = GP_POWER_ON;
+			gp_output_set_dirty(output);
+			gp_output_update_layout(output, &position);
+			gp_output_monitor_changed(output);
+		}
 	}
 	reply(request, ok);
 	update(management);

@@ -10,7 +10,8 @@ struct wlr_output_manager_v1;
 /**
  * wlr-output-management: lets wlr-randr and the like see and change the outputs.
  *
- * A scale is kept for the guests and not applied, as the scene is in device pixels.
+ * The layout is in pixels of the outputs, so each head has a scale of 1 and takes no other: clients
+ * place heads by their logical sizes. A request is applied whole or not at all.
  */
 struct gp_output_management {
 	struct gp_outputs *outputs;

@@ -4,6 +4,7 @@
 #include <wlr/types/wlr_output.h>
 
 #include "compositor/guest/scanout.h"
+#include "compositor/nested/window.h"
 #include "compositor/output/output.h"
 #include "compositor/output/outputs.h"
 
@@ -58,6 +59,14 @@ bool gp_monitor_is_connected(const struct gp_output *output) {
 	return output->wlr_output->enabled || output->power != GP_POWER_ON;
 }
 
+/* What the configuration says; else how large the desktop wants things to be in its windows. */
+static uint32_t get_scale(const struct gp_output *output) {
+	if (output->scale_120 == GP_SCALE_ONE && output->window != NULL) {
+		return output->window->scale.scale_120;
+	}
+	return output->scale_120;
+}
+
 void gp_monitor_describe(const struct gp_output *output, struct gp_monitor *monitor) {
 	struct wlr_output *wlr_output = output->wlr_output;
 	int width, height;
@@ -66,7 +75,7 @@ void gp_monitor_describe(const struct gp_output *output, struct gp_monitor *moni
 	*monitor = (struct gp_monitor){
 		.width_mm = wlr_output->phys_width > 0 ? wlr_output->phys_width : 0,
 		.height_mm = wlr_output->phys_height > 0 ? wlr_output->phys_height : 0,
-		.scale_120 = output->scale_120,
+		.scale_120 = get_scale(output),
 		.transform = wlr_output->transform,
 		.connected = gp_monitor_is_connected(output),
 	};

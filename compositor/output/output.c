@@ -139,7 +139,8 @@ struct gp_output *gp_output_create(struct gp_outputs *outputs, struct wlr_output
 	wl_list_init(&output->views);
 	gp_view_target_init(&output->target);
 	add_listeners(output);
-	gp_cursor_plane_init(&output->cursor_plane, wlr_output);
+	gp_cursor_plane_init(&output->cursor_plane, wlr_output,
+		output->window != NULL ? &output->window->cursor : NULL);
 	if (!create_scene(output) || !gp_output_shown_init(output) ||
 		!gp_output_monitor_init(output)) {
 		gp_error("output %s: no memory", wlr_output->name);

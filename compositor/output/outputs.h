@@ -47,7 +47,8 @@ struct gp_outputs {
 		struct wl_signal monitor;
 		/**
 		 * struct gp_output: the view that it shows, if any, or its size may be another. At
-		 * most once per turn of the event loop, and besides at once when its view is removed.
+		 * most once per turn of the event loop, and besides at once when its view is
+		 * removed.
 		 */
 		struct wl_signal shown;
 		struct wl_signal frame; // struct gp_output: it shows a new frame of a guest

@@ -16,7 +16,8 @@ struct wlr_relative_pointer_manager_v1;
 
 /**
  * The pointer, which all mice, touch pads and absolute pointers move, and which takes the focus
- * along. For a guest with a mouse the user can lock it: then the mouse moves, and the pointer stays.
+ * along. For a guest with a mouse the user can lock it: then the mouse moves, and the pointer
+ * stays.
  */
 struct gp_pointer {
 	struct gp_focus *focus;

@@ -43,8 +43,9 @@ struct gp_seat {
 };
 
 /**
- * Returns false if memory is short. The seat must be all zeros, and finished in any case. The backend
- * must not have been started; all else must have been made and has to stay longer than the seat.
+ * Returns false if memory is short. The seat must be all zeros, and finished in any case. The
+ * backend must not have been started; all else must have been made and has to stay longer than the
+ * seat.
  */
 bool gp_seat_init(struct gp_seat *seat, struct wl_display *display, struct wlr_backend *backend,
 	struct gp_outputs *outputs, struct gp_placement *placement,

@@ -7,6 +7,7 @@
 
 #include "compositor/config/settings.h"
 #include "compositor/guest/scanout.h"
+#include "compositor/nested/window.h"
 #include "compositor/output/monitor.h"
 #include "compositor/output/output.h"
 #include "compositor/output/outputs.h"
@@ -85,6 +86,9 @@ void gp_spot_locate(struct gp_spot *spot, const struct gp_outputs *outputs, cons
 	*spot = (struct gp_spot){0};
 	if (output == NULL) {
 		return;
+	}
+	if (output->window != NULL) {
+		gp_window_correct_position(output->window, &x, &y);
 	}
 	spot->transform = output->wlr_output->transform;
 	gp_transform_point(spot->transform, &x, &y);

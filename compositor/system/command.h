@@ -6,8 +6,8 @@
 #include <sys/types.h>
 
 /**
- * The command that the compositor started, in a process group of its own. If we have the terminal in
- * the foreground, the group gets it, as from a shell.
+ * The command that the compositor started, in a process group of its own. If we have the terminal
+ * in the foreground, the group gets it, as from a shell.
  */
 struct gp_command {
 	pid_t pid; // also of the process group

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <wayland-server-core.h>
 
-#include "compositor/system/bridge_socket.h"
+#include "compositor/system/bridge_client.h"
 
 #define GUEST_MANAGER "guest_scanout_manager_v1"
 
@@ -41,7 +41,7 @@ bool gp_security_shows(bool bridge, const char *interface) {
 static bool filter_global(
 	const struct wl_client *client, const struct wl_global *global, void *data) {
 	return gp_security_shows(
-		gp_bridge_socket_has_client(client), wl_global_get_interface(global)->name);
+		gp_bridge_client_try_from(client) != NULL, wl_global_get_interface(global)->name);
 }
 
 void gp_security_init(struct wl_display *display) {

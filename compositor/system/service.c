@@ -13,6 +13,7 @@
 #include "common/log.h"
 
 #define LISTEN_FDS_START 3
+#define LISTEN_FDS_MAX 256
 #define WATCHDOG_MAX_MS 3600000
 
 static bool is_for_us(const char *variable) {
@@ -28,19 +29,64 @@ static bool is_listening_stream(int fd) {
 		getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) == 0 && listening;
 }
 
-static int take_listen_fd(void) {
-	const char *count = getenv("LISTEN_FDS");
-	int fd = LISTEN_FDS_START;
-	if (count == NULL || !is_for_us("LISTEN_PID")) {
-		return -1;
+/* Whether the name of a descriptor means a socket for bridges; writes for which guest. */
+static bool parse_name(const char *name, size_t length, char guest[GP_GUEST_NAME_MAX + 1]) {
+	static const char prefix[] = "bridge-", unit[] = ".socket";
+	const size_t n_prefix = sizeof(prefix) - 1, n_unit = sizeof(unit) - 1;
+	guest[0] = '\0';
+	if (length > n_prefix && length <= n_prefix + GP_GUEST_NAME_MAX &&
+		memcmp(name, prefix, n_prefix) == 0) {
+		memcpy(guest, name + n_prefix, length - n_prefix);
+		guest[length - n_prefix] = '\0';
+		return true;
 	}
-	if (strcmp(count, "1") != 0 || !is_listening_stream(fd)) {
-		gp_warn("LISTEN_FDS is ignored: it is not one listening Unix stream socket");
-		return -1;
+	return length == 0 || (length == n_prefix - 1 && memcmp(name, prefix, length) == 0) ||
+		(length > n_unit && memcmp(name + length - n_unit, unit, n_unit) == 0);
+}
+
+static bool has_socket(const struct gp_service *service, const char *guest) {
+	for (size_t i = 0; i < service->n_sockets; i++) {
+		if (strcmp(service->sockets[i].guest, guest) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Takes the fd. */
+static void add_socket(struct gp_service *service, int fd, const char *name, size_t length) {
+	struct gp_service_socket *socket = &service->sockets[service->n_sockets];
+	const char *cause = NULL;
+	if (service->n_sockets == GP_SERVICE_SOCKETS_MAX) {
+		cause = "there are too many";
+	} else if (!is_listening_stream(fd)) {
+		cause = "it is no listening Unix stream socket";
+	} else if (!parse_name(name, length, socket->guest)) {
+		cause = "its name is neither bridge nor bridge-NAME";
+	} else if (has_socket(service, socket->guest)) {
+		cause = "there is another one of that name";
+	}
+	if (cause != NULL) {
+		gp_error("descriptor %d of the service manager (%.*s) is not used: %s", fd,
+			(int)length, name, cause);
+		close(fd);
+		return;
 	}
 	fcntl(fd, F_SETFD, FD_CLOEXEC);
-	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
-	return fd;
+	gp_fd_set_nonblock(fd);
+	socket->fd = fd;
+	service->n_sockets++;
+}
+
+static void take_sockets(struct gp_service *service) {
+	const char *count = getenv("LISTEN_FDS"), *name = getenv("LISTEN_FDNAMES");
+	int n = count != NULL && is_for_us("LISTEN_PID") ? atoi(count) : 0;
+	name = name != NULL ? name : "";
+	for (int i = 0; i < n && i < LISTEN_FDS_MAX; i++) {
+		size_t length = strcspn(name, ":");
+		add_socket(service, LISTEN_FDS_START + i, name, length);
+		name += length + (name[length] == ':');
+	}
 }
 
 static int connect_notify(void) {
@@ -79,9 +125,9 @@ void gp_service_init(struct gp_service *service) {
 		"NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC"};
 	*service = (struct gp_service){
 		.notify_fd = connect_notify(),
-		.listen_fd = take_listen_fd(),
 		.watchdog_ms = get_watchdog_ms(),
 	};
+	take_sockets(service);
 	for (size_t i = 0; i < sizeof(variables) / sizeof(variables[0]); i++) {
 		unsetenv(variables[i]);
 	}
@@ -119,5 +165,7 @@ void gp_service_finish(struct gp_service *service) {
 		service->watchdog = NULL;
 	}
 	gp_fd_close(&service->notify_fd);
-	gp_fd_close(&service->listen_fd);
+	for (size_t i = 0; i < service->n_sockets; i++) {
+		gp_fd_close(&service->sockets[i].fd);
+	}
 }

@@ -6,9 +6,9 @@
 struct wlr_session;
 
 /**
- * Whether the seat is ours. When the user switches to another virtual terminal, or a session manager
- * suspends the host, wlroots takes all outputs away. It brings back those that are still connected
- * when the seat is ours again.
+ * Whether the seat is ours. When the user switches to another virtual terminal, or a session
+ * manager suspends the host, wlroots takes all outputs away. It brings back those that are still
+ * connected when the seat is ours again.
  */
 struct gp_vt_session {
 	struct wlr_session *wlr_session; // NULL: nested, headless, or finished

@@ -9,12 +9,13 @@
 #endif
 
 #include "common/log.h"
+#include "compositor/nested/window_cursor.h"
 #include "compositor/view/cairo_buffer.h"
 
 /* Larger than any plane. */
 #define SIZE_MAX_PIXELS 1024
 
-/* Other backends show the cursor where the pointer of their parent is, or nowhere. */
+/* wlroots' other backends show it where the pointer of their parent is, or nowhere. */
 static bool may_have_plane(struct wlr_output *wlr_output) {
 #if WLR_HAS_DRM_BACKEND
 	return wlr_output_is_drm(wlr_output);
@@ -23,20 +24,23 @@ static bool may_have_plane(struct wlr_output *wlr_output) {
 #endif
 }
 
-void gp_cursor_plane_init(struct gp_cursor_plane *plane, struct wlr_output *wlr_output) {
-	*plane = (struct gp_cursor_plane){0};
+void gp_cursor_plane_init(struct gp_cursor_plane *plane, struct wlr_output *wlr_output,
+	struct gp_window_cursor *window_cursor) {
+	*plane = (struct gp_cursor_plane){
+		.wlr_output = wlr_output,
+		.window_cursor = window_cursor,
+	};
 	if (may_have_plane(wlr_output)) {
 		plane->wlr_cursor = wlr_output_cursor_create(wlr_output);
 	}
 }
 
 void gp_cursor_plane_finish(struct gp_cursor_plane *plane) {
-	if (plane->wlr_cursor == NULL) {
-		return;
-	}
 	gp_cursor_plane_hide(plane);
-	wlr_output_cursor_destroy(plane->wlr_cursor);
-	plane->wlr_cursor = NULL;
+	if (plane->wlr_cursor != NULL) {
+		wlr_output_cursor_destroy(plane->wlr_cursor);
+		plane->wlr_cursor = NULL;
+	}
 }
 
 /* Draws the part of the pixels that is shown, scaled. */
@@ -81,9 +85,13 @@ static bool is_on_hardware(const struct gp_cursor_plane *plane) {
 	return plane->wlr_cursor->output->hardware_cursor == plane->wlr_cursor;
 }
 
-/* Whether wlroots has put it onto the plane, or will when nobody takes screenshots any more. */
+/* Whether it is on the plane, or wlroots puts it there when nobody takes screenshots any more. */
 static bool set_image(struct gp_cursor_plane *plane) {
 	struct wlr_output_cursor *cursor = plane->wlr_cursor;
+	if (plane->window_cursor != NULL) {
+		return gp_window_cursor_show(
+			plane->window_cursor, plane->image, plane->x, plane->y);
+	}
 	return wlr_output_cursor_set_buffer(
 		       cursor, plane->image, plane->shown.hotspot_x, plane->shown.hotspot_y) &&
 		(is_on_hardware(plane) || cursor->output->software_cursor_locks > 0);
@@ -116,29 +124,40 @@ static bool change_picture(struct gp_cursor_plane *plane, const struct gp_cursor
 	}
 	plane->refused_width = picture->width;
 	plane->refused_height = picture->height;
-	gp_debug("output %s: no cursor plane for %dx%d", plane->wlr_cursor->output->name,
-		picture->width, picture->height);
+	gp_debug("output %s: no cursor plane for %dx%d", plane->wlr_output->name, picture->width,
+		picture->height);
 	return false;
 }
 
 bool gp_cursor_plane_show(struct gp_cursor_plane *plane, const struct gp_cursor_picture *picture,
 	int32_t x, int32_t y) {
-	if (plane->wlr_cursor == NULL) {
-		return false;
+	plane->x = x;
+	plane->y = y;
+	bool shown = false;
+	if (plane->wlr_cursor != NULL) {
+		wlr_output_cursor_move(
+			plane->wlr_cursor, x + picture->hotspot_x, y + picture->hotspot_y);
+		shown = same_picture(&plane->shown, picture) || change_picture(plane, picture);
+	} else if (plane->window_cursor != NULL && !plane->captured &&
+		plane->wlr_output->transform == WL_OUTPUT_TRANSFORM_NORMAL) {
+		shown = same_picture(&plane->shown, picture) ? set_image(plane)
+							     : change_picture(plane, picture);
 	}
-	wlr_output_cursor_move(plane->wlr_cursor, x + picture->hotspot_x, y + picture->hotspot_y);
-	if (!same_picture(&plane->shown, picture) && !change_picture(plane, picture)) {
+	if (!shown) {
 		gp_cursor_plane_hide(plane);
-		return false;
 	}
-	return true;
+	return shown;
 }
 
 void gp_cursor_plane_hide(struct gp_cursor_plane *plane) {
 	if (plane->image == NULL) {
 		return;
 	}
-	wlr_output_cursor_set_buffer(plane->wlr_cursor, NULL, 0, 0);
+	if (plane->window_cursor != NULL) {
+		gp_window_cursor_hide(plane->window_cursor);
+	} else {
+		wlr_output_cursor_set_buffer(plane->wlr_cursor, NULL, 0, 0);
+	}
 	wlr_buffer_unlock(plane->image);
 	plane->image = NULL;
 	plane->shown = (struct gp_cursor_picture){0};
@@ -149,9 +168,15 @@ void gp_cursor_plane_reset(struct gp_cursor_plane *plane) {
 	plane->refused_width = plane->refused_height = 0;
 }
 
-void gp_cursor_plane_restore(struct gp_cursor_plane *plane) {
-	if (plane->image != NULL && !is_on_hardware(plane) &&
-		plane->wlr_cursor->output->software_cursor_locks == 0) {
+bool gp_cursor_plane_restore(struct gp_cursor_plane *plane) {
+	bool captured = plane->wlr_output->software_cursor_locks > 0;
+	if (plane->window_cursor != NULL) {
+		bool changed = captured != plane->captured;
+		plane->captured = captured;
+		return changed;
+	}
+	if (plane->image != NULL && !is_on_hardware(plane) && !captured) {
 		set_image(plane);
 	}
+	return false;
 }

@@ -259,11 +259,11 @@ def zero_copy(machine):
 
 
 def ended(machine):
-    """The second guest's VMM ends: its device is let go, and can be opened again."""
+    """The second guest's VMM ends: its device is released, and can be opened again."""
     machine.inner.stop("second")
     machine.call("for i in $(seq 50); do exec 9<>/dev/vfio/$(ls /dev/vfio | grep -v vfio) && "
                  "exit 0; sleep 0.2; done; exit 1")
-    expect("let go" in machine.inner.log("bridge"), "the bridge does not say so")
+    expect("released" in machine.inner.log("bridge"), "the bridge does not say so")
     links = machine.call("ls -l /proc/$(cat /tmp/bridge.pid)/fd")
     expect("vfio" not in links, f"the bridge still has the device:\n{links}")
 

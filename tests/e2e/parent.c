@@ -3,14 +3,18 @@
  * commanded by lines on standard input and told of by lines on standard output.
  *
  *   size W H      the window shall have this size; before there is a window: its first one
+ *   fractional    the desktop has fractional-scale-v1; before there is a window
+ *   legacy        windows learn no scale but that of the output; before there is a window
+ *   scale N       of the desktop
  *   close         the user closes the window
  *   sleep         the window is covered: no frame callbacks, no presentation
- *   pixel X Y     what the user sees there; the window is at 0, 0
+ *   pixel X Y     what the user sees there, in pixels of the screen; the window is at 0, 0
  *   and those of parent_seat.h
  *
  *   display NAME  it runs
  *   title TEXT    the window has a new title
- *   shown W H     the window has a picture of another size
+ *   shown W H     the window has another size
+ *   buffer W H    its picture has another size
  *   gone          the window was closed
  *   inhibit 0|1   the window wants the desktop's own keys, or not
  *   fullscreen 0|1
@@ -19,6 +23,7 @@
  */
 
 #include <drm_fourcc.h>
+#include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,12 +37,14 @@
 #include <wlr/render/pixman.h>
 #include <wlr/types/wlr_buffer.h>
 #include <wlr/types/wlr_compositor.h>
+#include <wlr/types/wlr_fractional_scale_v1.h>
 #include <wlr/types/wlr_keyboard_shortcuts_inhibit_v1.h>
 #include <wlr/types/wlr_linux_dmabuf_v1.h>
 #include <wlr/types/wlr_output.h>
 #include <wlr/types/wlr_presentation_time.h>
 #include <wlr/types/wlr_scene.h>
 #include <wlr/types/wlr_seat.h>
+#include <wlr/types/wlr_subcompositor.h>
 #include <wlr/types/wlr_viewporter.h>
 #include <wlr/types/wlr_xdg_shell.h>
 
@@ -60,12 +67,49 @@ struct parent {
 	struct parent_seat seat;
 	struct wlr_xdg_toplevel *toplevel; // NULL: no window
 	int width, height; // that the window shall have
-	int shown_width, shown_height;
+	int shown_width, shown_height, buffer_width, buffer_height;
+	double scale;
+	bool is_legacy;
 	char memory[64]; // of the picture
 	bool is_covered;
-	struct wl_listener frame, new_toplevel, commit, title, destroy, fullscreen;
+	struct wl_listener new_surface, frame, new_toplevel, commit, title, destroy, fullscreen;
 	struct wl_listener new_inhibitor, inhibitor_destroy;
 };
+
+/* wlroots keeps a surface's buffer only for the commit; this does until the next one. */
+struct picture {
+	struct wlr_surface *surface;
+	struct wlr_buffer *buffer; // may be NULL
+	struct wl_listener commit, destroy;
+};
+
+static void handle_picture_commit(struct wl_listener *listener, void *data) {
+	struct picture *picture = wl_container_of(listener, picture, commit);
+	const struct wlr_surface_state *state = &picture->surface->current;
+	if ((state->committed & WLR_SURFACE_STATE_BUFFER) != 0) {
+		wlr_buffer_unlock(picture->buffer);
+		picture->buffer = state->buffer != NULL ? wlr_buffer_lock(state->buffer) : NULL;
+	}
+}
+
+static void handle_picture_destroy(struct wl_listener *listener, void *data) {
+	struct picture *picture = wl_container_of(listener, picture, destroy);
+	wl_list_remove(&picture->commit.link);
+	wl_list_remove(&picture->destroy.link);
+	wlr_buffer_unlock(picture->buffer);
+	free(picture);
+}
+
+static void handle_new_surface(struct wl_listener *listener, void *data) {
+	struct wlr_surface *surface = data;
+	struct picture *picture = calloc(1, sizeof(*picture));
+	picture->surface = surface;
+	surface->data = picture;
+	picture->commit.notify = handle_picture_commit;
+	wl_signal_add(&surface->events.commit, &picture->commit);
+	picture->destroy.notify = handle_picture_destroy;
+	wl_signal_add(&surface->events.destroy, &picture->destroy);
+}
 
 static void handle_frame(struct wl_listener *listener, void *data) {
 	struct parent *parent = wl_container_of(listener, parent, frame);
@@ -85,10 +129,33 @@ static void handle_frame(struct wl_listener *listener, void *data) {
 /* The window is fullscreen if it wants to be, and otherwise as large as was said. */
 static void configure(struct parent *parent) {
 	bool fullscreen = parent->toplevel->requested.fullscreen;
+	int width, height;
+	wlr_output_effective_resolution(parent->output, &width, &height);
 	wlr_xdg_toplevel_set_fullscreen(parent->toplevel, fullscreen);
-	wlr_xdg_toplevel_set_size(parent->toplevel,
-		fullscreen ? parent->output->width : parent->width,
-		fullscreen ? parent->output->height : parent->height);
+	wlr_xdg_toplevel_set_size(parent->toplevel, fullscreen ? width : parent->width,
+		fullscreen ? height : parent->height);
+}
+
+static void send_scale(struct parent *parent) {
+	struct wlr_surface *surface = parent->toplevel->base->surface;
+	if (!parent->is_legacy) {
+		wlr_fractional_scale_v1_notify_scale(surface, parent->scale);
+		wlr_surface_set_preferred_buffer_scale(surface, (int32_t)ceil(parent->scale));
+	}
+}
+
+static void set_scale(struct parent *parent, double scale) {
+	struct wlr_output_state state;
+	parent->scale = scale;
+	wlr_output_state_init(&state);
+	wlr_output_state_set_scale(&state, scale);
+	if (!wlr_output_commit_state(parent->output, &state)) {
+		abort();
+	}
+	wlr_output_state_finish(&state);
+	if (parent->toplevel != NULL) {
+		send_scale(parent);
+	}
 }
 
 static void tell_memory(struct parent *parent, const struct wlr_surface *surface) {
@@ -113,16 +180,27 @@ static void handle_commit(struct wl_listener *listener, void *data) {
 	struct parent *parent = wl_container_of(listener, parent, commit);
 	const struct wlr_surface *surface = parent->toplevel->base->surface;
 	if (parent->toplevel->base->initial_commit) {
+		send_scale(parent);
 		configure(parent);
 	}
 	tell_memory(parent, surface);
 	wlr_scene_buffer_set_buffer(parent->picture, surface->current.buffer);
+	wlr_scene_buffer_set_dest_size(
+		parent->picture, surface->current.width, surface->current.height);
 	if (surface->mapped &&
 		(surface->current.width != parent->shown_width ||
 			surface->current.height != parent->shown_height)) {
 		parent->shown_width = surface->current.width;
 		parent->shown_height = surface->current.height;
 		printf("shown %d %d\n", parent->shown_width, parent->shown_height);
+		wlr_surface_send_enter(parent->toplevel->base->surface, parent->output);
+	}
+	if (surface->mapped &&
+		(surface->current.buffer_width != parent->buffer_width ||
+			surface->current.buffer_height != parent->buffer_height)) {
+		parent->buffer_width = surface->current.buffer_width;
+		parent->buffer_height = surface->current.buffer_height;
+		printf("buffer %d %d\n", parent->buffer_width, parent->buffer_height);
 	}
 }
 
@@ -182,7 +260,26 @@ static void handle_new_toplevel(struct wl_listener *listener, void *data) {
 	wl_signal_add(&toplevel->events.request_fullscreen, &parent->fullscreen);
 }
 
+static void add_subsurface(struct wlr_surface *surface, int x, int y, void *data) {
+	struct wlr_scene_tree *tree = data;
+	struct wlr_fbox source;
+	if (surface == wlr_surface_get_root_surface(surface)) {
+		return;
+	}
+	const struct picture *picture = surface->data;
+	struct wlr_scene_buffer *node = wlr_scene_buffer_create(tree, picture->buffer);
+	wlr_surface_get_buffer_source_box(surface, &source);
+	wlr_scene_buffer_set_source_box(node, &source);
+	wlr_scene_buffer_set_dest_size(node, surface->current.width, surface->current.height);
+	wlr_scene_node_set_position(&node->node, x, y);
+}
+
 static void tell_pixel(struct parent *parent, int x, int y) {
+	struct wlr_scene_tree *above = wlr_scene_tree_create(&parent->scene->tree);
+	if (parent->toplevel != NULL) {
+		wlr_surface_for_each_surface(
+			parent->toplevel->base->surface, add_subsurface, above);
+	}
 	struct wlr_output_state state;
 	void *data;
 	uint32_t format, pixel = 0;
@@ -198,13 +295,21 @@ static void tell_pixel(struct parent *parent, int x, int y) {
 		wlr_buffer_end_data_ptr_access(state.buffer);
 	}
 	wlr_output_state_finish(&state);
+	wlr_scene_node_destroy(&above->node);
 	printf("pixel %06x\n", pixel & 0xffffff);
 }
 
 static void obey(struct parent *parent, const char *line) {
 	int x, y;
+	double scale;
 	if (strncmp(line, "sleep", 5) == 0) {
 		parent->is_covered = true;
+	} else if (strcmp(line, "fractional") == 0) {
+		wlr_fractional_scale_manager_v1_create(parent->display, 1);
+	} else if (strcmp(line, "legacy") == 0) {
+		parent->is_legacy = true;
+	} else if (sscanf(line, "scale %lf", &scale) == 1) {
+		set_scale(parent, scale);
 	} else if (sscanf(line, "size %d %d", &parent->width, &parent->height) == 2) {
 		if (parent->toplevel != NULL) {
 			wlr_xdg_toplevel_set_size(parent->toplevel, parent->width, parent->height);
@@ -220,8 +325,8 @@ static void obey(struct parent *parent, const char *line) {
 
 static int handle_command(int fd, uint32_t mask, void *data) {
 	struct parent *parent = data;
-	size_t available_buffers = sizeof(parent->text) - 1 - parent->n_text;
-	ssize_t n = read(fd, parent->text + parent->n_text, available_buffers);
+	size_t room = sizeof(parent->text) - 1 - parent->n_text;
+	ssize_t n = read(fd, parent->text + parent->n_text, room);
 	if (n <= 0) {
 		wl_display_terminate(parent->display);
 		return 0;
@@ -294,7 +399,10 @@ static bool init(struct parent *parent) {
 	}
 	init_dmabuf(parent);
 	/* Without a renderer: a dma-buf is no texture for this one, and taken all the same. */
-	wlr_compositor_create(parent->display, 6, NULL);
+	struct wlr_compositor *compositor = wlr_compositor_create(parent->display, 6, NULL);
+	parent->new_surface.notify = handle_new_surface;
+	wl_signal_add(&compositor->events.new_surface, &parent->new_surface);
+	wlr_subcompositor_create(parent->display);
 	wlr_viewporter_create(parent->display);
 	wlr_presentation_create(parent->display, parent->backend, 2);
 	init_inhibitors(parent);
@@ -309,7 +417,7 @@ static bool init(struct parent *parent) {
 }
 
 int main(void) {
-	struct parent parent = {.width = 640, .height = 480};
+	struct parent parent = {.width = 640, .height = 480, .scale = 1};
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	signal(SIGPIPE, SIG_IGN);
 	if (!init(&parent)) {

@@ -153,10 +153,16 @@ static void test_pause(struct host *host) {
 	vm_show_new(&vm, &red, 1, RED);
 	assert_true(fe_stop(&vm.fe));
 	assert_true(host_wait_string(vm.bridge, "vmm", "paused", WAIT_MS));
+	gg_fill(red.pixels, W, &whole, BLUE);
 	crash(&vm);
 	assert_string_equal(host_status_string(vm.bridge, "vmm"), "paused");
+	assert_true(host_wait_string(vm.bridge, "display", "connected", WAIT_MS));
+	host_sleep_ms(200);
+	assert_true(host_grab(host, OUTPUT, &vm.picture));
+	assert_false(picture_has(&vm.picture, BLUE)); // the copy is lost, and nothing else is shown
 	assert_true(fe_restart(&vm.fe, false));
 	assert_true(host_wait_string(vm.bridge, "vmm", "running", WAIT_MS));
+	vm_assert_color(&vm, OUTPUT, BLUE);
 	gg_fill(red.pixels, W, &whole, GREEN);
 	vm_flush(&vm, 1, 0, 0, W, H);
 	vm_assert_color(&vm, OUTPUT, GREEN);

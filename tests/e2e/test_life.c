@@ -63,6 +63,49 @@ static void test_pause(struct host *host) {
 	vm_finish(&vm);
 }
 
+/* C9: what the guest's memory holds after a stop is nobody's to see: it may have another owner. */
+static void test_pause_rewritten(struct host *host) {
+	struct vm vm;
+	struct gg_blob red, blue;
+	vm_start(&vm, host, 0, NULL);
+	vm_show_new(&vm, &red, 1, RED);
+	vm_blob(&vm, &blue, 2, BLUE);
+	assert_int_equal(gg_set_scanout_blob(&vm.fe, 0, 2, W, H), OK); // no flush follows
+	assert_true(fe_stop(&vm.fe));
+	gg_fill(red.pixels, W, &whole, GREEN);
+	gg_fill(blue.pixels, W, &whole, GREEN);
+	int64_t bytes_copied = vm_counter(&vm, "bytes_copied");
+	for (unsigned round = 0; round < 2; round++) {
+		host_sleep_ms(200);
+		assert_true(host_wait_pixel(host, OUTPUT, 8, 8, RED, WAIT_MS, &vm.picture));
+		assert_false(picture_has(&vm.picture, GREEN));
+		host_kill(&host->compositor);
+		assert_true(host_start_compositor(host, 1, W, H, NULL));
+		assert_true(host_wait_string(vm.bridge, "display", "connected", WAIT_MS));
+	}
+	assert_true(host_wait_pixel(host, OUTPUT, 8, 8, RED, WAIT_MS, &vm.picture));
+	assert_false(picture_has(&vm.picture, GREEN));
+	assert_string_equal(host_status_string(vm.bridge, "scanouts.0.reason"), "the VM is paused");
+	assert_int_equal(vm_counter(&vm, "bytes_copied"), bytes_copied);
+
+	assert_true(fe_restart(&vm.fe, false));
+	vm_flush(&vm, 2, 0, 0, W, H);
+	vm_assert_color(&vm, OUTPUT, GREEN);
+	/* Nor is anything left of it. */
+	unsigned fds = host_count_fds(vm.bridge);
+	for (unsigned i = 0; i < 5; i++) {
+		assert_true(fe_stop(&vm.fe));
+		gg_fill(blue.pixels, W, &whole, BLUE);
+		assert_true(fe_restart(&vm.fe, false));
+		vm_assert_color(&vm, OUTPUT, BLUE); // at once, without a flush
+		gg_fill(blue.pixels, W, &whole, GREEN);
+		vm_flush(&vm, 2, 0, 0, W, H);
+		vm_assert_color(&vm, OUTPUT, GREEN);
+	}
+	assert_true(host_wait_fds(vm.bridge, fds, WAIT_MS));
+	vm_finish(&vm);
+}
+
 /* C9: started again at index 0: another life, and nothing of the old one is shown. */
 static void test_reset(struct host *host) {
 	struct vm vm;
@@ -154,6 +197,64 @@ static void test_compositor_killed(struct host *host) {
 	vm_finish(&vm);
 }
 
+static unsigned count_in_log(const struct program *program, const char *words) {
+	char line[512];
+	unsigned count = 0;
+	FILE *file = fopen(program->log, "re");
+	assert_non_null(file);
+	while (fgets(line, sizeof(line), file)) {
+		count += strstr(line, words) != NULL;
+	}
+	fclose(file);
+	return count;
+}
+
+/* D12: after a reset of the GPU it ends, for the service to start it again. */
+static void test_renderer_lost(struct host *host) {
+	struct vm vm;
+	struct gg_blob red, blue;
+	vm_load_faults(host);
+	assert_true(host_start_compositor(host, 1, W, H, NULL));
+	vm_start(&vm, host, 0, NULL);
+	vm_show_new(&vm, &red, 1, RED);
+	vm_blob(&vm, &blue, 2, BLUE);
+	vm_set_fault(host, "renderer-lost", true);
+	vm_show(&vm, 0, 2);
+	for (uint64_t end = host_now_ms() + WAIT_MS;
+		host_alive(&host->compositor) && host_now_ms() < end;) {
+		host_sleep_ms(10);
+	}
+	assert_false(host_alive(&host->compositor));
+	assert_int_equal(host_stop(&host->compositor), 1);
+	assert_int_equal(count_in_log(&host->compositor, " E the GPU was reset"), 1);
+	assert_true(host_start_compositor(host, 1, W, H, NULL));
+	vm_assert_color(&vm, OUTPUT, BLUE);
+	vm_finish(&vm);
+}
+
+/* E1: an output that refuses frames is reported, and not with each of them. */
+static void test_frames_refused(struct host *host) {
+	struct vm vm;
+	struct gg_blob red, blue;
+	vm_load_faults(host);
+	assert_true(host_start_compositor(host, 1, W, H, NULL));
+	vm_start(&vm, host, 0, NULL);
+	vm_show_new(&vm, &red, 1, RED);
+	vm_blob(&vm, &blue, 2, BLUE);
+	assert_int_equal(count_in_log(&host->compositor, "a frame cannot be committed"), 0);
+	vm_set_fault(host, "no-commit", true);
+	for (unsigned i = 0; i < 20; i++) {
+		vm_show(&vm, 0, 1 + i % 2);
+	}
+	unsigned lines = count_in_log(&host->compositor, " W output " OUTPUT ": a frame cannot be");
+	assert_uint_in_range(lines, 1, 5);
+	vm_set_fault(host, "no-commit", false);
+	vm_show(&vm, 0, 1);
+	vm_show(&vm, 0, 2);
+	vm_assert_color(&vm, OUTPUT, BLUE);
+	vm_finish(&vm);
+}
+
 /* With all given up that can be, the bridge finds another compositor and another VMM, and ends well. */
 static void test_confined(struct host *host) {
 	struct vm vm;
@@ -191,7 +292,9 @@ static void test_compositor_stopped(struct host *host) {
 			OK);
 		assert_int_equal(gg_set_scanout_blob(&vm.fe, 0, 3, 64, 64), OK);
 		vm_flush(&vm, 3, 0, 0, 64, 64);
+		uint64_t start_ms = host_now_ms();
 		assert_int_equal(gg_unref(&vm.fe, 3), OK);
+		assert_true(host_now_ms() - start_ms <= 250); // 50 (B9), and a loaded host
 		host_sleep_ms(250);
 	}
 	assert_true(host_wait_string(vm.bridge, "display", "waiting", 100));
@@ -260,6 +363,76 @@ static void test_region_removed(struct host *host) {
 		vm_show_new(&vm, &blue, 10 + round, BLUE);
 		assert_int_equal(gg_unref(&vm.fe, 10 + round), OK);
 	}
+	assert_true(host_wait_fds(vm.bridge, fds, WAIT_MS));
+	munmap(pixels, size);
+	close(fd);
+	vm_finish(&vm);
+}
+
+/* B13: the pixels of a 2D resource are the host's: they stay when its backing is removed. */
+static void test_region_removed_2d(struct host *host) {
+	struct vm vm;
+	const uint64_t gpa = 1ull << 32, uva = 0x7e0000000000, size = 4u << 20;
+	vm_start(&vm, host, 0, NULL);
+	int fd = gp_memfd_create_sealed("hotplug", size);
+	assert_true(fd >= 0);
+	uint32_t *pixels = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	assert_true(pixels != MAP_FAILED);
+	assert_true(fe_add_region(&vm.fe, fd, gpa, size, uva, 0));
+	assert_int_equal(gg_create_2d(&vm.fe, 1, VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM, W, H), OK);
+	assert_int_equal(gg_attach(&vm.fe, 1, gpa, SIZE), OK);
+	gg_fill(pixels, W, &whole, RED);
+	assert_int_equal(gg_transfer(&vm.fe, 1, &whole, 0), OK);
+	assert_int_equal(gg_set_scanout(&vm.fe, 0, 1, &whole), OK);
+	vm_flush(&vm, 1, 0, 0, W, H);
+	vm_assert_color(&vm, OUTPUT, RED);
+
+	int64_t commits = vm_counter(&vm, "commits");
+	assert_true(fe_remove_region(&vm.fe, gpa, size, uva));
+	gg_fill(pixels, W, &whole, GREEN);
+	host_sleep_ms(300);
+	vm_assert_color(&vm, OUTPUT, RED);
+	assert_int_equal(vm_counter(&vm, "commits"), commits);
+
+	/* And when it comes back the guest need not attach it again. */
+	assert_true(fe_add_region(&vm.fe, fd, gpa, size, uva, 0));
+	assert_int_equal(gg_transfer(&vm.fe, 1, &whole, 0), OK);
+	vm_flush(&vm, 1, 0, 0, W, H);
+	vm_assert_color(&vm, OUTPUT, GREEN);
+	munmap(pixels, size);
+	close(fd);
+	vm_finish(&vm);
+}
+
+/* B13: QEMU moves RAM, and the guest does not know. */
+static void test_region_returns(struct host *host) {
+	struct vm vm;
+	const uint64_t gpa = 1ull << 32, uva = 0x7e0000000000, size = 4u << 20;
+	static uint64_t pages[SIZE / 4096];
+	vm_start(&vm, host, 0, NULL);
+	int fd = gp_memfd_create_sealed("hotplug", size);
+	assert_true(fd >= 0);
+	uint32_t *pixels = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	assert_true(pixels != MAP_FAILED);
+	assert_true(fe_add_region(&vm.fe, fd, gpa, size, uva, 0));
+	for (uint32_t i = 0; i < SIZE / 4096; i++) {
+		pages[i] = gpa + i * 4096;
+	}
+	assert_int_equal(gg_create_blob_pages(&vm.fe, 1, SIZE, pages, SIZE / 4096), OK);
+	gg_fill(pixels, W, &whole, RED);
+	vm_show(&vm, 0, 1);
+	vm_assert_color(&vm, OUTPUT, RED);
+	unsigned fds = host_count_fds(vm.bridge);
+	for (unsigned round = 0; round < 3; round++) {
+		assert_true(fe_remove_region(&vm.fe, gpa, size, uva));
+		vm_assert_status_screen(&vm, OUTPUT, RED);
+		assert_true(fe_add_region(&vm.fe, fd, gpa, size, uva, 0));
+		vm_assert_color(&vm, OUTPUT, RED);
+	}
+	gg_fill(pixels, W, &whole, GREEN);
+	vm_flush(&vm, 1, 0, 0, W, H);
+	vm_assert_color(&vm, OUTPUT, GREEN);
+	assert_int_equal(gg_set_scanout_blob(&vm.fe, 0, 1, W, H), OK);
 	assert_true(host_wait_fds(vm.bridge, fds, WAIT_MS));
 	munmap(pixels, size);
 	close(fd);
@@ -480,6 +653,7 @@ static void test_ctl(struct host *host) {
 		0);
 	assert_non_null(text);
 	assert_non_null(strstr(text, "HEADLESS-1"));
+	assert_non_null(strstr(text, "pixman renderer, GPU -, headless backend"));
 	free(text);
 	assert_int_not_equal(
 		host_run(host, (const char *[]){ctl, "--socket", "/nonexistent", "status", NULL},
@@ -491,14 +665,19 @@ static void test_ctl(struct host *host) {
 
 static const struct host_case cases[] = {
 	{"pause and resume", test_pause, 1},
+	{"pause, memory rewritten", test_pause_rewritten, 1},
 	{"reset", test_reset, 1},
 	{"VMM gone", test_vmm_gone, 1},
 	{"bridge killed", test_bridge_killed, 1},
 	{"compositor killed", test_compositor_killed, 1},
+	{"renderer lost", test_renderer_lost, 0},
+	{"frames refused", test_frames_refused, 0},
 	{"confined", test_confined, 1},
 	{"compositor stopped", test_compositor_stopped, 1},
 	{"compositor comes late", test_compositor_late, 0},
 	{"region removed", test_region_removed, 1},
+	{"region of a 2D resource removed", test_region_removed_2d, 1},
+	{"region returns", test_region_returns, 1},
 	{"two regions", test_two_regions, 1},
 	{"monitor", test_monitor, 0},
 	{"option --mode", test_mode_option, 1},

@@ -112,7 +112,8 @@ static void test_flip(struct host *host) {
 	printf("# imports %jd, commits %jd, bytes copied %jd\n",
 		(intmax_t)vm_counter(&vm, "imports"), (intmax_t)vm_counter(&vm, "commits"),
 		(intmax_t)vm_counter(&vm, "bytes_copied"));
-	assert_int_equal(vm_counter(&vm, "imports"), 3);
+	/* Of a copy each half is a buffer; flips need the second one if they come fast. */
+	assert_int_in_range(vm_counter(&vm, "imports"), 3, vm_copies() ? 6 : 3);
 	assert_int_equal(vm_counter(&vm, "imports_failed"), 0);
 	assert_int_equal(vm_counter(&vm, "bytes_copied"), vm_copies() ? 100 * (int64_t)SIZE : 0);
 	vm_finish(&vm);
@@ -125,6 +126,14 @@ static void test_damage(struct host *host) {
 	vm_show_new(&vm, &blob, 1, RED);
 	int64_t before = vm_counter(&vm, "bytes_copied");
 	struct gp_rect part = {320, 200, 100, 20};
+	/* A copy's other half gets its first frame now, and then what it lacks. */
+	vm_flush(&vm, 1, 0, 0, W, 10);
+	assert_true(!vm_copies() || vm_counter(&vm, "bytes_copied") - before == (int64_t)SIZE);
+	before = vm_counter(&vm, "bytes_copied");
+	gg_fill(blob.pixels, W, &part, GREEN);
+	vm_flush(&vm, 1, part.x, part.y, part.width, part.height);
+	assert_true(host_wait_pixel(host, OUTPUT, 400, 210, GREEN, WAIT_MS, &vm.picture));
+	before = vm_counter(&vm, "bytes_copied");
 	gg_fill(blob.pixels, W, &part, BLUE);
 	vm_flush(&vm, 1, part.x, part.y, part.width, part.height);
 	assert_true(host_wait_pixel(host, OUTPUT, 400, 210, BLUE, WAIT_MS, &vm.picture));
@@ -140,7 +149,7 @@ static void test_damage(struct host *host) {
 	} else {
 		assert_int_equal(copied, 0);
 	}
-	assert_int_equal(vm_counter(&vm, "imports"), 1);
+	assert_int_equal(vm_counter(&vm, "imports"), vm_copies() ? 2 : 1);
 	vm_finish(&vm);
 }
 
@@ -211,7 +220,7 @@ static void test_rectangle(struct host *host) {
 		gg_command(&vm.fe, &command, sizeof(command), &response, sizeof(response)), OK);
 	vm_flush(&vm, 1, 0, 0, fb_w, fb_h);
 	vm_assert_pattern(&vm, OUTPUT, 200, 100);
-	assert_int_equal(vm_counter(&vm, "imports"), 1);
+	assert_int_equal(vm_counter(&vm, "imports"), vm_copies() ? 2 : 1);
 	vm_finish(&vm);
 }
 

@@ -126,6 +126,23 @@ void vm_assert_pattern(struct vm *vm, const char *output, uint32_t dx, uint32_t 
 
 /* What the bridge says. */
 
+void vm_load_faults(struct host *host) {
+	host->preload = getenv("GUESTPANE_FAULTS");
+	assert_non_null(host->preload);
+}
+
+void vm_set_fault(struct host *host, const char *name, bool on) {
+	char path[96];
+	snprintf(path, sizeof(path), "%s/%s", host->dir, name);
+	if (!on) {
+		assert_int_equal(unlink(path), 0);
+		return;
+	}
+	FILE *file = fopen(path, "we");
+	assert_non_null(file);
+	assert_int_equal(fclose(file), 0);
+}
+
 int64_t vm_counter(struct vm *vm, const char *name) {
 	char path[64];
 	snprintf(path, sizeof(path), "counters.%s", name);

@@ -69,6 +69,9 @@ void vm_assert_status_screen(struct vm *vm, const char *output, uint32_t color);
 
 /* The output says for a moment that the guest's scanout is off, and is black then. */
 void vm_assert_off(struct vm *vm, const char *output, uint32_t color);
+/* The compositor that is started next has the faults of faults.c, which a name turns on and off. */
+void vm_load_faults(struct host *host);
+void vm_set_fault(struct host *host, const char *name, bool on);
 
 /* Counters of the bridge. */
 int64_t vm_counter(struct vm *vm, const char *name);

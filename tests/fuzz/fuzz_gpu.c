@@ -284,6 +284,7 @@ static void add_region(struct run *run) {
 	if (fd != -1 && ftruncate(fd, REGION_SIZE) == 0) {
 		run->region = gp_guest_memory_add(&run->rig->memory, fd, REGION_GPA, REGION_GPA,
 				      REGION_SIZE, 0) == 0;
+		gp_gpu_memory_added(run->rig->gpu, run->rig->now_ns);
 	}
 }
 
@@ -332,7 +333,7 @@ static void step_outside(struct run *run) {
 }
 
 /* What has to be the same before and after a crash. */
-struct picture {
+struct snapshot {
 	struct {
 		bool there, blob, attached;
 		uint64_t size;
@@ -343,14 +344,14 @@ struct picture {
 	uint64_t host_bytes;
 };
 
-static void take_picture(const struct run *run, struct picture *picture) {
+static void take_snapshot(const struct run *run, struct snapshot *snapshot) {
 	struct gp_gpu_info info;
-	memset(picture, 0, sizeof(*picture));
+	memset(snapshot, 0, sizeof(*snapshot));
 	gp_gpu_get_info(run->rig->gpu, &info);
-	picture->n_resources = info.n_resources;
-	picture->host_bytes = info.host_bytes;
+	snapshot->n_resources = info.n_resources;
+	snapshot->host_bytes = info.host_bytes;
 	for (uint32_t i = 0; i < SCANOUTS; i++) {
-		struct gp_gpu_scanout_info *scanout = &picture->scanouts[i];
+		struct gp_gpu_scanout_info *scanout = &snapshot->scanouts[i];
 		gp_gpu_get_scanout_info(run->rig->gpu, i, scanout);
 		if (!scanout->connected) {
 			memset(&scanout->mode, 0, sizeof(scanout->mode));
@@ -361,14 +362,14 @@ static void take_picture(const struct run *run, struct picture *picture) {
 	for (uint32_t i = 0; i < IDS; i++) {
 		const struct gp_resource *resource = gp_gpu_find_resource(run->rig->gpu, i + 1);
 		if (resource != NULL) {
-			picture->resources[i].there = true;
-			picture->resources[i].blob = resource->blob;
-			picture->resources[i].attached = resource->backed || resource->lost;
-			picture->resources[i].size = resource->size;
-			picture->resources[i].width = resource->width;
-			picture->resources[i].height = resource->height;
-			picture->resources[i].hint_width = resource->hint_width;
-			picture->resources[i].hint_height = resource->hint_height;
+			snapshot->resources[i].there = true;
+			snapshot->resources[i].blob = resource->blob;
+			snapshot->resources[i].attached = resource->backed || resource->lost;
+			snapshot->resources[i].size = resource->size;
+			snapshot->resources[i].width = resource->width;
+			snapshot->resources[i].height = resource->height;
+			snapshot->resources[i].hint_width = resource->hint_width;
+			snapshot->resources[i].hint_height = resource->hint_height;
 		}
 	}
 }
@@ -390,16 +391,16 @@ static void scribble(struct run *run) {
 
 /* The process crashes, maybe after it has written where it should not. */
 static void step_crash(struct run *run) {
-	struct picture before, after;
+	struct snapshot before, after;
 	uint8_t choice = take_u8(&run->input);
 	bool scribbled = choice >= 192;
 	for (uint8_t i = 192; i < choice; i++) {
 		scribble(run);
 	}
-	take_picture(run, &before);
+	take_snapshot(run, &before);
 	rig_crash(run->rig);
 	gp_gpu_restore(run->rig->gpu, run->rig->now_ns);
-	take_picture(run, &after);
+	take_snapshot(run, &after);
 	if (!scribbled && memcmp(&before, &after, sizeof(before)) != 0) {
 		abort();
 	}
@@ -430,7 +431,7 @@ static void (*const steps[])(struct run *run) = {
 	step_crash,
 };
 
-/* Everything that is held is answered when the queues stop. */
+/* All held replies are sent when the queues stop. */
 static void finish(struct run *run) {
 	struct rig *rig = run->rig;
 	gp_gpu_drain(rig->gpu, GP_GPU_QUEUE_CONTROL);
@@ -448,7 +449,7 @@ static void finish(struct run *run) {
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 	gp_log_init("fuzz", GP_LOG_SILENT);
 	struct run run = {.rig = rig_create(SCANOUTS), .input = {data, size}};
-	rig_keep(run.rig, AREA_SIZE);
+	rig_save(run.rig, AREA_SIZE);
 	for (unsigned i = 0; run.input.left > 0 && i < 500; i++) {
 		steps[take_u8(&run.input) % (sizeof(steps) / sizeof(steps[0]))](&run);
 		note_tokens(&run);

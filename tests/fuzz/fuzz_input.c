@@ -2,7 +2,7 @@
  * A restless user before a guest that takes events when it likes. Contracts that are checked here
  * abort: groups arrive whole if there can be room for them, a key goes down only when it is up and
  * the other way round, a contact ends before the next one begins in its slot, and when the guest has
- * taken all, it believes what is so.
+ * taken all, it has seen what is so.
  */
 
 #include <endian.h>
@@ -16,7 +16,7 @@
 struct guest {
 	size_t available_buffers, max;
 	bool in_group;
-	bool believed[KEY_CNT], pressed[KEY_CNT];
+	bool seen[KEY_CNT], pressed[KEY_CNT];
 
 	/* Of touch screens and pens. */
 	unsigned slot;
@@ -65,15 +65,15 @@ static void believe_axis(struct guest *guest, uint16_t code, int32_t value) {
 	}
 }
 
-static bool handle_put(void *data, const struct virtio_input_event *event) {
+static bool handle_put_event(void *data, const struct virtio_input_event *event) {
 	struct guest *guest = data;
 	uint16_t type = le16toh(event->type), code = le16toh(event->code);
 	require(guest->available_buffers-- > 0);
 	guest->in_group = type != EV_SYN;
 	if (type == EV_KEY) {
 		bool down = event->value != 0;
-		require(code < KEY_CNT && guest->believed[code] != down);
-		guest->believed[code] = down;
+		require(code < KEY_CNT && guest->seen[code] != down);
+		guest->seen[code] = down;
 	} else if (type == EV_ABS) {
 		believe_axis(guest, code, (int32_t)le32toh(event->value));
 	}
@@ -87,7 +87,7 @@ static void handle_leds(void *data, uint32_t leds) {
 static const struct gp_input_ops ops = {
 	.available_buffers = handle_available_buffers,
 	.queue_size = handle_queue_size,
-	.put = handle_put,
+	.put_event = handle_put_event,
 	.leds = handle_leds,
 };
 
@@ -155,15 +155,15 @@ static void require_contacts(const struct guest *guest) {
 		require(a->tracking == 0 || (a->x == b->x && a->y == b->y));
 		touching = touching || a->tracking != 0;
 	}
-	require(guest->believed[BTN_TOUCH] == touching);
+	require(guest->seen[BTN_TOUCH] == touching);
 }
 
 static void require_pen(const struct guest *guest) {
 	const struct gp_pen_state *pen = &guest->now.pen;
-	require(guest->believed[BTN_TOOL_PEN] == (pen->tool == GP_PEN_TIP));
-	require(guest->believed[BTN_TOOL_RUBBER] == (pen->tool == GP_PEN_RUBBER));
-	require(guest->believed[BTN_TOUCH] == pen->buttons[GP_PEN_TOUCH]);
-	require(guest->believed[BTN_STYLUS] == pen->buttons[GP_PEN_STYLUS]);
+	require(guest->seen[BTN_TOOL_PEN] == (pen->tool == GP_PEN_TIP));
+	require(guest->seen[BTN_TOOL_RUBBER] == (pen->tool == GP_PEN_RUBBER));
+	require(guest->seen[BTN_TOUCH] == pen->buttons[GP_PEN_TOUCH]);
+	require(guest->seen[BTN_STYLUS] == pen->buttons[GP_PEN_STYLUS]);
 	require(pen->tool == GP_PEN_NONE || guest->abs[ABS_X] == pen->axes[GP_PEN_X]);
 	require(pen->tool == GP_PEN_NONE || guest->abs[ABS_TILT_Y] == pen->axes[GP_PEN_TILT_Y]);
 }
@@ -217,7 +217,7 @@ static void do_step(struct gp_input_device *device, struct guest *guest, const u
 		if (step[1] < 16) {
 			gp_input_device_reset(device);
 			memset(guest->pressed, 0, sizeof(guest->pressed));
-			memset(guest->believed, 0, sizeof(guest->believed));
+			memset(guest->seen, 0, sizeof(guest->seen));
 			memset(guest->contacts, 0, sizeof(guest->contacts));
 			memset(guest->abs, 0, sizeof(guest->abs));
 			memset(&guest->now, 0, sizeof(guest->now));
@@ -256,6 +256,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 		require_pen(&guest);
 		return 0;
 	}
-	require(memcmp(guest.believed, guest.pressed, sizeof(guest.pressed)) == 0);
+	require(memcmp(guest.seen, guest.pressed, sizeof(guest.pressed)) == 0);
 	return 0;
 }

@@ -2,7 +2,7 @@
  * A hostile VMM and a hostile guest. The first byte of the input says which of three:
  * the decoder of frames, a device at the end of a socket, or rings in guest memory.
  *
- * Contracts that are checked here abort: no chain is held when memory goes or the VMM has gone,
+ * Contracts that are checked here abort: no chain is held when memory is removed or the VMM has ended,
  * every segment of a chain lies in guest memory, and no descriptor is left behind.
  */
 

@@ -15,7 +15,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "guest"))
 
 from guest_test import FBCON_RED, KEYS, expect, note, paint_console, run_cases  # noqa: E402
-from machine import PATIENCE, Failure  # noqa: E402
+from machine import PATIENCE  # noqa: E402
 from shell import Desktop, missing  # noqa: E402
 
 SCREEN = (1600, 1000)

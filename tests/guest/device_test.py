@@ -14,7 +14,7 @@ import sys
 import time
 
 from guest_test import HEIGHT, WIDTH, expect, is_red_bar, note, paint_console, run_cases
-from machine import PATIENCE, Failure, Machine
+from machine import Failure, Machine
 from pattern import is_pattern
 
 IOMMU = ["-device", "intel-iommu,intremap=on,caching-mode=on",

@@ -36,9 +36,10 @@ void *fake_client_revoke_one(struct gp_client *client) {
 	return NULL;
 }
 
-uint8_t fake_client_read(const struct gp_client *client, uint64_t offset) {
+uint8_t fake_client_read(const struct gp_client_buffer *buffer, uint64_t offset) {
 	uint8_t byte = 0;
-	ssize_t n = pread(client->buffer->blob->fd, &byte, 1, (off_t)offset);
+	ssize_t n = pread(
+		buffer->blob->fd, &byte, 1, (off_t)(buffer->layout.planes[0].offset + offset));
 	assert(n == 1);
 	(void)n;
 	return byte;
@@ -51,6 +52,9 @@ bool gp_client_connected(const struct gp_client *client) {
 void gp_client_show(struct gp_client *client, uint32_t scanout, struct gp_client_buffer *buffer,
 	const struct gp_client_rect *source, const struct gp_client_rect *damage) {
 	client->n_shown++;
+	if (client->releases && client->buffer != NULL && client->buffer != buffer) {
+		client->buffer->busy = false;
+	}
 	client->buffer = buffer;
 	if (buffer != NULL) {
 		assert(buffer->blob != NULL && !buffer->blob->revoking);
@@ -60,12 +64,27 @@ void gp_client_show(struct gp_client *client, uint32_t scanout, struct gp_client
 	}
 }
 
-void gp_client_wait_revoked(struct gp_client *client, int timeout_ms) {
+static bool any_revoking(const struct gp_client *client) {
+	for (size_t i = 0; i < FAKE_BLOBS_MAX; i++) {
+		if (client->blobs[i].revoking) {
+			return true;
+		}
+	}
+	return false;
+}
+
+bool gp_client_wait_revoked(struct gp_client *client, int timeout_ms) {
 	void *user;
 	client->n_waits++;
+	if (client->stuck && any_revoking(client)) {
+		client->waited_ms += timeout_ms;
+		usleep((useconds_t)timeout_ms * 1000);
+		return false;
+	}
 	while ((user = fake_client_revoke_one(client)) != NULL) {
 		client->revoked(client->data, user);
 	}
+	return true;
 }
 
 struct gp_client_blob *gp_client_blob_create(struct gp_client *client, int fd, uint64_t size,

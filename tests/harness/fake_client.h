@@ -32,11 +32,14 @@ struct gp_client_buffer {
 struct gp_client {
 	bool connected;
 	bool full; // takes no more blobs
+	bool stuck; // acknowledges no revoke while somebody waits
+	bool releases; // a buffer that another one replaces, without an event
 	struct gp_client_blob blobs[FAKE_BLOBS_MAX];
 	struct gp_client_buffer buffers[FAKE_BUFFERS_MAX];
 	unsigned n_blobs; // that were made
 	unsigned n_shown; // frames
 	unsigned n_waits; // gp_client_wait_revoked
+	int waited_ms; // in all, while it was stuck
 	struct gp_client_buffer *buffer; // of the last frame; NULL: the scanout was disabled
 	struct gp_client_rect source, damage; // of the last frame
 	/* Called for each revoke that gp_client_wait_revoked waits for. */
@@ -48,7 +51,7 @@ struct gp_client {
 void fake_client_finish(struct gp_client *client);
 /* The blob is no longer read: frees it, and returns its user. NULL: none is being revoked. */
 void *fake_client_revoke_one(struct gp_client *client);
-/* Reads the file that the compositor has of the buffer of the last frame. */
-uint8_t fake_client_read(const struct gp_client *client, uint64_t offset);
+/* Reads the file that the compositor has of a buffer, from the buffer's start. */
+uint8_t fake_client_read(const struct gp_client_buffer *buffer, uint64_t offset);
 
 #endif

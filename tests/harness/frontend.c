@@ -18,7 +18,7 @@
 #include "common/socket.h"
 #include "vmm-bridge/vhost/message.h"
 
-#define PATIENCE_MS 20000 // for answers that a sound back end gives at once
+#define PATIENCE_MS 20000 // for replies that a sound back end sends at once
 #define PAGE 4096
 #define BIT(n) (UINT64_C(1) << (n))
 #define F_PROTOCOL_FEATURES 30
@@ -444,12 +444,12 @@ static void offer_as_driver(struct fe *fe, unsigned index, uint16_t head) {
 }
 
 /* Makes sure that *gpa has room for size bytes. */
-static bool make_room(struct fe *fe, uint64_t *gpa, size_t *available_buffers, size_t size) {
-	if (size > *available_buffers) {
+static bool make_room(struct fe *fe, uint64_t *gpa, size_t *room, size_t size) {
+	if (size > *room) {
 		*gpa = fe_alloc(fe, size);
-		*available_buffers = *gpa != 0 ? size : 0;
+		*room = *gpa != 0 ? size : 0;
 	}
-	return *available_buffers >= size;
+	return *room >= size;
 }
 
 static int take_slot(

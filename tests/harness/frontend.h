@@ -28,7 +28,7 @@ struct fe_slot {
 struct fe_queue {
 	uint16_t size, avail_idx, last_used;
 	uint16_t kicked_idx; // avail_idx when the last kick was considered
-	uint16_t base; // as the back end told it at the last stop; where fe_start begins
+	uint16_t base; // from the back end at the last stop; where fe_start begins
 	uint64_t desc_gpa, avail_gpa, used_gpa;
 	int kick_fd, call_fd;
 	bool event_idx;

@@ -25,7 +25,7 @@ static struct rig_event *record(struct rig *rig, enum rig_event_kind kind) {
 	return event;
 }
 
-/* Reads the first and last byte that a picture needs, as a compositor may do. */
+/* Reads the first and last byte of a framebuffer, as a compositor may do. */
 static void touch(const struct gp_resource *resource, const struct gp_framebuffer *fb) {
 	uint64_t last = fb->offset + (uint64_t)fb->stride * (fb->height - 1) +
 		(uint64_t)fb->width * fb->format->bytes_per_pixel - 1;
@@ -46,7 +46,7 @@ static void handle_set(void *data, uint32_t scanout, struct gp_resource *resourc
 	require(gp_rect_inside(&fb->rect, fb->width, fb->height), "rectangle outside");
 	require(gp_format_fits(
 			fb->format, fb->width, fb->height, fb->offset, fb->stride, resource->size),
-		"picture does not fit");
+		"framebuffer does not fit");
 	touch(resource, fb);
 	if (resource->outside == NULL) {
 		resource->outside = rig;
@@ -139,8 +139,8 @@ static void handle_wake_at(void *data, uint64_t time_ns) {
 static void handle_push(
 	void *data, unsigned queue, uint16_t head, uint32_t written, bool interrupt) {
 	struct rig *rig = data;
-	require(head < RIG_HEADS && rig->replies[head].in_flight, "answer to nothing");
-	require(written <= rig->replies[head].size, "answer too long");
+	require(head < RIG_HEADS && rig->replies[head].in_flight, "reply to nothing");
+	require(written <= rig->replies[head].size, "reply too long");
 	rig->replies[head].in_flight = false;
 	rig->replies[head].replied = true;
 	rig->replies[head].interrupt = interrupt;
@@ -182,7 +182,7 @@ struct rig *rig_create(uint32_t n_scanouts) {
 	return rig;
 }
 
-void rig_keep(struct rig *rig, size_t size) {
+void rig_save(struct rig *rig, size_t size) {
 	rig->area = calloc(1, size);
 	rig->area_size = size;
 	require(rig->area != NULL, "no memory");
@@ -191,7 +191,7 @@ void rig_keep(struct rig *rig, size_t size) {
 
 static void destroy_gpu(struct rig *rig) {
 	gp_gpu_destroy(rig->gpu);
-	require(rig->live == 0, "pictures were not revoked");
+	require(rig->live == 0, "memory was not revoked");
 	require(rig->wake_ns == 0, "a wake-up was left");
 	for (size_t i = 0; i < GP_SCANOUTS_MAX; i++) {
 		require(rig->shown[i].resource == NULL, "a scanout was left");
@@ -274,7 +274,7 @@ uint16_t rig_send_to_ram(
 	return send_flat(rig, GP_GPU_QUEUE_CONTROL, out, out_size, iov.iov_base, in_size);
 }
 
-struct virtio_gpu_ctrl_hdr rig_answer(const struct rig *rig, uint16_t head) {
+struct virtio_gpu_ctrl_hdr rig_reply(const struct rig *rig, uint16_t head) {
 	const struct rig_reply *reply = &rig->replies[head];
 	struct virtio_gpu_ctrl_hdr hdr = {0};
 	if (reply->replied) {
@@ -285,7 +285,7 @@ struct virtio_gpu_ctrl_hdr rig_answer(const struct rig *rig, uint16_t head) {
 }
 
 uint32_t rig_type(const struct rig *rig, uint16_t head) {
-	return le32toh(rig_answer(rig, head).type);
+	return le32toh(rig_reply(rig, head).type);
 }
 
 uint32_t rig_command(struct rig *rig, const void *out, size_t out_size) {

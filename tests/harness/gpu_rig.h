@@ -12,8 +12,9 @@
 /**
  * A virtio-gpu device without transport, clock and compositor: chains are made in place, time is a
  * number, and a recorder stands for the outside. The recorder keeps the contract of gpu/ops.h and
- * aborts where the device breaks it: a picture that does not fit its resource, a flush of memory
- * that was revoked or freed, an answer to a chain that is not in flight, a revoke that is missing.
+ * aborts where the device breaks it: a framebuffer that does not fit its resource, a flush of
+ * memory that was revoked or freed, a reply to a chain that is not in flight, a revoke that is
+ * missing.
  */
 
 #define RIG_GPA 0x40000000ull // of the guest's RAM
@@ -76,7 +77,7 @@ struct rig {
 	size_t n_events;
 	unsigned n_pushes;
 	uint64_t wake_ns;
-	unsigned live; // pictures that the outside has made of resources
+	unsigned live; // resources that the outside uses
 	uint32_t cursor[GP_CURSOR_SIZE * GP_CURSOR_SIZE];
 
 	struct rig_reply replies[RIG_HEADS]; // by head
@@ -93,12 +94,12 @@ struct rig *rig_create(uint32_t n_scanouts);
 /* Destroys the device too, and checks that nothing of it is left outside. */
 void rig_destroy(struct rig *rig);
 
-/* The device keeps a saved_state in a new area of that size. */
-void rig_keep(struct rig *rig, size_t size);
+/* The device saves its state in a new area of that size. */
+void rig_save(struct rig *rig, size_t size);
 /**
- * The device's process crashes, and another one has taken its place: with the guest's memory and the
- * area, but without what was outside, and chains in flight stay unanswered. gp_gpu_restore is left
- * to the test.
+ * The device's process crashes, and another one has taken its place: with the guest's memory and
+ * the area, but without what was outside, and chains in flight stay unanswered. gp_gpu_restore is
+ * left to the test.
  */
 void rig_crash(struct rig *rig);
 
@@ -114,11 +115,11 @@ uint16_t rig_send_to_ram(
 /* A chain as it is, for hostile ones; the head and the response buffer are set here. */
 uint16_t rig_send_chain(
 	struct rig *rig, unsigned queue, struct gp_chain *chain, uint8_t *in, uint32_t in_size);
-/* The header of the answer; all zero if there is none yet. */
-struct virtio_gpu_ctrl_hdr rig_answer(const struct rig *rig, uint16_t head);
-/* The type of the answer; 0 if there is none yet. */
+/* The header of the reply; all zero if there is none yet. */
+struct virtio_gpu_ctrl_hdr rig_reply(const struct rig *rig, uint16_t head);
+/* The type of the reply; 0 if there is none yet. */
 uint32_t rig_type(const struct rig *rig, uint16_t head);
-/* Sends to the control queue: the type of the answer, 0 if it is held back. */
+/* Sends to the control queue. Returns the type of the reply, 0 if it is held. */
 uint32_t rig_command(struct rig *rig, const void *out, size_t out_size);
 #define RIG_COMMAND(rig, wire) rig_command(rig, &(wire), sizeof(wire))
 
@@ -135,7 +136,7 @@ uint32_t rig_set_scanout_blob(
 /* Returns the head. fence_id 0: not fenced. */
 uint16_t rig_flush(
 	struct rig *rig, uint32_t id, uint32_t width, uint32_t height, uint64_t fence_id);
-/* Goes on to a time, calling the device at each wake-up on the way. */
+/* Lets time pass, calling the device at each wake-up on the way. */
 void rig_advance(struct rig *rig, uint64_t now_ns);
 
 /* The n-th event of a kind, from 0; NULL if there were fewer. */

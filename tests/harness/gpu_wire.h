@@ -69,7 +69,7 @@ static inline struct virtio_gpu_set_scanout wire_set_scanout(
 	};
 }
 
-/* XRGB8888, packed rows, the whole picture; change what differs. */
+/* XRGB8888, packed rows, all of the framebuffer; change what differs. */
 static inline struct virtio_gpu_set_scanout_blob wire_set_scanout_blob(
 	uint32_t scanout, uint32_t id, uint32_t width, uint32_t height) {
 	const struct gp_rect rect = {.width = width, .height = height};

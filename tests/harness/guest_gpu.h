@@ -9,7 +9,7 @@
 
 /**
  * A virtio-gpu driver over the front end. Each command returns the response type
- * (VIRTIO_GPU_RESP_*), or 0 if none came within 2 s. Answers to earlier gg_send that come while it
+ * (VIRTIO_GPU_RESP_*), or 0 if none came within 2 s. Replies to earlier gg_send that come while it
  * waits are dropped.
  */
 
@@ -35,7 +35,7 @@ uint32_t gg_set_scanout(struct fe *fe, uint32_t scanout, uint32_t id, const stru
 uint32_t gg_create_blob(struct fe *fe, uint32_t id, uint64_t size, struct gg_blob *blob);
 uint32_t gg_create_blob_pages(
 	struct fe *fe, uint32_t id, uint64_t size, const uint64_t *gpas, uint32_t n_pages);
-/* XRGB8888, packed rows, whole picture. */
+/* XRGB8888, packed rows, all of the framebuffer. */
 uint32_t gg_set_scanout_blob(struct fe *fe, uint32_t scanout, uint32_t id, uint32_t w, uint32_t h);
 uint32_t gg_flush(struct fe *fe, uint32_t id, const struct gp_rect *rect, bool fence);
 /* UPDATE_CURSOR with a resource; no response is waited for, but the used entry is. */
@@ -43,7 +43,7 @@ bool gg_cursor(struct fe *fe, uint32_t scanout, uint32_t id, int32_t x, int32_t 
 	uint32_t hot_y);
 bool gg_move_cursor(struct fe *fe, uint32_t scanout, int32_t x, int32_t y);
 
-/* Fills a rectangle of a packed picture. */
+/* Fills a rectangle of a packed image. */
 void gg_fill(uint32_t *pixels, uint32_t stride_px, const struct gp_rect *rect, uint32_t color);
 
 #endif

@@ -97,7 +97,7 @@ bool host_wait_string(
 
 /* Grabs an output ("HEADLESS-1") by grim. */
 bool host_grab(struct host *host, const char *output, struct picture *picture);
-/* Grabs until the pixel at x, y has the color, or timeout_ms have passed; the last picture stays. */
+/* Grabs until the pixel at x, y has the color, or timeout_ms pass; the last picture stays. */
 bool host_wait_pixel(struct host *host, const char *output, uint32_t x, uint32_t y, uint32_t color,
 	int timeout_ms, struct picture *picture);
 /* The same until it has another color. */

@@ -32,15 +32,15 @@ static void note(const char *fmt, ...) {
 	pthread_mutex_unlock(&vr.lock);
 }
 
-static void answer(unsigned queue, const struct gp_chain *chain) {
+static void reply(unsigned queue, const struct gp_chain *chain) {
 	uint8_t bytes[256];
 	size_t n = gp_chain_read(chain, 0, bytes, sizeof(bytes));
 	for (size_t i = 0; i < n; i++) {
 		bytes[i]++;
 	}
-	bool awaited = !vr.obey || n == 0 || bytes[0] != 'q' + 1;
+	bool interrupt = !vr.obey || n == 0 || bytes[0] != 'q' + 1;
 	n = gp_chain_write(chain, 0, bytes, n);
-	if (awaited) {
+	if (interrupt) {
 		gp_vhost_device_push(vr.device, queue, chain->head, (uint32_t)n);
 	} else {
 		gp_vhost_device_push_without_interrupt(vr.device, queue, chain->head, (uint32_t)n);
@@ -65,7 +65,7 @@ static void handle_kick(void *data, unsigned queue) {
 		if (vr.work_us > 0) {
 			usleep(vr.work_us);
 		}
-		answer(queue, &vr.chain);
+		reply(queue, &vr.chain);
 		if (queue == 0 && vr.refill > 0) {
 			vr.refill--;
 			fe_offer(&fe, 0, vr.chain.head, false);
@@ -73,11 +73,11 @@ static void handle_kick(void *data, unsigned queue) {
 	}
 }
 
-void vr_answer_held(unsigned queue) {
+void vr_reply_held(unsigned queue) {
 	unsigned kept = 0;
 	for (unsigned i = 0; i < vr.n_held; i++) {
 		if (vr.held_queue[i] == queue) {
-			answer(queue, &vr.held[i]);
+			reply(queue, &vr.held[i]);
 		} else {
 			vr.held_queue[kept] = vr.held_queue[i];
 			vr.held[kept++] = vr.held[i];
@@ -88,7 +88,7 @@ void vr_answer_held(unsigned queue) {
 
 static void handle_drain(void *data, unsigned queue) {
 	note("drain%u", queue);
-	vr_answer_held(queue);
+	vr_reply_held(queue);
 }
 
 static void handle_reset(void *data) {
@@ -236,7 +236,7 @@ void vr_wait_for_state(enum gp_vhost_state state) {
 	}
 }
 
-/* What the vr_ops were told since the last look. */
+/* Calls of vr_ops since the last look. */
 void vr_assert_events(const char *expected) {
 	vr_call(nothing);
 	pthread_mutex_lock(&vr.lock);

@@ -12,9 +12,9 @@
 #include "vmm-bridge/vhost/message.h"
 
 /**
- * A gp_vhost_device that answers each chain with its readable bytes, each plus one, and a front
- * end for it. The device runs in a thread of its own, so the front end can wait for it. What its
- * ops are told is kept as words in order. One rig a process; functions assert (cmocka).
+ * A gp_vhost_device that returns to each chain its readable bytes, each plus one, and a front
+ * end for it. The device runs in a thread of its own, so the front end can wait for it. Calls of
+ * its ops are recorded as words in order. One rig a process; functions assert (cmocka).
  */
 
 #define VR_PATIENCE_MS 20000 // for what has to come
@@ -35,8 +35,8 @@ struct vhost_rig {
 	pthread_mutex_t lock; // of events
 	char events[2048];
 	atomic_uint kicks, chains;
-	atomic_bool hold; // keep chains until they are drained
-	atomic_bool obey; // keep those that begin with k; return those with q as not awaited
+	atomic_bool hold; // hold chains until they are drained
+	atomic_bool obey; // hold chains that begin with k; no interrupt for those with q
 	atomic_int refill; // chains that the "guest" offers again as soon as one was taken
 	atomic_uint work_us; // what a chain takes
 	struct gp_chain chain;
@@ -59,14 +59,14 @@ int vr_count_fds(void);
 
 /* Runs the function in the device's thread and waits for it. */
 void vr_call(void (*function)(void));
-/* In the device's thread: answers what vr.hold kept of the queue. */
-void vr_answer_held(unsigned queue);
+/* In the device's thread: replies to what vr.hold has held of the queue. */
+void vr_reply_held(unsigned queue);
 
 /* Waits until the device has seen all that was sent. */
 void vr_sync(void);
 void vr_wait_for_state(enum gp_vhost_state state);
 /**
- * What the ops were told since the last look: "drain0", "reset", "removed@" with the address in
+ * The calls of ops since the last look: "drain0", "reset", "removed@" with the address in
  * MiB, and names of states. Kicks are not among them.
  */
 void vr_assert_events(const char *expected);

@@ -288,6 +288,22 @@ static bool write_file(const char *path, const char *text) {
 	return fclose(file) == 0;
 }
 
+bool kms_plug(bool there) {
+	static char device[32], driver[64];
+	char path[96], target[256];
+	if (!there) {
+		snprintf(path, sizeof(path), "/sys/class/drm/%s/device", card.name);
+		if (realpath(path, target) == NULL) {
+			return false;
+		}
+		snprintf(device, sizeof(device), "%.31s", strrchr(target, '/') + 1);
+		snprintf(driver, sizeof(driver), "/sys/bus/pci/drivers/%.*s",
+			(int)strcspn(card.kind, " "), card.kind);
+	}
+	snprintf(path, sizeof(path), "%s/%s", driver, there ? "bind" : "unbind");
+	return write_file(path, device);
+}
+
 /* The kernel does not tell of what it is told itself; a rule in `inside` makes it a hotplug. */
 bool kms_force(unsigned index, const char *status) {
 	char path[96];

@@ -66,6 +66,8 @@ bool kms_sleep(void);
  * driver that asks for it.
  */
 bool kms_set_sleep_vt(bool wanted);
+/* Takes the card from its driver, as if it were pulled out; with `there` it is given back. */
+bool kms_plug(bool there);
 
 /* Switches a connector: "on", "off", or "detect" for what is true; the compositor is told. */
 bool kms_force(unsigned index, const char *status);

@@ -14,12 +14,15 @@
 #include "tests/hostvm/kms_case.h"
 
 #define REFUSE_LIBRARY "/guest/librefuse.so"
+#define REFUSED_MS 10000 // so long a buffer is not tried that was refused once
 
 static const uint32_t colors[3] = {RED, GREEN, BLUE};
 
 static void start(struct vm *vm, struct host *host, const char *config) {
 	kms_start(host, KMS_BOCHS, config, NULL);
 	assert_string_equal(host_status_string(&host->compositor, "outputs.0.name"), kms_output(0));
+	assert_string_equal(
+		host_status_string(&host->compositor, "outputs.0.gpu"), getenv("WLR_DRM_DEVICES"));
 	assert_int_equal(host_status_number(&host->compositor, "outputs.0.width"), W);
 	assert_int_equal(host_status_number(&host->compositor, "outputs.0.height"), H);
 	vm_start(vm, host, 0, NULL);
@@ -85,7 +88,7 @@ static void assert_paced(struct vm *vm, uint32_t n_blobs, double refresh) {
 
 /*
  * C3 with replies that wait for the page flip. The machine is emulated, so the monitor is a slow
- * one: its period is longer than the way of a frame takes here, and shorter than the 40 ms after
+ * one: its period is longer than the way of a frame takes here, and shorter than the 45 ms after
  * which a reply does not wait any more.
  */
 static void test_pace(struct host *host) {
@@ -377,10 +380,13 @@ static unsigned count_refused(void) {
 	return n;
 }
 
-/* A kernel that refuses the import itself: composed in the same frame, and not asked again. */
+/*
+ * A kernel that refuses the import itself: composited in the same frame, and not asked with each,
+ * nor when a plane would have to scale.
+ */
 static void test_import_refused(struct host *host) {
 	struct vm vm;
-	struct gg_blob red, blue;
+	struct gg_blob red, blue, small;
 	unlink(KMS_REFUSED);
 	host->preload = REFUSE_LIBRARY;
 	kms_start(host, KMS_QEMU, NULL, NULL);
@@ -402,10 +408,19 @@ static void test_import_refused(struct host *host) {
 	assert_true(kms_frames(host, 0, "mapped") > mapped);
 	assert_int_equal(kms_frames(host, 0, "direct"), 0);
 	assert_int_equal(vm_counter(&vm, "bytes_copied"), 0);
+
+	assert_int_equal(gg_create_blob(&vm.fe, 3, W / 2 * H / 2 * 4, &small), OK);
+	gg_fill(small.pixels, W / 2, &(struct gp_rect){0, 0, W / 2, H / 2}, GREEN);
+	assert_int_equal(gg_set_scanout_blob(&vm.fe, 0, 3, W / 2, H / 2), OK);
+	for (unsigned i = 0; i < 20; i++) {
+		vm_flush(&vm, 3, 0, 0, W / 2, H / 2);
+	}
+	kms_assert_monitor(&vm, 0, GREEN);
+	assert_int_equal(count_refused(), 2);
 	vm_finish(&vm);
 }
 
-/* A commit that fails although its test did not: no frame is lost, and it is not tried again. */
+/* A commit that fails although its test did not: no frame is lost; it is not tried for a while. */
 static void test_refused(struct host *host) {
 	struct vm vm;
 	struct gg_blob red, blue;
@@ -428,6 +443,12 @@ static void test_refused(struct host *host) {
 	}
 	kms_assert_monitor(&vm, 0, BLUE);
 	assert_int_equal(kms_frames(host, 0, "direct"), direct);
+
+	host_sleep_ms(REFUSED_MS);
+	vm_show(&vm, 0, 1);
+	kms_assert_monitor(&vm, 0, RED);
+	kms_assert_path(host, 0, "direct", "");
+	kms_assert_on_plane(true);
 	vm_finish(&vm);
 }
 
@@ -445,6 +466,30 @@ static void test_capture(struct host *host) {
 	vm_finish(&vm);
 }
 
+/* D12: without its card it ends, as an error: the service may have more luck with what is left. */
+static void test_card_removed(struct host *host) {
+	char line[256];
+	unsigned errors = 0;
+	kms_start(host, KMS_QEMU, NULL, NULL);
+	assert_true(kms_plug(false));
+	for (uint64_t end = host_now_ms() + WAIT_MS;
+		host_alive(&host->compositor) && host_now_ms() < end;) {
+		host_sleep_ms(10);
+	}
+	bool alive = host_alive(&host->compositor);
+	int status = host_stop(&host->compositor);
+	assert_true(kms_plug(true));
+	assert_false(alive);
+	assert_int_equal(status, 1);
+	FILE *file = fopen(host->compositor.log, "re");
+	assert_non_null(file);
+	while (fgets(line, sizeof(line), file)) {
+		errors += strstr(line, " E the graphics card was removed") != NULL;
+	}
+	fclose(file);
+	assert_int_equal(errors, 1);
+}
+
 static const struct host_case cases[] = {
 	{"flip among three", test_flip, 0},
 	{"pace", test_pace, 0},
@@ -460,6 +505,7 @@ static const struct host_case cases[] = {
 	{"unplug", test_unplug, 0},
 	{"another terminal", test_terminal, 0},
 	{"mode", test_mode, 0},
+	{"card removed", test_card_removed, 0},
 };
 
 int main(int argc, char **argv) {

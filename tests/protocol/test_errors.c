@@ -18,6 +18,9 @@
 #define GIB (1ull << 30)
 #define QUOTA_SEARCH 100000 // objects after which a compositor is taken to have no limit
 
+static struct host host; // one compositor for all: it must survive every error
+static char own_socket[96]; // for the guest "own" alone
+
 /* What most ways start from. */
 struct scene {
 	struct client client;
@@ -26,9 +29,9 @@ struct scene {
 	struct buffer buffer;
 };
 
-static void scene_init(struct scene *scene, struct host *host) {
+static void scene_init(struct scene *scene) {
 	*scene = (struct scene){.blob.fd = -1};
-	assert_true(client_connect(&scene->client, host->bridge_socket));
+	assert_true(client_connect(&scene->client, host.bridge_socket));
 	assert_non_null(scene->client.manager);
 	scene->guest = client_guest(&scene->client, "errors");
 }
@@ -105,9 +108,39 @@ static bool provoke_guest_scanout_manager_v1_invalid_uuid(struct scene *scene, u
 
 static bool provoke_guest_scanout_manager_v1_too_many_guests(struct scene *scene, unsigned path) {
 	for (unsigned i = 0; path == 0 && i < QUOTA_SEARCH && client_sync(&scene->client); i++) {
-		create_guest_uuid(scene, "one more", 16);
+		char name[16];
+		snprintf(name, sizeof(name), "one more %u", i);
+		create_guest_uuid(scene, name, 16);
 	}
 	return path == 0;
+}
+
+/* Whose the other guest is does not matter. */
+static bool provoke_guest_scanout_manager_v1_name_in_use(struct scene *scene, unsigned path) {
+	if (path == 0) {
+		create_guest_uuid(scene, "errors", 16);
+	} else if (path == 1) {
+		struct client other;
+		assert_true(client_connect(&other, host.bridge_socket));
+		client_guest(&other, "other");
+		assert_true(client_sync(&other));
+		create_guest_uuid(scene, "other", 16);
+		assert_false(client_sync(&scene->client));
+		assert_true(client_sync(&other));
+		client_finish(&other);
+	}
+	return path < 2;
+}
+
+static bool provoke_guest_scanout_manager_v1_name_refused(struct scene *scene, unsigned path) {
+	if (path == 0) {
+		create_guest_uuid(scene, "own", 16);
+	} else if (path == 1) {
+		client_finish(&scene->client);
+		assert_true(client_connect(&scene->client, own_socket));
+		create_guest_uuid(scene, "another", 16);
+	}
+	return path < 2;
 }
 
 static bool provoke_guest_v1_role(struct scene *scene, unsigned path) {
@@ -369,6 +402,8 @@ static const struct row rows[] = {
 	ERROR(guest_scanout_manager_v1, invalid_uuid, GUEST_SCANOUT_MANAGER_V1_ERROR_INVALID_UUID),
 	ERROR(guest_scanout_manager_v1, too_many_guests,
 		GUEST_SCANOUT_MANAGER_V1_ERROR_TOO_MANY_GUESTS),
+	ERROR(guest_scanout_manager_v1, name_in_use, GUEST_SCANOUT_MANAGER_V1_ERROR_NAME_IN_USE),
+	ERROR(guest_scanout_manager_v1, name_refused, GUEST_SCANOUT_MANAGER_V1_ERROR_NAME_REFUSED),
 	ERROR(guest_v1, role, GUEST_V1_ERROR_ROLE),
 	ERROR(guest_v1, already_constructed, GUEST_V1_ERROR_ALREADY_CONSTRUCTED),
 	ERROR(guest_v1, invalid_index, GUEST_V1_ERROR_INVALID_INDEX),
@@ -392,14 +427,12 @@ static const struct row rows[] = {
 };
 #define ROWS (sizeof(rows) / sizeof(rows[0]))
 
-static struct host host; // one compositor for all: it must survive every error
-
 static void test_row(void **state) {
 	const struct row *row = *state;
 	bool there = true;
 	for (unsigned path = 0; there; path++) {
 		struct scene scene;
-		scene_init(&scene, &host);
+		scene_init(&scene);
 		assert_true(client_sync(&scene.client));
 		there = row->provoke(&scene, path);
 		if (there && !client_expect_error(&scene.client, row->interface, row->code)) {
@@ -415,7 +448,7 @@ static void test_row(void **state) {
 static void test_limits(void **state) {
 	struct scene scene;
 	char text[257];
-	scene_init(&scene, &host);
+	scene_init(&scene);
 
 	memset(text, 't', 256);
 	text[256] = '\0';
@@ -442,11 +475,24 @@ static void test_limits(void **state) {
 	create_guest_uuid(&scene, text, 16);
 	assert_true(client_sync(&scene.client));
 	client_finish(&scene.client);
+
+	/* The name is free as soon as its guest is destroyed. */
+	assert_true(client_connect(&scene.client, own_socket));
+	guest_v1_destroy(client_guest(&scene.client, "own"));
+	client_guest(&scene.client, "own");
+	assert_true(client_sync(&scene.client));
+	client_finish(&scene.client);
 }
 
 static int start_host(void **state) {
-	if (host_init(&host) && host_start_compositor(&host, 1, CASE_WIDTH, CASE_HEIGHT, NULL)) {
-		return 0;
+	char option[128];
+	const char *args[] = {"--bridge-socket", option, NULL};
+	if (host_init(&host)) {
+		snprintf(own_socket, sizeof(own_socket), "%s/own.sock", host.dir);
+		snprintf(option, sizeof(option), "own=%s", own_socket);
+		if (host_start_compositor(&host, 1, CASE_WIDTH, CASE_HEIGHT, args)) {
+			return 0;
+		}
 	}
 	host_print_logs(&host);
 	host_finish(&host);

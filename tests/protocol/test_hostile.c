@@ -3,6 +3,7 @@
  */
 
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,10 +37,12 @@ static void fill(struct blob *blob, uint32_t color) {
 }
 
 static void scene_init(struct scene *scene, struct host *host, uint32_t index) {
+	char name[16];
+	snprintf(name, sizeof(name), "vm%u", index);
 	*scene = (struct scene){.blob.fd = -1};
 	assert_true(client_connect(&scene->client, host->bridge_socket));
 	assert_non_null(scene->client.manager);
-	scene->guest = client_guest(&scene->client, "vm");
+	scene->guest = client_guest(&scene->client, name);
 	guest_v1_set_state(scene->guest, GUEST_V1_STATE_RUNNING);
 	scanout_create(&scene->scanout, &scene->client, scene->guest, index);
 	assert_true(blob_create(&scene->blob, scene->guest, SIZE));
@@ -68,12 +71,49 @@ static void test_guests_of_others(struct host *host) {
 	for (unsigned i = 0; i < 12; i++) {
 		assert_true(client_connect(&clients[i], host->bridge_socket));
 		for (unsigned n = 0; n < (i < 8 ? 8 : 1); n++) {
-			client_guest(&clients[i], "one more");
+			char name[16];
+			snprintf(name, sizeof(name), "guest %u.%u", i, n);
+			client_guest(&clients[i], name);
 		}
 		assert_true(client_sync(&clients[i]));
 	}
 	for (unsigned i = 0; i < 12; i++) {
 		client_finish(&clients[i]);
+	}
+}
+
+/*
+ * Bridges of guests were killed and started again before the compositor saw that they hung up. What
+ * it sees first is not ours to choose, so it is both.
+ */
+static void test_hung_up(struct host *host) {
+	struct client old[4], new[4];
+	for (unsigned i = 0; i < 4; i++) {
+		char name[16];
+		snprintf(name, sizeof(name), "vm%u", i);
+		assert_true(client_connect(&old[i], host->bridge_socket));
+		assert_true(client_connect(&new[i], host->bridge_socket));
+		client_guest(&old[i], name);
+		assert_true(client_sync(&old[i]));
+		client_guest(&new[i], name);
+	}
+	kill(host->compositor.pid, SIGSTOP);
+	for (unsigned i = 0; i < 4; i++) {
+		if (i % 2 == 0) {
+			client_finish(&old[i]);
+		}
+		wl_display_flush(new[i].display);
+		if (i % 2 == 1) {
+			client_finish(&old[i]);
+		}
+	}
+	kill(host->compositor.pid, SIGCONT);
+	for (unsigned i = 0; i < 4; i++) {
+		assert_true(client_sync(&new[i]));
+	}
+	assert_int_equal(host_status_number(&host->compositor, "guests.4.generation"), -1);
+	for (unsigned i = 0; i < 4; i++) {
+		client_finish(&new[i]);
 	}
 }
 
@@ -329,6 +369,7 @@ static void test_ends(struct host *host) {
 
 static const struct host_case cases[] = {
 	{"guests of others", test_guests_of_others, 1},
+	{"name of one that hung up", test_hung_up, 1},
 	{"blobs kept by buffers", test_blobs_kept_by_buffers, 1},
 	{"globals of a bridge", test_bridge_globals, 1},
 	{"hidden cursor and generation", test_hidden_cursor_generation, 1},

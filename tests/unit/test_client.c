@@ -41,6 +41,7 @@ static struct {
 	uint32_t state, serial;
 	int32_t cursor_x;
 	bool has_cursor;
+	uint32_t refusal; // of create_guest; 0: none
 	struct gp_client_rect damage;
 } server;
 
@@ -144,6 +145,10 @@ static void create_guest(struct wl_client *client, struct wl_resource *resource,
 	const char *name, struct wl_array *uuid) {
 	assert_string_equal(name, "test");
 	assert_int_equal(uuid->size, 16);
+	if (server.refusal != 0) {
+		wl_resource_post_error(resource, server.refusal, "refused");
+		return;
+	}
 	add(client, &guest_v1_interface, 1, id, &guest_requests, &server.guest);
 }
 
@@ -444,6 +449,32 @@ static void test_protocol_error(void **state) {
 	assert_int_equal(t.disconnected, 1);
 }
 
+/* Nothing is reported of a compositor that does not take the guest; it is tried again, with pauses. */
+static void test_refused(void **state) {
+	start_server(true);
+	server.refusal = GUEST_SCANOUT_MANAGER_V1_ERROR_NAME_IN_USE;
+	assert_null(gp_client_refusal(t.client));
+	WAIT_FOR(server.n_clients == 2);
+	uint64_t begin_ns = gp_now_ns();
+	assert_string_equal(gp_client_refusal(t.client), "a guest of this name is shown already");
+	WAIT_FOR(server.n_clients == 4);
+	assert_true(gp_now_ns() - begin_ns >= 500000000); // 200 ms, and 400 ms
+	server.refusal = GUEST_SCANOUT_MANAGER_V1_ERROR_NAME_REFUSED;
+	WAIT_FOR(server.n_clients == 6);
+	assert_string_equal(
+		gp_client_refusal(t.client), "a guest of this name is not for this socket");
+	assert_false(gp_client_connected(t.client));
+	assert_null(make_blob());
+	assert_int_equal(t.connected, 0);
+	assert_int_equal(t.disconnected, 0);
+	/* Without a compositor nobody refuses. */
+	stop_server();
+	WAIT_FOR(gp_client_refusal(t.client) == NULL);
+	start_server(true);
+	WAIT_FOR(t.connected == 1);
+	assert_null(gp_client_refusal(t.client));
+}
+
 static void test_failed(void **state) {
 	connect_client();
 	struct gp_client_blob *blob = make_blob();
@@ -529,21 +560,39 @@ static void test_revoked(void **state) {
 	WAIT_FOR(t.revoked == 1);
 	settle();
 	assert_null(server.blob);
-	gp_client_wait_revoked(t.client, 1000); // nothing to wait for
+	assert_true(gp_client_wait_revoked(t.client, 1000)); // nothing to wait for
 	assert_int_equal(t.disconnected, 0);
 }
 
-/* A compositor that does not acknowledge loses the connection, in a wait or in a second. */
+/* A compositor that does not acknowledge loses the connection after a second, not in a wait. */
 static void test_revoke_limit(void **state) {
 	connect_client();
 	gp_client_blob_revoke(make_blob());
-	gp_client_wait_revoked(t.client, 20);
-	assert_int_equal(t.disconnected, 1);
+	assert_false(gp_client_wait_revoked(t.client, 20));
+	assert_false(gp_client_wait_revoked(t.client, 0));
+	settle();
+	assert_int_equal(t.disconnected, 0);
 	WAIT_FOR(t.connected == 2);
-	gp_client_blob_revoke(make_blob());
-	WAIT_FOR(t.connected == 3);
-	assert_int_equal(t.disconnected, 2);
+	assert_int_equal(t.disconnected, 1);
 	assert_int_equal(t.revoked, 0);
+	assert_true(gp_client_wait_revoked(t.client, 0));
+	/* One that is late keeps it. */
+	gp_client_blob_revoke(make_blob());
+	assert_false(gp_client_wait_revoked(t.client, 20));
+	settle();
+	guest_blob_v1_send_revoked(server.blob);
+	WAIT_FOR(t.revoked == 1);
+	assert_int_equal(t.disconnected, 1);
+}
+
+/* The connection ends while somebody waits: nobody reads the memory any more. */
+static void test_revoke_lost(void **state) {
+	connect_client();
+	gp_client_blob_revoke(make_blob());
+	settle();
+	stop_server();
+	assert_true(gp_client_wait_revoked(t.client, 10000));
+	assert_int_equal(t.disconnected, 1);
 }
 
 static void test_monitor(void **state) {
@@ -607,11 +656,13 @@ int main(void) {
 		TEST(test_lost_and_retried),
 		TEST(test_no_manager),
 		TEST(test_protocol_error),
+		TEST(test_refused),
 		TEST(test_failed),
 		TEST(test_layouts),
 		TEST(test_released),
 		TEST(test_revoked),
 		TEST(test_revoke_limit),
+		TEST(test_revoke_lost),
 		TEST(test_monitor),
 		TEST(test_pointer_leave),
 	};

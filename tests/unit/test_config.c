@@ -39,6 +39,8 @@ static void test_all(void **state) {
 					"sleep-when-off off\n"
 					"sleep-when-idle 600\n"
 					"idle-inhibit 1.5\n"
+					"bridge-socket \"an office\" /run/office.sock\n"
+					"bridge-socket lab /run/lab=1.sock\n"
 					"output DP-1 {\n"
 					"	mode 1920x1080@59.94\n"
 					"	scale 1.25\n"
@@ -72,6 +74,10 @@ static void test_all(void **state) {
 	assert_int_equal(config->sleep_when_off_ms, GP_CONFIG_NEVER);
 	assert_int_equal(config->sleep_when_idle_ms, 600000);
 	assert_int_equal(config->idle_inhibit_ms, 1500);
+	assert_int_equal(config->guest_sockets.n, 2);
+	assert_string_equal(config->guest_sockets.list[0].guest, "an office");
+	assert_string_equal(config->guest_sockets.list[0].path, "/run/office.sock");
+	assert_string_equal(config->guest_sockets.list[1].path, "/run/lab=1.sock");
 	const struct gp_config_output *output = gp_config_find_output(config, &dp);
 	assert_ptr_equal(output, &config->outputs[0]);
 	assert_int_equal(output->width, 1920);
@@ -154,6 +160,12 @@ static const struct {
 	{"input a {\n output\n}\n", 2, "output needs 1 parameter"},
 	{"input a {\n scanout 0 DP-1\n}\n", 2, "no setting scanout"},
 	{"input a\ninput a\n", 2, "appears twice"},
+	{"bridge-socket /run/a.sock\n", 1, "bridge-socket needs 2 parameters"},
+	{"bridge-socket a a.sock\n", 1, "begins with /"},
+	{"bridge-socket a \"\"\n", 1, "begins with /"},
+	{"bridge-socket \"\" /a\n", 1, "a guest's name has"},
+	{"bridge-socket a /a\nbridge-socket a /b\n", 2, "has a bridge socket already"},
+	{"bridge-socket a /a {\n b\n}\n", 1, "no block"},
 };
 
 static void test_mistakes(void **state) {

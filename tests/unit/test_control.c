@@ -102,7 +102,7 @@ static int connect_client(const char *request) {
 	return fd;
 }
 
-/* Reads what is there into buf, and tells whether the stream has ended. */
+/* Reads what there is into buf. Returns whether the stream has ended. */
 static bool has_ended(int fd, char *buf, size_t size) {
 	size_t length = 0;
 	ssize_t n;
@@ -113,11 +113,11 @@ static bool has_ended(int fd, char *buf, size_t size) {
 	return n == 0 || errno == ECONNRESET; // a reset: it did not read all we sent
 }
 
-static void assert_answer(int fd, const char *answer) {
+static void assert_reply(int fd, const char *reply) {
 	char buf[256];
 	run();
 	assert_true(has_ended(fd, buf, sizeof(buf)));
-	assert_string_equal(buf, answer);
+	assert_string_equal(buf, reply);
 	close(fd);
 }
 
@@ -125,8 +125,8 @@ static void test_status(void **state) {
 	struct stat st;
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(st.st_mode, S_IFSOCK | 0600);
-	assert_answer(connect_client("status\n"), "{\"path\":\"a/b\"}\n");
-	assert_answer(connect_client("status\nmore\n"), "{\"path\":\"a/b\"}\n");
+	assert_reply(connect_client("status\n"), "{\"path\":\"a/b\"}\n");
+	assert_reply(connect_client("status\nmore\n"), "{\"path\":\"a/b\"}\n");
 	assert_int_equal(n_requests, 2);
 }
 
@@ -136,20 +136,20 @@ static void test_request_in_pieces(void **state) {
 	run();
 	assert_false(has_ended(fd, buf, sizeof(buf)));
 	assert_int_equal(send(fd, "tus\n", 4, 0), 4);
-	assert_answer(fd, "{\"path\":\"a/b\"}\n");
+	assert_reply(fd, "{\"path\":\"a/b\"}\n");
 }
 
 static void test_unknown_request(void **state) {
-	assert_answer(connect_client("reboot\n"), "{\"error\":\"unknown request\"}\n");
-	assert_answer(connect_client("\n"), "{\"error\":\"unknown request\"}\n");
-	assert_answer(connect_client("statusx\n"), "{\"error\":\"unknown request\"}\n");
+	assert_reply(connect_client("reboot\n"), "{\"error\":\"unknown request\"}\n");
+	assert_reply(connect_client("\n"), "{\"error\":\"unknown request\"}\n");
+	assert_reply(connect_client("statusx\n"), "{\"error\":\"unknown request\"}\n");
 }
 
 static void test_oversize_request(void **state) {
 	char request[5000];
 	memset(request, 'a', sizeof(request) - 1);
 	request[sizeof(request) - 1] = '\0';
-	assert_answer(connect_client(request), "{\"error\":\"request too long\"}\n");
+	assert_reply(connect_client(request), "{\"error\":\"request too long\"}\n");
 	assert_int_equal(n_requests, 0);
 }
 
@@ -159,11 +159,11 @@ static void test_client_leaves(void **state) {
 	close(connect_client("large\n"));
 	int half = connect_client("stat");
 	shutdown(half, SHUT_WR);
-	assert_answer(half, ""); // no whole line will come
-	assert_answer(connect_client("status\n"), "{\"path\":\"a/b\"}\n");
+	assert_reply(half, ""); // no whole line will come
+	assert_reply(connect_client("status\n"), "{\"path\":\"a/b\"}\n");
 }
 
-static void test_large_answer(void **state) {
+static void test_large_reply(void **state) {
 	char buf[65536];
 	size_t total = 0;
 	ssize_t n;
@@ -181,7 +181,7 @@ static void test_large_answer(void **state) {
 	close(fd);
 }
 
-/* Both a client that says nothing and one that does not read its answer are ended after 2 s. */
+/* A client that sends nothing and one that does not read its reply are both ended after 2 s. */
 static void test_slow_clients(void **state) {
 	static char buf[LARGE_SIZE];
 	uint64_t start_ns = gp_now_ns();
@@ -198,7 +198,7 @@ static void test_slow_clients(void **state) {
 	assert_true(strlen(buf) < LARGE_SIZE - 1);
 	close(silent);
 	close(deaf);
-	assert_answer(connect_client("status\n"), "{\"path\":\"a/b\"}\n");
+	assert_reply(connect_client("status\n"), "{\"path\":\"a/b\"}\n");
 }
 
 static void test_ninth_client(void **state) {
@@ -207,14 +207,14 @@ static void test_ninth_client(void **state) {
 		fds[i] = connect_client("");
 	}
 	run();
-	assert_answer(connect_client(""), ""); // sent away
+	assert_reply(connect_client(""), ""); // sent away
 	assert_int_equal(send(fds[3], "status\n", 7, 0), 7);
-	assert_answer(fds[3], "{\"path\":\"a/b\"}\n");
-	assert_answer(connect_client("status\n"), "{\"path\":\"a/b\"}\n"); // in its place
+	assert_reply(fds[3], "{\"path\":\"a/b\"}\n");
+	assert_reply(connect_client("status\n"), "{\"path\":\"a/b\"}\n"); // in its slot
 	for (int i = 0; i < 8; i++) {
 		if (i != 3) {
 			assert_int_equal(send(fds[i], "status\n", 7, 0), 7);
-			assert_answer(fds[i], "{\"path\":\"a/b\"}\n");
+			assert_reply(fds[i], "{\"path\":\"a/b\"}\n");
 		}
 	}
 }
@@ -235,12 +235,12 @@ static void test_accept_fails(void **state) {
 	for (int i = 0; i < 10 && n_requests == 0; i++) {
 		assert_int_equal(wl_event_loop_dispatch(loop, 100), 0);
 	}
-	assert_answer(fd, "{\"path\":\"a/b\"}\n");
+	assert_reply(fd, "{\"path\":\"a/b\"}\n");
 }
 
 static void test_create_fails(void **state) {
 	assert_null(gp_control_create(loop, path, handle_request, NULL)); // in use, by us
-	assert_answer(connect_client("status\n"), "{\"path\":\"a/b\"}\n");
+	assert_reply(connect_client("status\n"), "{\"path\":\"a/b\"}\n");
 	assert_null(gp_control_create(loop, "/nonexistent/control", handle_request, NULL));
 }
 
@@ -249,7 +249,7 @@ static void test_destroy_with_clients(void **state) {
 	run();
 	gp_control_destroy(control);
 	control = NULL;
-	assert_answer(waiting, "");
+	assert_reply(waiting, "");
 	close(deaf);
 	gp_control_destroy(NULL);
 }
@@ -263,7 +263,7 @@ int main(void) {
 		TEST(test_unknown_request),
 		TEST(test_oversize_request),
 		TEST(test_client_leaves),
-		TEST(test_large_answer),
+		TEST(test_large_reply),
 		TEST(test_slow_clients),
 		TEST(test_ninth_client),
 		TEST(test_accept_fails),

@@ -169,6 +169,7 @@ static void test_listen_replaces_stale(void **state) {
 	close(stale);
 	assert_int_equal(gp_socket_connect(path), -1);
 	assert_int_equal(errno, ECONNREFUSED);
+	assert_int_equal(gp_socket_get_listener(path), 0);
 	int fd = gp_socket_listen(path);
 	assert_int_not_equal(fd, -1);
 	int client = gp_socket_connect(path);
@@ -177,9 +178,27 @@ static void test_listen_replaces_stale(void **state) {
 	close(fd);
 }
 
+/* What the other end has sent before does not hide that it hung up. */
+static void test_hung_up(void **state) {
+	int ends[2];
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+	assert_false(gp_socket_hung_up(ends[0]));
+	assert_int_equal(write(ends[1], "a", 1), 1);
+	assert_false(gp_socket_hung_up(ends[0]));
+	close(ends[1]);
+	assert_true(gp_socket_hung_up(ends[0]));
+	close(ends[0]);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+	shutdown(ends[1], SHUT_RDWR);
+	assert_true(gp_socket_hung_up(ends[0]));
+	close(ends[0]);
+	close(ends[1]);
+}
+
 static void test_listen_leaves_live(void **state) {
 	int live = gp_socket_listen(path);
 	assert_int_not_equal(live, -1);
+	assert_int_equal(gp_socket_get_listener(path), getpid());
 	assert_int_equal(gp_socket_listen(path), -1);
 	assert_int_equal(errno, EADDRINUSE);
 	int client = gp_socket_connect(path);
@@ -335,6 +354,7 @@ int main(void) {
 		TEST(test_listen),
 		TEST(test_listen_replaces_stale),
 		TEST(test_listen_leaves_live),
+		TEST(test_hung_up),
 		TEST(test_listen_leaves_busy),
 		TEST(test_listen_leaves_file),
 		TEST(test_listen_bad_path),

@@ -19,8 +19,17 @@ static const struct {
 } cases[] = {
 	{{.direct = true}, GUEST_SCANOUT_V1_PATH_DIRECT, ""},
 	{{.direct = true, .mapped = true}, GUEST_SCANOUT_V1_PATH_DIRECT, ""},
+	{{.direct = true, .parent = true}, GUEST_SCANOUT_V1_PATH_PARENT, ""},
+	{{.direct = true, .parent = true, .mapped = true}, GUEST_SCANOUT_V1_PATH_PARENT, ""},
+	{{.direct = true, .other_gpu = true}, GUEST_SCANOUT_V1_PATH_GPU,
+		"another GPU drives the monitor"},
+	/* That is not why it was not tried. */
+	{{.other_gpu = true, .scaled = true}, GUEST_SCANOUT_V1_PATH_GPU,
+		"the picture has not the size of the output"},
 	{{.copied = true}, GUEST_SCANOUT_V1_PATH_COPIED, "the picture is a copy in shared memory"},
 	{{.copied = true, .direct = true}, GUEST_SCANOUT_V1_PATH_COPIED,
+		"the picture is a copy in shared memory"},
+	{{.copied = true, .direct = true, .parent = true}, GUEST_SCANOUT_V1_PATH_COPIED,
 		"the picture is a copy in shared memory"},
 	{{.direct = true, .no_plane = "no plane"}, GUEST_SCANOUT_V1_PATH_GPU, "no plane"},
 	{{0}, GUEST_SCANOUT_V1_PATH_GPU, "the output does not take the buffer"},
@@ -61,6 +70,7 @@ static void test_names(void **state) {
 	assert_string_equal(gp_path_name(GUEST_SCANOUT_V1_PATH_NONE), "none");
 	assert_string_equal(gp_path_name(GUEST_SCANOUT_V1_PATH_DIRECT), "direct");
 	assert_string_equal(gp_path_name(GUEST_SCANOUT_V1_PATH_COPIED), "copied");
+	assert_string_equal(gp_path_name(GUEST_SCANOUT_V1_PATH_PARENT), "parent");
 }
 
 int main(void) {

@@ -179,16 +179,16 @@ static void test_cursor(void **state) {
 	assert_true(c.cursor.move_only);
 }
 
-/* A command with a table of `there` entries that says `told`. */
-static uint32_t decode_table(
-	bool blob, uint32_t told, uint32_t there, size_t pieces, struct gp_gpu_command *command) {
+/* A command with a table of `there` entries that claims to have `claimed`. */
+static uint32_t decode_table(bool blob, uint32_t claimed, uint32_t there, size_t pieces,
+	struct gp_gpu_command *command) {
 	size_t fixed = blob ? sizeof(struct virtio_gpu_resource_create_blob)
 			    : sizeof(struct virtio_gpu_resource_attach_backing);
 	size_t size = fixed + there * sizeof(struct virtio_gpu_mem_entry);
 	uint8_t *bytes = calloc(1, size);
 	assert_non_null(bytes);
-	struct virtio_gpu_resource_create_blob create = wire_create_blob(8, 1ull << 40, told);
-	struct virtio_gpu_resource_attach_backing attach = wire_attach(8, told);
+	struct virtio_gpu_resource_create_blob create = wire_create_blob(8, 1ull << 40, claimed);
+	struct virtio_gpu_resource_attach_backing attach = wire_attach(8, claimed);
 	memcpy(bytes, blob ? (void *)&create : (void *)&attach, fixed);
 	for (uint32_t i = 0; i < there; i++) {
 		struct virtio_gpu_mem_entry entry = wire_entry(0x123456789000ull + i, 4096 + i);
@@ -200,7 +200,7 @@ static uint32_t decode_table(
 }
 
 static const struct {
-	uint32_t told, there;
+	uint32_t claimed, there;
 	size_t pieces;
 	uint32_t error;
 } tables[] = {
@@ -224,10 +224,10 @@ static void test_entries(void **state) {
 		bool blob = i % 2 == 1;
 		struct gp_gpu_command c;
 		uint32_t error = decode_table(
-			blob, tables[row].told, tables[row].there, tables[row].pieces, &c);
+			blob, tables[row].claimed, tables[row].there, tables[row].pieces, &c);
 		assert_int_equal(error, tables[row].error);
-		assert_int_equal(c.entries != NULL, error == 0 && tables[row].told > 0);
-		for (uint32_t j = 0; c.entries != NULL && j < tables[row].told; j++) {
+		assert_int_equal(c.entries != NULL, error == 0 && tables[row].claimed > 0);
+		for (uint32_t j = 0; c.entries != NULL && j < tables[row].claimed; j++) {
 			assert_true(c.entries[j].gpa == 0x123456789000ull + j);
 			assert_int_equal(c.entries[j].length, 4096 + j);
 		}

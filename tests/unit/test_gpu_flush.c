@@ -14,7 +14,7 @@
 #include "vmm-bridge/gpu/pacer.h"
 
 /*
- * Answers that are held back: flushes (C3, C4) and revocations (B9).
+ * Held replies: flushes (C3, C4) and revocations (B9).
  */
 
 #define OK VIRTIO_GPU_RESP_OK_NODATA
@@ -49,7 +49,7 @@ static uint64_t replies(struct rig *rig, uint32_t scanout, enum gp_reply_cause c
 	return info.replies[cause];
 }
 
-static void ready(struct rig *rig, uint32_t scanout) {
+static void release(struct rig *rig, uint32_t scanout) {
 	gp_gpu_buffer_released(rig->gpu, scanout, rig->now_ns);
 }
 
@@ -76,7 +76,7 @@ static void test_spacing(void **state) {
 	assert_int_equal(rig_type(rig, head), HELD);
 	rig_advance(rig, rig->wake_ns);
 	assert_int_equal(rig_type(rig, head), OK);
-	assert_true(rig_answer(rig, head).fence_id == htole64(2));
+	assert_true(rig_reply(rig, head).fence_id == htole64(2));
 	assert_int_equal(rig->wake_ns, 0); // idle
 	assert_int_equal(replies(rig, 0, GP_REPLY_IMMEDIATE), 2);
 	assert_int_equal(replies(rig, 0, GP_REPLY_SPACING), 1);
@@ -92,18 +92,18 @@ static void test_release(void **state) {
 	assert_int_equal(rig_type(rig, head), HELD);
 	assert_int_equal(rig->wake_ns, rig->now_ns + GP_PACER_HOLD_MAX_NS);
 	rig->now_ns += 3 * MS;
-	ready(rig, 1); // another scanout
+	release(rig, 1); // another scanout
 	assert_int_equal(rig_type(rig, head), HELD);
-	ready(rig, 0);
+	release(rig, 0);
 	assert_int_equal(rig_type(rig, head), OK);
 	assert_int_equal(rig->wake_ns, 0);
 	assert_int_equal(replies(rig, 0, GP_REPLY_RELEASE), 1);
-	ready(rig, 0); // one too many
+	release(rig, 0); // one too many
 	/* A release that comes before the time is kept until then. */
 	rig_flush(rig, 1, W, H, 1); // catches up a period
-	ready(rig, 0);
+	release(rig, 0);
 	head = rig_flush(rig, 1, W, H, 1);
-	ready(rig, 0);
+	release(rig, 0);
 	assert_int_equal(rig_type(rig, head), HELD);
 	rig_advance(rig, rig->now_ns + PERIOD);
 	assert_int_equal(rig_type(rig, head), OK);
@@ -131,9 +131,9 @@ static void test_late_release(void **state) {
 	rig_advance(rig, rig->now_ns + GP_PACER_HOLD_MAX_NS);
 	uint16_t head = rig_flush(rig, 1, W, H, 2);
 	rig->now_ns += 2 * MS;
-	ready(rig, 0);
+	release(rig, 0);
 	assert_int_equal(rig_type(rig, head), HELD);
-	ready(rig, 0);
+	release(rig, 0);
 	assert_int_equal(rig_type(rig, head), OK);
 }
 
@@ -143,9 +143,9 @@ static void test_unfenced_release(void **state) {
 	rig->owe_release = true;
 	rig_flush(rig, 1, W, H, 0);
 	uint16_t head = rig_flush(rig, 1, W, H, 1);
-	ready(rig, 0);
+	release(rig, 0);
 	assert_int_equal(rig_type(rig, head), HELD);
-	ready(rig, 0);
+	release(rig, 0);
 	assert_int_equal(rig_type(rig, head), OK);
 	/* Thousands of them cost no memory without bound, and do not block for ever. */
 	for (int i = 0; i < 5000; i++) {
@@ -154,7 +154,7 @@ static void test_unfenced_release(void **state) {
 	rig->now_ns += 50 * MS;
 	head = rig_flush(rig, 1, W, H, 2);
 	for (int i = 0; i < 17; i++) {
-		ready(rig, 0);
+		release(rig, 0);
 	}
 	assert_int_equal(rig_type(rig, head), OK);
 }
@@ -169,7 +169,7 @@ static void test_lost_release(void **state) {
 	for (int i = 0; i < 20; i++) {
 		uint16_t head = rig_flush(rig, 1, W, H, 2);
 		rig_advance(rig, rig->now_ns + 5 * MS);
-		ready(rig, 0);
+		release(rig, 0);
 		held += rig_type(rig, head) == HELD;
 		rig_advance(rig, rig->now_ns + GP_PACER_HOLD_MAX_NS);
 		assert_int_equal(rig_type(rig, head), OK);
@@ -186,15 +186,15 @@ static void test_queue(void **state) {
 	uint16_t b = rig_flush(rig, 1, W, H, 2);
 	assert_int_equal(rig->wake_ns, rig->now_ns - 15 * MS + GP_PACER_HOLD_MAX_NS);
 	rig_advance(rig, rig->now_ns + 5 * MS);
-	ready(rig, 0);
+	release(rig, 0);
 	assert_int_equal(rig_type(rig, a), OK);
 	assert_int_equal(rig_type(rig, b), HELD);
-	ready(rig, 0);
+	release(rig, 0);
 	assert_int_equal(rig_type(rig, b), OK);
 	assert_int_equal(replies(rig, 0, GP_REPLY_RELEASE), 2);
 }
 
-/* C4: what is ready is answered, whatever waits before it. */
+/* C4: a reply that is due is sent, whatever waits before it. */
 static void test_out_of_order(void **state) {
 	struct rig *rig = *state;
 	rig->owe_release = true;
@@ -204,7 +204,7 @@ static void test_out_of_order(void **state) {
 	assert_int_equal(rig_type(rig, second), OK);
 	assert_int_equal(rig_create_blob(rig, 3, SIZE, GPA), OK);
 	assert_int_equal(rig_type(rig, first), HELD);
-	ready(rig, 0);
+	release(rig, 0);
 	assert_int_equal(rig_type(rig, first), OK);
 }
 
@@ -214,15 +214,15 @@ static void test_two_scanouts(void **state) {
 	rig->owe_release = true;
 	uint16_t head = rig_flush(rig, 1, W, H, 1);
 	assert_int_equal(rig_count(rig, RIG_FLUSH), 2);
-	ready(rig, 1);
+	release(rig, 1);
 	assert_int_equal(rig_type(rig, head), HELD);
-	ready(rig, 0);
+	release(rig, 0);
 	assert_int_equal(rig_type(rig, head), OK);
 	assert_int_equal(replies(rig, 0, GP_REPLY_RELEASE), 1);
 	assert_int_equal(replies(rig, 1, GP_REPLY_RELEASE), 1);
 }
 
-/* Damage is cut to what each scanout shows, in coordinates of the picture. */
+/* Damage is cut to what each scanout shows, in coordinates of the framebuffer. */
 static void test_damage(void **state) {
 	struct rig *rig = *state;
 	struct virtio_gpu_set_scanout_blob set = wire_set_scanout_blob(0, 1, W, H);
@@ -283,7 +283,7 @@ static void test_errors(void **state) {
 	rig->owe_release = true;
 	uint16_t head = rig_flush(rig, 4, W, H, 9);
 	assert_int_equal(rig_type(rig, head), HELD);
-	ready(rig, 0);
+	release(rig, 0);
 	assert_int_equal(rig_type(rig, head), OK);
 }
 
@@ -308,7 +308,7 @@ static void test_drain(void **state) {
 	gp_gpu_drain(rig->gpu, GP_GPU_QUEUE_CONTROL);
 	for (size_t i = 0; i < 4; i++) {
 		assert_int_equal(rig_type(rig, heads[i]), OK);
-		assert_true(rig_answer(rig, heads[i]).fence_id == htole64(i + 1));
+		assert_true(rig_reply(rig, heads[i]).fence_id == htole64(i + 1));
 	}
 	assert_int_equal(rig->n_pushes, before + 4);
 	assert_int_equal(rig->wake_ns, 0);
@@ -318,13 +318,13 @@ static void test_drain(void **state) {
 	uint64_t token = rig_event(rig, RIG_REVOKE, 0)->token;
 	gp_gpu_resource_revoked(rig->gpu, 1, token, rig->now_ns);
 	for (int i = 0; i < 8; i++) {
-		ready(rig, 0);
+		release(rig, 0);
 	}
 	gp_gpu_drain(rig->gpu, GP_GPU_QUEUE_CONTROL);
 	assert_int_equal(rig->n_pushes, before + 4);
 }
 
-/* A scanout that goes off owes no releases. */
+/* A scanout that is disabled owes no releases. */
 static void test_disable_while_held(void **state) {
 	struct rig *rig = *state;
 	rig->owe_release = true;
@@ -337,7 +337,7 @@ static void test_disable_while_held(void **state) {
 	rig_advance(rig, rig->now_ns + PERIOD);
 	assert_int_equal(rig_type(rig, last), OK);
 	assert_int_equal(rig->wake_ns, 0);
-	/* Nor for flushes that were answered before it went off. */
+	/* Nor for flushes that had their reply before. */
 	assert_int_equal(rig_set_scanout_blob(rig, 0, 1, W, H), OK);
 	rig_flush(rig, 1, W, H, 0);
 	assert_int_equal(rig_set_scanout(rig, 0, 0, 0, 0), OK);
@@ -345,7 +345,7 @@ static void test_disable_while_held(void **state) {
 	rig_advance(rig, rig->now_ns + 50 * MS);
 	uint16_t third = rig_flush(rig, 1, W, H, 3);
 	assert_int_equal(rig_type(rig, third), HELD);
-	ready(rig, 0);
+	release(rig, 0);
 	assert_int_equal(rig_type(rig, third), OK);
 }
 
@@ -377,7 +377,7 @@ static void test_flood(void **state) {
 	assert_int_equal(rig->wake_ns, 0);
 }
 
-/* B9: DETACH is answered when the revocation is acknowledged, and not by time. */
+/* B9: the reply to DETACH is sent when the revocation is acknowledged, and not by time. */
 static void test_revoke(void **state) {
 	struct rig *rig = *state;
 	rig->revoke_later = true;
@@ -393,11 +393,11 @@ static void test_revoke(void **state) {
 	gp_gpu_resource_revoked(rig->gpu, 1, 0, rig->now_ns);
 	rig_advance(rig, rig->now_ns + 1000 * MS);
 	assert_int_equal(rig_type(rig, head), HELD);
-	/* The resource is without backing already, and may get another before the answer. */
+	/* The resource is without backing already, and may get another before the reply. */
 	assert_int_equal(rig_attach(rig, 1, GPA + 4 * SIZE, SIZE), OK);
 	gp_gpu_resource_revoked(rig->gpu, 1, revoke->token, rig->now_ns);
 	assert_int_equal(rig_type(rig, head), OK);
-	assert_true(rig_answer(rig, head).fence_id == htole64(5));
+	assert_true(rig_reply(rig, head).fence_id == htole64(5));
 	gp_gpu_resource_revoked(rig->gpu, 1, revoke->token, rig->now_ns); // twice
 }
 
@@ -424,8 +424,8 @@ static void test_revoke_unref(void **state) {
 	assert_int_equal(rig_type(rig, heads[0]), OK);
 }
 
-/* Answers into a region that goes are given before it goes. */
-static void test_answer_in_removed_region(void **state) {
+/* Replies into a region are sent before it is removed. */
+static void test_reply_in_removed_region(void **state) {
 	struct rig *rig = *state;
 	const uint64_t gpa = GPA + RIG_RAM_SIZE, size = 1 << 20;
 	int fd = memfd_create("region", MFD_CLOEXEC);
@@ -458,7 +458,7 @@ static void test_held_response(void **state) {
 		chain = (struct gp_chain){.n_out = 1, .out_size = sizeof(wire)};
 		chain.out[0] = (struct iovec){&wire, sizeof(wire)};
 		uint16_t head = rig_send_chain(rig, GP_GPU_QUEUE_CONTROL, &chain, NULL, size);
-		ready(rig, 0);
+		release(rig, 0);
 		rig_advance(rig, rig->now_ns + PERIOD);
 		assert_true(rig->replies[head].replied);
 		assert_int_equal(rig->replies[head].written, size < 24 ? size : 24);
@@ -481,7 +481,7 @@ static void test_reset_while_held(void **state) {
 	assert_int_equal(rig->n_pushes, before);
 	assert_int_equal(rig->wake_ns, 0);
 	assert_int_equal(rig->live, 0);
-	ready(rig, 0);
+	release(rig, 0);
 }
 
 static void test_destroy_while_held(void **state) {
@@ -495,7 +495,7 @@ static void test_destroy_while_held(void **state) {
 /* Ten seconds of two-buffer page flips through the whole device (C3). */
 struct guest {
 	bool timer; // has a vblank timer of its own
-	uint64_t draw_ns; // from answer to flush
+	uint64_t draw_ns; // from reply to flush
 	uint64_t release_ns; // from flush to the release of the replaced buffer
 };
 
@@ -508,7 +508,7 @@ static unsigned run_guest(struct rig *rig, const struct guest *guest) {
 		assert_int_equal(rig_set_scanout_blob(rig, 0, id, W, H), OK);
 		uint16_t head = rig_flush(rig, id, W, H, frames + 1);
 		rig_advance(rig, rig->now_ns + guest->release_ns);
-		ready(rig, 0);
+		release(rig, 0);
 		while (rig_type(rig, head) == HELD) {
 			assert_true(rig->wake_ns != 0);
 			rig_advance(rig, rig->wake_ns);
@@ -565,7 +565,7 @@ int main(void) {
 		TEST(test_flood),
 		TEST(test_revoke),
 		TEST(test_revoke_unref),
-		TEST(test_answer_in_removed_region),
+		TEST(test_reply_in_removed_region),
 		TEST(test_held_response),
 		TEST(test_reset_while_held),
 		TEST(test_destroy_while_held),

@@ -13,7 +13,7 @@
 
 /*
  * The host is out of memory: a session is run again and again, each time with another allocation
- * of the device failing. Every command is answered, nothing leaks and nothing is shown that is
+ * of the device failing. Every command has a reply, nothing leaks and nothing is shown that is
  * not there (the rig sees to that).
  */
 

@@ -57,6 +57,9 @@ static const struct timer_case timer_cases[] = {
 	{"release after 3 ms", 60000, 0, 2 * MS, 3 * MS},
 	{"144 Hz", 144000, 100, 1 * MS, 0},
 	{"59.94 Hz", 59940, 0, 2 * MS, 0},
+	{"24 Hz", 24000, 0, 2 * MS, 0},
+	{"24 Hz, release after 3 ms", 24000, 200, 2 * MS, 3 * MS},
+	{"10 Hz", 10000, 0, 2 * MS, 0},
 };
 
 /*
@@ -111,6 +114,10 @@ static const struct free_case free_cases[] = {
 	{"composited at 60 Hz, slow", 60000, 12 * MS, 3 * MS, 16666667},
 	{"144 Hz", 144000, 1 * MS, 1 * MS, 0},
 	{"30 Hz", 30000, 1 * MS, 1 * MS, 0},
+	{"25 Hz", 25000, 0, 0, 0},
+	{"24 Hz", 24000, 1 * MS, 1 * MS, 0},
+	{"23.976 Hz", 23976, 0, 0, 0},
+	{"scanned out at 24 Hz", 24000, 2 * MS, 1 * MS, 41666667},
 };
 
 static void run_free_case(const struct free_case *test) {
@@ -138,6 +145,25 @@ static void test_guest_without_timer(void **state) {
 	for (size_t i = 0; i < sizeof(free_cases) / sizeof(free_cases[0]); i++) {
 		run_free_case(&free_cases[i]);
 	}
+}
+
+/* A mode that is slower than a reply may be: each comes as late as it may, and no later. */
+static void test_slow_mode(void **state) {
+	struct gp_pacer pacer;
+	gp_pacer_init(&pacer, 10000);
+	uint64_t now = START, held = 0;
+	unsigned frames = 0;
+	for (; now < START + SECONDS * 1000 * MS; frames++) {
+		now = reply(&pacer, now, false, 0, &held);
+	}
+	assert_uint_in_range(frames, SECONDS * 22, SECONDS * 23);
+	/* Its schedule is not more than one reply ahead: a faster mode has its rate at once. */
+	gp_pacer_set_refresh(&pacer, 60000);
+	uint64_t start = now;
+	for (frames = 0; frames < 60; frames++) {
+		now = reply(&pacer, now, false, 0, &held);
+	}
+	assert_true(now - start < 1100 * MS);
 }
 
 /* Any number of flushes at once: each has its reply within the limit, and soon all is normal. */
@@ -190,9 +216,9 @@ static void test_causes(void **state) {
 
 	/* Never released. */
 	gp_pacer_begin(&pacer, &hold, START + 200 * MS, true);
-	assert_false(gp_pacer_due(&hold, START + 240 * MS - 1, &cause));
-	assert_int_equal(gp_pacer_deadline(&hold), START + 240 * MS);
-	assert_true(gp_pacer_due(&hold, START + 240 * MS, &cause));
+	assert_int_equal(gp_pacer_deadline(&hold), START + 200 * MS + GP_PACER_HOLD_MAX_NS);
+	assert_false(gp_pacer_due(&hold, gp_pacer_deadline(&hold) - 1, &cause));
+	assert_true(gp_pacer_due(&hold, gp_pacer_deadline(&hold), &cause));
 	assert_int_equal(cause, GP_REPLY_TIMEOUT);
 }
 
@@ -226,12 +252,19 @@ static void test_time_zero(void **state) {
 	assert_int_equal(gp_pacer_deadline(&hold), pacer.period_ns);
 }
 
+static void test_cause_names(void **state) {
+	assert_string_equal(gp_reply_cause_name(GP_REPLY_RELEASE), "release");
+	assert_string_equal(gp_reply_cause_name(GP_REPLY_CAUSES), "unknown");
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_guest_with_timer),
 		cmocka_unit_test(test_guest_without_timer),
+		cmocka_unit_test(test_slow_mode),
 		cmocka_unit_test(test_burst),
 		cmocka_unit_test(test_causes),
+		cmocka_unit_test(test_cause_names),
 		cmocka_unit_test(test_refresh),
 		cmocka_unit_test(test_time_zero),
 	};

@@ -108,7 +108,7 @@ static void test_blob(void **state) {
 	show(first);
 	assert_int_equal(t.client.buffer->blob->kind, GP_CLIENT_BLOB_SHM);
 	for (size_t i = 0; i < SIZE; i++) {
-		assert_int_equal(fake_client_read(&t.client, i), 0x5a);
+		assert_int_equal(fake_client_read(t.client.buffer, i), 0x5a);
 	}
 	assert_int_equal(t.presenter.bytes_copied, SIZE);
 	struct gp_presenter_info info;
@@ -124,7 +124,7 @@ static void test_2d(void **state) {
 	assert_non_null(first);
 	show(first);
 	first->shm_map[100] = 0xa5;
-	assert_int_equal(fake_client_read(&t.client, 100), 0xa5);
+	assert_int_equal(fake_client_read(t.client.buffer, 100), 0xa5);
 	assert_int_equal(t.presenter.bytes_copied, 0);
 	struct gp_presenter_info info;
 	gp_presenter_get_info(&t.presenter, 0, &info);
@@ -141,12 +141,12 @@ static void test_new_backing(void **state) {
 	show(first);
 	assert_true(gp_gpu_source_revoke(&t.source, first, 0, true));
 	gp_resource_detach(first);
-	assert_int_equal(fake_client_read(&t.client, 0), 1);
+	assert_int_equal(fake_client_read(t.client.buffer, 0), 1);
 	struct gp_extents extents = {0};
 	assert_int_equal(gp_guest_memory_extents(&t.memory, REGION_SIZE, SIZE, &extents), 0);
 	gp_resource_attach(first, &extents);
 	show(first);
-	assert_int_equal(fake_client_read(&t.client, 0), 2);
+	assert_int_equal(fake_client_read(t.client.buffer, 0), 2);
 	assert_int_equal(t.client.n_blobs, 2);
 }
 
@@ -162,6 +162,19 @@ static void test_end_users(void **state) {
 	gp_presenter_revoked(&t.presenter, import);
 }
 
+/* Its pixels are not in the guest's memory: they stay. */
+static void test_end_users_2d(void **state) {
+	struct gp_resource *first =
+		gp_resources_add_2d(&t.resources, 1, t.fb.format, t.fb.width, t.fb.height);
+	struct gp_extents extents = {0};
+	assert_non_null(first);
+	assert_int_equal(gp_guest_memory_extents(&t.memory, REGION_SIZE, SIZE, &extents), 0);
+	gp_resource_attach(first, &extents);
+	show(first);
+	gp_gpu_source_end_users(&t.source, t.memory.regions[1]);
+	assert_null(fake_client_revoke_one(&t.client));
+}
+
 static void test_never_shown(void **state) {
 	assert_true(gp_gpu_source_revoke(&t.source, add_blob(1, 0), 4, false));
 }
@@ -174,6 +187,7 @@ int main(void) {
 		TEST(test_2d),
 		TEST(test_new_backing),
 		TEST(test_end_users),
+		TEST(test_end_users_2d),
 		TEST(test_never_shown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

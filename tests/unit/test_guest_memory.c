@@ -235,7 +235,7 @@ static void test_extents_read(void **state) {
 	gp_extents_finish(&extents);
 }
 
-/* Who holds extents keeps the memory, though the region has gone (A1). */
+/* Whoever holds extents keeps the memory, though the region was removed (A1). */
 static void test_extents_outlive_region(void **state) {
 	struct gp_extents extents = {0};
 	uint8_t out[4];

@@ -26,11 +26,11 @@ static struct {
 	bool keys[KEY_CNT];
 } rig;
 
-static size_t rig_room(void *data, size_t wanted) {
+static size_t rig_available_buffers(void *data, size_t wanted) {
 	return rig.available_buffers;
 }
 
-static size_t rig_room_max(void *data) {
+static size_t rig_queue_size(void *data) {
 	return rig.max;
 }
 
@@ -61,7 +61,7 @@ static void see_axis(uint16_t code, int32_t value) {
 	}
 }
 
-static bool rig_put(void *data, const struct virtio_input_event *wire) {
+static bool rig_put_event(void *data, const struct virtio_input_event *wire) {
 	const struct gp_input_event event = {
 		le16toh(wire->type), le16toh(wire->code), (int32_t)le32toh(wire->value)};
 	assert_true(rig.available_buffers > 0 && rig.n < LOG_MAX);
@@ -83,15 +83,15 @@ static void rig_leds(void *data, uint32_t leds) {
 }
 
 static const struct gp_input_ops rig_ops = {
-	.available_buffers = rig_room,
-	.queue_size = rig_room_max,
-	.put = rig_put,
+	.available_buffers = rig_available_buffers,
+	.queue_size = rig_queue_size,
+	.put_event = rig_put_event,
 	.leds = rig_leds,
 };
 
-static void start(enum gp_input_kind kind, size_t available_buffers, size_t max) {
+static void start(enum gp_input_kind kind, size_t n, size_t max) {
 	memset(&rig, 0, sizeof(rig));
-	rig.available_buffers = available_buffers;
+	rig.available_buffers = n;
 	rig.max = max;
 	gp_input_device_init(&rig.device, kind, GP_INPUT_ALL_SCANOUTS, &rig_ops, NULL);
 	gp_input_device_flush(&rig.device);
@@ -107,14 +107,14 @@ static void touch(unsigned slot, uint32_t tracking, int32_t x, int32_t y) {
 	rig.now.touch.contacts[slot] = (struct gp_contact){tracking, x, y};
 }
 
-static void give_room(size_t available_buffers) {
-	rig.available_buffers = available_buffers;
+static void set_buffers(size_t n) {
+	rig.available_buffers = n;
 	gp_input_device_flush(&rig.device);
 }
 
 static void give_all_room(void) {
 	for (int i = 0; i < 1000; i++) {
-		give_room(rig.max);
+		set_buffers(rig.max);
 	}
 }
 
@@ -169,7 +169,7 @@ static void test_touch(void **state) {
 	touch(0, 0, 0, 0);
 	send();
 	ASSERT_LOG(ABS(MT_SLOT, 0), ABS(MT_TRACKING_ID, -1), SYN);
-	touch(0, 3, 10, 21); // where the one before was: said again
+	touch(0, 3, 10, 21); // where the one before was: sent again
 	touch(1, 0, 0, 0);
 	send();
 	ASSERT_LOG(ABS(MT_TRACKING_ID, 2), ABS(MT_POSITION_X, 10), ABS(MT_POSITION_Y, 21),
@@ -188,7 +188,7 @@ static void test_room(void **state) {
 	touch(0, 1, 10, 20);
 	send();
 	assert_int_equal(rig.n, 0);
-	give_room(5);
+	set_buffers(5);
 	assert_int_equal(rig.n, 5);
 	assert_seen();
 
@@ -197,12 +197,12 @@ static void test_room(void **state) {
 	send();
 	assert_int_equal(rig.n, 3);
 	assert_int_equal(rig.seen[0].tracking, 0); // not yet
-	give_room(1);
+	set_buffers(1);
 	assert_int_equal(rig.seen[0].tracking, 0);
-	give_room(1);
+	set_buffers(1);
 	assert_seen();
 	rig.n = 0;
-	give_room(3);
+	set_buffers(3);
 	touch(0, 1, 11, 21);
 	send(); // fits
 	ASSERT_LOG(ABS(MT_POSITION_X, 11), ABS(MT_POSITION_Y, 21), SYN);
@@ -267,7 +267,7 @@ static void test_overflow(void **state) {
 	assert_true(rig.n < 16 * GP_STATES_MAX);
 }
 
-/* The guest stops in the midst of a packet, and goes on. */
+/* The guest stops in the midst of a packet, and continues. */
 static void test_pause(void **state) {
 	start(GP_INPUT_TOUCH, 2, SMALL);
 	touch(3, 1, 10, 20);

@@ -1,4 +1,4 @@
-/* What the keeper holds, and what a worker tells it. */
+/* What the keeper holds, and what a worker sends to it. */
 
 #include <errno.h>
 #include <setjmp.h>

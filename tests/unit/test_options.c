@@ -87,6 +87,52 @@ static void test_all(void **state) {
 	assert_null(options.command[3]);
 }
 
+/* What stands before the first = is a guest, unless it cannot be the name of one or has a slash. */
+static void test_bridge_sockets(void **state) {
+	const struct gp_guest_sockets *sockets = &options.guest_sockets;
+	assert_true(
+		parse("--bridge-socket office=/o --bridge-socket ./a=b --bridge-socket lab=c=d"));
+	assert_string_equal(options.bridge_socket, "./a=b");
+	assert_int_equal(sockets->n, 2);
+	assert_string_equal(sockets->list[0].guest, "office");
+	assert_string_equal(sockets->list[0].path, "/o");
+	assert_string_equal(sockets->list[1].guest, "lab");
+	assert_string_equal(sockets->list[1].path, "c=d");
+
+	assert_true(parse("--bridge-socket =b"));
+	assert_string_equal(options.bridge_socket, "=b");
+	assert_true(parse("--bridge-socket a\tb=c"));
+	assert_string_equal(options.bridge_socket, "a\tb=c");
+
+	char text[256] = "--bridge-socket ";
+	memset(text + strlen(text), 'n', GP_GUEST_NAME_MAX);
+	strcat(text, "=/s");
+	assert_true(parse(text));
+	assert_int_equal(sockets->n, 1);
+	assert_int_equal(strlen(sockets->list[0].guest), GP_GUEST_NAME_MAX);
+	strcpy(text, "--bridge-socket ");
+	memset(text + strlen(text), 'n', GP_GUEST_NAME_MAX + 1);
+	strcat(text, "=/s");
+	assert_true(parse(text));
+	assert_int_equal(sockets->n, 0); // a path
+
+	char longest[256] = "--bridge-socket a=/";
+	memset(longest + strlen(longest), 'x', GP_PATH_MAX - 2);
+	assert_true(parse(longest));
+	strcat(longest, "x");
+	assert_false(parse(longest));
+	assert_int_equal(exit_status, GP_EXIT_USAGE);
+
+	struct gp_guest_sockets many = {0};
+	for (unsigned i = 0; i < GP_GUEST_SOCKETS_MAX; i++) {
+		char name[8];
+		snprintf(name, sizeof(name), "g%u", i);
+		assert_null(gp_guest_sockets_add(&many, name, "/s"));
+	}
+	assert_non_null(gp_guest_sockets_add(&many, "one more", "/s"));
+	assert_int_equal(many.n, GP_GUEST_SOCKETS_MAX);
+}
+
 static void test_mistakes(void **state) {
 	static const char *const rows[] = {
 		"--unknown",
@@ -104,6 +150,9 @@ static void test_mistakes(void **state) {
 		"--scaling big",
 		"--log-level loud",
 		"--fullscreen=yes",
+		"--bridge-socket /a --bridge-socket /b",
+		"--bridge-socket a=/a --bridge-socket a=/b",
+		"--bridge-socket a=",
 	};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		if (parse(rows[i]) || exit_status != GP_EXIT_USAGE) {
@@ -137,6 +186,7 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_defaults, setup),
 		cmocka_unit_test_setup(test_all, setup),
+		cmocka_unit_test_setup(test_bridge_sockets, setup),
 		cmocka_unit_test_setup(test_mistakes, setup),
 		cmocka_unit_test_setup(test_ends, setup),
 	};

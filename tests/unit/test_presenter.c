@@ -12,6 +12,7 @@
 #include <cmocka.h>
 #include <drm_fourcc.h>
 
+#include "common/clock.h"
 #include "common/fd.h"
 #include "tests/harness/fake_client.h"
 #include "vmm-bridge/present/presenter.h"
@@ -161,7 +162,7 @@ static void fill(struct fake_memory *memory, uint8_t value) {
 static void assert_shown(uint8_t value) {
 	assert_non_null(t.client.buffer);
 	for (size_t i = 0; i < SIZE; i++) {
-		assert_int_equal(fake_client_read(&t.client, i), value);
+		assert_int_equal(fake_client_read(t.client.buffer, i), value);
 	}
 }
 
@@ -186,15 +187,112 @@ static void refuse(bool lasting) {
 
 static void test_damage(void **state) {
 	struct fake_memory *first = use_memory(0);
+	t.client.releases = true;
 	fill(first, 1);
 	show(first, &part);
 	assert_shown(1); // all of it, whatever the guest says
 	fill(first, 2);
 	show(first, &part);
 	assert_memory_equal(&t.client.damage, &part, sizeof(part));
-	assert_int_equal(fake_client_read(&t.client, 0), 1);
-	assert_int_equal(fake_client_read(&t.client, (part.y * W + part.x) * 4), 2);
-	assert_int_equal(t.presenter.bytes_copied, SIZE + part.width * part.height * 4);
+	assert_shown(2); // the other half had nothing yet
+	fill(first, 3);
+	show(first, &part);
+	assert_memory_equal(&t.client.damage, &part, sizeof(part));
+	assert_int_equal(fake_client_read(t.client.buffer, 0), 1);
+	assert_int_equal(fake_client_read(t.client.buffer, (part.y * W + part.x) * 4), 3);
+	assert_int_equal(t.presenter.bytes_copied, 2 * SIZE + part.width * part.height * 4);
+}
+
+/* Damage that one half missed comes with the next frame in it. */
+static void test_halves(void **state) {
+	struct fake_memory *first = use_memory(0);
+	t.client.releases = true;
+	fill(first, 1);
+	show(first, &whole);
+	show(first, &part);
+	t.presenter.bytes_copied = 0;
+	fill(first, 2);
+	show(first, &part);
+	fill(first, 3);
+	show(first, &other_part);
+	assert_int_equal(fake_client_read(t.client.buffer, (part.y * W + part.x) * 4), 3);
+	assert_int_equal(fake_client_read(t.client.buffer, (27 * W + 47) * 4), 3);
+	assert_int_equal(fake_client_read(t.client.buffer, (10 * W + 20) * 4), 1);
+	uint32_t once = part.width * part.height, then = other_part.width * other_part.height;
+	assert_int_equal(t.presenter.bytes_copied, (once + once + then) * 4);
+	/* Many of them become one. */
+	for (uint32_t i = 0; i < 20; i++) {
+		struct gp_rect bit = {3 * i, i, 2, 1};
+		t.presenter.scanouts[0].half = 0;
+		gp_shown_add_missing(&t.presenter.scanouts[0], &bit);
+	}
+	assert_true(t.presenter.scanouts[0].missing[0].n <= GP_SHOWN_MISSING_MAX);
+	fill(first, 4);
+	show(first, &(struct gp_rect){0, 31, 1, 1});
+	for (uint32_t i = 0; i < 20; i++) {
+		assert_int_equal(fake_client_read(t.client.buffer, (i * W + 3 * i) * 4), 4);
+	}
+}
+
+/* What is on the screen is not written to; without a free half the guest waits for one. */
+static void test_screen_is_not_written(void **state) {
+	struct fake_memory *first = use_memory(0);
+	fill(first, 1);
+	assert_false(show(first, &whole));
+	struct gp_client_buffer *on_screen = t.client.buffer;
+	fill(first, 2);
+	assert_false(show(first, &whole));
+	struct gp_client_buffer *next = t.client.buffer;
+	assert_ptr_not_equal(on_screen, next);
+	fill(first, 3);
+	assert_true(show(first, &part));
+	assert_true(show(first, &other_part));
+	assert_true(gp_presenter_end_turn(&t.presenter)); // and does not ask again
+	assert_int_equal(fake_client_read(on_screen, 0), 1);
+	assert_int_equal(fake_client_read(next, 0), 2);
+	assert_int_equal(t.client.n_shown, 2);
+	assert_int_equal(t.n_released, 0);
+	release(on_screen);
+	gp_presenter_end_turn(&t.presenter);
+	assert_int_equal(t.client.n_shown, 3);
+	assert_int_equal(t.n_released, 2);
+	assert_ptr_equal(t.client.buffer, on_screen);
+	assert_shown(3);
+	assert_int_equal(fake_client_read(next, 0), 2);
+}
+
+/* A frame that waits and is dropped is owed nothing any more. */
+static void test_wait_ends(void **state) {
+	struct fake_memory *first = use_memory(0), *second = use_memory(1);
+	show(first, &whole);
+	show(first, &whole);
+	assert_true(show(first, &whole));
+	show(second, &whole);
+	gp_presenter_end_turn(&t.presenter);
+	assert_int_equal(t.n_released, 1);
+	show(second, &whole);
+	assert_true(show(second, &whole));
+	gp_presenter_visibility(&t.presenter, 0, false);
+	gp_presenter_end_turn(&t.presenter);
+	assert_int_equal(t.n_released, 2);
+}
+
+/* Two scanouts of the same pixels do not wait for each other for ever. */
+static void test_mirrored(void **state) {
+	struct fake_memory *first = use_memory(0);
+	for (uint32_t i = 0; i < 2; i++) {
+		gp_presenter_set(&t.presenter, i, &first->base, &t.layout, &whole);
+		gp_presenter_flush(&t.presenter, i, &whole);
+	}
+	for (uint8_t value = 1; value < 5; value++) {
+		fill(first, value);
+		for (uint32_t i = 0; i < 2; i++) {
+			struct gp_client_buffer *replaced = t.presenter.scanouts[i].buffer;
+			assert_false(gp_presenter_flush(&t.presenter, i, &whole));
+			assert_shown(value);
+			release(replaced);
+		}
+	}
 }
 
 /* The frame before was of another buffer, though it was not flushed: damage is against that. */
@@ -396,6 +494,7 @@ static void test_refused_modifier(void **state) {
 
 /* Flushes until a frame is deferred. */
 static void flood(struct fake_memory *memory) {
+	t.client.releases = true;
 	show(memory, &whole);
 	for (unsigned i = 0; i < 1000 && !t.presenter.scanouts[0].deferred; i++) {
 		gp_presenter_flush(&t.presenter, 0, &part);
@@ -417,8 +516,8 @@ static void test_flood(void **state) {
 	assert_int_equal(t.client.n_shown, n_shown + 1);
 	const struct gp_rect both = {8, 4, 40, 24};
 	assert_memory_equal(&t.client.damage, &both, sizeof(both));
-	assert_int_equal(fake_client_read(&t.client, (both.y * W + both.x) * 4), 9);
-	assert_int_equal(fake_client_read(&t.client, 0), 0);
+	assert_int_equal(fake_client_read(t.client.buffer, (both.y * W + both.x) * 4), 9);
+	assert_int_equal(fake_client_read(t.client.buffer, 0), 0);
 }
 
 /* The deferred frame is dropped, with its damage. */
@@ -524,6 +623,70 @@ static void test_revoke_and_wait(void **state) {
 	assert_int_equal(t.n_revoked, 0);
 }
 
+/* A compositor that stands still costs the VM 50 ms in all, however much memory it has. */
+static void test_revoke_stuck(void **state) {
+	struct fake_memory *first = use_file(0, true), *second = use_file(1, true);
+	show(first, &whole);
+	show(second, &whole);
+	t.client.stuck = true;
+	gp_presenter_end(&t.presenter, &first->base);
+	assert_true(gp_presenter_revoke(&t.presenter, &first->base, 0, true));
+	gp_presenter_end(&t.presenter, &second->base);
+	assert_true(gp_presenter_revoke(&t.presenter, &second->base, 0, true));
+	gp_presenter_wait_revoked(&t.presenter);
+	assert_true(t.client.waited_ms >= 45 && t.client.waited_ms <= 50);
+	assert_int_equal(t.presenter.late_revokes, 2);
+	/* What comes later waits for it no more, and has its own time. */
+	gp_presenter_end_turn(&t.presenter);
+	gp_presenter_wait_revoked(&t.presenter);
+	show(second, &whole);
+	assert_true(gp_presenter_revoke(&t.presenter, &second->base, 0, true));
+	assert_true(t.client.waited_ms >= 90 && t.client.waited_ms <= 100);
+	assert_int_equal(t.presenter.late_revokes, 3);
+	/* It catches up. */
+	for (unsigned i = 0; i < 3; i++) {
+		void *user = fake_client_revoke_one(&t.client);
+		assert_non_null(user);
+		gp_presenter_revoked(&t.presenter, user);
+	}
+	assert_true(wl_list_empty(&t.presenter.cache.imports));
+	gp_presenter_end_turn(&t.presenter);
+	assert_int_equal(t.n_revoked, 0);
+}
+
+/* Nor does the reply to DETACH come later, with no event of the compositor. */
+static void test_reply_stuck(void **state) {
+	struct fake_memory *first = use_file(0, true), *second = use_file(1, true);
+	show(first, &whole);
+	show(second, &whole);
+	assert_int_equal(gp_presenter_deadline(&t.presenter), 0);
+	uint64_t start_ns = gp_now_ns();
+	assert_false(gp_presenter_revoke(&t.presenter, &first->base, 7, false));
+	uint64_t deadline_ns = gp_presenter_deadline(&t.presenter);
+	assert_true(deadline_ns - start_ns >= 50000000);
+	usleep(10000);
+	assert_false(gp_presenter_revoke(&t.presenter, &second->base, 8, false));
+	assert_int_equal(gp_presenter_deadline(&t.presenter), deadline_ns);
+	assert_true(gp_presenter_end_turn(&t.presenter)); // nothing to poll for
+	assert_int_equal(t.n_revoked, 0);
+	while (gp_now_ns() < deadline_ns) {
+		usleep(1000);
+	}
+	gp_presenter_end_turn(&t.presenter);
+	assert_true(t.n_revoked >= 1);
+	usleep(20000);
+	gp_presenter_end_turn(&t.presenter);
+	assert_int_equal(t.n_revoked, 2);
+	assert_int_equal(t.presenter.late_revokes, 2);
+	assert_int_equal(gp_presenter_deadline(&t.presenter), 0);
+	assert_int_equal(t.client.n_waits, 0);
+	/* The acknowledgement is no second reply. */
+	gp_presenter_revoked(&t.presenter, fake_client_revoke_one(&t.client));
+	gp_presenter_revoked(&t.presenter, fake_client_revoke_one(&t.client));
+	gp_presenter_end_turn(&t.presenter);
+	assert_int_equal(t.n_revoked, 2);
+}
+
 /* The compositor is gone before it has acknowledged anything. */
 static void test_revoke_and_disconnect(void **state) {
 	struct fake_memory *first = use_file(0, true);
@@ -561,6 +724,243 @@ static void test_end(void **state) {
 	assert_int_equal(t.n_revoked, 1);
 }
 
+/* Pause */
+
+static void reconnect(void) {
+	t.client.connected = false;
+	fake_client_finish(&t.client);
+	gp_presenter_disconnected(&t.presenter);
+	t.client.connected = true;
+	t.client.buffer = NULL;
+	gp_presenter_connected(&t.presenter);
+}
+
+/* How many of the guest's own files the compositor may read. */
+static unsigned count_files(void) {
+	unsigned n = 0;
+	for (size_t i = 0; i < FAKE_BLOBS_MAX; i++) {
+		n += t.client.blobs[i].client != NULL &&
+			t.client.blobs[i].kind != GP_CLIENT_BLOB_SHM;
+	}
+	return n;
+}
+
+/* What the guest writes after its stop is neither read nor shown, whoever comes and goes. */
+static void test_pause(void **state) {
+	struct fake_memory *first = use_memory(0);
+	struct gp_presenter_info info;
+	fill(first, 1);
+	show(first, &whole);
+	fill(first, 2); // not flushed
+	gp_presenter_pause(&t.presenter);
+	fill(first, 3);
+	assert_shown(1);
+	uint64_t bytes_copied = t.presenter.bytes_copied;
+	gp_presenter_end_turn(&t.presenter);
+	for (unsigned i = 0; i < 2; i++) {
+		reconnect();
+		assert_true(gp_presenter_end_turn(&t.presenter));
+		assert_shown(1);
+		assert_int_equal(t.client.buffer->blob->kind, GP_CLIENT_BLOB_SHM);
+	}
+	gp_presenter_get_info(&t.presenter, 0, &info);
+	assert_string_equal(info.how, "copy");
+	assert_string_equal(info.reason, "the VM is paused");
+	assert_int_equal(t.presenter.bytes_copied, bytes_copied);
+	gp_presenter_pause(&t.presenter); // it is
+	assert_int_equal(t.presenter.bytes_copied, bytes_copied);
+
+	gp_presenter_resume(&t.presenter);
+	assert_shown(3);
+	gp_presenter_get_info(&t.presenter, 0, &info);
+	assert_string_equal(info.reason, "nothing exports it");
+	fill(first, 4);
+	show(first, &part);
+	assert_int_equal(fake_client_read(t.client.buffer, (part.y * W + part.x) * 4), 4);
+	gp_presenter_revoked(&t.presenter, fake_client_revoke_one(&t.client)); // the still
+	assert_null(fake_client_revoke_one(&t.client));
+}
+
+/* The guest's own files are taken back, all of them, and given again. */
+static void test_pause_file(void **state) {
+	struct fake_memory *first = use_file(0, true), *second = use_file(1, true);
+	fill(first, 1);
+	show(second, &whole);
+	show(first, &part);
+	const struct gp_client_rect seen = t.client.source;
+	assert_int_equal(count_files(), 2);
+	gp_presenter_pause(&t.presenter);
+	assert_int_equal(count_files(), 0);
+	assert_shown(1);
+	assert_memory_equal(&t.client.source, &seen, sizeof(seen));
+	assert_int_equal(t.presenter.bytes_copied, SIZE);
+	fill(first, 2);
+	reconnect();
+	assert_shown(1);
+	assert_int_equal(first->n_exports, 1);
+	gp_presenter_resume(&t.presenter);
+	assert_int_equal(t.client.buffer->blob->kind, GP_CLIENT_BLOB_SYSTEM_DMABUF);
+	assert_int_equal(first->n_exports, 2);
+	show(second, &whole);
+	assert_int_equal(count_files(), 2);
+}
+
+/* Nor does a compositor that stands still keep the VMM from its reply. */
+static void test_pause_stuck(void **state) {
+	show(use_file(0, true), &whole);
+	t.client.stuck = true;
+	gp_presenter_pause(&t.presenter);
+	assert_true(t.client.waited_ms <= 50);
+	assert_int_equal(t.presenter.late_revokes, 1);
+}
+
+static void test_pause_unreadable(void **state) {
+	struct fake_memory *first = use_file(0, true);
+	struct gp_presenter_info info;
+	first->base.ops = &file_ops;
+	show(first, &whole);
+	gp_presenter_pause(&t.presenter);
+	assert_null(t.client.buffer);
+	assert_int_equal(count_files(), 0);
+	gp_presenter_get_info(&t.presenter, 0, &info);
+	assert_null(info.how);
+	assert_string_equal(info.reason, "the VM is paused, and its memory cannot be read");
+	reconnect();
+	assert_null(t.client.buffer);
+	gp_presenter_resume(&t.presenter);
+	assert_non_null(t.client.buffer);
+	gp_presenter_get_info(&t.presenter, 0, &info);
+	assert_string_equal(info.reason, "");
+}
+
+/* What only the host writes needs no copy. */
+static void test_pause_host_copy(void **state) {
+	struct fake_memory *first = use_file(0, false);
+	first->base.ops = &file_ops;
+	first->base.host_copy = true;
+	show(first, &whole);
+	gp_presenter_pause(&t.presenter);
+	assert_int_equal(t.client.n_shown, 1);
+	reconnect();
+	assert_int_equal(t.client.n_shown, 2);
+	gp_presenter_resume(&t.presenter);
+	assert_int_equal(t.presenter.bytes_copied, 0);
+}
+
+/* A frame that waited is one of before the stop; none comes later. */
+static void test_pause_deferred(void **state) {
+	struct fake_memory *first = use_memory(0);
+	flood(first);
+	fill(first, 5);
+	gp_presenter_pause(&t.presenter);
+	assert_shown(5);
+	fill(first, 6);
+	unsigned n_shown = t.client.n_shown;
+	assert_false(gp_presenter_flush(&t.presenter, 0, &whole));
+	assert_true(gp_presenter_end_turn(&t.presenter)); // nothing to poll for
+	reconnect();
+	assert_shown(5);
+	assert_int_equal(t.client.n_shown, n_shown + 1);
+	gp_presenter_resume(&t.presenter);
+	assert_shown(6);
+}
+
+/* Of a copy it is the half on the screen; a frame that waits for a half is one of before, too. */
+static void test_pause_halves(void **state) {
+	struct fake_memory *first = use_memory(0);
+	fill(first, 1);
+	show(first, &whole);
+	fill(first, 2);
+	show(first, &whole);
+	fill(first, 3);
+	gp_presenter_pause(&t.presenter);
+	assert_shown(2);
+	gp_presenter_resume(&t.presenter);
+	assert_shown(2); // both halves are being read
+	assert_true(t.presenter.scanouts[0].waiting);
+	fill(first, 5);
+	gp_presenter_pause(&t.presenter);
+	assert_shown(5);
+	assert_false(t.presenter.scanouts[0].waiting);
+	gp_presenter_resume(&t.presenter);
+	for (size_t i = 0; i < FAKE_BUFFERS_MAX; i++) {
+		t.client.buffers[i].busy = false;
+	}
+	gp_presenter_released(&t.presenter, t.client.buffer);
+	fill(first, 6);
+	while (!gp_presenter_end_turn(&t.presenter)) {
+		usleep(1000);
+	}
+	assert_shown(6);
+}
+
+/* Stopped between SET_SCANOUT_BLOB and its flush: the frame before is what is seen. */
+static void test_pause_before_flush(void **state) {
+	struct fake_memory *first = use_memory(0), *second = use_memory(1);
+	fill(first, 1);
+	fill(second, 2);
+	show(first, &whole);
+	gp_presenter_set(&t.presenter, 0, &second->base, &t.layout, &whole);
+	gp_presenter_pause(&t.presenter);
+	reconnect();
+	assert_shown(1);
+	gp_presenter_resume(&t.presenter);
+	assert_shown(1);
+	gp_presenter_flush(&t.presenter, 0, &whole);
+	assert_shown(2);
+}
+
+/* No compositor when the guest stops: the one that comes shows that time's picture. */
+static void test_pause_disconnected(void **state) {
+	struct fake_memory *first = use_memory(0);
+	t.client.connected = false;
+	fill(first, 1);
+	show(first, &whole);
+	gp_presenter_pause(&t.presenter);
+	fill(first, 2);
+	t.client.connected = true;
+	gp_presenter_connected(&t.presenter);
+	assert_shown(1);
+	gp_presenter_disable(&t.presenter, 0);
+	assert_null(t.client.buffer);
+	reconnect();
+	assert_null(t.client.buffer);
+	gp_presenter_resume(&t.presenter);
+	assert_null(t.client.buffer);
+}
+
+/* A worker that takes over restores what a paused VM showed: nobody sees it before the resume. */
+static void test_pause_restored(void **state) {
+	struct fake_memory *first = use_memory(0);
+	t.client.connected = false;
+	gp_presenter_pause(&t.presenter);
+	fill(first, 1);
+	show(first, &whole);
+	t.client.connected = true;
+	gp_presenter_connected(&t.presenter);
+	assert_true(gp_presenter_end_turn(&t.presenter));
+	assert_int_equal(t.client.n_shown, 0);
+	assert_int_equal(t.presenter.bytes_copied, 0);
+	gp_presenter_resume(&t.presenter);
+	assert_shown(1);
+}
+
+/* Reset: all of it is void. */
+static void test_pause_reset(void **state) {
+	struct fake_memory *first = use_file(0, true);
+	show(first, &whole);
+	gp_presenter_pause(&t.presenter);
+	gp_presenter_end_all(&t.presenter);
+	gp_presenter_disable(&t.presenter, 0);
+	assert_true(gp_presenter_revoke(&t.presenter, &first->base, 0, true));
+	gp_presenter_resume(&t.presenter);
+	assert_null(t.client.buffer);
+	assert_non_null(fake_client_revoke_one(&t.client));
+	assert_null(fake_client_revoke_one(&t.client));
+	fake_client_finish(&t.client);
+	gp_presenter_disconnected(&t.presenter);
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
 
 int main(void) {
@@ -569,6 +969,10 @@ int main(void) {
 		TEST(test_set_away_and_back),
 		TEST(test_lost_frame),
 		TEST(test_shared),
+		TEST(test_halves),
+		TEST(test_screen_is_not_written),
+		TEST(test_wait_ends),
+		TEST(test_mirrored),
 		TEST(test_copy_is_sealed),
 		TEST(test_copy_without_memory),
 		TEST(test_copy_outlives_memory),
@@ -587,9 +991,22 @@ int main(void) {
 		TEST(test_reply_without_release),
 		TEST(test_revoke),
 		TEST(test_revoke_and_wait),
+		TEST(test_revoke_stuck),
+		TEST(test_reply_stuck),
 		TEST(test_revoke_and_disconnect),
 		TEST(test_revoke_own_file),
 		TEST(test_end),
+		TEST(test_pause),
+		TEST(test_pause_file),
+		TEST(test_pause_stuck),
+		TEST(test_pause_unreadable),
+		TEST(test_pause_host_copy),
+		TEST(test_pause_deferred),
+		TEST(test_pause_halves),
+		TEST(test_pause_before_flush),
+		TEST(test_pause_disconnected),
+		TEST(test_pause_restored),
+		TEST(test_pause_reset),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

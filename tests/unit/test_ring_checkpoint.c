@@ -1,4 +1,4 @@
-/* A queue that goes on in another process: what a crash leaves between any two stores. */
+/* A queue that continues in another process: what a crash leaves between any two stores. */
 
 #include "vmm-bridge/virtio/virtqueue.h"
 
@@ -79,16 +79,16 @@ static void crash_and_resume(void) {
 	gp_virtqueue_resume(&queue, &checkpoint);
 }
 
-/* Heads that are given again, in a string, with a ! behind the one that was in hand. */
+/* Heads that are recovered, in a string, with a ! behind the one that was running. */
 static const char *recover(void) {
 	static char heads[64];
 	size_t n = 0;
 	uint16_t place = 0;
-	bool was_last;
-	while (gp_virtqueue_recover(&queue, &memory, &place, chain, &was_last)) {
+	bool was_running;
+	while (gp_virtqueue_recover(&queue, &memory, &place, chain, &was_running)) {
 		assert_int_equal(chain->in_size, 16);
 		heads[n++] = (char)('0' + chain->head);
-		if (was_last) {
+		if (was_running) {
 			heads[n++] = '!';
 		}
 		gp_virtqueue_push(&queue, chain->head, 0);
@@ -232,8 +232,8 @@ static void test_spoilt(void **state) {
 	memcpy(at(DESC + 3 * sizeof(desc)), &desc, sizeof(desc));
 	crash_and_resume();
 	uint16_t place = 0;
-	bool was_last;
-	assert_true(gp_virtqueue_recover(&queue, &memory, &place, chain, &was_last));
+	bool was_running;
+	assert_true(gp_virtqueue_recover(&queue, &memory, &place, chain, &was_running));
 	assert_int_equal(chain->head, 3);
 	assert_int_equal(chain->n_in, 0);
 	assert_null(queue.broken);

@@ -97,7 +97,7 @@ static size_t handle_queue_size(void *data) {
 	return 1024;
 }
 
-static bool handle_put(void *data, const struct virtio_input_event *event) {
+static bool handle_put_event(void *data, const struct virtio_input_event *event) {
 	if (event->type == EV_SYN) {
 		t.n_frames++;
 	} else if (event->type == EV_ABS && event->code == ABS_MT_SLOT) {
@@ -113,7 +113,7 @@ static bool handle_put(void *data, const struct virtio_input_event *event) {
 static const struct gp_input_ops device_ops = {
 	.available_buffers = handle_available_buffers,
 	.queue_size = handle_queue_size,
-	.put = handle_put,
+	.put_event = handle_put_event,
 };
 
 static int setup(void **state) {

@@ -129,14 +129,14 @@ static void test_disabled_queue_rests(void **state) {
 	vr_assert_events("");
 }
 
-static void answer_and_flush(void) {
+static void reply_and_flush(void) {
 	vr.hold = false;
-	vr_answer_held(0);
+	vr_reply_held(0);
 	gp_vhost_device_flush(vr.device);
 }
 
 /* Chains that are returned later, outside a kick. */
-static void test_late_answer(void **state) {
+static void test_late_reply(void **state) {
 	vr_connect_and_start();
 	vr.hold = true;
 	int heads[3];
@@ -144,7 +144,7 @@ static void test_late_answer(void **state) {
 		heads[i] = fe_submit(&fe, 0, "abc", 3, 4);
 	}
 	vr_assert_silent(0);
-	vr_call(answer_and_flush);
+	vr_call(reply_and_flush);
 	for (unsigned i = 0; i < 3; i++) {
 		assert_int_equal(fe_wait_used(&fe, 0, NULL, 0, NULL, VR_PATIENCE_MS), heads[i]);
 	}
@@ -179,7 +179,7 @@ static void take_used(unsigned count) {
 	vr_assert_silent(0); // asks for the next interrupt
 }
 
-/* What nobody waits for is told together with the chain that was offered behind it. */
+/* A chain that the guest does not wait for shares the interrupt of the one behind it. */
 static void test_unawaited(void **state) {
 	vr_connect_and_start();
 	vr.obey = true;
@@ -188,10 +188,10 @@ static void test_unawaited(void **state) {
 	assert_int_equal(count_interrupts(), 0);
 	submit("qqk");
 	assert_int_equal(count_interrupts(), 0);
-	vr_call(answer_and_flush);
+	vr_call(reply_and_flush);
 	assert_int_equal(count_interrupts(), 1);
 	take_used(3);
-	/* Nothing behind it, something before it that is awaited, or too many of them. */
+	/* Nothing behind it, something before it that the guest waits for, or too many of them. */
 	const struct {
 		const char *letters;
 		unsigned returned;
@@ -200,7 +200,7 @@ static void test_unawaited(void **state) {
 		submit(cases[i].letters);
 		assert_int_equal(count_interrupts(), 1);
 		take_used(cases[i].returned);
-		vr_call(answer_and_flush);
+		vr_call(reply_and_flush);
 		take_used((unsigned)strlen(cases[i].letters) - cases[i].returned);
 	}
 	/* One that comes after it is not kept for it. */
@@ -208,7 +208,7 @@ static void test_unawaited(void **state) {
 	submit("q");
 	assert_int_equal(count_interrupts(), 1);
 	take_used(2);
-	vr_call(answer_and_flush);
+	vr_call(reply_and_flush);
 	take_used(1);
 	submit("qk");
 	assert_int_equal(count_interrupts(), 0);
@@ -228,7 +228,7 @@ static void test_endless_queue(void **state) {
 	assert_true(vr.kicks >= 5);
 }
 
-/* Nor does one whose chains take long: the front end waits for answers with its lock held. */
+/* Nor does one whose chains take long: the front end waits for replies with its lock held. */
 static void test_slow_chains(void **state) {
 	vr_connect_and_start();
 	vr.work_us = 2000;
@@ -252,7 +252,7 @@ static void test_new_call_descriptor(void **state) {
 	vr_sync();
 	int call = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	assert_int_equal(fe_send_ack(&fe, GP_VHOST_SET_VRING_CALL, &none, 8, NULL, 0), 0);
-	assert_true(fe_submit(&fe, 0, "abc", 3, 4) >= 0); // nowhere to tell of its return
+	assert_true(fe_submit(&fe, 0, "abc", 3, 4) >= 0); // no event for its return
 	while (vr.chains < 1) {
 		usleep(1000);
 	}
@@ -349,7 +349,7 @@ static void test_resume_at_index_0(void **state) {
 	vr_assert_echo(0);
 }
 
-/* Before GET_VRING_BASE is answered all is returned, and the guest is interrupted. */
+/* Before the reply to GET_VRING_BASE all is returned, and the guest is interrupted. */
 static void test_stop_drains(void **state) {
 	vr_connect_and_start();
 	vr.hold = true;
@@ -452,7 +452,7 @@ int main(void) {
 		TEST(test_memory_by_table),
 		TEST(test_missed_kick),
 		TEST(test_disabled_queue_rests),
-		TEST(test_late_answer),
+		TEST(test_late_reply),
 		TEST(test_unawaited),
 		TEST(test_endless_queue),
 		TEST(test_slow_chains),

@@ -92,7 +92,7 @@ static void set_table(const uint64_t *regions, const int *fds, uint32_t count, b
 	assert_true(good ? ack == 0 : ack > 0);
 }
 
-/* A new table on a running device: what is the same stays, the rest goes. */
+/* A new table on a running device: what is the same stays, the rest is removed. */
 static void test_table_replaced(void **state) {
 	int files[] = {make_file(MIB), make_file(MIB)};
 	const uint64_t regions[] = {
@@ -114,7 +114,7 @@ static void test_table_replaced(void **state) {
 	set_table(regions, (const int[]){files[0], fe.ram_fd, files[1]}, 3, true);
 	vr_assert_events("");
 	vr_assert_echo(0);
-	// The first gets another file, the third goes.
+	// The first gets another file, the third is removed.
 	set_table(regions, (const int[]){files[1], fe.ram_fd}, 2, true);
 	vr_assert_events("drain0 drain1 removed@1024 drain0 drain1 removed@2048");
 	vr_assert_echo(0);

@@ -1,4 +1,4 @@
-#include "tools/hwprobe/hwprobe.h"
+#include "tools/hwprobe/card.h"
 
 #include <dirent.h>
 #include <drm_fourcc.h>
@@ -10,6 +10,10 @@
 #include <unistd.h>
 #include <xf86drm.h>
 #include <xf86drmMode.h>
+
+#include "tools/hwprobe/buffers.h"
+#include "tools/hwprobe/commit.h"
+#include "tools/hwprobe/report.h"
 
 static uint64_t get_cap(int card, uint64_t name) {
 	uint64_t value = 0;

@@ -1,4 +1,4 @@
-#include "tools/hwprobe/hwprobe.h"
+#include "tools/hwprobe/commit.h"
 
 #include <drm_fourcc.h>
 #include <errno.h>
@@ -9,7 +9,11 @@
 #include <xf86drm.h>
 #include <xf86drmMode.h>
 
-#define PICTURES 2
+#include "tools/hwprobe/buffers.h"
+#include "tools/hwprobe/report.h"
+#include "tools/hwprobe/udmabuf.h"
+
+#define FRAMES 2
 
 /* AddFB2 and TEST_ONLY promise nothing: some drivers move or refuse the memory only here. */
 struct screen {
@@ -17,7 +21,7 @@ struct screen {
 	drmModeConnectorPtr connector;
 	drmModeCrtcPtr before;
 	uint32_t crtc, plane, mode_blob;
-	uint32_t fb[PICTURES], handle[PICTURES];
+	uint32_t fb[FRAMES], handle[FRAMES];
 };
 
 static uint32_t property(
@@ -87,7 +91,7 @@ static bool find_plane(struct screen *screen, uint32_t crtc_bit) {
 	return screen->plane != 0;
 }
 
-static bool make_picture(struct screen *screen, int index, const drmModeModeInfo *mode) {
+static bool make_frame(struct screen *screen, int index, const drmModeModeInfo *mode) {
 	uint32_t stride = (mode->hdisplay * 4u + 255) / 256 * 256;
 	int fd = hw_make_udmabuf((uint64_t)stride * mode->vdisplay, index == 1);
 	if (fd < 0 && index == 1) { // more entries than the limit: neighbouring pages, then
@@ -158,7 +162,7 @@ static bool commit(
 	return hw_result(result < 0 ? error : 0, "  %s", what);
 }
 
-static void await_flip(const struct screen *screen) {
+static void wait_for_flip(const struct screen *screen) {
 	struct pollfd poll_fd = {.fd = screen->card, .events = POLLIN};
 	drmEventContext context = {.version = 2};
 	int result = poll(&poll_fd, 1, 1000);
@@ -170,8 +174,8 @@ static void await_flip(const struct screen *screen) {
 
 static void show(struct screen *screen) {
 	const drmModeModeInfo *mode = &screen->connector->modes[0];
-	for (int i = 0; i < PICTURES; i++) {
-		if (!make_picture(screen, i, mode)) {
+	for (int i = 0; i < FRAMES; i++) {
+		if (!make_frame(screen, i, mode)) {
 			return;
 		}
 	}
@@ -185,7 +189,7 @@ static void show(struct screen *screen) {
 		sleep(1);
 		if (commit(screen, 1, false, DRM_MODE_ATOMIC_NONBLOCK | DRM_MODE_PAGE_FLIP_EVENT,
 			    "page flip to the second")) {
-			await_flip(screen);
+			wait_for_flip(screen);
 			sleep(1);
 		}
 	}
@@ -198,7 +202,7 @@ static void restore(struct screen *screen) {
 			before->y, &screen->connector->connector_id, 1,
 			before->mode_valid ? &screen->before->mode : NULL);
 	}
-	for (int i = 0; i < PICTURES; i++) {
+	for (int i = 0; i < FRAMES; i++) {
 		if (screen->fb[i] != 0) {
 			drmModeRmFB(screen->card, screen->fb[i]);
 		}

@@ -1,48 +1,24 @@
-#include "tools/hwprobe/hwprobe.h"
+/**
+ * The part of tools/hwcheck that talks to devices: makes buffers of every kind, and offers them to
+ * every importer of this host.
+ */
 
-#include <errno.h>
 #include <getopt.h>
-#include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
+
+#include "tools/hwprobe/buffers.h"
+#include "tools/hwprobe/card.h"
+#include "tools/hwprobe/render.h"
+#include "tools/hwprobe/udmabuf.h"
+#include "tools/hwprobe/vfio.h"
 
 static const char usage[] =
 	"Usage: guestpane-hwprobe [OPTION…]\n"
 	"  --vfio ADDRESS  export the memory of this PCI device, which no VM may use now\n"
 	"  --vmm-pid PID   export the memory of the VFIO devices of a running VMM\n"
 	"  --commit        show buffers on the screens; run it on a console of its own\n";
-
-bool hw_result(int error, const char *fmt, ...) {
-	va_list args;
-	fputs("  ", stdout);
-	va_start(args, fmt);
-	vprintf(fmt, args);
-	va_end(args);
-	if (error == 0) {
-		puts(": ok");
-	} else {
-		printf(": error %d (%s)\n", error, strerror(error));
-	}
-	fflush(stdout);
-	return error == 0;
-}
-
-void hw_buffers_add(
-	struct hw_buffers *buffers, const char *name, int fd, uint64_t size, bool readable) {
-	hw_result(fd < 0 ? errno : 0, "%s, %llu bytes", name, (unsigned long long)size);
-	if (fd < 0) {
-		return;
-	}
-	if (buffers->count == HW_BUFFERS_MAX) {
-		close(fd);
-		return;
-	}
-	struct hw_buffer *buffer = &buffers->items[buffers->count++];
-	*buffer = (struct hw_buffer){.fd = fd, .size = size, .readable = readable};
-	snprintf(buffer->name, sizeof(buffer->name), "%s", name);
-}
 
 int main(int argc, char *argv[]) {
 	static const struct option options[] = {
@@ -82,8 +58,6 @@ int main(int argc, char *argv[]) {
 	}
 	hw_try_cards(&buffers, commit);
 	hw_try_render_nodes(&buffers);
-	for (size_t i = 0; i < buffers.count; i++) {
-		close(buffers.items[i].fd);
-	}
+	hw_buffers_finish(&buffers);
 	return 0;
 }

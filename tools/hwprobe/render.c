@@ -1,4 +1,4 @@
-#include "tools/hwprobe/hwprobe.h"
+#include "tools/hwprobe/render.h"
 
 #include <dirent.h>
 #include <drm_fourcc.h>
@@ -8,6 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "tools/hwprobe/buffers.h"
+#include "tools/hwprobe/report.h"
 
 #ifndef HAVE_EGL
 
@@ -44,7 +47,7 @@ static EGLImageKHR import(const struct node *node, int fd, uint32_t format, uint
 		node->display, EGL_NO_CONTEXT, EGL_LINUX_DMA_BUF_EXT, NULL, attributes);
 }
 
-/* What the GPU reads out of the image, at some places of it. */
+/* What the GPU reads from some pixels of the image. */
 static void read_back(const struct node *node, EGLImageKHR image, const char *name) {
 	GLuint texture, framebuffer;
 	glGenTextures(1, &texture);
@@ -83,7 +86,7 @@ static void try_image(const struct node *node, const struct hw_buffer *buffer, c
 		return;
 	}
 	printf("ok\n");
-	if (buffer->readable && width == HW_WIDTH && strcmp(format, "XR24") == 0) {
+	if (buffer->painted && width == HW_WIDTH && strcmp(format, "XR24") == 0) {
 		read_back(node, image, buffer->name);
 	}
 	node->destroy_image(node->display, image);

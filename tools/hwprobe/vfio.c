@@ -1,4 +1,4 @@
-#include "tools/hwprobe/hwprobe.h"
+#include "tools/hwprobe/vfio.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -13,12 +13,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tools/hwprobe/buffers.h"
+#include "tools/hwprobe/report.h"
 #include "vmm-bridge/export/device_read.h"
 #include "vmm-bridge/vfio/bar.h"
+#include "vmm-bridge/vfio/pci_address.h"
 #include "vmm-bridge/vfio/uapi.h"
 #include "vmm-bridge/vfio/vmm.h"
-
-#define PAGE 4096u
 
 struct opened {
 	int container, group, device; // container: the iommufd with a cdev
@@ -94,7 +95,7 @@ static bool region_info(int device, uint32_t index, struct vfio_region_info *inf
 	return ioctl(device, VFIO_DEVICE_GET_REGION_INFO, info) == 0 && info->size > 0;
 }
 
-/* -1 if there is none. Tells them all. */
+/* -1 if there is none. Prints all of them. */
 static int largest_bar(int device) {
 	struct vfio_region_info info;
 	uint64_t largest = 0;
@@ -115,7 +116,7 @@ static int largest_bar(int device) {
 
 /* The first size bytes of the BAR, whole or as every other page of twice as much. */
 static int export_bar(int device, int bar, uint64_t size, bool scattered) {
-	uint32_t count = scattered ? (uint32_t)(size / PAGE) : 1;
+	uint32_t count = scattered ? (uint32_t)(size / HW_PAGE) : 1;
 	size_t dma_buf_size = sizeof(struct vfio_device_feature_dma_buf) +
 		count * sizeof(struct vfio_region_dma_range);
 	struct vfio_device_feature *feature = calloc(1, sizeof(*feature) + dma_buf_size);
@@ -129,8 +130,8 @@ static int export_bar(int device, int bar, uint64_t size, bool scattered) {
 	dma_buf->open_flags = O_CLOEXEC;
 	dma_buf->nr_ranges = count;
 	for (uint32_t i = 0; i < count; i++) {
-		dma_buf->dma_ranges[i].offset = scattered ? (2 * (uint64_t)i + 1) * PAGE : 0;
-		dma_buf->dma_ranges[i].length = scattered ? PAGE : size;
+		dma_buf->dma_ranges[i].offset = scattered ? (2 * (uint64_t)i + 1) * HW_PAGE : 0;
+		dma_buf->dma_ranges[i].length = scattered ? HW_PAGE : size;
 	}
 	int fd = ioctl(device, VFIO_DEVICE_FEATURE, feature);
 	int error = errno;
@@ -183,20 +184,20 @@ static void try_device(struct hw_buffers *buffers, int device, const char *pci) 
 	if (bar < 0 || !region_info(device, (uint32_t)bar, &info)) {
 		return;
 	}
-	uint64_t size = (uint64_t)HW_STRIDE * HW_HEIGHT / PAGE * PAGE;
+	uint64_t size = (uint64_t)HW_STRIDE * HW_HEIGHT / HW_PAGE * HW_PAGE;
 	size = size > info.size ? info.size : size;
 	time_reading(device, &info, size);
 	char name[48];
 	snprintf(name, sizeof(name), "vfio %s BAR %d", pci, bar);
 	hw_buffers_add(buffers, name, export_bar(device, bar, size, false), size, false);
 	size = size > info.size / 2 ? info.size / 2 : size;
-	if (size >= PAGE) {
+	if (size >= HW_PAGE) {
 		snprintf(name, sizeof(name), "vfio %s BAR %d scattered", pci, bar);
 		hw_buffers_add(buffers, name, export_bar(device, bar, size, true), size, false);
 	}
 }
 
-/* Without it every dma-buf is born revoked. */
+/* Without memory decode every dma-buf is revoked from the start. */
 static void enable_decode(int device) {
 	struct vfio_region_info info;
 	uint16_t command = 0;
@@ -211,12 +212,12 @@ static void enable_decode(int device) {
 }
 
 void hw_try_vfio(struct hw_buffers *buffers, const char *address) {
-	/* Stays open for as long as the process lives: its end revokes the dma-bufs. */
+	/* Stays open until the process ends: closing it revokes the dma-bufs. */
 	static struct opened opened = {-1, -1, -1};
 	char pci[GP_PCI_ADDRESS_SIZE];
 	printf("Device memory of %s, by VFIO\n", address);
 	if (!gp_pci_address_parse(address, pci)) {
-		printf("  '%s' is no PCI address\n", address);
+		printf("  '%s' is not a PCI address\n", address);
 		return;
 	}
 	if (!open_group(&opened, pci)) {

@@ -1,4 +1,4 @@
-#include "vmm-bridge/doctor/doctor.h"
+#include "vmm-bridge/doctor/vmm.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -27,7 +27,7 @@ static bool mapped_shared(pid_t pid, const struct stat *st) {
 	snprintf(path, sizeof(path), "/proc/%d/maps", (int)pid);
 	FILE *file = fopen(path, "re");
 	if (file == NULL) {
-		return true; // not known; the bridge would have been refused before
+		return true; // unknown; gp_vmm_open would have failed before
 	}
 	while (!shared && fgets(line, sizeof(line), file) != NULL) {
 		char permissions[8];
@@ -40,9 +40,9 @@ static bool mapped_shared(pid_t pid, const struct stat *st) {
 	return shared;
 }
 
-/* An open memory file of the VMM that is large enough to be RAM. Returns whether it was judged. */
-static bool check_memory(
-	struct gp_doctor *doctor, pid_t pid, int fd, const struct stat *st, const char *link) {
+/* An open file of the VMM that is large enough to be RAM. Returns whether it was judged. */
+static bool check_memory(struct gp_doctor_report *report, pid_t pid, int fd, const struct stat *st,
+	const char *link) {
 	struct statfs fs;
 	int seals = fcntl(fd, F_GET_SEALS);
 	long mib = (long)(st->st_size >> 20);
@@ -54,28 +54,28 @@ static bool check_memory(
 	}
 	if (!mapped_shared(pid, st)) {
 		if (memfd) {
-			gp_doctor_fail(doctor,
+			gp_doctor_fail(report,
 				"memory %s (%ld MiB) is private to the VMM: start it with share=on",
 				link, mib);
 		}
 		return memfd;
 	}
 	if (seals < 0 || (!memfd && (seals & F_SEAL_SHRINK) == 0)) {
-		gp_doctor_fail(doctor,
+		gp_doctor_fail(report,
 			"memory %s (%ld MiB) is not a memfd: use -object "
 			"memory-backend-memfd,share=on",
 			link, mib);
 	} else if ((seals & F_SEAL_SHRINK) == 0) {
-		gp_doctor_fail(doctor,
+		gp_doctor_fail(report,
 			"memory %s (%ld MiB) lacks F_SEAL_SHRINK: use memory-backend-memfd with "
 			"seal=on, QEMU's default",
 			link, mib);
 	} else if ((seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)) != 0) {
-		gp_doctor_fail(doctor,
+		gp_doctor_fail(report,
 			"memory %s (%ld MiB) is sealed against writing, which udmabuf refuses",
 			link, mib);
 	} else {
-		gp_doctor_ok(doctor, "memory %s (%ld MiB%s) is a memfd with the right seals", link,
+		gp_doctor_ok(report, "memory %s (%ld MiB%s) is a memfd with the right seals", link,
 			mib, huge ? ", huge pages" : "");
 	}
 	return true;
@@ -83,7 +83,7 @@ static bool check_memory(
 
 #define SEEN_MAX 64
 
-static void check_memories(struct gp_doctor *doctor, struct gp_vmm *vmm) {
+static void check_memories(struct gp_doctor_report *report, struct gp_vmm *vmm) {
 	ino_t seen[SEEN_MAX];
 	size_t n_seen = 0;
 	unsigned judged = 0;
@@ -111,17 +111,17 @@ static void check_memories(struct gp_doctor *doctor, struct gp_vmm *vmm) {
 		if (n_seen < SEEN_MAX) {
 			seen[n_seen++] = st.st_ino;
 		}
-		judged += check_memory(doctor, vmm->pid, fd, &st, link);
+		judged += check_memory(report, vmm->pid, fd, &st, link);
 		gp_fd_close(&fd);
 	}
 	if (dir != NULL) {
 		closedir(dir);
 	}
 	if (judged == 0) {
-		gp_doctor_fail(doctor,
+		gp_doctor_fail(report,
 			"VMM %d has no guest memory in a file that can be shared: start it with "
-			"-object "
-			"memory-backend-memfd,id=mem,size=…,share=on -machine memory-backend=mem",
+			"-object memory-backend-memfd,id=mem,size=…,share=on -machine "
+			"memory-backend=mem",
 			(int)vmm->pid);
 	}
 }
@@ -129,56 +129,54 @@ static void check_memories(struct gp_doctor *doctor, struct gp_vmm *vmm) {
 /* VFIO devices */
 
 static void handle_device(void *data, int vmm_fd, int copy, const char *pci) {
-	struct gp_doctor *doctor = data;
-	struct gp_vfio_device *device = gp_vfio_device_create(&gp_vfio_io_kernel, copy, pci, true);
+	struct gp_doctor_report *report = data;
+	struct gp_vfio_device *device = gp_vfio_device_create(&gp_vfio_kernel_ops, copy, pci, true);
 	if (device == NULL) {
 		gp_doctor_warn(
-			doctor, "VFIO device %s of the VMM (fd %d) is not usable", pci, vmm_fd);
+			report, "VFIO device %s of the VMM (fd %d) is not usable", pci, vmm_fd);
 		return;
 	}
 	const char *name = gp_vfio_device_name(device);
 	switch (device->export_error) {
 	case 0:
-		gp_doctor_ok(doctor, "VFIO device %s of the VMM exports its memory", name);
+		gp_doctor_ok(report, "VFIO device %s of the VMM exports its memory", name);
 		break;
 	case ENOTTY:
-		gp_doctor_warn(doctor,
+		gp_doctor_warn(report,
 			"VFIO device %s: its memory will be copied; exporting it takes Linux 6.19 "
-			"with "
-			"CONFIG_VFIO_PCI_DMABUF",
+			"with CONFIG_VFIO_PCI_DMABUF",
 			name);
 		break;
 	case EOPNOTSUPP:
-		gp_doctor_warn(doctor,
+		gp_doctor_warn(report,
 			"VFIO device %s: its memory will be copied; bind it to plain vfio-pci "
-			"instead "
-			"of its variant driver",
+			"instead of its variant driver",
 			name);
 		break;
 	default:
-		gp_doctor_warn(doctor, "VFIO device %s: its memory will be copied (%s)", name,
+		gp_doctor_warn(report, "VFIO device %s: its memory will be copied (%s)", name,
 			strerror(device->export_error));
 		break;
 	}
 	gp_vfio_device_destroy(device);
 }
 
-static void check_devices(struct gp_doctor *doctor, struct gp_vmm *vmm) {
-	vmm->told = true; // the line is ours
-	int count = gp_vmm_each_vfio(vmm, handle_device, doctor);
+static void check_devices(struct gp_doctor_report *report, struct gp_vmm *vmm) {
+	vmm->quiet = true; // it is reported below
+	int count = gp_vmm_each_vfio(vmm, handle_device, report);
 	if (count == 0) {
-		gp_doctor_ok(doctor, "VMM %d has no VFIO device", (int)vmm->pid);
+		gp_doctor_ok(report, "VMM %d has no VFIO device", (int)vmm->pid);
 	} else if (count < 0) {
 		struct gp_vmm_facts facts;
 		char text[320];
 		gp_vmm_read_facts(vmm->pid, &facts);
 		gp_vmm_explain(-count, &facts, text, sizeof(text));
-		gp_doctor_fail(
-			doctor, "VMM %d: its VFIO devices cannot be had: %s", (int)vmm->pid, text);
+		gp_doctor_fail(report, "VMM %d: its VFIO devices cannot be reached: %s",
+			(int)vmm->pid, text);
 	}
 }
 
-void gp_doctor_check_vmm(struct gp_doctor *doctor, pid_t pid) {
+void gp_doctor_check_vmm(struct gp_doctor_report *report, pid_t pid) {
 	struct gp_vmm vmm;
 	enum gp_log_level level = gp_log_level();
 	gp_log_init("guestpane-bridge", GP_LOG_SILENT);
@@ -189,10 +187,10 @@ void gp_doctor_check_vmm(struct gp_doctor *doctor, pid_t pid) {
 		char text[320];
 		gp_vmm_read_facts(pid, &facts);
 		gp_vmm_explain(error, &facts, text, sizeof(text));
-		gp_doctor_fail(doctor, "VMM %d cannot be looked into: %s", (int)pid, text);
+		gp_doctor_fail(report, "VMM %d cannot be looked into: %s", (int)pid, text);
 		return;
 	}
-	check_memories(doctor, &vmm);
-	check_devices(doctor, &vmm);
+	check_memories(report, &vmm);
+	check_devices(report, &vmm);
 	gp_vmm_finish(&vmm);
 }

@@ -14,7 +14,7 @@ struct source {
 
 /*
  * A blob holds 64×64 pixels, unless it has another size than that and the last transfer, which
- * Linux sends before each new cursor, said the true one (C5).
+ * Linux sends before each new cursor, had the true one (C5).
  */
 static struct source blob_source(const struct gp_resource *resource) {
 	struct source source = {.width = GP_CURSOR_SIZE, .height = GP_CURSOR_SIZE};

@@ -208,8 +208,7 @@ static void drop_backing(struct gp_gpu *gpu, struct gp_resource *resource) {
 			gpu->ops->resource_revoke(gpu->data, resource, 0, true);
 		}
 	}
-	gp_resource_detach(resource);
-	resource->lost = true;
+	gp_resource_lose(resource);
 }
 
 void gp_gpu_memory_removed(struct gp_gpu *gpu, struct gp_memory_object *object) {
@@ -221,6 +220,30 @@ void gp_gpu_memory_removed(struct gp_gpu *gpu, struct gp_memory_object *object) 
 		}
 	}
 	reply_in_object(gpu, object);
+	update_wake(gpu);
+}
+
+void gp_gpu_memory_added(struct gp_gpu *gpu, uint64_t now_ns) {
+	for (size_t i = 0; i < gpu->resources.count; i++) {
+		struct gp_resource *resource = gpu->resources.items[i];
+		if (!resource->lost) {
+			continue;
+		}
+		size_t others = gp_resources_extents(&gpu->resources) - resource->n_ranges;
+		if (!gp_resource_find_again(
+			    resource, gpu->memory, GP_BACKING_EXTENTS_MAX - others)) {
+			continue;
+		}
+		gp_debug("resource %u has its memory again", resource->id);
+		for (uint32_t j = 0; resource->blob && j < gpu->displays.count; j++) {
+			struct gp_scanout *scanout = &gpu->scanouts[j];
+			if (scanout->resource_id == resource->id) {
+				struct gp_framebuffer fb = scanout->fb;
+				gp_scanout_set(scanout, resource, &fb);
+				gp_scanout_flush(scanout, &fb.rect, NULL, now_ns);
+			}
+		}
+	}
 	update_wake(gpu);
 }
 

@@ -53,12 +53,15 @@ void gp_gpu_reset(struct gp_gpu *gpu);
 /**
  * A region left the table: resources that use it lose their backing, after a revocation with wait.
  * Scanouts that show them are disabled outside, and set again when the guest attaches new backing
- * (B8). Replies that would be written into the region are sent now: it must still be mapped.
+ * (B8) or the memory returns (B13). Replies that would be written into the region are sent now: it
+ * must still be mapped.
  *
  * Resources that the guest has detached or destroyed before are no longer known here. If their
  * revocation is still under way, the caller waits for it.
  */
 void gp_gpu_memory_removed(struct gp_gpu *gpu, struct gp_memory_object *object);
+/* The table has new regions: resources that lie in them again are backed and shown (B13). */
+void gp_gpu_memory_added(struct gp_gpu *gpu, uint64_t now_ns);
 
 /* The time of the last wake_at has come. */
 void gp_gpu_dispatch(struct gp_gpu *gpu, uint64_t now_ns);

@@ -1,11 +1,9 @@
 #include "vmm-bridge/gpu/pacer.h"
 
+#include "common/monitor.h"
+
 #define NS_PER_S 1000000000ull
 #define MHZ_PER_HZ 1000ull
-#define REFRESH_DEFAULT_MHZ 60000
-/* 1 Hz and 1000 Hz: what is beyond makes no sense. */
-#define REFRESH_MIN_MHZ 1000
-#define REFRESH_MAX_MHZ 1000000
 
 const char *gp_reply_cause_name(enum gp_reply_cause cause) {
 	static const char *const names[GP_REPLY_CAUSES] = {
@@ -32,8 +30,8 @@ void gp_pacer_init(struct gp_pacer *pacer, uint32_t refresh_mhz) {
 }
 
 void gp_pacer_set_refresh(struct gp_pacer *pacer, uint32_t refresh_mhz) {
-	uint64_t mhz = refresh_mhz == 0 ? REFRESH_DEFAULT_MHZ : refresh_mhz;
-	mhz = min_u64(max_u64(mhz, REFRESH_MIN_MHZ), REFRESH_MAX_MHZ);
+	uint64_t mhz = refresh_mhz == 0 ? GP_REFRESH_DEFAULT_MHZ : refresh_mhz;
+	mhz = min_u64(max_u64(mhz, GP_REFRESH_MIN_MHZ), GP_REFRESH_MAX_MHZ);
 	pacer->period_ns = NS_PER_S * MHZ_PER_HZ / mhz;
 }
 

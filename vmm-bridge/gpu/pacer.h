@@ -12,17 +12,20 @@
  *   - not earlier than the mode's refresh period after the previous reply was due: a schedule in
  *     which a late guest may catch up one period and no more, so that jitter does not add up and
  *     the long-run rate is never above the refresh, and
- *   - never later than GP_PACER_HOLD_MAX_NS.
+ *   - never later than GP_PACER_HOLD_MAX_NS: the commit of a guest waits for 50 ms and then goes on
+ *     without the reply. This is longer than the period at 24 Hz, 41.7 ms, with a rest for the way
+ *     to the guest. At less than 22.2 Hz a guest that only waits for replies is faster than its
+ *     mode; one that has a vblank timer is not.
  */
 
-#define GP_PACER_HOLD_MAX_NS 40000000ull
+#define GP_PACER_HOLD_MAX_NS 45000000ull
 
 /* Why a flush was replied to when it was. */
 enum gp_reply_cause {
 	GP_REPLY_IMMEDIATE, // not shown, not fenced, or nothing to wait for
 	GP_REPLY_RELEASE, // the replaced buffer was released, and the mode's rate allowed it
 	GP_REPLY_SPACING, // held until the mode's rate allowed it
-	GP_REPLY_TIMEOUT, // 40 ms have passed without a release
+	GP_REPLY_TIMEOUT, // after GP_PACER_HOLD_MAX_NS, without a release or before its time
 	GP_REPLY_DRAIN, // the queue stopped
 	GP_REPLY_CAUSES,
 };

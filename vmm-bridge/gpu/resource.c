@@ -12,6 +12,7 @@
 static void resource_destroy(struct gp_resource *resource) {
 	assert(resource->outside == NULL);
 	gp_extents_finish(&resource->backing);
+	free(resource->ranges);
 	if (resource->shm_map != NULL) {
 		munmap(resource->shm_map, resource->size);
 	}
@@ -151,7 +152,7 @@ struct gp_resource *gp_resources_add_blob(
 size_t gp_resources_extents(const struct gp_resources *resources) {
 	size_t sum = 0;
 	for (size_t i = 0; i < resources->count; i++) {
-		sum += resources->items[i]->backing.count;
+		sum += resources->items[i]->backing.count + resources->items[i]->n_ranges;
 	}
 	return sum;
 }
@@ -168,12 +169,19 @@ void gp_resources_remove(struct gp_resources *resources, struct gp_resource *res
 	resource_destroy(resource);
 }
 
+static void forget_ranges(struct gp_resource *resource) {
+	free(resource->ranges);
+	resource->ranges = NULL;
+	resource->n_ranges = 0;
+	resource->lost = false;
+}
+
 void gp_resource_attach(struct gp_resource *resource, struct gp_extents *extents) {
 	gp_extents_finish(&resource->backing);
+	forget_ranges(resource);
 	resource->backing = *extents;
 	*extents = (struct gp_extents){0};
 	resource->backed = true;
-	resource->lost = false;
 	resource->generation++;
 }
 
@@ -181,7 +189,38 @@ void gp_resource_detach(struct gp_resource *resource) {
 	gp_extents_finish(&resource->backing);
 	resource->backing = (struct gp_extents){0};
 	resource->backed = false;
-	resource->lost = false;
+	forget_ranges(resource);
+}
+
+void gp_resource_lose(struct gp_resource *resource) {
+	size_t n = resource->backing.count;
+	struct gp_backing_range *ranges = calloc(n, sizeof(ranges[0]));
+	for (size_t i = 0; ranges != NULL && i < n; i++) {
+		const struct gp_extent *extent = &resource->backing.items[i];
+		ranges[i].gpa = extent->object->gpa + extent->offset;
+		ranges[i].length = extent->length;
+	}
+	gp_resource_detach(resource);
+	resource->lost = true;
+	resource->ranges = ranges;
+	resource->n_ranges = ranges != NULL ? n : 0;
+}
+
+bool gp_resource_find_again(
+	struct gp_resource *resource, const struct gp_guest_memory *memory, size_t extents_max) {
+	struct gp_extents extents = {0};
+	size_t i = 0;
+	while (i < resource->n_ranges && extents.count <= extents_max &&
+		gp_guest_memory_extents(memory, resource->ranges[i].gpa, resource->ranges[i].length,
+			&extents) == 0) {
+		i++;
+	}
+	if (i == 0 || i < resource->n_ranges || extents.count > extents_max) {
+		gp_extents_finish(&extents);
+		return false;
+	}
+	gp_resource_attach(resource, &extents);
+	return true;
 }
 
 /* A position in a list of extents. Rows are read in rising order, so it only moves forward. */

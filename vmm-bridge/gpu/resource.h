@@ -23,6 +23,11 @@
 /* Of all resources of a guest; 48 MiB of this process, enough for 8 GiB of scattered pages. */
 #define GP_BACKING_EXTENTS_MAX (1u << 21)
 
+/* A piece of the guest's memory, by its address. */
+struct gp_backing_range {
+	uint64_t gpa, length;
+};
+
 struct gp_resource {
 	uint32_t id; // not 0
 	bool blob;
@@ -37,6 +42,8 @@ struct gp_resource {
 	bool backed;
 	struct gp_extents backing; // the guest's memory, at least size bytes of it for blobs
 	bool lost; // the guest sees it as backed, but its region left the table: not backed here
+	struct gp_backing_range *ranges; // of a lost one: its backing; NULL: that is not known
+	size_t n_ranges;
 	uint32_t generation; // increases with each new backing
 
 	/* Of the last whole TRANSFER, which is the size of a cursor in a blob (C5); 0: none. */
@@ -68,7 +75,7 @@ struct gp_resource *gp_resources_add_2d(struct gp_resources *resources, uint32_t
 	const struct gp_format *format, uint32_t width, uint32_t height);
 struct gp_resource *gp_resources_add_blob(
 	struct gp_resources *resources, uint32_t id, uint64_t size);
-/* Extents of the backing of all resources. */
+/* Extents of the backing of all resources, and ranges of those that were lost. */
 size_t gp_resources_extents(const struct gp_resources *resources);
 /* Frees it; the memory must have been revoked before (outside is NULL). */
 void gp_resources_remove(struct gp_resources *resources, struct gp_resource *resource);
@@ -77,6 +84,14 @@ void gp_resources_remove(struct gp_resources *resources, struct gp_resource *res
 void gp_resource_attach(struct gp_resource *resource, struct gp_extents *extents);
 /* Drops the extents. The memory must have been revoked before if it is a blob's. */
 void gp_resource_detach(struct gp_resource *resource);
+/* The same where the memory has left the table: where it was is remembered (B13). */
+void gp_resource_lose(struct gp_resource *resource);
+/**
+ * Backs a lost resource with what is at the same addresses now. False, with no effect, if not all
+ * of it is there, its addresses are not known, or it has more than extents_max extents.
+ */
+bool gp_resource_find_again(
+	struct gp_resource *resource, const struct gp_guest_memory *memory, size_t extents_max);
 
 /**
  * TRANSFER_TO_HOST_2D (virtio 1.3, 5.7.6.8): copies rows of the rectangle from the backing, at

@@ -1,5 +1,7 @@
 #include "vmm-bridge/gpu/restore.h"
 
+#include <stdlib.h>
+
 #include "vmm-bridge/gpu/commands_display.h"
 #include "vmm-bridge/gpu/commands_resource.h"
 
@@ -44,6 +46,27 @@ static bool attach(
 	return replay(gpu, gp_gpu_attach_backing, &command, entries);
 }
 
+/* The memory may return later (B13). */
+static void lose(struct gp_gpu *gpu, struct gp_resource *resource,
+	const struct gp_gpu_entry *entries, uint32_t n_entries) {
+	resource->lost = true;
+	uint64_t length = 0;
+	for (uint32_t i = 0; i < n_entries; i++) {
+		length += entries[i].length;
+	}
+	/* What was saved is checked like what a guest says. */
+	if (length < (resource->blob ? resource->size : 1) ||
+		gp_resources_extents(&gpu->resources) + n_entries > GP_BACKING_EXTENTS_MAX) {
+		return;
+	}
+	resource->ranges = calloc(n_entries, sizeof(resource->ranges[0]));
+	for (uint32_t i = 0; resource->ranges != NULL && i < n_entries; i++) {
+		resource->ranges[i].gpa = entries[i].gpa;
+		resource->ranges[i].length = entries[i].length;
+		resource->n_ranges++;
+	}
+}
+
 /* The host copy ended with its process; the guest's own memory is at least as new. */
 static bool fill(struct gp_resource *resource) {
 	uint64_t rows = resource->backing.length / resource->stride;
@@ -70,8 +93,11 @@ static bool restore_resource(struct gp_gpu *gpu, struct gp_saved_state_area *are
 	if (saved->backing == GP_SAVED_DETACHED) {
 		return true;
 	}
-	resource->lost = saved->backing != GP_SAVED_ATTACHED ||
-		!attach(gpu, id, &area->entries[saved->first], saved->n_entries);
+	if (saved->backing != GP_SAVED_ATTACHED) {
+		resource->lost = true;
+	} else if (!attach(gpu, id, &area->entries[saved->first], saved->n_entries)) {
+		lose(gpu, resource, &area->entries[saved->first], saved->n_entries);
+	}
 	if (resource->lost || (!resource->blob && !fill(resource))) {
 		gp_debug("resource %u: its memory is not found, or cannot be read", id);
 		return false;

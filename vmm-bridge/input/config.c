@@ -12,13 +12,13 @@
 #define VERSION 1
 
 /*
- * libinput wants to know how large a pen tablet is; the guest's screen has no true size. Units in a
- * millimetre, and in a radian.
+ * libinput wants to know how large a pen tablet is, but the guest's screen has no true size. Units
+ * in a millimetre, and in a radian.
  */
 #define PEN_RESOLUTION 100
 #define TILT_RESOLUTION 5730
 
-struct range {
+struct code_range {
 	uint16_t first, last;
 };
 
@@ -28,29 +28,29 @@ struct axis {
 	uint32_t resolution;
 };
 
-static const struct range keyboard_keys[] = {
+static const struct code_range keyboard_keys[] = {
 	{KEY_ESC, BTN_MISC - 1},
 	{KEY_OK, BTN_DPAD_UP - 1},
 	{BTN_DPAD_RIGHT + 1, BTN_TRIGGER_HAPPY - 1},
 	{0},
 };
-static const struct range pointer_buttons[] = {{BTN_LEFT, BTN_TASK}, {0}};
+static const struct code_range pointer_buttons[] = {{BTN_LEFT, BTN_TASK}, {0}};
 /* Never pressed: without it Linux' joydev takes the tablet for a joystick. So has QEMU's. */
-static const struct range no_joystick[] = {{BTN_TOUCH, BTN_TOUCH}, {0}};
-static const struct range touch_keys[] = {{BTN_TOUCH, BTN_TOUCH}, {0}};
-static const struct range pen_keys[] = {
+static const struct code_range no_joystick[] = {{BTN_TOUCH, BTN_TOUCH}, {0}};
+static const struct code_range touch_keys[] = {{BTN_TOUCH, BTN_TOUCH}, {0}};
+static const struct code_range pen_keys[] = {
 	{BTN_TOOL_PEN, BTN_TOOL_RUBBER},
 	{BTN_STYLUS3, BTN_STYLUS2}, // and BTN_TOUCH
 	{0},
 };
-static const struct range none[] = {{0}};
-static const struct range wheels[] = {
+static const struct code_range none[] = {{0}};
+static const struct code_range wheels[] = {
 	{REL_HWHEEL, REL_HWHEEL},
 	{REL_WHEEL, REL_WHEEL},
 	{REL_WHEEL_HI_RES, REL_HWHEEL_HI_RES},
 	{0},
 };
-static const struct range mouse_axes[] = {
+static const struct code_range mouse_axes[] = {
 	{REL_X, REL_Y},
 	{REL_HWHEEL, REL_HWHEEL},
 	{REL_WHEEL, REL_WHEEL},
@@ -79,15 +79,15 @@ static const struct axis pen_axes[] = {
 	{0},
 };
 /* What is touched is where it is shown. */
-static const struct range direct[] = {{INPUT_PROP_DIRECT, INPUT_PROP_DIRECT}, {0}};
-static const struct range keyboard_leds[] = {{LED_NUML, LED_SCROLLL}, {0}};
-static const struct range keyboard_repeat[] = {{REP_DELAY, REP_PERIOD}, {0}};
+static const struct code_range direct[] = {{INPUT_PROP_DIRECT, INPUT_PROP_DIRECT}, {0}};
+static const struct code_range keyboard_leds[] = {{LED_NUML, LED_SCROLLL}, {0}};
+static const struct code_range keyboard_repeat[] = {{REP_DELAY, REP_PERIOD}, {0}};
 
 struct kind {
 	const char *name, *title;
-	const struct range *keys, *more_keys, *rel, *leds, *repeat, *props;
+	const struct code_range *keys, *more_keys, *rel, *leds, *repeat, *props;
 	const struct axis *abs;
-	bool has_heads; // can belong to one
+	bool has_scanouts; // can belong to one
 };
 
 /* With EV_REP the guest repeats keys by itself. */
@@ -103,7 +103,7 @@ static const struct kind kinds[GP_INPUT_KINDS] = {
 			.repeat = keyboard_repeat,
 			.props = none,
 			.abs = no_axes,
-			.has_heads = false,
+			.has_scanouts = false,
 		},
 	[GP_INPUT_TABLET] =
 		{
@@ -116,7 +116,7 @@ static const struct kind kinds[GP_INPUT_KINDS] = {
 			.repeat = none,
 			.props = none,
 			.abs = tablet_axes,
-			.has_heads = true,
+			.has_scanouts = true,
 		},
 	[GP_INPUT_MOUSE] =
 		{
@@ -129,7 +129,7 @@ static const struct kind kinds[GP_INPUT_KINDS] = {
 			.repeat = none,
 			.props = none,
 			.abs = no_axes,
-			.has_heads = false,
+			.has_scanouts = false,
 		},
 	[GP_INPUT_TOUCH] =
 		{
@@ -142,7 +142,7 @@ static const struct kind kinds[GP_INPUT_KINDS] = {
 			.repeat = none,
 			.props = direct,
 			.abs = touch_axes,
-			.has_heads = true,
+			.has_scanouts = true,
 		},
 	[GP_INPUT_PEN] =
 		{
@@ -155,16 +155,16 @@ static const struct kind kinds[GP_INPUT_KINDS] = {
 			.repeat = none,
 			.props = direct,
 			.abs = pen_axes,
-			.has_heads = true,
+			.has_scanouts = true,
 		},
 };
 
 /* A list of ranges ends with {0}; a range that begins at 0 is the first one. */
-static bool is_end(const struct range *ranges, size_t i) {
+static bool is_end(const struct code_range *ranges, size_t i) {
 	return ranges[i].first == 0 && ranges[i].last == 0;
 }
 
-static bool has_code(const struct range *ranges, uint32_t code) {
+static bool has_code(const struct code_range *ranges, uint32_t code) {
 	for (size_t i = 0; !is_end(ranges, i); i++) {
 		if (code >= ranges[i].first && code <= ranges[i].last) {
 			return true;
@@ -178,7 +178,7 @@ const char *gp_input_kind_name(enum gp_input_kind kind) {
 }
 
 bool gp_input_has_scanouts(enum gp_input_kind kind) {
-	return kinds[kind].has_heads;
+	return kinds[kind].has_scanouts;
 }
 
 bool gp_input_has_key(enum gp_input_kind kind, uint32_t code) {
@@ -193,7 +193,7 @@ static void set_bit(struct virtio_input_config *config, uint32_t code) {
 }
 
 /* The size is that up to the last byte that is not zero. */
-static void fill_bits(const struct range *ranges, struct virtio_input_config *config) {
+static void fill_bits(const struct code_range *ranges, struct virtio_input_config *config) {
 	for (size_t i = 0; !is_end(ranges, i); i++) {
 		for (uint32_t code = ranges[i].first; code <= ranges[i].last; code++) {
 			set_bit(config, code);

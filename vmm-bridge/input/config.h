@@ -6,8 +6,8 @@
 #include <linux/virtio_input.h>
 
 /**
- * What an input device says of itself: the configuration space of virtio-input (virtio 1.3,
- * 5.8.4), in which the driver selects what it wants to read.
+ * The description of an input device: the configuration space of virtio-input (virtio 1.3, 5.8.4),
+ * in which the driver selects what it wants to read.
  */
 
 enum gp_input_kind {
@@ -19,7 +19,7 @@ enum gp_input_kind {
 };
 #define GP_INPUT_KINDS 5
 
-#define GP_INPUT_ABS_MAX 32767 // of axes that are places, which begin at 0
+#define GP_INPUT_ABS_MAX 32767 // of axes that are positions, which begin at 0
 #define GP_INPUT_ALL_SCANOUTS (-1)
 
 /* "keyboard", "tablet", "mouse", "touch", "pen". */
@@ -35,9 +35,9 @@ bool gp_input_has_scanouts(enum gp_input_kind kind);
 bool gp_input_has_key(enum gp_input_kind kind, uint32_t code);
 
 /**
- * Fills the structure as it is read after the selection. What there is not has size 0 and zeros
- * behind it. scanout is the scanout that the device belongs to, or GP_INPUT_ALL_SCANOUTS; it shows in
- * the name.
+ * Fills the structure as it is read after the selection; without a selected item size is 0, and
+ * zeros follow. scanout is the scanout that the device belongs to, or GP_INPUT_ALL_SCANOUTS; it
+ * shows in the name.
  */
 void gp_input_config_fill(enum gp_input_kind kind, int scanout, uint8_t select, uint8_t subsel,
 	struct virtio_input_config *config);

@@ -14,7 +14,7 @@ void gp_input_device_init(struct gp_input_device *device, enum gp_input_kind kin
 		.kind = kind, .scanout = scanout, .ops = ops, .data = data};
 	gp_event_queue_init(&device->queue);
 	gp_state_queue_init(
-		&device->states, kind == GP_INPUT_PEN ? &gp_pen_rules : &gp_touch_rules);
+		&device->states, kind == GP_INPUT_PEN ? &gp_pen_state_ops : &gp_touch_state_ops);
 }
 
 static bool has_states(const struct gp_input_device *device) {
@@ -65,26 +65,16 @@ static void note_latency(struct gp_input_device *device, uint64_t time_ns) {
 	}
 }
 
-static bool put(struct gp_input_device *device, const struct gp_input_event *event) {
+static bool put_event(struct gp_input_device *device, const struct gp_input_event *event) {
 	struct virtio_input_event wire = {
 		.type = htole16(event->type),
 		.code = htole16(event->code),
 		.value = htole32((uint32_t)event->value),
 	};
-	return device->ops->put(device->data, &wire);
+	return device->ops->put_event(device->data, &wire);
 }
 
-/* There is room. False: it did not work out. */
-static bool put_group(struct gp_input_device *device, const struct gp_event_group *group) {
-	for (size_t i = 0; i < group->n; i++) {
-		if (!put(device, &group->events[i])) {
-			return false;
-		}
-	}
-	return true;
-}
-
-/* A packet that the guest can never have room for goes event by event. */
+/* A packet that never fits into the guest's queue is sent event by event. */
 static void flush_states(struct gp_input_device *device, size_t max) {
 	struct gp_state_queue *queue = &device->states;
 	size_t n;
@@ -96,7 +86,7 @@ static void flush_states(struct gp_input_device *device, size_t max) {
 		for (; n > 0; n--) {
 			struct gp_input_event event = gp_state_queue_peek(queue);
 			uint64_t time_ns;
-			if (!put(device, &event)) {
+			if (!put_event(device, &event)) {
 				return;
 			}
 			if (gp_state_queue_pop(queue, &time_ns)) {
@@ -113,24 +103,28 @@ static void flush_groups(struct gp_input_device *device, size_t max) {
 			gp_event_queue_skip(&device->queue);
 			continue;
 		}
-		if (device->ops->available_buffers(device->data, group->n) < group->n ||
-			!put_group(device, group)) {
+		if (device->ops->available_buffers(device->data, group->n) < group->n) {
 			return;
+		}
+		for (size_t i = 0; i < group->n; i++) {
+			if (!put_event(device, &group->events[i])) {
+				return;
+			}
 		}
 		note_latency(device, group->time_ns);
 		gp_event_queue_pop(&device->queue);
 	}
 }
 
-static void interrupt(struct gp_input_device *device) {
-	gp_event_queue_interrupt(&device->queue);
-	gp_state_queue_interrupt(&device->states);
+static void drop(struct gp_input_device *device) {
+	gp_event_queue_drop(&device->queue);
+	gp_state_queue_drop(&device->states);
 }
 
 void gp_input_device_flush(struct gp_input_device *device) {
 	size_t max = device->ops->queue_size(device->data);
 	if (max == 0) {
-		interrupt(device);
+		drop(device);
 	} else if (has_states(device)) {
 		flush_states(device, max);
 	} else {
@@ -160,8 +154,8 @@ void gp_input_device_get_config(
 		device->kind, device->scanout, device->select, device->subsel, &config);
 	memset(out, 0, size);
 	if (offset < sizeof(config)) {
-		size_t there = sizeof(config) - offset;
-		memcpy(out, (const uint8_t *)&config + offset, size < there ? size : there);
+		size_t left = sizeof(config) - offset;
+		memcpy(out, (const uint8_t *)&config + offset, size < left ? size : left);
 	}
 }
 
@@ -182,11 +176,11 @@ void gp_input_device_take_over(struct gp_input_device *device) {
 			gp_event_queue_assume_pressed(&device->queue, code);
 		}
 	}
-	device->states.rules->assume_pressed(&device->states.told);
+	device->states.ops->assume_pressed(&device->states.sent);
 }
 
 void gp_input_device_pause(struct gp_input_device *device) {
-	interrupt(device);
+	drop(device);
 }
 
 void gp_input_device_reset(struct gp_input_device *device) {

@@ -6,8 +6,8 @@
 #include <stdint.h>
 
 /**
- * Wayland's input in the words of Linux' evdev, which are virtio-input's. Keys and buttons have
- * the same codes in both.
+ * Wayland's input in terms of Linux' evdev, which virtio-input uses. Keys and buttons have the same
+ * codes in both.
  */
 
 struct gp_input_event {
@@ -16,8 +16,8 @@ struct gp_input_event {
 };
 
 /**
- * A point on an axis of a tablet. position is in 1/256 pixel from the edge of the scanout, which lies
- * at offset in a desktop of that length (both in pixels; length is not 0). The guest finds the
+ * A point on an axis of a tablet. position is in 1/256 pixel from the edge of the scanout, which
+ * lies at offset in a desktop of that length (both in pixels; length is not 0). The guest finds the
  * pixel that it is on again: positions in whole pixels are not rounded to the pixel before. Points
  * outside the desktop come to lie at its edge.
  */
@@ -37,8 +37,8 @@ size_t gp_evdev_turn(
 	struct gp_wheel *wheel, bool horizontal, int32_t amount, struct gp_input_event events[2]);
 
 /**
- * Whole steps of relative motion of so many 1/256, to which the rest of the time before is added;
- * keeps the new rest.
+ * Whole steps of relative motion of so many 1/256, plus the rest of the last time; keeps the new
+ * rest.
  */
 int32_t gp_evdev_relative(int32_t *rest, int32_t amount);
 

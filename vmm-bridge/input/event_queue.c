@@ -5,7 +5,7 @@
 
 _Static_assert(GP_EVENT_KEY_WORDS * 64 == KEY_CNT, "a bit for each key");
 
-/* A ring may have room for as few events as this (QEMU's vhost-user-input): key or button + SYN. */
+/* QEMU's vhost-user-input has rings of 4 buffers; one is for SYN_REPORT. */
 #define REPAIR_EVENTS_MAX 3
 
 static bool has_key(const struct gp_key_set *set, uint16_t code) {
@@ -30,7 +30,7 @@ void gp_event_queue_init(struct gp_event_queue *queue) {
 	*queue = (struct gp_event_queue){.out_of_step = true};
 }
 
-/* What can be put together, without becoming more events than a small ring has room for. */
+/* What can be merged without becoming more events than fit into a small ring. */
 enum flow {
 	FLOW_NONE,
 	FLOW_MOTION,
@@ -93,7 +93,7 @@ static void close_group(struct gp_event_group *group) {
 	append(group, &(struct gp_input_event){.type = EV_SYN, .code = SYN_REPORT});
 }
 
-/* Puts the group together with the one that waits longest behind, if both may be. */
+/* Merges the group into the last one that waits, if both allow it. */
 static bool coalesce(struct gp_event_queue *queue, const struct gp_event_group *group) {
 	if (queue->count == 0) {
 		return false;
@@ -125,7 +125,7 @@ static bool coalesce(struct gp_event_queue *queue, const struct gp_event_group *
 	return true;
 }
 
-/* Notes what the event makes of the device's state. False: it changes nothing. */
+/* Notes how the event changes the device's state. False: it does not. */
 static bool note(struct gp_event_queue *queue, const struct gp_input_event *event) {
 	if (event->type == EV_KEY) {
 		bool on = event->value != 0;
@@ -141,7 +141,7 @@ static bool note(struct gp_event_queue *queue, const struct gp_input_event *even
 	return true;
 }
 
-void gp_event_queue_interrupt(struct gp_event_queue *queue) {
+void gp_event_queue_drop(struct gp_event_queue *queue) {
 	queue->counters.dropped += queue->count;
 	queue->count = 0;
 	queue->repair.n = 0;
@@ -165,11 +165,11 @@ void gp_event_queue_add(struct gp_event_queue *queue, const struct gp_input_even
 		return;
 	}
 	if (!queue->out_of_step && queue->count == GP_EVENT_GROUPS_MAX) {
-		gp_event_queue_interrupt(queue);
+		gp_event_queue_drop(queue);
 	}
 	if (queue->out_of_step) {
 		queue->counters.dropped++;
-		queue->repair.n = 0; // made anew
+		queue->repair.n = 0; // out of date
 		return;
 	}
 	queue->groups[(queue->first + queue->count++) % GP_EVENT_GROUPS_MAX] = group;
@@ -198,7 +198,7 @@ static void add_difference(struct gp_event_group *group, const struct gp_key_set
 	}
 }
 
-/* Makes the next group of what the guest must be told to be in step again. False: it is. */
+/* Makes the next group that brings the guest back in step. False: it is in step. */
 static bool make_repair(struct gp_event_queue *queue) {
 	struct gp_event_group *group = &queue->repair;
 	*group = (struct gp_event_group){0};
@@ -231,7 +231,7 @@ const struct gp_event_group *gp_event_queue_peek(struct gp_event_queue *queue) {
 	return queue->count > 0 ? &queue->groups[queue->first] : NULL;
 }
 
-/* The guest has seen the group, or will not. */
+/* The group was sent, or never will be. */
 static void note_sent(struct gp_event_queue *queue, const struct gp_event_group *group) {
 	for (size_t i = 0; i < group->n; i++) {
 		const struct gp_input_event *event = &group->events[i];
@@ -265,7 +265,7 @@ void gp_event_queue_skip(struct gp_event_queue *queue) {
 }
 
 void gp_event_queue_reset(struct gp_event_queue *queue) {
-	gp_event_queue_interrupt(queue);
+	gp_event_queue_drop(queue);
 	queue->pressed = queue->sent = (struct gp_key_set){0};
 	queue->position_known = queue->position_lost = false;
 }

@@ -9,13 +9,13 @@
 
 /**
  * Events on their way to a guest, in groups that end with SYN_REPORT. Groups wait here while the
- * guest has no room for them; motion that waits is put together, and so are the turns of a wheel.
+ * guest has no buffers for them; motion that waits is merged, and so are the turns of a wheel.
  *
- * A queue knows what the guest believes to be pressed, and what is pressed in fact. When too many
- * groups wait, all of them are dropped and the queue is out of step: from then on it only notes
- * what is pressed, and as soon as there is room it sends the difference. So no key stays down that
- * is up. A queue begins out of step, and is put there while the guest does not run: what is typed
- * then is for nobody.
+ * A queue knows what is pressed, and what was sent as pressed. When too many groups wait, all of
+ * them are dropped and the queue is out of step: from then on it only notes what is pressed, and as
+ * soon as there are buffers it sends the difference. So no key stays down that is up. A queue
+ * begins out of step, and is put there while the guest does not run: what is typed then is for
+ * nobody.
  */
 
 #define GP_EVENT_GROUP_MAX 8 // events, with SYN_REPORT
@@ -25,7 +25,7 @@
 struct gp_event_group {
 	struct gp_input_event events[GP_EVENT_GROUP_MAX]; // first n
 	size_t n;
-	uint64_t time_ns; // CLOCK_MONOTONIC at the seat; 0: not from there
+	uint64_t time_ns; // CLOCK_MONOTONIC at the seat; 0: it does not come from there
 };
 
 struct gp_key_set {
@@ -33,19 +33,19 @@ struct gp_key_set {
 };
 
 struct gp_event_counters {
-	uint64_t groups; // given to the guest
-	uint64_t coalesced; // put together with one that waited
-	uint64_t dropped; // groups that the guest has not seen
+	uint64_t groups; // that were sent
+	uint64_t coalesced; // merged with one that waited
+	uint64_t dropped; // not sent
 	uint64_t released; // keys and buttons, not by the user but by a loss of focus and the like
 };
 
 struct gp_event_queue {
 	struct gp_event_group groups[GP_EVENT_GROUPS_MAX]; // a ring
 	size_t first, count;
-	struct gp_key_set pressed, sent; // in fact; as the guest has been told
+	struct gp_key_set pressed, sent; // in fact; as sent to the guest
 
 	bool out_of_step;
-	struct gp_event_group repair; // the group that is to be sent next, while out of step
+	struct gp_event_group repair; // the next group, while out of step
 	bool position_known, position_lost;
 	int32_t position[2]; // last of ABS_X and ABS_Y
 	struct gp_event_counters counters;
@@ -62,17 +62,17 @@ void gp_event_queue_add(struct gp_event_queue *queue, const struct gp_input_even
 /* Releases all that is pressed, in order with what waits. */
 void gp_event_queue_release_all(struct gp_event_queue *queue);
 
-/* The group to be sent next, or NULL. */
+/* The next group to send, or NULL. */
 const struct gp_event_group *gp_event_queue_peek(struct gp_event_queue *queue);
-/* The group of the last peek has been given to the guest; or it never can be. */
+/* The group of the last peek was sent; or it never can be. */
 void gp_event_queue_pop(struct gp_event_queue *queue);
 void gp_event_queue_skip(struct gp_event_queue *queue);
 
-/* The guest may have been told that it is pressed. Before anything is added. */
+/* It may have been sent as pressed. Before anything is added. */
 void gp_event_queue_assume_pressed(struct gp_event_queue *queue, uint16_t code);
-/* Nobody listens: drops what waits. */
-void gp_event_queue_interrupt(struct gp_event_queue *queue);
-/* The guest was reset: it has seen nothing yet, and what is pressed is forgotten. */
+/* The guest does not run: drops what waits. */
+void gp_event_queue_drop(struct gp_event_queue *queue);
+/* The guest was reset: nothing was sent to it, and what is pressed is forgotten. */
 void gp_event_queue_reset(struct gp_event_queue *queue);
 
 #endif

@@ -8,6 +8,8 @@
  * A pen on a screen, or near it. All zeros: there is none.
  */
 
+struct gp_state_ops;
+
 #define GP_PEN_PRESSURE_MAX 65535
 #define GP_PEN_TILT_MAX 9000 // in 1/100 degree, to both sides
 
@@ -39,7 +41,9 @@ struct gp_pen_state {
 	int32_t axes[GP_PEN_AXES];
 	bool buttons[GP_PEN_BUTTONS];
 
-	bool left; // of what a guest was told: a tool left in the open packet
+	bool left; // of what was sent to a guest: a tool left in the open packet
 };
+
+extern const struct gp_state_ops gp_pen_state_ops;
 
 #endif

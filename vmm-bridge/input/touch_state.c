@@ -4,7 +4,7 @@
 
 #include "vmm-bridge/input/state_queue.h"
 
-static bool same_hands(const struct gp_input_state *a, const struct gp_input_state *b) {
+static bool same_contacts(const struct gp_input_state *a, const struct gp_input_state *b) {
 	for (unsigned i = 0; i < GP_TOUCH_SLOTS; i++) {
 		if (a->touch.contacts[i].tracking != b->touch.contacts[i].tracking) {
 			return false;
@@ -18,27 +18,27 @@ static bool make(struct gp_input_event *event, uint16_t type, uint16_t code, int
 	return true;
 }
 
-/* The first event about a slot selects it. False: there is nothing to be said of this slot. */
-static bool step_slot(struct gp_touch_state *told, const struct gp_contact *wanted, uint8_t slot,
+/* The first event about a slot selects it. False: this slot is no different. */
+static bool step_slot(struct gp_touch_state *sent, const struct gp_contact *wanted, uint8_t slot,
 	struct gp_input_event *event) {
-	struct gp_contact *known = &told->contacts[slot];
+	struct gp_contact *known = &sent->contacts[slot];
 	bool begins = wanted->tracking != known->tracking;
 	if (!begins &&
 		(wanted->tracking == 0 || (wanted->x == known->x && wanted->y == known->y))) {
 		return false;
 	}
 	bool lifts = begins && known->tracking != 0;
-	if (begins && !lifts && (told->lifted >> slot & 1) != 0) {
-		/* One contact must be seen to end before the next one begins. */
+	if (begins && !lifts && (sent->lifted >> slot & 1) != 0) {
+		/* The guest must see one contact end before the next one begins. */
 		return make(event, EV_SYN, SYN_REPORT, 0);
 	}
-	if (told->slot != slot) {
-		told->slot = slot;
+	if (sent->slot != slot) {
+		sent->slot = slot;
 		return make(event, EV_ABS, ABS_MT_SLOT, slot);
 	}
 	if (lifts) {
 		known->tracking = 0;
-		told->lifted |= 1u << slot;
+		sent->lifted |= 1u << slot;
 		return make(event, EV_ABS, ABS_MT_TRACKING_ID, -1);
 	}
 	if (begins) {
@@ -53,32 +53,32 @@ static bool step_slot(struct gp_touch_state *told, const struct gp_contact *want
 	return make(event, EV_ABS, ABS_MT_POSITION_Y, wanted->y);
 }
 
-static bool step(struct gp_input_state *told, const struct gp_input_state *wanted,
+static bool step(struct gp_input_state *sent, const struct gp_input_state *wanted,
 	struct gp_input_event *event) {
 	bool touching = false;
 	for (uint8_t i = 0; i < GP_TOUCH_SLOTS; i++) {
 		const struct gp_contact *contact = &wanted->touch.contacts[i];
-		if (step_slot(&told->touch, contact, i, event)) {
+		if (step_slot(&sent->touch, contact, i, event)) {
 			return true;
 		}
 		touching = touching || contact->tracking != 0;
 	}
-	if (told->touch.touching == touching) {
+	if (sent->touch.touching == touching) {
 		return false;
 	}
-	told->touch.touching = touching;
+	sent->touch.touching = touching;
 	return make(event, EV_KEY, BTN_TOUCH, touching);
 }
 
-static void close_packet(struct gp_input_state *told) {
-	told->touch.lifted = 0;
+static void close_packet(struct gp_input_state *sent) {
+	sent->touch.lifted = 0;
 }
 
-static void assume_pressed(struct gp_input_state *told) {
-	told->touch.slot = UINT8_MAX;
-	told->touch.touching = true;
+static void assume_pressed(struct gp_input_state *sent) {
+	sent->touch.slot = UINT8_MAX;
+	sent->touch.touching = true;
 	for (unsigned i = 0; i < GP_TOUCH_SLOTS; i++) {
-		told->touch.contacts[i].tracking = GP_TOUCH_TRACKING_MAX + 2; // none that is given
+		sent->touch.contacts[i].tracking = GP_TOUCH_TRACKING_MAX + 2; // not a real one
 	}
 }
 
@@ -91,8 +91,8 @@ static unsigned lift(struct gp_input_state *state) {
 	return n;
 }
 
-const struct gp_state_rules gp_touch_rules = {
-	.same_hands = same_hands,
+const struct gp_state_ops gp_touch_state_ops = {
+	.same_contacts = same_contacts,
 	.step = step,
 	.close = close_packet,
 	.assume_pressed = assume_pressed,

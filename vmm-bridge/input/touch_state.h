@@ -9,6 +9,8 @@
  * Documentation/input/multi-touch-protocol.rst). All zeros: nothing does.
  */
 
+struct gp_state_ops;
+
 #define GP_TOUCH_SLOTS 16
 #define GP_TOUCH_TRACKING_MAX 65535
 
@@ -20,10 +22,12 @@ struct gp_contact {
 struct gp_touch_state {
 	struct gp_contact contacts[GP_TOUCH_SLOTS];
 
-	/* Of what a guest was told. */
+	/* Of what was sent to a guest. */
 	uint8_t slot; // that events are about
 	uint32_t lifted; // bits of slots that were lifted in the open packet
 	bool touching; // BTN_TOUCH
 };
+
+extern const struct gp_state_ops gp_touch_state_ops;
 
 #endif

@@ -173,8 +173,8 @@ static void store_message(struct gp_store *store, struct gp_channel_message *mes
 		break;
 	case GP_CHANNEL_REQUEST:
 		if (!gp_store_begin(store, &message->frame)) {
-			gp_error("keeper: no room for a request: after a crash the VM has no "
-				 "display");
+			gp_error("keeper: no room for a request: after a crash the VM has "
+				 "no display");
 		}
 		break;
 	case GP_CHANNEL_HANDLED:
@@ -190,8 +190,8 @@ static bool read_channel(struct gp_keeper *keeper) {
 	int r;
 	while ((r = gp_channel_receive(keeper->channel, &message)) != 0) {
 		if (r == -EPROTO) {
-			gp_error("keeper: a request was lost: after a crash the VM may have no "
-				 "display");
+			gp_error("keeper: a request is missing: after a crash the VM may have "
+				 "no display");
 		} else if (r < 0) {
 			return false;
 		} else if (message.device < GP_KEEPER_DEVICES_MAX) {

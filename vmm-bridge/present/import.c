@@ -11,6 +11,8 @@
 #include "common/log.h"
 #include "common/trace.h"
 
+#define BLOB_SIZE_MAX (1ull << 30) // what every compositor takes
+
 /* The guest can make us try again and again. */
 static void log_failure(const struct gp_memory *memory, const char *reason, const char *cause) {
 	static struct gp_log_limit limit = {.burst = 10, .interval_ns = 1000000000};
@@ -23,6 +25,12 @@ static void log_failure(const struct gp_memory *memory, const char *reason, cons
 	}
 }
 
+uint64_t gp_import_copy_size(uint64_t size) {
+	const uint64_t page = 4096;
+	uint64_t half = (size + page - 1) / page * page;
+	return half <= BLOB_SIZE_MAX / GP_IMPORT_HALVES ? half * GP_IMPORT_HALVES : size;
+}
+
 /* A file of our own for what the memory holds, empty at first. */
 static bool make_copy(struct gp_import *import) {
 	struct gp_memory_file *file = &import->file;
@@ -31,19 +39,22 @@ static bool make_copy(struct gp_import *import) {
 		snprintf(cause, sizeof(cause), "it cannot be copied");
 		goto err_log;
 	}
-	file->fd = gp_memfd_create_sealed("guestpane-copy", import->memory->size);
+	/* Only the pages that are written exist: the second half costs nothing until it is used. */
+	uint64_t size = gp_import_copy_size(import->memory->size);
+	import->n_halves = size > import->memory->size ? GP_IMPORT_HALVES : 1;
+	import->half_size = size / import->n_halves;
+	file->fd = gp_memfd_create_sealed("guestpane-copy", size);
 	if (file->fd < 0) {
 		snprintf(cause, sizeof(cause), "no memory for a copy: %s", strerror(errno));
 		goto err_log;
 	}
-	void *map =
-		mmap(NULL, import->memory->size, PROT_READ | PROT_WRITE, MAP_SHARED, file->fd, 0);
+	void *map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, file->fd, 0);
 	if (map == MAP_FAILED) {
 		snprintf(cause, sizeof(cause), "cannot map a copy: %s", strerror(errno));
 		goto err_fd;
 	}
 	import->copy = map;
-	file->size = import->memory->size;
+	file->size = size;
 	file->kind = GP_CLIENT_BLOB_SHM;
 	file->revocable = false;
 	file->how = "copy";
@@ -76,6 +87,7 @@ struct gp_import *gp_import_create(
 	}
 	import->memory = memory;
 	import->memory_id = memory->id;
+	import->n_halves = 1;
 	wl_list_init(&import->link);
 	wl_list_insert(&memory->imports, &import->memory_link);
 	uint64_t start_ns = gp_trace_now();
@@ -121,12 +133,14 @@ void gp_import_end(struct gp_import *import) {
 	import->ending = true;
 }
 
-struct gp_client_buffer *gp_import_find_buffer(
-	struct gp_import *import, const struct gp_client_layout *layout) {
+struct gp_client_buffer *gp_import_find_buffer(struct gp_import *import,
+	const struct gp_client_layout *layout, uint32_t scanout, unsigned half) {
 	for (size_t i = 0; i < import->n_buffers; i++) {
-		if (gp_layout_equal(&import->buffers[i].layout, layout)) {
-			import->buffers[i].used = ++import->uses;
-			return import->buffers[i].buffer;
+		struct gp_import_buffer *buffer = &import->buffers[i];
+		if (buffer->scanout == scanout && buffer->half == half &&
+			gp_layout_equal(&buffer->layout, layout)) {
+			buffer->used = ++import->uses;
+			return buffer->buffer;
 		}
 	}
 	return NULL;
@@ -155,13 +169,17 @@ void gp_import_drop_buffer(struct gp_import *import, struct gp_client_buffer *bu
 	}
 }
 
-struct gp_client_buffer *gp_import_add_buffer(
-	struct gp_import *import, const struct gp_client_layout *layout) {
-	struct gp_client_buffer *buffer = gp_client_buffer_create(import->blob, layout);
+struct gp_client_buffer *gp_import_add_buffer(struct gp_import *import,
+	const struct gp_client_layout *layout, uint32_t scanout, unsigned half) {
+	struct gp_client_layout in_file = *layout;
+	in_file.planes[0].offset += half * import->half_size;
+	struct gp_client_buffer *buffer = gp_client_buffer_create(import->blob, &in_file);
 	if (buffer != NULL) {
 		import->buffers[import->n_buffers++] = (struct gp_import_buffer){
 			.buffer = buffer,
 			.layout = *layout,
+			.scanout = scanout,
+			.half = half,
 			.used = ++import->uses,
 		};
 	}
@@ -180,14 +198,11 @@ void gp_import_refuse(struct gp_import *import, const struct gp_client_buffer *b
 		import->file.how, message);
 }
 
-uint64_t gp_import_update(struct gp_import *import, const struct gp_client_layout *layout,
-	const struct gp_rect *rect) {
-	if (import->copy == NULL) {
-		return 0;
-	}
+uint64_t gp_import_update(struct gp_import *import, unsigned half,
+	const struct gp_client_layout *layout, const struct gp_rect *rect) {
 	uint64_t start_ns = gp_trace_now();
-	uint64_t copied =
-		import->memory->ops->read_rows(import->memory, import->copy, layout, rect);
+	uint64_t copied = import->memory->ops->read_rows(
+		import->memory, import->copy + half * import->half_size, layout, rect);
 	if (gp_trace_on) {
 		gp_trace_step(GP_TRACE_COPY, start_ns, gp_trace_now());
 	}

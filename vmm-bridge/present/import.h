@@ -14,9 +14,18 @@
 
 #define GP_IMPORT_BUFFERS_MAX 16 // every compositor allows as many of one blob
 
+/*
+ * A copy has two halves, so that there is one to write into while the compositor reads the other:
+ * a picture on the screen is never written to.
+ */
+#define GP_IMPORT_HALVES 2
+#define GP_IMPORT_ANY_SCANOUT UINT32_MAX
+
 struct gp_import_buffer {
 	struct gp_client_buffer *buffer;
 	struct gp_client_layout layout;
+	uint32_t scanout; // the one that shows it, as each writes when it may; of a copy only
+	unsigned half; // of a copy, else 0
 	uint64_t used; // when, in gp_import.uses
 };
 
@@ -27,8 +36,11 @@ struct gp_import {
 	uint64_t memory_id;
 	struct gp_memory_file file; // fd is -1: the compositor has it
 	uint8_t *copy; // file.size bytes, mapped; NULL: it is the memory's own file
+	uint64_t half_size; // bytes from one half of the copy to the next
+	unsigned n_halves; // 1 if two would be too large for a blob, or if it is no copy
 	struct gp_client_blob *blob;
 	bool ending; // revoke was sent; freed when the compositor acknowledges it
+	bool late; // it has not in time, and nobody waits for that any more
 	/* Was refused, and there is no other file to try; no format: none. */
 	struct gp_client_layout given_up;
 
@@ -49,6 +61,8 @@ struct gp_import {
  */
 struct gp_import *gp_import_create(
 	struct gp_client *client, struct gp_memory *memory, const char *refusal);
+/* The size of a copy's file for memory of that size. */
+uint64_t gp_import_copy_size(uint64_t size);
 /* Frees it; the compositor must not use the blob any more. */
 void gp_import_destroy(struct gp_import *import);
 /* The newest import of the memory, the only one that is not ending perhaps; NULL: there is none. */
@@ -56,22 +70,22 @@ struct gp_import *gp_import_find_newest(const struct gp_memory *memory);
 /* Takes the memory back from the compositor. Buffers must not be used any more. */
 void gp_import_end(struct gp_import *import);
 
-/* The buffer of that layout, or NULL. */
-struct gp_client_buffer *gp_import_find_buffer(
-	struct gp_import *import, const struct gp_client_layout *layout);
+/* The buffer of that layout for the scanout, or NULL. */
+struct gp_client_buffer *gp_import_find_buffer(struct gp_import *import,
+	const struct gp_client_layout *layout, uint32_t scanout, unsigned half);
 /* If there is no room for a further buffer: the one to drop, else NULL. */
 struct gp_client_buffer *gp_import_find_surplus(const struct gp_import *import);
 void gp_import_drop_buffer(struct gp_import *import, struct gp_client_buffer *buffer);
 /* Makes a buffer; there must be room. NULL: no memory, or not a layout that can be shown. */
-struct gp_client_buffer *gp_import_add_buffer(
-	struct gp_import *import, const struct gp_client_layout *layout);
+struct gp_client_buffer *gp_import_add_buffer(struct gp_import *import,
+	const struct gp_client_layout *layout, uint32_t scanout, unsigned half);
 
 /* The compositor refused the buffer. lasting: it would refuse all of such pixels in such a file. */
 void gp_import_refuse(struct gp_import *import, const struct gp_client_buffer *buffer, bool lasting,
 	const char *message);
 
-/* Brings the rectangle up to date in the copy, if it is one. Returns the bytes that were copied. */
-uint64_t gp_import_update(struct gp_import *import, const struct gp_client_layout *layout,
-	const struct gp_rect *rect);
+/* Brings the rectangle up to date in a half of the copy. Returns the bytes that were copied. */
+uint64_t gp_import_update(struct gp_import *import, unsigned half,
+	const struct gp_client_layout *layout, const struct gp_rect *rect);
 
 #endif

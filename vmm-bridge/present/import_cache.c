@@ -7,7 +7,7 @@
 #define IMPORTS_MAX 128
 /* With those whose end the compositor has not acknowledged. */
 #define IMPORTS_ENDING_MAX 224
-#define COPY_BYTES_MAX (1ull << 30)
+#define COPY_BYTES_MAX (2ull << 30) // both halves of each, though the second is seldom used
 
 #define LOG_BURST 20
 #define LOG_INTERVAL_NS 1000000000ull
@@ -50,6 +50,20 @@ void gp_import_cache_end(struct gp_import_cache *cache, struct gp_import *import
 		}
 	}
 	gp_import_end(import);
+}
+
+const struct gp_import *gp_import_cache_find_buffer(const struct gp_import_cache *cache,
+	const struct gp_client_buffer *buffer, const struct gp_import_buffer **found) {
+	const struct gp_import *import;
+	wl_list_for_each (import, &cache->imports, link) {
+		for (size_t i = 0; i < import->n_buffers; i++) {
+			if (import->buffers[i].buffer == buffer) {
+				*found = &import->buffers[i];
+				return import;
+			}
+		}
+	}
+	return NULL;
 }
 
 bool gp_import_cache_is_shown(const struct gp_import_cache *cache, const struct gp_import *import) {
@@ -141,7 +155,7 @@ static struct gp_import *add(struct gp_import_cache *cache, struct gp_memory *me
 		(!may_copy || find_refusal(cache, GP_CLIENT_BLOB_SHM, pixels) != NULL)) {
 		return NULL;
 	}
-	if (!make_room(cache, may_copy ? memory->size : 0)) {
+	if (!make_room(cache, may_copy ? gp_import_copy_size(memory->size) : 0)) {
 		return NULL;
 	}
 	struct gp_import *import = gp_import_create(cache->client, memory, refusal);
@@ -174,9 +188,50 @@ struct gp_import *gp_import_cache_get(struct gp_import_cache *cache, struct gp_m
 	return add(cache, memory, pixels, NULL);
 }
 
+static bool is_half_free(const struct gp_import_cache *cache, const struct gp_import *import,
+	uint32_t scanout, unsigned half, bool care_for_others) {
+	for (size_t i = 0; i < import->n_buffers; i++) {
+		const struct gp_import_buffer *buffer = &import->buffers[i];
+		struct gp_rect both;
+		bool overlaps = buffer->scanout == scanout ||
+			(care_for_others &&
+				gp_rect_intersect(&cache->scanouts[scanout].source,
+					&cache->scanouts[buffer->scanout].source, &both));
+		if (buffer->half == half && overlaps && gp_client_buffer_busy(buffer->buffer)) {
+			return false;
+		}
+	}
+	return true;
+}
+
+int gp_import_cache_find_half(
+	const struct gp_import_cache *cache, const struct gp_import *import, uint32_t scanout) {
+	if (import->n_halves == 1) {
+		return 0;
+	}
+	const struct gp_shown *shown = &cache->scanouts[scanout];
+	/* Flips among n buffers need no second half, nor its import. */
+	unsigned last = shown->copied == import ? shown->half : 0;
+	/*
+	 * Two scanouts that show the same pixels may have a half each on the screen, and no release
+	 * would ever come: then the scanout only cares for itself.
+	 */
+	for (int others = 1; others >= 0; others--) {
+		for (unsigned i = 0; i < GP_IMPORT_HALVES; i++) {
+			unsigned half = (last + i) % GP_IMPORT_HALVES;
+			if (is_half_free(cache, import, scanout, half, others)) {
+				return (int)half;
+			}
+		}
+	}
+	return -1;
+}
+
 struct gp_client_buffer *gp_import_cache_get_buffer(struct gp_import_cache *cache,
-	struct gp_import *import, const struct gp_client_layout *layout) {
-	struct gp_client_buffer *buffer = gp_import_find_buffer(import, layout);
+	struct gp_import *import, const struct gp_client_layout *layout, uint32_t scanout,
+	unsigned half) {
+	uint32_t user = import->copy != NULL ? scanout : GP_IMPORT_ANY_SCANOUT;
+	struct gp_client_buffer *buffer = gp_import_find_buffer(import, layout, user, half);
 	if (buffer != NULL) {
 		return buffer;
 	}
@@ -185,7 +240,7 @@ struct gp_client_buffer *gp_import_cache_get_buffer(struct gp_import_cache *cach
 		forget_buffer(cache, surplus);
 		gp_import_drop_buffer(import, surplus);
 	}
-	return gp_import_add_buffer(import, layout);
+	return gp_import_add_buffer(import, layout, user, half);
 }
 
 bool gp_import_cache_handle_refusal(struct gp_import_cache *cache, struct gp_import *import) {

@@ -40,15 +40,28 @@ void gp_import_cache_forget_refusals(struct gp_import_cache *cache);
 /* The import of the memory for such pixels, made if there is none; NULL: it cannot be shown. */
 struct gp_import *gp_import_cache_get(struct gp_import_cache *cache, struct gp_memory *memory,
 	const struct gp_client_layout *pixels);
-/* The same for a buffer of the import. */
+/* The same for a buffer of the import, in that half, for a scanout. */
 struct gp_client_buffer *gp_import_cache_get_buffer(struct gp_import_cache *cache,
-	struct gp_import *import, const struct gp_client_layout *layout);
+	struct gp_import *import, const struct gp_client_layout *layout, uint32_t scanout,
+	unsigned half);
+
+/**
+ * The half of the import's copy that the scanout may write to, as nobody reads what it writes;
+ * the one that it has written last, if that is free. -1: it has to wait for a release. 0 for what
+ * is no copy.
+ */
+int gp_import_cache_find_half(
+	const struct gp_import_cache *cache, const struct gp_import *import, uint32_t scanout);
 
 /**
  * Deals with gp_import.refused of an import whose memory the guest still has: hands the memory over
  * in another way, or gives up. True: the scanouts that show the memory need a new buffer.
  */
 bool gp_import_cache_handle_refusal(struct gp_import_cache *cache, struct gp_import *import);
+
+/* The import that the buffer is of, and what it has of it. NULL: it is of none. */
+const struct gp_import *gp_import_cache_find_buffer(const struct gp_import_cache *cache,
+	const struct gp_client_buffer *buffer, const struct gp_import_buffer **found);
 
 /* Ends the import; it stays here, and with its memory, until the compositor acknowledges it. */
 void gp_import_cache_end(struct gp_import_cache *cache, struct gp_import *import);

@@ -45,11 +45,14 @@ struct gp_memory_ops {
 	void (*describe)(const struct gp_memory *memory, char *out, size_t size);
 };
 
+#define GP_MEMORY_ID_NONE UINT64_MAX // of memory that no source has
+
 struct gp_memory {
 	const struct gp_memory_ops *ops;
 	enum gp_client_blob_kind kind; // of its file
 	uint64_t size; // bytes
 	uint64_t id; // the source's; it may give it to other memory after gp_presenter_revoke
+	bool host_copy; // pixels that only we write: not the guest's own memory
 	struct wl_list imports; // gp_import.memory_link, newest first
 };
 

@@ -8,6 +8,7 @@
 #include "common/limits.h"
 #include "vmm-bridge/present/import_cache.h"
 #include "vmm-bridge/present/shown.h"
+#include "vmm-bridge/present/still.h"
 
 /**
  * Shows buffers of the guest on its scanouts, whatever source they come from: a source brings
@@ -24,14 +25,18 @@ struct gp_presenter_events {
 	 * that returned true, in their order.
 	 */
 	void (*buffer_released)(void *data, uint32_t scanout);
-	/* The memory is no longer read: the reply to a gp_presenter_revoke that returned false. */
+	/**
+	 * The reply to a gp_presenter_revoke that returned false: the memory is no longer read, or
+	 * the compositor is late.
+	 */
 	void (*memory_revoked)(void *data, uint64_t memory_id, uint64_t token);
 };
 
-/* A reply that is owed once no import of that memory is read any more. */
+/* A reply that is owed once no import of that memory is read any more, or it is late. */
 struct gp_pending_revoke {
 	uint64_t memory_id;
 	uint64_t token;
+	uint64_t deadline_ns;
 };
 
 struct gp_presenter {
@@ -40,9 +45,16 @@ struct gp_presenter {
 	struct gp_client *client;
 	struct gp_shown scanouts[GP_SCANOUTS_MAX];
 	uint32_t n_scanouts;
+	/* While the VM is paused: what a scanout shows, or NULL and why it is blank (else NULL). */
+	bool paused;
+	struct gp_still *stills[GP_SCANOUTS_MAX];
+	const char *blank_reasons[GP_SCANOUTS_MAX];
 	struct gp_import_cache cache;
 	struct gp_pending_revoke *revokes;
 	size_t n_revokes, revokes_capacity;
+	uint64_t wait_until_ns; // of all waits in this turn of the loop; 0: there was none
+	uint64_t late_revokes; // that the VM did not wait for
+	struct gp_log_limit late_log;
 	uint64_t bytes_copied;
 	bool any_refused; // an import has a refusal that has not been dealt with
 	bool any_freed; // an import was freed: there may be room for a lost frame
@@ -73,7 +85,9 @@ bool gp_presenter_flush(
 /**
  * The guest takes the memory back, which is not used here afterwards. True: nobody reads it any
  * more. False: memory_revoked will be called, with the token. True in every case if wait is true;
- * that may block for a short, bounded time.
+ * that blocks for up to 50 ms, which all such waits in a turn of the loop share.
+ *
+ * A compositor that does not acknowledge it in that time is late: the VM goes on (B9).
  *
  * A copy stays on screen until the source shows something else, or disables the scanout.
  */
@@ -85,8 +99,17 @@ bool gp_presenter_revoke(
  */
 void gp_presenter_end(struct gp_presenter *presenter, struct gp_memory *memory);
 void gp_presenter_end_all(struct gp_presenter *presenter);
-/* Waits until the compositor reads no memory that the guest has taken back; short, bounded. */
+/* Waits until the compositor reads no memory that the guest has taken back, or is late. */
 void gp_presenter_wait_revoked(struct gp_presenter *presenter);
+
+/**
+ * The VM has stopped: what the scanouts show becomes a copy, and the guest's memory is not read or
+ * shown until resume, whatever happens meanwhile (C9). A scanout that cannot be copied is blank.
+ * Blocks for as long as copies take, and then like gp_presenter_revoke.
+ */
+void gp_presenter_pause(struct gp_presenter *presenter);
+/* Shows the guest's memory again, at once. Does nothing if the VM was not paused. */
+void gp_presenter_resume(struct gp_presenter *presenter);
 
 /* gp_client_events */
 void gp_presenter_connected(struct gp_presenter *presenter);
@@ -102,6 +125,8 @@ void gp_presenter_revoked(struct gp_presenter *presenter, struct gp_import *impo
  * sends the replies. False if a frame is still deferred: to be called again in a millisecond.
  */
 bool gp_presenter_end_turn(struct gp_presenter *presenter);
+/* When it is to be called without an event, for replies that do not wait any longer; 0: never. */
+uint64_t gp_presenter_deadline(const struct gp_presenter *presenter);
 
 /* How the compositor has what a scanout shows, for people. */
 struct gp_presenter_info {

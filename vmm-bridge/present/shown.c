@@ -14,6 +14,8 @@ static bool same_rect(const struct gp_rect *a, const struct gp_rect *b) {
 static void drop_deferred(struct gp_shown *shown) {
 	shown->lost_frame |= shown->deferred;
 	shown->deferred = false;
+	shown->waiting = false;
+	gp_shown_release(shown, GP_SHOWN_WAITING);
 }
 
 void gp_shown_set(struct gp_shown *shown, struct gp_memory *memory,
@@ -35,6 +37,7 @@ void gp_shown_disable(struct gp_shown *shown) {
 	shown->flushed = false;
 	shown->committed = false;
 	shown->deferred = false;
+	shown->waiting = false;
 	shown->buffer = NULL;
 	shown->n_replaced = 0;
 }
@@ -73,6 +76,52 @@ void gp_shown_defer(struct gp_shown *shown, const struct gp_rect *damage) {
 	shown->deferred_damage =
 		shown->deferred ? gp_rect_union(&shown->deferred_damage, damage) : *damage;
 	shown->deferred = true;
+}
+
+static bool contains(const struct gp_rect *a, const struct gp_rect *b) {
+	return b->x >= a->x && b->y >= a->y && b->x + b->width <= a->x + a->width &&
+		b->y + b->height <= a->y + a->height;
+}
+
+static void add_missing(struct gp_missing *missing, const struct gp_rect *rect) {
+	size_t kept = 0;
+	for (size_t i = 0; i < missing->n; i++) {
+		if (contains(&missing->rects[i], rect)) {
+			return;
+		}
+	}
+	for (size_t i = 0; i < missing->n; i++) {
+		if (!contains(rect, &missing->rects[i])) {
+			missing->rects[kept++] = missing->rects[i];
+		}
+	}
+	missing->n = kept;
+	if (missing->n < GP_SHOWN_MISSING_MAX) {
+		missing->rects[missing->n++] = *rect;
+		return;
+	}
+	struct gp_rect all = *rect;
+	for (size_t i = 0; i < missing->n; i++) {
+		all = gp_rect_union(&all, &missing->rects[i]);
+	}
+	*missing = (struct gp_missing){.rects = {all}, .n = 1};
+}
+
+void gp_shown_reset_halves(struct gp_shown *shown) {
+	for (size_t i = 0; i < 2; i++) {
+		shown->missing[i] = (struct gp_missing){.rects = {shown->source}, .n = 1};
+	}
+}
+
+void gp_shown_add_missing(struct gp_shown *shown, const struct gp_rect *changed) {
+	for (size_t i = 0; i < 2 && changed->width > 0; i++) {
+		add_missing(&shown->missing[i], changed);
+	}
+}
+
+void gp_shown_half_written(struct gp_shown *shown, unsigned half) {
+	shown->missing[half].n = 0;
+	shown->half = half;
 }
 
 bool gp_shown_owe_reply(struct gp_shown *shown, struct gp_client_buffer *replaced) {

@@ -14,9 +14,17 @@
  */
 
 #define GP_SHOWN_REPLIES_MAX 32
+#define GP_SHOWN_MISSING_MAX 8 // beyond that, their bounding box
+#define GP_SHOWN_WAITING ((struct gp_client_buffer *)-1)
 
 struct gp_import;
 struct gp_memory;
+
+/* What changed since a half of a copy was written. */
+struct gp_missing {
+	struct gp_rect rects[GP_SHOWN_MISSING_MAX];
+	size_t n;
+};
 
 struct gp_shown {
 	struct gp_memory *memory; // NULL: nothing, or the guest has taken it back
@@ -27,14 +35,21 @@ struct gp_shown {
 	bool committed; // the surface has content
 	bool lost_frame; // the last frame could not be shown, for want of room perhaps
 	struct gp_client_buffer *buffer; // committed last; NULL: none, or it was destroyed
+	struct gp_rect buffer_source; // of it, what is seen
 	const struct gp_import *copied; // whose copy has the previous frame; NULL: none has
+	unsigned half; // that was written last
+	struct gp_missing missing[2]; // what each half of that copy lacks
 
-	/* Frames that come too fast are merged into one that waits for its time. */
+	/* Frames that come too fast, or while the VM is paused, are merged into one that waits. */
 	bool deferred;
 	struct gp_rect deferred_damage;
+	bool waiting; // for a half of the copy that nobody reads, not for its time
 	uint64_t budget_ns; // time up to which frames are used up
 
-	/* Buffers that frames have replaced, oldest first; NULL: released. Each is owed a reply. */
+	/*
+	 * Buffers that frames have replaced, oldest first; NULL: released. Each is owed a reply.
+	 * GP_SHOWN_WAITING: the guest may paint again once the frame that waits is copied.
+	 */
 	struct gp_client_buffer *replaced[GP_SHOWN_REPLIES_MAX];
 	size_t n_replaced;
 };
@@ -53,8 +68,14 @@ void gp_shown_forget_buffer(struct gp_shown *shown, const struct gp_client_buffe
 
 /* Whether there may be a frame now; it is counted then. */
 bool gp_shown_take_token(struct gp_shown *shown, uint64_t now_ns);
-/* The frame waits for its time. */
+/* The frame waits for its time, or for a half of the copy. */
 void gp_shown_defer(struct gp_shown *shown, const struct gp_rect *damage);
+/* Both halves lack all of what is seen. */
+void gp_shown_reset_halves(struct gp_shown *shown);
+/* The rectangle has changed: both halves lack it. It may be empty. */
+void gp_shown_add_missing(struct gp_shown *shown, const struct gp_rect *changed);
+/* The half lacks nothing any more, and is the one that was written last. */
+void gp_shown_half_written(struct gp_shown *shown, unsigned half);
 
 /* Owes a reply for the buffer. False: too many are owed. */
 bool gp_shown_owe_reply(struct gp_shown *shown, struct gp_client_buffer *replaced);

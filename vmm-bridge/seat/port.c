@@ -19,7 +19,7 @@ static size_t handle_queue_size(void *data) {
 	return gp_vhost_device_queue_size(port->vhost, GP_INPUT_QUEUE_EVENTS);
 }
 
-static bool handle_put(void *data, const struct virtio_input_event *event) {
+static bool handle_put_event(void *data, const struct virtio_input_event *event) {
 	struct gp_input_port *port = data;
 	struct gp_chain *chain = port->chain;
 	if (gp_vhost_device_take(port->vhost, GP_INPUT_QUEUE_EVENTS, chain) <= 0) {
@@ -38,7 +38,7 @@ static void handle_leds(void *data, uint32_t leds) {
 static const struct gp_input_ops device_ops = {
 	.available_buffers = handle_available_buffers,
 	.queue_size = handle_queue_size,
-	.put = handle_put,
+	.put_event = handle_put_event,
 	.leds = handle_leds,
 };
 

@@ -1,7 +1,7 @@
 #include "vmm-bridge/vfio/bar.h"
 
 #include <linux/pci_regs.h>
-#include <stdio.h>
+#include <stdbool.h>
 #include <string.h>
 
 static uint32_t read_u32(const uint8_t *config, size_t offset) {
@@ -52,50 +52,4 @@ void gp_pci_bars_parse(const uint8_t config[GP_PCI_HEADER_SIZE], const uint64_t 
 			sizes[bar] - 1 <= last;
 		gpa[bar] = sane ? checked_address(address, sizes[bar], last) : 0;
 	}
-}
-
-bool gp_pci_address_parse(const char *text, char out[GP_PCI_ADDRESS_SIZE]) {
-	unsigned domain = 0, bus, slot, function;
-	int end = 0;
-
-	out[0] = '\0';
-	if (sscanf(text, "%4x:%2x:%2x.%1x%n", &domain, &bus, &slot, &function, &end) != 4 ||
-		text[end] != '\0') {
-		domain = 0;
-		end = 0;
-		if (sscanf(text, "%2x:%2x.%1x%n", &bus, &slot, &function, &end) != 3 ||
-			text[end] != '\0') {
-			return false;
-		}
-	}
-	if (domain > 0xffff || bus > 0xff || slot > 0x1f || function > 7) {
-		return false;
-	}
-	snprintf(out, GP_PCI_ADDRESS_SIZE, "%04x:%02x:%02x.%x", domain, bus, slot, function);
-	return true;
-}
-
-bool gp_pci_address_from_fdinfo(const char *text, char out[GP_PCI_ADDRESS_SIZE]) {
-	static const char key[] = "vfio-device-syspath:";
-	char last[GP_PCI_ADDRESS_SIZE];
-
-	out[0] = '\0';
-	const char *line = strstr(text, key);
-	if (line == NULL) {
-		return false;
-	}
-	line += strlen(key);
-	size_t length = strcspn(line, "\n");
-	const char *name = memrchr(line, '/', length);
-	if (name == NULL) {
-		return false;
-	}
-	name++;
-	length -= name - line;
-	if (length >= sizeof(last)) {
-		return false;
-	}
-	memcpy(last, name, length);
-	last[length] = '\0';
-	return gp_pci_address_parse(last, out);
 }

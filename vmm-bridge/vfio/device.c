@@ -1,6 +1,5 @@
 #include "vmm-bridge/vfio/device.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/pci_regs.h>
@@ -13,6 +12,7 @@
 #include "common/checked.h"
 #include "common/fd.h"
 #include "common/log.h"
+#include "vmm-bridge/vfio/map.h"
 #include "vmm-bridge/vfio/uapi.h"
 #include "vmm-bridge/virtio/guest_memory.h"
 
@@ -20,30 +20,30 @@ static int kernel_ioctl(int fd, unsigned long request, void *arg) {
 	return ioctl(fd, request, arg);
 }
 
-const struct gp_vfio_io gp_vfio_io_kernel = {
+const struct gp_vfio_ops gp_vfio_kernel_ops = {
 	.ioctl = kernel_ioctl,
 	.pread = pread,
 };
 
-/* Asks whether GET of the feature would be understood. 0 or errno (behaviour B4). */
+/* Whether the kernel knows GET of the feature. 0 or errno (behaviour B4). */
 static int probe_export(const struct gp_vfio_device *device) {
 	struct vfio_device_feature feature = {
 		.argsz = sizeof(feature),
 		.flags = VFIO_DEVICE_FEATURE_PROBE | VFIO_DEVICE_FEATURE_GET |
 			VFIO_DEVICE_FEATURE_DMA_BUF,
 	};
-	return device->io->ioctl(device->fd, VFIO_DEVICE_FEATURE, &feature) < 0 ? errno : 0;
+	return device->ops->ioctl(device->fd, VFIO_DEVICE_FEATURE, &feature) < 0 ? errno : 0;
 }
 
 static bool region_info(
 	const struct gp_vfio_device *device, uint32_t index, struct vfio_region_info *info) {
 	*info = (struct vfio_region_info){.argsz = sizeof(*info), .index = index};
-	return device->io->ioctl(device->fd, VFIO_DEVICE_GET_REGION_INFO, info) == 0;
+	return device->ops->ioctl(device->fd, VFIO_DEVICE_GET_REGION_INFO, info) == 0;
 }
 
 static bool read_regions(struct gp_vfio_device *device, enum gp_log_level level) {
 	struct vfio_device_info info = {.argsz = sizeof(info)};
-	if (device->io->ioctl(device->fd, VFIO_DEVICE_GET_INFO, &info) < 0) {
+	if (device->ops->ioctl(device->fd, VFIO_DEVICE_GET_INFO, &info) < 0) {
 		gp_log(level, "VFIO device %s: GET_INFO: %m%s", gp_vfio_device_name(device),
 			errno == EINVAL ? "; a /dev/vfio/devices descriptor must be bound to an "
 					  "iommufd by the VMM before it can be used here"
@@ -71,7 +71,7 @@ static bool read_regions(struct gp_vfio_device *device, enum gp_log_level level)
 }
 
 static bool read_config(struct gp_vfio_device *device, uint8_t config[GP_PCI_HEADER_SIZE]) {
-	ssize_t n = device->io->pread(
+	ssize_t n = device->ops->pread(
 		device->fd, config, GP_PCI_HEADER_SIZE, (off_t)device->config_offset);
 	return n == GP_PCI_HEADER_SIZE;
 }
@@ -88,53 +88,8 @@ static bool read_ids(struct gp_vfio_device *device, enum gp_log_level level) {
 	return true;
 }
 
-static unsigned long read_sysfs_hex(const char *pci, const char *name) {
-	char path[96], text[16] = "";
-	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%.15s/%s", pci, name);
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd >= 0) {
-		ssize_t n = read(fd, text, sizeof(text) - 1);
-		text[n > 0 ? n : 0] = '\0';
-		close(fd);
-	}
-	return strtoul(text, NULL, 16);
-}
-
-static bool has_vfio_driver(const char *pci) {
-	char path[96], target[256];
-	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%.15s/driver", pci);
-	ssize_t n = readlink(path, target, sizeof(target) - 1);
-	target[n > 0 ? n : 0] = '\0';
-	const char *name = strrchr(target, '/');
-	return name != NULL && strstr(name, "vfio") != NULL;
-}
-
-/* Kernels before 6.17 do not say it, so take the only device with these ids, if there is one. */
-static void guess_address(struct gp_vfio_device *device) {
-	char found[GP_PCI_ADDRESS_SIZE] = "";
-	DIR *dir = opendir("/sys/bus/pci/devices");
-	if (dir == NULL) {
-		return;
-	}
-	for (struct dirent *entry; (entry = readdir(dir)) != NULL;) {
-		char pci[GP_PCI_ADDRESS_SIZE];
-		if (!gp_pci_address_parse(entry->d_name, pci) || !has_vfio_driver(pci) ||
-			read_sysfs_hex(pci, "vendor") != device->vendor ||
-			read_sysfs_hex(pci, "device") != device->product) {
-			continue;
-		}
-		if (found[0] != '\0') {
-			found[0] = '\0';
-			break;
-		}
-		memcpy(found, pci, sizeof(found));
-	}
-	closedir(dir);
-	memcpy(device->pci, found, sizeof(found));
-}
-
 struct gp_vfio_device *gp_vfio_device_create(
-	const struct gp_vfio_io *io, int fd, const char *pci, bool quiet) {
+	const struct gp_vfio_ops *ops, int fd, const char *pci, bool quiet) {
 	enum gp_log_level level = quiet ? GP_LOG_DEBUG : GP_LOG_ERROR;
 	struct gp_vfio_device *device = calloc(1, sizeof(*device));
 	if (device == NULL) {
@@ -142,7 +97,7 @@ struct gp_vfio_device *gp_vfio_device_create(
 		gp_fd_close(&fd);
 		return NULL;
 	}
-	device->io = io;
+	device->ops = ops;
 	device->fd = fd;
 	device->vmm_fd = -1;
 	snprintf(device->pci, sizeof(device->pci), "%s", pci);
@@ -151,7 +106,7 @@ struct gp_vfio_device *gp_vfio_device_create(
 		return NULL;
 	}
 	if (device->pci[0] == '\0') {
-		guess_address(device);
+		gp_pci_address_guess(device->vendor, device->product, device->pci);
 	}
 	if (device->pci[0] == '\0') {
 		gp_log(quiet ? GP_LOG_DEBUG : GP_LOG_WARN,
@@ -219,7 +174,7 @@ static struct gp_memory_object *create_object(const struct gp_vfio_device *devic
 	object->vfio_region = VFIO_PCI_BAR0_REGION_INDEX + bar;
 	snprintf(object->pci, sizeof(object->pci), "%s", device->pci);
 	object->map_func = gp_vfio_object_map;
-	object->map_data = device->io;
+	object->map_data = device->ops;
 	object->fd = fcntl(device->fd, F_DUPFD_CLOEXEC, 0);
 	if (object->fd < 0) {
 		gp_error_errno("VFIO device %s: dup", gp_vfio_device_name(device));

@@ -5,18 +5,20 @@
 #include "vmm-bridge/virtio/guest_memory.h"
 
 bool gp_device_memory_init(struct gp_device_memory *devices, struct wl_event_loop *loop,
-	struct gp_bridge_options *options, const struct gp_vfio_events *events, void *data) {
-	*devices = (struct gp_device_memory){.options = options, .socket = -1};
-	if (options->vfio == GP_VFIO_NONE) {
+	const struct gp_device_memory_settings *settings, const struct gp_vfio_events *events,
+	void *data) {
+	*devices = (struct gp_device_memory){.socket = -1};
+	if (settings == NULL) {
 		return true;
 	}
-	const char *address = options->vfio_address[0] != '\0' ? options->vfio_address : NULL;
-	devices->vfio = gp_vfio_create(loop, address, NULL, events, data);
+	devices->vmm_pid = settings->vmm_pid;
+	devices->has_fds = settings->n_fds > 0;
+	devices->vfio = gp_vfio_create(loop, settings->address, NULL, events, data);
 	if (devices->vfio == NULL) {
 		return false;
 	}
-	for (size_t i = 0; i < options->n_vfio_fds; i++) {
-		if (!gp_vfio_add_fd(devices->vfio, gp_fd_take(&options->vfio_fds[i]))) {
+	for (size_t i = 0; i < settings->n_fds; i++) {
+		if (!gp_vfio_add_fd(devices->vfio, gp_fd_take(&settings->fds[i]))) {
 			return false;
 		}
 	}
@@ -30,14 +32,13 @@ void gp_device_memory_finish(struct gp_device_memory *devices) {
 
 /* Once for each front end: what is refused now will be refused again. */
 static void look_for_vmm(struct gp_device_memory *devices) {
-	const struct gp_bridge_options *options = devices->options;
 	if (devices->looked || devices->socket < 0) {
 		return;
 	}
 	devices->looked = true;
-	if (options->vmm_pid != 0) {
-		gp_vfio_attach_pid(devices->vfio, options->vmm_pid);
-	} else if (options->n_vfio_fds == 0) {
+	if (devices->vmm_pid != 0) {
+		gp_vfio_attach_pid(devices->vfio, devices->vmm_pid);
+	} else if (!devices->has_fds) {
 		gp_vfio_attach_socket(devices->vfio, devices->socket);
 	}
 }
@@ -61,8 +62,8 @@ void gp_device_memory_connect(struct gp_device_memory *devices, int socket) {
 	devices->looked = false;
 	if (devices->vfio != NULL && socket < 0) {
 		gp_vfio_release(devices->vfio);
-	} else if (devices->vfio != NULL && devices->options->vmm_pid != 0) {
-		look_for_vmm(devices); // asked for: what is wrong with it is to be said early
+	} else if (devices->vfio != NULL && devices->vmm_pid != 0) {
+		look_for_vmm(devices); // the user asked for it: log early if it does not work
 	}
 }
 

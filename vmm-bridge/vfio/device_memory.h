@@ -2,13 +2,13 @@
 #define GP_VMM_BRIDGE_VFIO_DEVICE_MEMORY_H
 
 #include <stdbool.h>
-#include <stdint.h>
-
-#include "vmm-bridge/options.h"
+#include <stddef.h>
+#include <sys/types.h>
 
 /**
- * The memory of the VM's assigned devices, for the bridge: looks for the devices only when the guest
- * names an address that is in no RAM region, so that a VM without such devices is left alone.
+ * The memory of the VM's assigned devices as a part of the guest's memory. Devices are looked for
+ * only when the guest uses an address that is in no RAM region, so that a VM without such devices
+ * is left alone.
  */
 
 struct gp_extents;
@@ -17,9 +17,18 @@ struct gp_vfio;
 struct gp_vfio_events;
 struct wl_event_loop;
 
+/* Where devices are looked for: in fds, and if there are none, in the VMM. */
+struct gp_device_memory_settings {
+	const char *address; // only this PCI device; NULL: any
+	int *fds; // device descriptors, which are taken
+	size_t n_fds;
+	pid_t vmm_pid; // 0: the process at the other end of the front end's socket
+};
+
 struct gp_device_memory {
-	struct gp_vfio *vfio; // NULL: --vfio none
-	const struct gp_bridge_options *options;
+	struct gp_vfio *vfio; // NULL: nowhere
+	pid_t vmm_pid;
+	bool has_fds;
 	int socket; // of the front end, borrowed; -1: none
 	bool looked; // for the VMM behind the socket
 	bool changed; // a look at the devices is due
@@ -27,16 +36,17 @@ struct gp_device_memory {
 };
 
 /**
- * Takes the descriptors of --vfio-fd; options and events must outlive it. False after logging; to be
+ * settings is NULL for no device memory at all. events must outlive it. False after logging; to be
  * finished in every case.
  */
 bool gp_device_memory_init(struct gp_device_memory *devices, struct wl_event_loop *loop,
-	struct gp_bridge_options *options, const struct gp_vfio_events *events, void *data);
+	const struct gp_device_memory_settings *settings, const struct gp_vfio_events *events,
+	void *data);
 void gp_device_memory_finish(struct gp_device_memory *devices);
-/* memory asks here for what it does not have. */
+/* Becomes where memory looks for addresses that it does not have. */
 void gp_device_memory_serve(struct gp_device_memory *devices, struct gp_guest_memory *memory);
 
-/* A front end has connected to the socket; -1: it has gone, and with it the devices. */
+/* A front end has connected with the socket; -1: it has disconnected, which ends the devices. */
 void gp_device_memory_connect(struct gp_device_memory *devices, int socket);
 /* The guest has taken something back: the devices may be about to change. */
 void gp_device_memory_detached(struct gp_device_memory *devices, const struct gp_extents *extents);

@@ -1,4 +1,4 @@
-#include "vmm-bridge/vfio/device.h"
+#include "vmm-bridge/vfio/map.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -8,6 +8,7 @@
 #include "common/checked.h"
 #include "common/fd.h"
 #include "common/log.h"
+#include "vmm-bridge/vfio/ops.h"
 #include "vmm-bridge/vfio/uapi.h"
 #include "vmm-bridge/virtio/guest_memory.h"
 
@@ -19,7 +20,7 @@
  */
 
 /* The region's info with its capabilities; the caller frees it. NULL with errno. */
-static struct vfio_region_info *read_region(const struct gp_vfio_io *io, int fd, uint32_t index) {
+static struct vfio_region_info *read_region(const struct gp_vfio_ops *ops, int fd, uint32_t index) {
 	size_t size = sizeof(struct vfio_region_info);
 	struct vfio_region_info *info = NULL;
 	for (;;) {
@@ -31,7 +32,7 @@ static struct vfio_region_info *read_region(const struct gp_vfio_io *io, int fd,
 		memset(info, 0, size);
 		info->argsz = (uint32_t)size;
 		info->index = index;
-		if (io->ioctl(fd, VFIO_DEVICE_GET_REGION_INFO, info) < 0) {
+		if (ops->ioctl(fd, VFIO_DEVICE_GET_REGION_INFO, info) < 0) {
 			break;
 		}
 		if (info->argsz <= size) {
@@ -114,7 +115,7 @@ static bool map_zeros(struct gp_memory_object *object) {
 	return true;
 }
 
-int gp_vfio_object_map(struct gp_memory_object *object, const void *io) {
+int gp_vfio_object_map(struct gp_memory_object *object, const void *ops) {
 	if (object->removed || object->kind != GP_MEMORY_VFIO) {
 		return -ENODEV;
 	}
@@ -123,7 +124,7 @@ int gp_vfio_object_map(struct gp_memory_object *object, const void *io) {
 		return 0;
 	}
 
-	struct vfio_region_info *info = read_region(io, object->fd, object->vfio_region);
+	struct vfio_region_info *info = read_region(ops, object->fd, object->vfio_region);
 	if (info == NULL) {
 		return -errno;
 	}
@@ -147,6 +148,6 @@ void gp_vfio_object_kill(struct gp_memory_object *object) {
 	gp_fd_close(&object->fd);
 	if (object->mapping != NULL && !map_zeros(object)) {
 		gp_error_errno(
-			"VFIO device %s: letting go of BAR %u", object->pci, object->vfio_region);
+			"VFIO device %s: unmapping BAR %u", object->pci, object->vfio_region);
 	}
 }

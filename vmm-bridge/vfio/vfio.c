@@ -13,42 +13,42 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "vmm-bridge/vfio/device.h"
+#include "vmm-bridge/vfio/lookup.h"
 #include "vmm-bridge/vfio/vmm.h"
 #include "vmm-bridge/virtio/guest_memory.h"
 
-#define DEVICES_MAX 32
-#define TOLD_FDS 1024
+#define LOGGED_FDS 1024
 #define BARS_FRESH_NS UINT64_C(50000000)
 /* A guest can provoke misses at will; looking through the VMM's descriptors takes about 1 ms. */
 #define SCAN_INTERVAL_NS UINT64_C(100000000)
 
 struct gp_vfio {
-	const struct gp_vfio_io *io;
+	const struct gp_vfio_ops *ops;
 	const struct gp_vfio_events *events;
 	void *data;
 	struct wl_event_loop *loop;
 	char address[GP_PCI_ADDRESS_SIZE]; // empty: any
-	struct gp_vfio_device *devices[DEVICES_MAX];
-	size_t count;
-	bool seen[DEVICES_MAX]; // during a scan: the VMM still has it
+	struct gp_vfio_lookup lookup;
 	struct gp_vmm vmm;
 	struct wl_event_source *vmm_source;
 	uint64_t refreshed_ns, scanned_ns;
-	uint64_t told[TOLD_FDS / 64]; // the VMM's descriptors that a line was written about
+	uint64_t logged[LOGGED_FDS / 64]; // the VMM's descriptors that a line was written about
 	bool logged_full;
 };
 
 struct gp_vfio *gp_vfio_create(struct wl_event_loop *loop, const char *address,
-	const struct gp_vfio_io *io, const struct gp_vfio_events *events, void *data) {
+	const struct gp_vfio_ops *ops, const struct gp_vfio_events *events, void *data) {
 	struct gp_vfio *vfio = calloc(1, sizeof(*vfio));
 	if (vfio == NULL) {
 		gp_error_errno("VFIO");
 		return NULL;
 	}
-	vfio->io = io != NULL ? io : &gp_vfio_io_kernel;
+	vfio->ops = ops != NULL ? ops : &gp_vfio_kernel_ops;
 	vfio->events = events;
 	vfio->data = data;
 	vfio->loop = loop;
+	vfio->lookup.object_removed = events->object_removed;
+	vfio->lookup.data = data;
 	gp_vmm_init(&vfio->vmm);
 	if (address != NULL && !gp_pci_address_parse(address, vfio->address)) {
 		gp_error("'%s' is not a PCI address like 0000:03:00.1", address);
@@ -66,36 +66,6 @@ void gp_vfio_destroy(struct gp_vfio *vfio) {
 	free(vfio);
 }
 
-/* Removing what is gone */
-
-static void remove_object(struct gp_vfio *vfio, struct gp_vfio_device *device, int bar) {
-	struct gp_memory_object *object = device->objects[bar];
-	if (object == NULL) {
-		return;
-	}
-	device->objects[bar] = NULL;
-	object->removed = true;
-	if (vfio->events->object_removed != NULL) {
-		vfio->events->object_removed(vfio->data, object);
-	}
-	gp_vfio_object_kill(object);
-	gp_memory_object_unref(object);
-}
-
-static void remove_device(struct gp_vfio *vfio, size_t index) {
-	struct gp_vfio_device *device = vfio->devices[index];
-	vfio->count--;
-	memmove(&vfio->devices[index], &vfio->devices[index + 1],
-		(vfio->count - index) * sizeof(vfio->devices[0]));
-	memmove(&vfio->seen[index], &vfio->seen[index + 1],
-		(vfio->count - index) * sizeof(vfio->seen[0]));
-	gp_info("VFIO device %s: let go", gp_vfio_device_name(device));
-	for (int bar = 0; bar < GP_PCI_BARS; bar++) {
-		remove_object(vfio, device, bar);
-	}
-	gp_vfio_device_destroy(device);
-}
-
 /* Forgets the VMM and the devices that were found in it. */
 static void detach_vmm(struct gp_vfio *vfio) {
 	if (vfio->vmm_source != NULL) {
@@ -103,41 +73,22 @@ static void detach_vmm(struct gp_vfio *vfio) {
 		vfio->vmm_source = NULL;
 	}
 	gp_vmm_finish(&vfio->vmm);
-	for (size_t i = vfio->count; i-- > 0;) {
-		if (!vfio->devices[i]->inherited) {
-			remove_device(vfio, i);
+	for (size_t i = vfio->lookup.count; i-- > 0;) {
+		if (!vfio->lookup.devices[i]->inherited) {
+			gp_vfio_lookup_remove(&vfio->lookup, i);
 		}
 	}
-	memset(vfio->told, 0, sizeof(vfio->told));
+	memset(vfio->logged, 0, sizeof(vfio->logged));
 }
 
 void gp_vfio_release(struct gp_vfio *vfio) {
 	detach_vmm(vfio);
-	while (vfio->count > 0) {
-		remove_device(vfio, vfio->count - 1);
+	while (vfio->lookup.count > 0) {
+		gp_vfio_lookup_remove(&vfio->lookup, vfio->lookup.count - 1);
 	}
 }
 
-/* Reads all BAR registers; objects whose BAR is elsewhere now go. */
-static void refresh_bars(struct gp_vfio *vfio) {
-	vfio->refreshed_ns = gp_now_ns();
-	for (size_t i = 0; i < vfio->count; i++) {
-		struct gp_vfio_device *device = vfio->devices[i];
-		gp_vfio_device_refresh(device);
-		for (int bar = 0; bar < GP_PCI_BARS; bar++) {
-			if (gp_vfio_device_object_stale(device, bar)) {
-				gp_info("VFIO device %s: BAR %d is no longer at 0x%llx",
-					gp_vfio_device_name(device), bar,
-					(unsigned long long)device->objects[bar]->gpa);
-				remove_object(vfio, device, bar);
-			}
-		}
-	}
-}
-
-/* Finding devices */
-
-static const char *export_words(int error) {
+static const char *describe_export(int error) {
 	switch (error) {
 	case 0:
 		return "exports its memory as dma-buf";
@@ -159,26 +110,25 @@ static bool add_device(struct gp_vfio *vfio, struct gp_vfio_device *device) {
 	if (device == NULL) {
 		return false;
 	}
-	if (vfio->count == DEVICES_MAX || !wanted(vfio, device)) {
-		if (vfio->count == DEVICES_MAX && !vfio->logged_full) {
-			gp_warn("VFIO: more than %d devices; %s is left out", DEVICES_MAX,
+	bool full = vfio->lookup.count == GP_VFIO_DEVICES_MAX;
+	if (full || !wanted(vfio, device)) {
+		if (full && !vfio->logged_full) {
+			gp_warn("VFIO: more than %d devices; %s is left out", GP_VFIO_DEVICES_MAX,
 				gp_vfio_device_name(device));
 			vfio->logged_full = true;
 		}
 		gp_vfio_device_destroy(device);
 		return false;
 	}
-	gp_vfio_device_refresh(device);
 	gp_info("VFIO device %s (%04x:%04x): %s", gp_vfio_device_name(device), device->vendor,
-		device->product, export_words(device->export_error));
-	vfio->seen[vfio->count] = true;
-	vfio->devices[vfio->count++] = device;
+		device->product, describe_export(device->export_error));
+	device->seen = true;
+	gp_vfio_lookup_add(&vfio->lookup, device);
 	return true;
 }
 
 bool gp_vfio_add_fd(struct gp_vfio *vfio, int fd) {
-	char path[48], text[1024] = "", pci[GP_PCI_ADDRESS_SIZE];
-
+	char path[48], pci[GP_PCI_ADDRESS_SIZE];
 	int flags = fcntl(fd, F_GETFD);
 	if (flags < 0) {
 		gp_error("--vfio-fd %d: no descriptor of that number was passed", fd);
@@ -186,15 +136,8 @@ bool gp_vfio_add_fd(struct gp_vfio *vfio, int fd) {
 	}
 	fcntl(fd, F_SETFD, flags | FD_CLOEXEC);
 	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
-	int info = open(path, O_RDONLY | O_CLOEXEC);
-	if (info >= 0) {
-		ssize_t n = read(info, text, sizeof(text) - 1);
-		text[n > 0 ? n : 0] = '\0';
-		close(info);
-	}
-	gp_pci_address_from_fdinfo(text, pci);
-
-	struct gp_vfio_device *device = gp_vfio_device_create(vfio->io, fd, pci, false);
+	gp_pci_address_read_fdinfo(AT_FDCWD, path, pci);
+	struct gp_vfio_device *device = gp_vfio_device_create(vfio->ops, fd, pci, false);
 	if (device == NULL) {
 		return false;
 	}
@@ -209,30 +152,30 @@ bool gp_vfio_add_fd(struct gp_vfio *vfio, int fd) {
 /* Whether two descriptors are one open file: dup, or the same fd copied twice. */
 static bool same_device(const struct gp_vfio_device *device, int vmm_fd, int copy) {
 	pid_t self = getpid();
-	long answer = syscall(SYS_kcmp, self, self, KCMP_FILE, device->fd, copy);
-	if (answer < 0) { // no kcmp in this kernel, or a sandbox hides it
+	long order = syscall(SYS_kcmp, self, self, KCMP_FILE, device->fd, copy);
+	if (order < 0) { // no kcmp in this kernel, or a sandbox hides it
 		return device->vmm_fd == vmm_fd;
 	}
-	return answer == 0;
+	return order == 0;
 }
 
-/* Whether the VMM's descriptor was said to be unusable before; remembers that it is now. */
-static bool test_and_set_told(struct gp_vfio *vfio, int vmm_fd) {
-	if (vmm_fd >= TOLD_FDS) {
+/* Whether a line was written about the VMM's descriptor; notes that there is one now. */
+static bool test_and_set_logged(struct gp_vfio *vfio, int vmm_fd) {
+	if (vmm_fd >= LOGGED_FDS) {
 		return true;
 	}
-	uint64_t bit = UINT64_C(1) << (vmm_fd % 64), *word = &vfio->told[vmm_fd / 64];
-	bool told = (*word & bit) != 0;
+	uint64_t bit = UINT64_C(1) << (vmm_fd % 64), *word = &vfio->logged[vmm_fd / 64];
+	bool logged = (*word & bit) != 0;
 	*word |= bit;
-	return told;
+	return logged;
 }
 
 static void handle_vmm_fd(void *data, int vmm_fd, int copy, const char *pci) {
 	struct gp_vfio *vfio = data;
 
-	for (size_t i = 0; i < vfio->count; i++) {
-		if (same_device(vfio->devices[i], vmm_fd, copy)) {
-			vfio->seen[i] = true;
+	for (size_t i = 0; i < vfio->lookup.count; i++) {
+		if (same_device(vfio->lookup.devices[i], vmm_fd, copy)) {
+			vfio->lookup.devices[i]->seen = true;
 			close(copy);
 			return;
 		}
@@ -241,8 +184,8 @@ static void handle_vmm_fd(void *data, int vmm_fd, int copy, const char *pci) {
 		close(copy);
 		return;
 	}
-	bool quiet = test_and_set_told(vfio, vmm_fd);
-	struct gp_vfio_device *device = gp_vfio_device_create(vfio->io, copy, pci, quiet);
+	bool quiet = test_and_set_logged(vfio, vmm_fd);
+	struct gp_vfio_device *device = gp_vfio_device_create(vfio->ops, copy, pci, quiet);
 	if (device != NULL) {
 		device->vmm_fd = vmm_fd;
 	}
@@ -255,14 +198,17 @@ static int scan(struct gp_vfio *vfio) {
 	if (vfio->vmm.pidfd < 0) {
 		return 0;
 	}
-	memset(vfio->seen, 0, sizeof(vfio->seen));
+	for (size_t i = 0; i < vfio->lookup.count; i++) {
+		vfio->lookup.devices[i]->seen = false;
+	}
 	int result = gp_vmm_each_vfio(&vfio->vmm, handle_vmm_fd, vfio);
 	if (result < 0) {
 		return result;
 	}
-	for (size_t i = vfio->count; i-- > 0;) {
-		if (!vfio->seen[i] && !vfio->devices[i]->inherited) {
-			remove_device(vfio, i);
+	for (size_t i = vfio->lookup.count; i-- > 0;) {
+		const struct gp_vfio_device *device = vfio->lookup.devices[i];
+		if (!device->seen && !device->inherited) {
+			gp_vfio_lookup_remove(&vfio->lookup, i);
 		}
 	}
 	return result;
@@ -272,7 +218,7 @@ static int scan(struct gp_vfio *vfio) {
 
 static int handle_vmm_end(int fd, uint32_t mask, void *data) {
 	struct gp_vfio *vfio = data;
-	gp_info("VMM %d has ended: its devices are let go", (int)vfio->vmm.pid);
+	gp_info("VMM %d has ended: its devices are released", (int)vfio->vmm.pid);
 	gp_vfio_release(vfio);
 	if (vfio->events->vmm_ended != NULL) {
 		vfio->events->vmm_ended(vfio->data);
@@ -294,7 +240,7 @@ static int attach(struct gp_vfio *vfio, int result) {
 		}
 	}
 	result = scan(vfio);
-	if (result == 0 && vfio->count == 0) {
+	if (result == 0 && vfio->lookup.count == 0) {
 		gp_info("VMM %d has no VFIO device now; one that is plugged later will be found",
 			(int)vfio->vmm.pid);
 	}
@@ -311,48 +257,33 @@ int gp_vfio_attach_socket(struct gp_vfio *vfio, int socket) {
 	return attach(vfio, gp_vmm_open_peer(&vfio->vmm, socket));
 }
 
-/* Looking up */
-
-static int find(struct gp_vfio *vfio, uint64_t gpa, uint64_t length,
-	struct gp_memory_object **object, uint64_t *offset) {
-	for (size_t i = 0; i < vfio->count; i++) {
-		struct gp_vfio_device *device = vfio->devices[i];
-		int bar = gp_vfio_device_find(device, gpa, length);
-		if (bar < 0) {
-			continue;
-		}
-		struct gp_memory_object *found = gp_vfio_device_object(device, bar);
-		if (found == NULL) {
-			return -EFAULT;
-		}
-		*object = gp_memory_object_ref(found);
-		*offset = gpa - found->gpa;
-		return 0;
-	}
-	return -EFAULT;
+static void refresh_bars(struct gp_vfio *vfio) {
+	vfio->refreshed_ns = gp_now_ns();
+	gp_vfio_lookup_refresh(&vfio->lookup);
 }
 
 int gp_vfio_resolve(void *data, uint64_t gpa, uint64_t length, struct gp_memory_object **object,
 	uint64_t *offset) {
 	struct gp_vfio *vfio = data;
+	struct gp_vfio_lookup *lookup = &vfio->lookup;
 	uint64_t now = gp_now_ns();
 
 	if (length == 0) {
 		return -EFAULT;
 	}
 	bool fresh = vfio->refreshed_ns != 0 && now - vfio->refreshed_ns < BARS_FRESH_NS;
-	if (fresh && find(vfio, gpa, length, object, offset) == 0) {
+	if (fresh && gp_vfio_lookup_find(lookup, gpa, length, object, offset) == 0) {
 		return 0;
 	}
 	refresh_bars(vfio);
-	if (find(vfio, gpa, length, object, offset) == 0) {
+	if (gp_vfio_lookup_find(lookup, gpa, length, object, offset) == 0) {
 		return 0;
 	}
 	if (vfio->scanned_ns != 0 && now - vfio->scanned_ns < SCAN_INTERVAL_NS) {
 		return -EFAULT;
 	}
 	scan(vfio);
-	return find(vfio, gpa, length, object, offset);
+	return gp_vfio_lookup_find(lookup, gpa, length, object, offset);
 }
 
 void gp_vfio_refresh(struct gp_vfio *vfio) {
@@ -361,9 +292,9 @@ void gp_vfio_refresh(struct gp_vfio *vfio) {
 }
 
 size_t gp_vfio_count(const struct gp_vfio *vfio) {
-	return vfio->count;
+	return vfio->lookup.count;
 }
 
 const struct gp_vfio_device *gp_vfio_at(const struct gp_vfio *vfio, size_t index) {
-	return index < vfio->count ? vfio->devices[index] : NULL;
+	return index < vfio->lookup.count ? vfio->lookup.devices[index] : NULL;
 }

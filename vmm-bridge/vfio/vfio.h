@@ -9,7 +9,7 @@
 struct gp_memory_object;
 struct gp_vfio;
 struct gp_vfio_device;
-struct gp_vfio_io;
+struct gp_vfio_ops;
 struct wl_event_loop;
 
 /**
@@ -23,37 +23,37 @@ struct wl_event_loop;
 
 struct gp_vfio_events {
 	/**
-	 * The BAR is no longer where this object said: it moved, lost memory decode, or its device
-	 * or the VMM went. The object is marked removed; right after this call its descriptor is
+	 * The BAR is no longer at the object's address: it moved, lost memory decode, or its device
+	 * or the VMM ended. The object is marked removed; right after this call its descriptor is
 	 * closed and its mapping turns into zeros, so exports and copies of it end here. May be
 	 * NULL. Must not call back into the gp_vfio.
 	 */
 	void (*object_removed)(void *data, struct gp_memory_object *object);
-	/* All devices are gone with the VMM. May be NULL; may destroy the gp_vfio. */
+	/* The VMM has ended, and all devices were removed. May be NULL; may destroy the gp_vfio. */
 	void (*vmm_ended)(void *data);
 };
 
 /**
  * loop may be NULL: then the VMM's end is not watched. address (NULL: any) limits all that follows
- * to one PCI address, of any form that gp_pci_address_parse takes. io is NULL for the kernel's.
+ * to one PCI address, of any form that gp_pci_address_parse takes. ops are NULL for the kernel's.
  * NULL after logging if there is no memory, or the address is none. events must outlive it.
  */
 struct gp_vfio *gp_vfio_create(struct wl_event_loop *loop, const char *address,
-	const struct gp_vfio_io *io, const struct gp_vfio_events *events, void *data);
+	const struct gp_vfio_ops *ops, const struct gp_vfio_events *events, void *data);
 /* NULL is fine. Objects that others hold lose their memory; object_removed is called for them. */
 void gp_vfio_destroy(struct gp_vfio *vfio);
 
-/* Adds a device by its fd, which is taken in every case. False, after logging, if it is unusable. */
+/* Adds a device by its fd, which is taken in every case. False, after logging, if it is no use. */
 bool gp_vfio_add_fd(struct gp_vfio *vfio, int fd);
 /**
  * Adds the devices of the VMM, now and later. Replaces an earlier VMM. Returns the number of its
- * devices (0 is said in the log, and fine: they may be plugged later), or -errno after logging.
- * After -EPERM it still watches the VMM, and asks again when an address is not found.
+ * devices (0 is logged, and fine: they may be plugged later), or -errno after logging. After -EPERM
+ * it still watches the VMM, and tries again when an address is not found.
  */
 int gp_vfio_attach_pid(struct gp_vfio *vfio, pid_t pid);
 /* The same for the process at the other end of the vhost-user socket. */
 int gp_vfio_attach_socket(struct gp_vfio *vfio, int socket);
-/* Lets go of everything at once, as when the VMM's process has ended. vmm_ended is not called. */
+/* Removes all devices at once, as when the VMM's process has ended. vmm_ended is not called. */
 void gp_vfio_release(struct gp_vfio *vfio);
 
 /**
@@ -67,8 +67,8 @@ int gp_vfio_resolve(void *data, uint64_t gpa, uint64_t length, struct gp_memory_
 	uint64_t *offset);
 
 /**
- * Looks at the BARs and at the VMM's descriptors now. For the moments at which a change is likely:
- * a backing in device memory was detached, a read of a mapping faulted.
+ * Looks at the BARs and at the VMM's descriptors now. For moments at which a change is likely: a
+ * backing in device memory was detached, a read of a mapping faulted.
  */
 void gp_vfio_refresh(struct gp_vfio *vfio);
 

@@ -16,30 +16,16 @@
 
 #include "common/fd.h"
 #include "common/log.h"
-#include "vmm-bridge/vfio/bar.h"
+#include "common/read_text.h"
+#include "vmm-bridge/vfio/pci_address.h"
 
 #ifndef SO_PEERPIDFD // Linux 6.5
 #define SO_PEERPIDFD 77
 #endif
 
-/* Reads a small file whole, as text. */
-static bool read_text(int dir, const char *path, char *out, size_t size) {
-	int fd = openat(dir, path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0) {
-		return false;
-	}
-	size_t used = 0;
-	for (ssize_t n; used < size - 1 && (n = read(fd, out + used, size - 1 - used)) > 0;) {
-		used += n;
-	}
-	out[used] = '\0';
-	close(fd);
-	return true;
-}
-
 static bool have_capability(int capability) {
 	char text[4096];
-	if (!read_text(AT_FDCWD, "/proc/self/status", text, sizeof(text))) {
+	if (!gp_read_text(AT_FDCWD, "/proc/self/status", text, sizeof(text))) {
 		return false;
 	}
 	const char *line = strstr(text, "\nCapEff:");
@@ -55,7 +41,7 @@ void gp_vmm_read_facts(pid_t pid, struct gp_vmm_facts *facts) {
 	snprintf(path, sizeof(path), "/proc/%d", (int)pid);
 	// A process that is not dumpable looks like root's here, which is what it takes, too.
 	facts->vmm_uid = stat(path, &stat_buf) == 0 ? stat_buf.st_uid : facts->own_uid;
-	if (read_text(AT_FDCWD, "/proc/sys/kernel/yama/ptrace_scope", text, sizeof(text))) {
+	if (gp_read_text(AT_FDCWD, "/proc/sys/kernel/yama/ptrace_scope", text, sizeof(text))) {
 		facts->yama_scope = atoi(text);
 	}
 	facts->may_trace = have_capability(CAP_SYS_PTRACE);
@@ -76,22 +62,19 @@ static void explain_refusal(const struct gp_vmm_facts *facts, char *out, size_t 
 	} else if (facts->own_uid != facts->vmm_uid) {
 		snprintf(out, size,
 			"the VMM's files belong to uid %u and the bridge runs as uid %u: run both "
-			"as "
-			"one user, give the bridge CAP_SYS_PTRACE, %s",
+			"as one user, give the bridge CAP_SYS_PTRACE, %s",
 			(unsigned)facts->vmm_uid, (unsigned)facts->own_uid, other);
 	} else if (facts->yama_scope >= 1) {
+		bool parent = facts->yama_scope == 1;
 		snprintf(out, size,
 			"kernel.yama.ptrace_scope is %d, which lets only %s copy descriptors: "
-			"%sset it "
-			"to 0, give the bridge CAP_SYS_PTRACE, %s",
-			facts->yama_scope,
-			facts->yama_scope == 1 ? "a parent process" : "CAP_SYS_PTRACE",
-			facts->yama_scope == 1 ? "start the VMM from the bridge, " : "", other);
+			"%sset it to 0, give the bridge CAP_SYS_PTRACE, %s",
+			facts->yama_scope, parent ? "a parent process" : "CAP_SYS_PTRACE",
+			parent ? "start the VMM from the bridge, " : "", other);
 	} else {
 		snprintf(out, size,
 			"the VMM has capabilities that the bridge has not, or is not dumpable: "
-			"start "
-			"it without them, give the bridge CAP_SYS_PTRACE, %s",
+			"start it without them, give the bridge CAP_SYS_PTRACE, %s",
 			other);
 	}
 }
@@ -110,8 +93,7 @@ void gp_vmm_explain(int error, const struct gp_vmm_facts *facts, char *out, size
 	case ENOSYS:
 		snprintf(out, size,
 			"this kernel has no pidfd_getfd (Linux 5.6), or a sandbox hides it: pass "
-			"the "
-			"device with --vfio-fd");
+			"the device with --vfio-fd");
 		break;
 	default:
 		snprintf(out, size, "%s", strerror(error));
@@ -123,11 +105,11 @@ static int refuse(struct gp_vmm *vmm, pid_t pid, int error) {
 	struct gp_vmm_facts facts;
 	char text[320];
 
-	if (!vmm->told) {
+	if (!vmm->quiet) {
 		gp_vmm_read_facts(pid, &facts);
 		gp_vmm_explain(error, &facts, text, sizeof(text));
-		gp_error("VMM %d: its VFIO devices cannot be had: %s", (int)pid, text);
-		vmm->told = true;
+		gp_error("VMM %d: its VFIO devices cannot be reached: %s", (int)pid, text);
+		vmm->quiet = true;
 	}
 	return -error;
 }
@@ -154,6 +136,11 @@ static DIR *open_fd_dir(int proc) {
 	return dir;
 }
 
+static bool has_ended(const struct gp_vmm *vmm) {
+	struct pollfd poll_fd = {.fd = vmm->pidfd, .events = POLLIN};
+	return vmm->pidfd < 0 || poll(&poll_fd, 1, 0) != 0;
+}
+
 /* Takes pidfd. */
 static int open_process(struct gp_vmm *vmm, pid_t pid, int pidfd) {
 	char path[32];
@@ -171,7 +158,7 @@ static int open_process(struct gp_vmm *vmm, pid_t pid, int pidfd) {
 		error = ESRCH;
 	}
 	// The directory is this process's only if the process still has the pid.
-	if (error == 0 && gp_vmm_ended(vmm)) {
+	if (error == 0 && has_ended(vmm)) {
 		error = ESRCH;
 	}
 	if (error != 0) {
@@ -216,11 +203,6 @@ int gp_vmm_open_peer(struct gp_vmm *vmm, int socket) {
 	return open_process(vmm, peer.pid, pidfd);
 }
 
-bool gp_vmm_ended(const struct gp_vmm *vmm) {
-	struct pollfd poll_fd = {.fd = vmm->pidfd, .events = POLLIN};
-	return vmm->pidfd < 0 || poll(&poll_fd, 1, 0) != 0;
-}
-
 bool gp_vmm_link_is_vfio(const char *link) {
 	static const char cdev[] = "/dev/vfio/devices/vfio";
 	return strcmp(link, "anon_inode:[vfio-device]") == 0 ||
@@ -239,27 +221,19 @@ static int vfio_fd_of_entry(int dir, const char *name) {
 	return gp_vmm_link_is_vfio(link) ? (int)number : -1;
 }
 
-static void read_address(const struct gp_vmm *vmm, int vmm_fd, char pci[GP_PCI_ADDRESS_SIZE]) {
-	char path[32], text[4096];
-	snprintf(path, sizeof(path), "fdinfo/%d", vmm_fd);
-	pci[0] = '\0';
-	if (read_text(vmm->proc, path, text, sizeof(text))) {
-		gp_pci_address_from_fdinfo(text, pci);
-	}
-}
-
 int gp_vmm_each_vfio(struct gp_vmm *vmm,
 	void (*found)(void *data, int vmm_fd, int copy, const char *pci), void *data) {
 	int count = 0;
 
 	rewinddir(vmm->fds);
 	for (struct dirent *entry; (entry = readdir(vmm->fds)) != NULL;) {
-		char pci[GP_PCI_ADDRESS_SIZE];
+		char path[32], pci[GP_PCI_ADDRESS_SIZE];
 		int vmm_fd = vfio_fd_of_entry(dirfd(vmm->fds), entry->d_name);
 		if (vmm_fd < 0) {
 			continue;
 		}
-		read_address(vmm, vmm_fd, pci);
+		snprintf(path, sizeof(path), "fdinfo/%d", vmm_fd);
+		gp_pci_address_read_fdinfo(vmm->proc, path, pci);
 		int copy = (int)syscall(SYS_pidfd_getfd, vmm->pidfd, vmm_fd, 0);
 		if (copy < 0 && errno == EBADF) {
 			continue; // closed since

@@ -15,7 +15,7 @@ struct gp_vmm {
 	int pidfd; // owned; readable when the process has ended
 	int proc; // owned; /proc/PID
 	void *fds; // owned DIR of /proc/PID/fd
-	bool told; // a refusal has been logged
+	bool quiet; // refusals are not logged (again)
 };
 
 /* What gp_vmm_explain needs to know of the two processes. */
@@ -37,12 +37,9 @@ int gp_vmm_open(struct gp_vmm *vmm, pid_t pid);
  */
 int gp_vmm_open_peer(struct gp_vmm *vmm, int socket);
 
-/* True if the process is gone (or was never there). */
-bool gp_vmm_ended(const struct gp_vmm *vmm);
-
 /**
  * Calls found for a copy of each VFIO device fd of the process, with its number there and its PCI
- * address (empty: the kernel does not say it). found takes the copy. Returns how many there were,
+ * address (empty: not known). found takes the copy. Returns how many there were,
  * or -errno after logging (a refusal is logged once).
  */
 int gp_vmm_each_vfio(struct gp_vmm *vmm,

@@ -239,15 +239,21 @@ static void recover_queue(
 	}
 }
 
-void gp_vhost_device_recover(struct gp_vhost_device *device, struct gp_chain *chain) {
+void gp_vhost_device_recover_state(struct gp_vhost_device *device) {
 	bool worked = false;
 	for (unsigned i = 0; i < device->queues.n; i++) {
 		worked = worked || device->queues.vrings[i].worked;
-		recover_queue(device, &device->queues.vrings[i], chain);
 	}
 	if (worked && device->queues.state == GP_VHOST_CONNECTED &&
 		!gp_vhost_queues_active(&device->queues)) {
 		gp_vhost_queues_set_state(&device->queues, GP_VHOST_PAUSED);
+	}
+}
+
+void gp_vhost_device_recover(struct gp_vhost_device *device, struct gp_chain *chain) {
+	gp_vhost_device_recover_state(device);
+	for (unsigned i = 0; i < device->queues.n; i++) {
+		recover_queue(device, &device->queues.vrings[i], chain);
 	}
 	gp_vhost_queues_serve(&device->queues);
 }

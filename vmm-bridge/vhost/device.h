@@ -52,12 +52,14 @@ void gp_vhost_device_disconnect(struct gp_vhost_device *device);
  *    cannot be watched).
  *  - replay each request that was handled, in the order of gp_vhost_checkpoint_events.request, but
  *    SET_VRING_KICK and SET_VRING_ENABLE last. Descriptors are duplicated.
+ *  - recover_state, if the ops must know whether the queues stand still before they are ready.
  *  - recover, when the ops are ready for what the guest wants, with a chain to work with.
  *  - handle the request that got no reply any more, if any, as if it had just come. Its descriptors
  *    are duplicated, too.
  */
 bool gp_vhost_device_resume(struct gp_vhost_device *device, int socket);
 void gp_vhost_device_replay(struct gp_vhost_device *device, const struct gp_vhost_frame *frame);
+void gp_vhost_device_recover_state(struct gp_vhost_device *device);
 void gp_vhost_device_recover(struct gp_vhost_device *device, struct gp_chain *chain);
 void gp_vhost_device_handle(struct gp_vhost_device *device, const struct gp_vhost_frame *frame);
 

@@ -108,7 +108,7 @@ static const char *handle_set_mem_table(struct gp_vhost_front_end *front,
 	const struct gp_vhost_message *message, struct gp_vhost_frame *frame, struct reply *reply) {
 	int err = gp_memory_table_replace(&front->queues->memory, message->table.regions,
 		frame->fds, message->table.count, gp_vhost_queues_memory_removed, front->queues);
-	gp_vhost_queues_attach(front->queues);
+	gp_vhost_queues_memory_added(front->queues);
 	return region_error(err);
 }
 
@@ -117,7 +117,7 @@ static const char *handle_add_mem_reg(struct gp_vhost_front_end *front,
 	const struct gp_vhost_region *region = &message->region;
 	int err = gp_guest_memory_add(&front->queues->memory, gp_fd_take(&frame->fds[0]),
 		region->gpa, region->uva, region->size, region->file_offset);
-	gp_vhost_queues_attach(front->queues);
+	gp_vhost_queues_memory_added(front->queues);
 	return region_error(err);
 }
 
@@ -227,7 +227,7 @@ static const char *handle_set_vring_call(struct gp_vhost_front_end *front,
 		return "the descriptor is no eventfd";
 	}
 	if (vring->started) {
-		gp_vring_interrupt(vring); // for those that went to the old descriptor, or nowhere
+		gp_vring_interrupt(vring); // for those that the old descriptor got, or none
 	}
 	return NULL;
 }

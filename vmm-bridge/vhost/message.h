@@ -111,7 +111,7 @@ struct gp_vhost_message {
 const char *gp_vhost_decode(const struct gp_vhost_frame *frame, struct gp_vhost_message *message);
 
 /* The name of a request for log lines, "SET_OWNER"; never NULL. */
-const char *gp_vhost_request_name(uint32_t request);
+const char *gp_vhost_request_name(uint32_t number);
 
 /**
  * Reads from a stream socket until a frame is whole, never waiting. Returns 1 when one is (call

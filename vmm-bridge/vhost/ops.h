@@ -16,7 +16,7 @@
 enum gp_vhost_state {
 	GP_VHOST_WAITING, // no front end
 	GP_VHOST_CONNECTED, // a front end, queues not started
-	GP_VHOST_RUNNING, // from the first queue that is started and enabled to the stop of the last
+	GP_VHOST_RUNNING, // from the first queue that runs to the stop of the last
 	GP_VHOST_PAUSED, // queues were stopped; the next start decides whether resources stay
 };
 
@@ -41,6 +41,8 @@ struct gp_vhost_ops {
 	 * when the VMM gets its reply. Mappings are kept by the references that remain.
 	 */
 	void (*memory_removed)(void *data, struct gp_memory_object *object);
+	/* Regions may have been added to the table. May be NULL. */
+	void (*memory_added)(void *data);
 	/**
 	 * Of gp_vhost_device_recover: an earlier process took the chain and did not return it. Push
 	 * it. It has no buffers if it has become invalid. was_running: that process ended while it

@@ -92,13 +92,16 @@ void gp_vhost_queues_clear(struct gp_vhost_queues *queues) {
 	queues->features = 0;
 }
 
-void gp_vhost_queues_attach(struct gp_vhost_queues *queues) {
+void gp_vhost_queues_memory_added(struct gp_vhost_queues *queues) {
 	for (unsigned i = 0; i < queues->n; i++) {
 		struct gp_vring *vring = &queues->vrings[i];
 		if (vring->started && vring->queue.size == 0 &&
 			gp_vring_attach(vring, &queues->memory, queues->features) == NULL) {
 			vring->due = true;
 		}
+	}
+	if (queues->ops->memory_added != NULL) {
+		queues->ops->memory_added(queues->data);
 	}
 }
 

@@ -57,8 +57,9 @@ void gp_vhost_queues_flush(struct gp_vhost_queues *queues);
 /* A gp_memory_removed_func; data is the struct gp_vhost_queues. */
 void gp_vhost_queues_memory_removed(void *data, struct gp_memory_object *object);
 /**
- * Queues whose rings are (again) in the table continue. A move of RAM is a removal and an addition.
+ * The table may have new regions: queues whose rings are (again) there continue. A move of RAM is a
+ * removal and an addition.
  */
-void gp_vhost_queues_attach(struct gp_vhost_queues *queues);
+void gp_vhost_queues_memory_added(struct gp_vhost_queues *queues);
 
 #endif

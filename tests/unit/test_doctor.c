@@ -65,7 +65,7 @@ static void put(const struct fixture *f, const struct file *file) {
 static int setup(void **state) {
 	struct fixture *f = calloc(1, sizeof(*f));
 	*state = f;
-	strcpy(f->root, "/tmp/test_vfio_doctor.XXXXXX");
+	strcpy(f->root, "/tmp/test_doctor.XXXXXX");
 	assert_non_null(mkdtemp(f->root));
 	chmod(f->root, 0755);
 	for (size_t i = 0; i < sizeof(good_host) / sizeof(good_host[0]); i++) {
@@ -230,7 +230,7 @@ static void test_vmm(void **state) {
 	check_memory(f, make_ram(MFD_ALLOW_SEALING, 0), MAP_SHARED, "[fail]", "F_SEAL_SHRINK");
 	check_memory(f, make_ram(0, 0), MAP_SHARED, "[fail]", "F_SEAL_SHRINK");
 
-	char path[] = "/dev/shm/test_vfio_doctor.XXXXXX";
+	char path[] = "/dev/shm/test_doctor.XXXXXX";
 	int fd = mkostemp(path, O_CLOEXEC);
 	if (fd >= 0) {
 		unlink(path);

@@ -1,8 +1,7 @@
-#include "tools/hwprobe/hwprobe.h"
+#include "tools/hwprobe/udmabuf.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/dma-buf.h>
 #include <linux/udmabuf.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,35 +9,11 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define PAGE 4096u
-
-uint32_t hw_pixel(uint32_t x, uint32_t y) {
-	return 0xff000000u | (x & 0xff) << 16 | (y & 0xff) << 8 | ((x >> 8) * 16 + (y >> 8));
-}
-
-bool hw_paint(int fd, uint32_t width, uint32_t height, uint32_t stride) {
-	size_t size = (size_t)stride * height;
-	uint8_t *map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	if (map == MAP_FAILED) {
-		return false;
-	}
-	struct dma_buf_sync sync = {.flags = DMA_BUF_SYNC_START | DMA_BUF_SYNC_WRITE};
-	ioctl(fd, DMA_BUF_IOCTL_SYNC, &sync);
-	for (uint32_t y = 0; y < height; y++) {
-		uint32_t *row = (uint32_t *)(map + (size_t)y * stride);
-		for (uint32_t x = 0; x < width; x++) {
-			row[x] = hw_pixel(x, y);
-		}
-	}
-	sync.flags = DMA_BUF_SYNC_END | DMA_BUF_SYNC_WRITE;
-	ioctl(fd, DMA_BUF_IOCTL_SYNC, &sync);
-	munmap(map, size);
-	return true;
-}
+#include "tools/hwprobe/buffers.h"
 
 /* Every other page of a file that is twice as large: nothing can be merged. */
 static struct udmabuf_create_list *make_list(int memfd, uint64_t size, bool scattered) {
-	uint32_t count = scattered ? (uint32_t)(size / PAGE) : 1;
+	uint32_t count = scattered ? (uint32_t)(size / HW_PAGE) : 1;
 	struct udmabuf_create_list *list = calloc(1, sizeof(*list) + count * sizeof(list->list[0]));
 	if (list == NULL) {
 		return NULL;
@@ -48,8 +23,8 @@ static struct udmabuf_create_list *make_list(int memfd, uint64_t size, bool scat
 	for (uint32_t i = 0; i < count; i++) {
 		list->list[i] = (struct udmabuf_create_item){
 			.memfd = (uint32_t)memfd,
-			.offset = scattered ? (2 * (uint64_t)i + 1) * PAGE : 0,
-			.size = scattered ? PAGE : size,
+			.offset = scattered ? (2 * (uint64_t)i + 1) * HW_PAGE : 0,
+			.size = scattered ? HW_PAGE : size,
 		};
 	}
 	return list;
@@ -62,7 +37,7 @@ int hw_make_udmabuf(uint64_t size, bool scattered) {
 	}
 	int fd = -1;
 	int memfd = memfd_create("hwprobe", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	size = (size + PAGE - 1) / PAGE * PAGE;
+	size = (size + HW_PAGE - 1) / HW_PAGE * HW_PAGE;
 	struct udmabuf_create_list *list = make_list(memfd, size, scattered);
 	if (list != NULL && memfd >= 0 && ftruncate(memfd, (off_t)(size * 2)) == 0 &&
 		fcntl(memfd, F_ADD_SEALS, F_SEAL_SHRINK) == 0) {
@@ -102,7 +77,5 @@ void hw_try_udmabuf(struct hw_buffers *buffers) {
 			hw_buffers_add(cases[i].keep ? buffers : &dropped, name, fd, size, painted);
 		}
 	}
-	for (size_t i = 0; i < dropped.count; i++) {
-		close(dropped.items[i].fd);
-	}
+	hw_buffers_finish(&dropped);
 }
