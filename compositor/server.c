@@ -56,12 +56,14 @@ static void reload(struct gp_server *server) {
 		return;
 	}
 	gp_info("%s: loaded", settings->path);
+	gp_outputs_wake(&server->outputs);
 	struct gp_output *output;
 	wl_list_for_each (output, &server->outputs.list, link) {
 		gp_output_apply_settings(output);
 		gp_output_set_dirty(output);
 	}
 	gp_placement_update(&server->placement);
+	gp_idle_update(&server->seat.idle);
 }
 
 static int handle_signal(int number, void *data) {
@@ -327,6 +329,7 @@ static bool init_objects(struct gp_server *server) {
 		!gp_placement_init(&server->placement, &server->outputs, &server->guest_manager) ||
 		!gp_output_management_init(
 			&server->output_management, server->display, &server->outputs) ||
+		!gp_output_power_init(&server->output_power, server->display, &server->outputs) ||
 		!gp_seat_init(&server->seat, server->display, server->backend, &server->outputs,
 			&server->placement, &server->guest_manager)) {
 		gp_error("the objects of the compositor cannot be made");
@@ -477,6 +480,7 @@ static void finish_outputs(struct gp_server *server) {
 static void finish_objects(struct gp_server *server) {
 	gp_output_management_finish(&server->output_management);
 	finish_outputs(server);
+	gp_output_power_finish(&server->output_power);
 	gp_outputs_finish(&server->outputs);
 	gp_placement_finish(&server->placement);
 	gp_guest_manager_v1_finish(&server->guest_manager);

@@ -13,6 +13,7 @@
 #include "compositor/output/management.h"
 #include "compositor/output/outputs.h"
 #include "compositor/output/placement.h"
+#include "compositor/output/power.h"
 #include "compositor/seat/seat.h"
 #include "compositor/system/bridge_socket.h"
 #include "compositor/system/service.h"
@@ -43,6 +44,7 @@ struct gp_server {
 	struct gp_guest_manager guest_manager;
 	struct gp_placement placement;
 	struct gp_output_management output_management;
+	struct gp_output_power output_power;
 	struct gp_seat seat;
 	struct gp_bridge_sockets bridge_sockets;
 	struct gp_control *control;

@@ -141,6 +141,7 @@ static struct json_object *describe_output(struct gp_output *output) {
 	add_string(object, "guest", scanout != NULL ? scanout->guest->name : NULL);
 	json_object_object_add(
 		object, "scanout", scanout != NULL ? json_object_new_int64(scanout->index) : NULL);
+	add_string(object, "power", gp_output_power_name(output));
 	add_string(object, "showing", gp_showing_name(output->showing));
 	add_string(object, "path", gp_path_name(is_shown ? scanout->path : 0));
 	add_string(object, "reason", is_shown ? scanout->reason : "");
@@ -245,6 +246,8 @@ static struct json_object *describe_seat(const struct gp_server *server) {
 	add_int(object, "touches", wlr_seat_touch_num_points(server->seat.wlr_seat));
 	json_object_object_add(object, "pointer_locked",
 		json_object_new_boolean(server->seat.pointer.lock != NULL));
+	json_object_object_add(
+		object, "idle_inhibited", json_object_new_boolean(server->seat.idle.inhibited));
 	return object;
 }
 
@@ -317,6 +320,25 @@ static struct json_object *show_next(struct gp_server *server, const char *name)
 	return describe_output(output);
 }
 
+/* The request is "on" or "off", and the name of an output. */
+static struct json_object *set_power(struct gp_server *server, const char *request) {
+	bool on = strncmp(request, "on ", 3) == 0;
+	if (!on && strncmp(request, "off ", 4) != 0) {
+		return NULL;
+	}
+	struct gp_output *output = find_output(server, strchr(request, ' ') + 1);
+	if (output == NULL) {
+		return describe_error("there is no such output");
+	}
+	if (!on && output->windowed) {
+		return describe_error("a window is always on");
+	}
+	if (!gp_output_set_power(output, on ? GP_POWER_ON : GP_POWER_OFF)) {
+		return describe_error("the output refuses");
+	}
+	return describe_output(output);
+}
+
 /* The request is the name of a guest, and perhaps a tab, which no name has, and that of an output. */
 static struct json_object *show_guest(struct gp_server *server, const char *request) {
 	char guest[GP_GUEST_NAME_MAX + 1];
@@ -339,6 +361,9 @@ static struct json_object *show_guest(struct gp_server *server, const char *requ
 struct json_object *gp_status_handle_request(void *data, const char *request) {
 	if (strncmp(request, "next ", 5) == 0) {
 		return show_next(data, request + 5);
+	}
+	if (strncmp(request, "power ", 6) == 0) {
+		return set_power(data, request + 6);
 	}
 	if (strncmp(request, "show ", 5) == 0) {
 		return show_guest(data, request + 5);

@@ -38,6 +38,7 @@ static const struct section compositor_outputs = {
 		(const struct column[]){
 			{"OUTPUT", "{name}"},
 			{"MODE", "{width}x{height}@{refresh_mhz}"},
+			{"POWER", "{power}"},
 			{"SHOWING", "{showing}"},
 			{"GUEST", "{guest}"},
 			{"SCANOUT", "{scanout}"},

@@ -120,17 +120,30 @@ static int show(const char *socket_path, const char *guest, const char *output) 
 	return command(socket_path, request, guest);
 }
 
+/* Switches an output on or off. */
+static int set_power(const char *socket_path, const char *output, const char *power) {
+	char request[128];
+	if (!is_name(output) || (strcmp(power, "on") != 0 && strcmp(power, "off") != 0)) {
+		fprintf(stderr, "guestpanectl: not the name of an output, or not on or off\n");
+		return EXIT_USAGE;
+	}
+	snprintf(request, sizeof(request), "power %s %s\n", power, output);
+	return command(socket_path, request, output);
+}
+
 static void print_usage(FILE *out) {
 	fprintf(out,
 		"usage: guestpanectl [--socket PATH] status [--json]\n"
 		"       guestpanectl [--socket PATH] next OUTPUT\n"
 		"       guestpanectl [--socket PATH] show GUEST [OUTPUT]\n"
+		"       guestpanectl [--socket PATH] output OUTPUT on|off\n"
 		"\n"
 		"status shows the state of guestpane and its bridges; next brings the next guest\n"
-		"on an output of guestpane to the front, and show the one of that name.\n"
+		"on an output of guestpane to the front, and show the one of that name; output\n"
+		"switches an output on or off.\n"
 		"\n"
 		"  --socket PATH  use this control socket; without it, status asks every one in\n"
-		"                 $XDG_RUNTIME_DIR/guestpane/, next and show compositor.ctl there\n"
+		"                 $XDG_RUNTIME_DIR/guestpane/, the others compositor.ctl there\n"
 		"  --json         print the status as a JSON array\n"
 		"  --help         print this help and exit\n"
 		"  --version      print the version and exit\n");
@@ -172,6 +185,9 @@ int main(int argc, char **argv) {
 	}
 	if ((argc - optind == 2 || argc - optind == 3) && strcmp(argv[optind], "show") == 0) {
 		return show(socket_path, argv[optind + 1], argv[optind + 2]);
+	}
+	if (argc - optind == 3 && strcmp(argv[optind], "output") == 0) {
+		return set_power(socket_path, argv[optind + 1], argv[optind + 2]);
 	}
 	if (argc - optind != 1 || strcmp(argv[optind], "status") != 0) {
 		print_usage(stderr);

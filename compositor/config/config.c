@@ -10,6 +10,8 @@
 #define POSITION_MAX 65536
 #define REFRESH_MAX_HZ 1000
 #define SCALE_MAX 8
+#define SECONDS_MIN 0.1
+#define SECONDS_MAX 86400
 #define LABEL_MAX_S 60
 
 /* The file that is being read, and what is made of it. */
@@ -318,6 +320,25 @@ static bool read_input(struct parser *parser, const struct scfg_directive *direc
 	return true;
 }
 
+/* A number of seconds, or off. */
+static bool read_time(
+	struct parser *parser, const struct scfg_directive *directive, int32_t *time_ms) {
+	double seconds;
+	if (!check_shape(parser, directive, 1, false)) {
+		return false;
+	}
+	if (strcmp(directive->params[0], "off") == 0) {
+		*time_ms = GP_CONFIG_NEVER;
+		return true;
+	}
+	if (!parse_number(directive->params[0], SECONDS_MIN, SECONDS_MAX, &seconds)) {
+		return fail(parser, directive, "%s is off, or %g to %d seconds", directive->name,
+			SECONDS_MIN, SECONDS_MAX);
+	}
+	*time_ms = seconds * 1000 + 0.5;
+	return true;
+}
+
 /* A path that depends on where the program was started would be of no use in a file. */
 static bool read_bridge_socket(struct parser *parser, const struct scfg_directive *directive) {
 	const char *path = directive->params[1];
@@ -336,6 +357,15 @@ static bool read_directive(struct parser *parser, const struct scfg_directive *d
 	}
 	if (strcmp(directive->name, "input") == 0) {
 		return read_input(parser, directive);
+	}
+	if (strcmp(directive->name, "sleep-when-off") == 0) {
+		return read_time(parser, directive, &parser->config->sleep_when_off_ms);
+	}
+	if (strcmp(directive->name, "sleep-when-idle") == 0) {
+		return read_time(parser, directive, &parser->config->sleep_when_idle_ms);
+	}
+	if (strcmp(directive->name, "idle-inhibit") == 0) {
+		return read_time(parser, directive, &parser->config->idle_inhibit_ms);
 	}
 	if (strcmp(directive->name, "first") == 0) {
 		return check_shape(parser, directive, 1, false) &&

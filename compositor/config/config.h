@@ -15,6 +15,7 @@
 #define GP_CONFIG_INPUTS_MAX 32
 #define GP_CONFIG_NAME_MAX 192 // with the terminating zero
 #define GP_CONFIG_ERROR_MAX 512
+#define GP_CONFIG_NEVER (-1) // a time
 
 /**
  * An output. What is not set stays as the output has it.
@@ -53,6 +54,10 @@ struct gp_config {
 	size_t n_outputs;
 	struct gp_config_guest guests[GP_CONFIG_GUESTS_MAX];
 	size_t n_guests;
+	/* Milliseconds or GP_CONFIG_NEVER; 0: not set. */
+	int32_t sleep_when_off_ms; // an output whose guest has switched its scanout off
+	int32_t sleep_when_idle_ms; // all outputs, when nobody is at the seat
+	int32_t idle_inhibit_ms; // a frame keeps the seat from being idle
 	struct gp_guest_sockets guest_sockets; // read at the start only
 	bool has_hotkey;
 	struct gp_hotkey hotkey;

@@ -8,6 +8,7 @@
 #include "compositor/config/options.h"
 
 #define FILE_NAME "guestpane/guestpane.conf"
+#define DEFAULT_SLEEP_WHEN_OFF_MS 5000
 #define LABEL_DEFAULT_MS 2000
 
 static bool try_path(struct gp_settings *settings, const char *dir, const char *name) {
@@ -102,6 +103,21 @@ const struct gp_hotkey *gp_settings_get_hotkey(const struct gp_settings *setting
 		return &settings->options->hotkey;
 	}
 	return settings->config->has_hotkey ? &settings->config->hotkey : &settings->default_hotkey;
+}
+
+uint32_t gp_settings_get_sleep_when_off_ms(const struct gp_settings *settings) {
+	int32_t time_ms = settings->config->sleep_when_off_ms;
+	return time_ms == 0 ? DEFAULT_SLEEP_WHEN_OFF_MS : time_ms > 0 ? time_ms : 0;
+}
+
+uint32_t gp_settings_get_sleep_when_idle_ms(const struct gp_settings *settings) {
+	int32_t time_ms = settings->config->sleep_when_idle_ms;
+	return time_ms > 0 ? time_ms : 0;
+}
+
+uint32_t gp_settings_get_idle_inhibit_ms(const struct gp_settings *settings) {
+	int32_t time_ms = settings->config->idle_inhibit_ms;
+	return time_ms > 0 ? time_ms : 0;
 }
 
 uint32_t gp_settings_get_label_ms(const struct gp_settings *settings) {

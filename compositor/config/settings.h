@@ -43,6 +43,10 @@ enum gp_scaling gp_settings_get_scaling(const struct gp_settings *settings, cons
 	const struct gp_config_identity *output);
 /* The keys that make the next one the compositor's. */
 const struct gp_hotkey *gp_settings_get_hotkey(const struct gp_settings *settings);
+/* Times in milliseconds; 0: never. */
+uint32_t gp_settings_get_sleep_when_off_ms(const struct gp_settings *settings);
+uint32_t gp_settings_get_sleep_when_idle_ms(const struct gp_settings *settings);
+uint32_t gp_settings_get_idle_inhibit_ms(const struct gp_settings *settings);
 /* How long a guest's name stands over its picture after a switch; 0: not at all. */
 uint32_t gp_settings_get_label_ms(const struct gp_settings *settings);
 /* Whether the guest is the one that comes to the front by itself. */

@@ -250,7 +250,7 @@ bool gp_output_commit_state(struct gp_output *output, struct wlr_output_state *s
 void gp_output_update_layout(struct gp_output *output, const struct wlr_box *position) {
 	struct wlr_output_layout *layout = output->outputs->layout;
 	struct wlr_output *wlr_output = output->wlr_output;
-	if (!wlr_output->enabled) {
+	if (!gp_monitor_is_connected(output)) {
 		wlr_output_layout_remove(layout, wlr_output);
 		return;
 	}
@@ -280,7 +280,7 @@ bool gp_output_apply_settings(struct gp_output *output) {
 	struct gp_config_identity identity = gp_output_identity(wlr_output);
 	const struct gp_config_output *settings =
 		gp_settings_find_output(output->outputs->settings, &identity);
-	if (settings == NULL) {
+	if (settings == NULL || output->power != GP_POWER_ON) {
 		return true;
 	}
 	bool has_adaptive_sync = wlr_output->adaptive_sync_supported;

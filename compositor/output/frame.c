@@ -240,6 +240,9 @@ void gp_output_frame_handle_present(
 	}
 	output->n_frames[frame.path] += frame.is_new;
 	frame.view->n_frames[frame.path] += frame.is_new;
+	if (frame.is_new) {
+		wl_signal_emit_mutable(&output->outputs->events.frame, output);
+	}
 	if (frame.view->shown && frame.view->has_picture) {
 		gp_guest_scanout_send_path(frame.view->scanout, frame.path, frame.reason);
 	}

@@ -9,6 +9,7 @@
 #include "compositor/output/monitor.h"
 #include "compositor/output/output.h"
 #include "compositor/output/outputs.h"
+#include "compositor/output/shown.h"
 
 /* Positions are in pixels of the outputs: with a scale, clients would compute other ones. */
 static bool can_be_configured(const struct wlr_output_configuration_v1 *request) {
@@ -65,6 +66,7 @@ static void update(struct gp_output_management *management) {
 		struct wlr_box box;
 		wlr_output_layout_get_box(outputs->layout, output->wlr_output, &box);
 		if (head != NULL) {
+			head->state.enabled = gp_monitor_is_connected(output);
 			head->state.x = box.x;
 			head->state.y = box.y;
 		}
@@ -81,6 +83,9 @@ static void handle_apply(struct wl_listener *listener, void *data) {
 		struct gp_output *output = head->state.output->data;
 		const struct wlr_box position = {.x = head->state.x, .y = head->state.y};
 		if (ok) {
+			/* Who configures an output wants to see it, or not to have it. */
+			output->power = GP_POWER_ON;
+			gp_output_set_dirty(output);
 			gp_output_update_layout(output, &position);
 			gp_output_monitor_changed(output);
 		}

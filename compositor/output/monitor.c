@@ -55,6 +55,10 @@ uint32_t gp_output_refresh_mhz(const struct wlr_output *wlr_output) {
 	return wlr_output->refresh > 0 ? wlr_output->refresh : DEFAULT_REFRESH_MHZ;
 }
 
+bool gp_monitor_is_connected(const struct gp_output *output) {
+	return output->wlr_output->enabled || output->power != GP_POWER_ON;
+}
+
 /* What the configuration says; else how large the desktop wants things to be in its windows. */
 static uint32_t get_scale(const struct gp_output *output) {
 	if (output->scale_120 == GP_SCALE_ONE && output->window != NULL) {
@@ -73,7 +77,7 @@ void gp_monitor_describe(const struct gp_output *output, struct gp_monitor *moni
 		.height_mm = wlr_output->phys_height > 0 ? wlr_output->phys_height : 0,
 		.scale_120 = get_scale(output),
 		.transform = wlr_output->transform,
-		.connected = wlr_output->enabled,
+		.connected = gp_monitor_is_connected(output),
 	};
 	if (wlr_output->transform % 2 != 0) {
 		uint32_t width_mm = monitor->width_mm;

@@ -13,6 +13,8 @@ struct wlr_output;
 /* The refresh in mHz that guests see: the mode's, or 60 Hz where an output has none. */
 uint32_t gp_output_refresh_mhz(const struct wlr_output *wlr_output);
 
+/* Whether they have one: an output that sleeps or is switched off is one, a disabled one is not. */
+bool gp_monitor_is_connected(const struct gp_output *output);
 /* The monitor that the guests on this output shall see. */
 void gp_monitor_describe(const struct gp_output *output, struct gp_monitor *monitor);
 /* One that is not connected, of that size. */

@@ -86,10 +86,10 @@ static void handle_request_state(struct wl_listener *listener, void *data) {
 static void handle_destroy(struct wl_listener *listener, void *data) {
 	struct gp_output *output = wl_container_of(listener, output, destroy);
 	struct gp_outputs *outputs = output->outputs;
-	bool was_window = is_window(output->wlr_output);
+	bool windowed = output->windowed;
 	gp_info("output %s: removed", output->wlr_output->name);
 	gp_output_destroy(output);
-	if (was_window && wl_list_empty(&outputs->list)) {
+	if (windowed && wl_list_empty(&outputs->list)) {
 		wl_signal_emit_mutable(&outputs->events.last_window_closed, NULL);
 	}
 }
@@ -133,6 +133,7 @@ struct gp_output *gp_output_create(struct gp_outputs *outputs, struct wlr_output
 	output->outputs = outputs;
 	output->wlr_output = wlr_output;
 	output->window = gp_window_from_output(outputs->parent, wlr_output);
+	output->windowed = is_window(wlr_output);
 	output->scale_120 = 120;
 	wl_list_init(&output->link);
 	wl_list_init(&output->views);

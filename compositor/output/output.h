@@ -28,13 +28,20 @@ enum gp_showing {
 	GP_SHOWING_IMPORT_FAILED,
 };
 
+enum gp_power {
+	GP_POWER_ON,
+	GP_POWER_ASLEEP, // by itself; wakes up by itself
+	GP_POWER_OFF, // it was switched off
+};
+
 /**
- * An output. It shows the picture of one guest, or a status screen, and black only after it has said
- * whose scanout is off. Each output has a scene of its own, in device pixels: its scale and position are sent to
- * guests and clients and change nothing here. Outputs that overlap in the layout do not show each
- * other's pictures, and a frame of one costs the same however many others there are.
+ * An output. It shows the picture of one guest, or a status screen, and black only after it has
+ * said whose scanout is off. Each output has a scene of its own, in device pixels: its scale and
+ * position are sent to guests and clients and change nothing here. Outputs that overlap in the
+ * layout do not show each other's pictures, and a frame of one costs the same however many others
+ * there are.
  *
- * What it does is in files by that: shown.h, frame.h, apply.h, monitor.h.
+ * What it does is in files by that: shown.h, frame.h, apply.h, monitor.h, power.h.
  */
 struct gp_output {
 	struct wl_list link; // gp_outputs.list
@@ -51,7 +58,7 @@ struct gp_output {
 	struct gp_view_target target; // of the views
 	struct wl_list views; // gp_view.output_link: all that are placed here, as they came
 	struct gp_view *front; // of them; has the focus, also without a picture; may be NULL
-	struct gp_view *view; // the front if the output is enabled, else NULL
+	struct gp_view *view; // the front if the output has a monitor (monitor.h), else NULL
 	enum gp_showing showing;
 	uint64_t showing_ns; // since when it shows that of that view
 	struct wl_event_source *refresh; // pending: the above may be out of date; or NULL
@@ -61,6 +68,7 @@ struct gp_output {
 	char removed_guest[GP_GUEST_NAME_MAX + 1]; // whose bridge disconnected; empty if none
 
 	struct gp_window *window; // in a Wayland compositor, or NULL
+	bool windowed; // in that window, or in one of an X server
 	char title[GP_GUEST_TITLE_MAX + 128]; // of the window, if nested
 	uint64_t hint_end_ns; // until when the label says how to release the keyboard
 	uint64_t name_end_ns; // until when the label says whose picture it is
@@ -75,6 +83,13 @@ struct gp_output {
 	uint64_t latch_ns; // when the frame that is being made was begun, for the trace
 
 	struct wl_event_source *monitor_timer;
+
+	/* Of power.c. */
+	enum gp_power power; // GP_POWER_ON also if it is disabled, and no output for guests
+	bool had_picture; // the view, when it was looked at last
+	uint64_t input_ns; // when there was input here last
+	uint64_t scanout_off_ns; // since when the guest's scanout is off, or 0
+	struct wl_event_source *sleep_timer; // when to sleep because of that; may be NULL
 
 	struct wl_listener view_changed;
 	struct wl_listener view_destroy;

@@ -23,6 +23,7 @@ bool gp_outputs_init(
 	wl_signal_init(&outputs->events.changed);
 	wl_signal_init(&outputs->events.monitor);
 	wl_signal_init(&outputs->events.shown);
+	wl_signal_init(&outputs->events.frame);
 	wl_signal_init(&outputs->events.last_window_closed);
 	outputs->session = session;
 	if (session != NULL) {

@@ -51,6 +51,7 @@ struct gp_outputs {
 		 * removed.
 		 */
 		struct wl_signal shown;
+		struct wl_signal frame; // struct gp_output: it shows a new frame of a guest
 		struct wl_signal last_window_closed; // NULL
 	} events;
 

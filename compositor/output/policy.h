@@ -27,10 +27,10 @@ struct gp_output *gp_policy_find_output(
 
 /**
  * Who is in front is the user's choice, by hotkey, guestpanectl or as the configuration's first
- * guest. A guest in front stays there while its VM runs or is paused, whether or not it has a picture.
- * By itself a guest comes to the front only where none is: with the first picture of its life, or as
- * the next in rank after one that has left. And nothing goes from one guest to another while a key or
- * a button is held.
+ * guest. A guest in front stays there while its VM runs or is paused, whether or not it has a
+ * picture. By itself a guest comes to the front only where none is: with the first picture of its
+ * life, or as the next in rank after one that has left. And nothing goes from one guest to another
+ * while a key or a button is held.
  */
 
 /* Notes at stamp what has changed about a view. */
@@ -38,8 +38,8 @@ void gp_policy_note_change(
 	const struct gp_view_change *change, const struct gp_settings *settings, uint64_t stamp);
 
 /**
- * Which of an output's views is to be in front; NULL: none. last is the name of the guest that was in
- * front there last, empty if there was none; held: a key or a button is.
+ * Which of an output's views is to be in front; NULL: none. last is the name of the guest that was
+ * in front there last, empty if there was none; held: a key or a button is.
  */
 struct gp_view *gp_policy_pick_front(const struct wl_list *views, const char *last, bool held);
 /* Makes one of the views the front; NULL: none of them. */

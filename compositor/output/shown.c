@@ -13,6 +13,7 @@
 #include "compositor/guest/scanout.h"
 #include "compositor/guest/scanout_events.h"
 #include "compositor/nested/window.h"
+#include "compositor/output/monitor.h"
 #include "compositor/output/outputs.h"
 #include "compositor/output/policy.h"
 #include "guest-scanout-v1-protocol.h"
@@ -147,16 +148,13 @@ static void set_window_title(struct gp_output *output, const struct gp_view *sub
 }
 
 static void switch_view(struct gp_output *output, struct gp_view *view) {
-	if (output->view == view) {
-		return;
-	}
 	struct gp_view *old = output->view;
 	output->view = view;
-	if (old != NULL) {
+	if (old != NULL && old != view) {
 		gp_view_set_shown(old, false);
 	}
 	if (view != NULL) {
-		gp_view_set_shown(view, true);
+		gp_view_set_shown(view, output->power == GP_POWER_ON);
 	}
 }
 
@@ -242,7 +240,7 @@ static void refresh(struct gp_output *output) {
 	const struct gp_view *old_view = output->view;
 	enum gp_showing old_showing = output->showing;
 	update_front(output, now_ns);
-	switch_view(output, output->wlr_output->enabled ? output->front : NULL);
+	switch_view(output, gp_monitor_is_connected(output) ? output->front : NULL);
 	if (output->view != NULL && !output->view->has_picture) {
 		gp_guest_scanout_send_path(output->view->scanout, GUEST_SCANOUT_V1_PATH_NONE,
 			"the scanout has no picture");

@@ -13,9 +13,9 @@ struct wlr_seat;
 struct wlr_surface;
 
 /**
- * Which guest has the keyboard and the pointer: the one in front on the output that the pointer is on,
- * also while its scanout is off. Its bridge gets wl_keyboard and wl_pointer, and nobody else gets
- * anything.
+ * Which guest has the keyboard and the pointer: the one in front on the output that the pointer is
+ * on, also while its scanout is off. Its bridge gets wl_keyboard and wl_pointer, and nobody else
+ * gets anything.
  *
  * The keyboard stays with one of the guest's scanouts, whichever of them the pointer is on.
  */

@@ -55,6 +55,7 @@ static void handle_new_input(struct wl_listener *listener, void *data) {
 	default:
 		gp_info("input device %s: its kind is not supported", device->name);
 	}
+	gp_idle_add(&seat->idle, device);
 	/* The parent's seat that it is of may be a new one, which grants nothing yet. */
 	gp_grab_update(&seat->grab);
 }
@@ -63,12 +64,15 @@ static void handle_new_virtual_keyboard(struct wl_listener *listener, void *data
 	struct gp_seat *seat = wl_container_of(listener, seat, new_virtual_keyboard);
 	struct wlr_virtual_keyboard_v1 *keyboard = data;
 	gp_keyboard_add(&seat->keyboard, &keyboard->keyboard);
+	gp_idle_add(&seat->idle, &keyboard->keyboard.base);
 }
 
 static void handle_new_virtual_pointer(struct wl_listener *listener, void *data) {
 	struct gp_seat *seat = wl_container_of(listener, seat, new_virtual_pointer);
 	struct wlr_virtual_pointer_v1_new_pointer_event *event = data;
-	gp_pointer_add(&seat->pointer, &event->new_pointer->pointer.base, event->suggested_output);
+	struct wlr_input_device *device = &event->new_pointer->pointer.base;
+	gp_pointer_add(&seat->pointer, device, event->suggested_output);
+	gp_idle_add(&seat->idle, device);
 }
 
 int gp_seat_count_devices(const struct gp_seat *seat) {
@@ -119,7 +123,9 @@ bool gp_seat_init(struct gp_seat *seat, struct wl_display *display, struct wlr_b
 	gp_keyboard_init(&seat->keyboard, &seat->focus, &seat->shortcut);
 	bool ok = gp_pointer_init(&seat->pointer, display, &seat->focus);
 	gp_touch_init(&seat->touch, &seat->pointer);
-	return gp_pen_init(&seat->pen, display, &seat->pointer) && ok &&
+	ok = gp_pen_init(&seat->pen, display, &seat->pointer) && ok;
+	return gp_idle_init(&seat->idle, display, outputs, seat->wlr_seat, seat->pointer.cursor) &&
+		ok &&
 		(!outputs->settings->options->allow_virtual_input ||
 			init_virtual_input(seat, display));
 }
@@ -137,6 +143,7 @@ void gp_seat_finish(struct gp_seat *seat) {
 		wl_event_source_remove(seat->update);
 		seat->update = NULL;
 	}
+	gp_idle_finish(&seat->idle);
 	gp_keyboard_finish(&seat->keyboard);
 	gp_touch_finish(&seat->touch);
 	gp_pen_finish(&seat->pen);

@@ -6,6 +6,7 @@
 
 #include "compositor/seat/focus.h"
 #include "compositor/seat/grab.h"
+#include "compositor/seat/idle.h"
 #include "compositor/seat/keyboard.h"
 #include "compositor/seat/pen.h"
 #include "compositor/seat/pointer.h"
@@ -31,6 +32,7 @@ struct gp_seat {
 	struct gp_keyboard keyboard;
 	struct gp_touch touch;
 	struct gp_pen pen;
+	struct gp_idle idle;
 	struct wl_event_source *update; // of the focus, pending; or NULL
 
 	struct wl_listener output_shown;

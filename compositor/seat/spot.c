@@ -8,6 +8,7 @@
 #include "compositor/config/settings.h"
 #include "compositor/guest/scanout.h"
 #include "compositor/nested/window.h"
+#include "compositor/output/monitor.h"
 #include "compositor/output/output.h"
 #include "compositor/output/outputs.h"
 #include "compositor/seat/transform.h"
@@ -23,8 +24,8 @@ struct gp_output *gp_spot_find_output(
 
 bool gp_spot_shows_guest(const struct gp_output *output) {
 	const struct gp_view *view = output != NULL ? output->view : NULL;
-	return view != NULL && view->shown && view->scanout->surface != NULL &&
-		view->scanout->guest != NULL && view->box.width > 0 && view->box.height > 0;
+	return view != NULL && view->scanout->surface != NULL && view->scanout->guest != NULL &&
+		view->box.width > 0 && view->box.height > 0;
 }
 
 struct gp_output *gp_spot_find_surface(
@@ -66,7 +67,7 @@ static const struct gp_output *find_device_output(
 		if (pin != NULL && gp_config_matches(pin, &identity)) {
 			return output;
 		}
-		if (found == NULL && output->wlr_output->enabled) {
+		if (found == NULL && gp_monitor_is_connected(output)) {
 			found = output;
 		}
 	}

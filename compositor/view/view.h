@@ -63,8 +63,8 @@ struct gp_view {
 	struct wlr_scene_buffer *node;
 	struct gp_view_cursor cursor;
 	/**
-	 * Of the picture in the output, in pixels; may reach beyond it. It stays while the scanout is
-	 * off. A scanout that never had a picture has all of the output.
+	 * Of the picture in the output, in pixels; may reach beyond it. It stays while the scanout
+	 * is off. A scanout that never had a picture has all of the output.
 	 */
 	struct wlr_box box;
 	struct wlr_box seen; // the part of the scanout that is inside the output, in its pixels

@@ -43,8 +43,8 @@ struct vm {
  */
 void vm_start(struct vm *vm, struct host *host, unsigned index, const char *const *args);
 /**
- * Writes a configuration that shows no guest's name after a switch, so that pictures can be compared,
- * and returns its path: for --config.
+ * Writes a configuration that shows no guest's name after a switch, so that pictures can be
+ * compared, and returns its path: for --config.
  */
 const char *vm_write_no_label(struct host *host);
 /* Connects another VMM to the bridge that runs. */

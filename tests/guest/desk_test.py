@@ -1,6 +1,8 @@
 #!/usr/bin/python3
 """The person at the desk: stock Linux guests that switch their screens off, and are woken.
 
+The output stays on, for its pictures, but in the case that is about its sleep.
+
     desk_test.py BUILD-DIRECTORY LOG-DIRECTORY
 
 Two guests share an output and a seat. Each has a keyboard and a tablet, so that a key that goes to the
@@ -8,6 +10,7 @@ wrong one is seen. The first one's kernel blanks its text console when nobody ty
 """
 
 import pathlib
+import signal
 import sys
 import time
 
@@ -17,6 +20,7 @@ from two_guests_test import GREEN, LEFT_CTRL, LEFT_META, RED, SIZE, TAB, is_all,
 
 BLANK_SECONDS = 10 # by the guest's clock
 IDLE_SECONDS = 3
+SLEEP_SECONDS = 2
 
 
 class Desk(Machine):
@@ -37,6 +41,19 @@ class Desk(Machine):
     def n_events(self):
         """How many groups of events its bridge has put into the rings of each device."""
         return [device["events"] for device in self.bridge_inputs()]
+
+
+def configure(first, when_off):
+    """When the output sleeps; of a compositor that runs, too."""
+    path = first.work / "guestpane.conf"
+    path.write_text(f"sleep-when-off {when_off}\n")
+    if first.compositor:
+        first.compositor.process.send_signal(signal.SIGHUP)
+    return path
+
+
+def await_power(first, power):
+    first.wait(f"the output to be {power}", lambda: first.output().get("power") == power, PATIENCE)
 
 
 def is_black(picture):
@@ -122,17 +139,22 @@ def hotkey_to_black(desk):
 
 
 def desktop_sleeps(desk):
-    """weston switches its output off when it is idle, and the pointer wakes it."""
+    """weston switches its output off when it is idle: the monitor sleeps. The pointer wakes both."""
     first = desk[0]
     for name, source in (("weston.ini", DEMO), ("seat-desktop", HERE)):
         (first.work / name).write_bytes((source / name).read_bytes())
     job = first.begin(f"sh /guest/seat-desktop --idle-time={IDLE_SECONDS}")
     first.wait("the terminal", (first.work / "listening").exists, PATIENCE)
     await_off(first, "desktop")
+    configure(first, SLEEP_SECONDS)
+    await_power(first, "asleep")
+    await_front(first, "first", "off")
     events = desk[1].n_events()
     for x in (300, 310, 320):
         first.hands.do("point", x, 200, *SIZE)
     await_front(first, "first", "guest")
+    await_power(first, "on")
+    configure(first, "off")
     first.await_picture("desktop-woken", lambda picture: picture.colours() > 4, 30)
     expect(desk[1].n_events() == events, "the other guest got input")
     first.call("pkill -x weston")
@@ -147,7 +169,8 @@ def main():
     logs = pathlib.Path(logs)
     with Desk(build, logs, "first") as first, \
             Desk(build, logs / "second", "second", first) as second:
-        first.start_compositor("%dx%d" % SIZE, options=["--allow-virtual-input"])
+        first.start_compositor("%dx%d" % SIZE, options=[
+            "--allow-virtual-input", "--config", configure(first, "off")])
         first.hands = Hands(pathlib.Path(build) / "tests/harness/fake-seat", first.display())
         good = run_cases((first, second), CASES)
         first.hands.end()

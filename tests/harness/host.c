@@ -157,6 +157,20 @@ bool host_alive(const struct program *program) {
 	return program->pid != 0 && !ended_within(program, 0);
 }
 
+uint64_t host_count_wakeups(const struct program *program) {
+	char path[32], line[256];
+	unsigned long switches = 0;
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)program->pid);
+	FILE *file = fopen(path, "re");
+	while (file && fgets(line, sizeof(line), file)) {
+		sscanf(line, "voluntary_ctxt_switches: %lu", &switches);
+	}
+	if (file) {
+		fclose(file);
+	}
+	return switches;
+}
+
 static unsigned count_fds(const struct program *program) {
 	char path[32];
 	snprintf(path, sizeof(path), "/proc/%d/fd", (int)program->pid);

@@ -70,6 +70,8 @@ int host_stop(struct program *program);
 void host_kill(struct program *program);
 /* Whether it still runs. */
 bool host_alive(const struct program *program);
+/* How often a program has waited so far. */
+uint64_t host_count_wakeups(const struct program *program);
 /**
  * Open descriptors of a program: the least seen for 200 ms, as clients that have gone may be
  * noticed a moment later.

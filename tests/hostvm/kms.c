@@ -192,6 +192,35 @@ bool kms_plane(unsigned index, struct kms_plane *plane) {
 	return at >= (int)index;
 }
 
+static bool is_active(void) {
+	FILE *file = open_debugfs("state");
+	char line[256];
+	bool in_crtc = false;
+	int active = 0;
+	while (file && fgets(line, sizeof(line), file)) {
+		in_crtc |= strncmp(line, "crtc[", 5) == 0;
+		if (in_crtc && sscanf(line, " active=%d", &active) == 1) {
+			break;
+		}
+	}
+	if (file) {
+		fclose(file);
+	}
+	return active;
+}
+
+bool kms_wait_active(bool wanted) {
+	uint64_t end = host_now_ms() + TIMEOUT_MS;
+	while (is_active() != wanted) {
+		if (host_now_ms() >= end) {
+			printf("# the CRTC is %s\n", wanted ? "not active" : "active");
+			return false;
+		}
+		host_sleep_ms(20);
+	}
+	return true;
+}
+
 int kms_plane_fb(void) {
 	struct kms_plane plane;
 	return kms_plane(0, &plane) ? plane.fb : 0;

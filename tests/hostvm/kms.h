@@ -42,6 +42,8 @@ struct kms_plane {
 	int x, y, width, height; // on the CRTC
 };
 bool kms_plane(unsigned index, struct kms_plane *plane);
+/* Whether the first CRTC scans out, now or soon. */
+bool kms_wait_active(bool wanted);
 /* The framebuffer on the first plane; 0 if there is none. */
 int kms_plane_fb(void);
 /* Whether a CRTC is on, in the kernel's order. */

@@ -27,10 +27,10 @@ struct seat_case {
 	char config[96];
 };
 
-static void write_config(const struct seat_case *c, const char *transform) {
+static void write_config(const struct seat_case *c, const char *transform, const char *more) {
 	FILE *file = fopen(c->config, "we");
 	assert_non_null(file);
-	fprintf(file, "output %s {\n\ttransform %s\n}\n", kms_output(0), transform);
+	fprintf(file, "output %s {\n\ttransform %s\n}\n%s", kms_output(0), transform, more);
 	assert_int_equal(fclose(file), 0);
 }
 
@@ -45,7 +45,7 @@ static void case_start(struct seat_case *c, struct host *host) {
 	}
 	snprintf(c->config, sizeof(c->config), "%s/config", host->dir);
 	assert_true(kms_choose(KMS_BOCHS));
-	write_config(c, "normal");
+	write_config(c, "normal", "");
 	host->backend = "libinput,drm";
 	assert_true(host_start_compositor(
 		host, 1, W, H, (const char *[]){"--config", c->config, NULL}));
@@ -180,7 +180,7 @@ static void test_turned(struct host *host) {
 	struct gg_blob blob;
 	case_start(&c, host);
 	int fd = create(&c, UINPUT_TOUCH, "Test Touch Screen");
-	write_config(&c, "90");
+	write_config(&c, "90", "");
 	assert_int_equal(kill(host->compositor.pid, SIGHUP), 0);
 	assert_int_equal(gg_create_blob(&c.vm.fe, 2, SIZE, &blob), OK);
 	for (uint32_t i = 0; i < W * H; i++) {
@@ -236,12 +236,53 @@ static void test_pen(struct host *host) {
 	case_finish(&c);
 }
 
+/* D14: the monitor is off while the output sleeps, and a key wakes it and reaches the guest. */
+static void test_sleep(struct host *host) {
+	struct seat_case c;
+	struct gg_blob blue;
+	uint32_t width, height;
+	case_start(&c, host);
+	int fd = create(&c, UINPUT_KEYBOARD, "Test Keyboard");
+	assert_true(kms_wait_active(true));
+	vm_blob(&c.vm, &blue, 2, BLUE);
+	write_config(&c, "normal", "sleep-when-idle 1\n");
+	assert_int_equal(kill(host->compositor.pid, SIGHUP), 0);
+	assert_true(kms_wait_active(false));
+	assert_string_equal(host_status_string(&host->compositor, "outputs.0.power"), "asleep");
+	assert_int_equal(kms_plane_fb(), 0);
+	assert_true(vm_display_info(&c.vm, 0, &width, &height));
+	assert_int_equal(width, W);
+
+	/* The guest goes on, and takes back what was on the plane. */
+	int64_t late = vm_counter(&c.vm, "replies.timeout");
+	vm_show(&c.vm, 0, 2);
+	assert_int_equal(gg_detach(&c.vm.fe, 1), OK);
+	for (unsigned i = 0; i < 10; i++) {
+		vm_flush(&c.vm, 2, 0, 0, W, H);
+	}
+	assert_int_equal(vm_counter(&c.vm, "replies.timeout"), late);
+	assert_true(kms_wait_active(false));
+
+	send(fd, EV_KEY, KEY_A, 1);
+	end(fd);
+	input_expect_group(&c.keyboard, EV_KEY, KEY_A, 1);
+	assert_true(kms_wait_active(true));
+	assert_true(kms_wait_pixel(0, &c.vm.picture, W / 2, H / 2, BLUE));
+	assert_int_not_equal(kms_plane_fb(), 0);
+	send(fd, EV_KEY, KEY_A, 0);
+	end(fd);
+	input_expect_group(&c.keyboard, EV_KEY, KEY_A, 0);
+	close(fd);
+	case_finish(&c);
+}
+
 static const struct host_case cases[] = {
 	{"keyboard", test_keyboard, 0},
 	{"mouse", test_mouse, 0},
 	{"touch screen", test_touch, 0},
 	{"touch screen on a turned monitor", test_turned, 0},
 	{"pen", test_pen, 0},
+	{"sleep", test_sleep, 0},
 };
 
 int main(int argc, char **argv) {

@@ -36,6 +36,9 @@ static void test_all(void **state) {
 					"first one\n"
 					"label 0.25\n"
 					"hotkey RightCtrl+Menu\n"
+					"sleep-when-off off\n"
+					"sleep-when-idle 600\n"
+					"idle-inhibit 1.5\n"
 					"bridge-socket \"an office\" /run/office.sock\n"
 					"bridge-socket lab /run/lab=1.sock\n"
 					"output DP-1 {\n"
@@ -68,6 +71,9 @@ static void test_all(void **state) {
 	assert_true(config->has_hotkey);
 	assert_int_equal(config->hotkey.n, 2);
 	assert_int_equal(config->hotkey.keys[0], KEY_RIGHTCTRL);
+	assert_int_equal(config->sleep_when_off_ms, GP_CONFIG_NEVER);
+	assert_int_equal(config->sleep_when_idle_ms, 600000);
+	assert_int_equal(config->idle_inhibit_ms, 1500);
 	assert_int_equal(config->guest_sockets.n, 2);
 	assert_string_equal(config->guest_sockets.list[0].guest, "an office");
 	assert_string_equal(config->guest_sockets.list[0].path, "/run/office.sock");
@@ -130,6 +136,9 @@ static const struct {
 	{"hotkey LeftCtrl LeftMeta\n", 1, "hotkey needs 1 parameter"},
 	{"first a\nhotkey LeftCtrl+A\n", 2, "LeftCtrl+A is not none, or one to four of"},
 	{"hotkey \"\"\n", 1, "is not none"},
+	{"sleep-when-idle 0\n", 1, "sleep-when-idle is off, or 0.1 to 86400 seconds"},
+	{"sleep-when-off on\n", 1, "sleep-when-off is off, or"},
+	{"idle-inhibit\n", 1, "idle-inhibit needs 1 parameter"},
 	{"output DP-1 {\n mode 1920\n}\n", 2, "not a mode"},
 	{"output DP-1 {\n mode 1920x1080@\n}\n", 2, "not a mode"},
 	{"output DP-1 {\n mode 19.5x1080\n}\n", 2, "not a mode"},

@@ -73,6 +73,9 @@ static void test_no_file(void **state) {
 	assert_null(gp_settings_get_input_pin(&settings, "pen"));
 	assert_null(gp_settings_get_input_pin(&settings, NULL));
 	assert_false(gp_settings_is_first(&settings, "one"));
+	assert_int_equal(gp_settings_get_sleep_when_off_ms(&settings), 5000);
+	assert_int_equal(gp_settings_get_sleep_when_idle_ms(&settings), 0);
+	assert_int_equal(gp_settings_get_idle_inhibit_ms(&settings), 0);
 }
 
 static void test_paths(void **state) {
@@ -159,12 +162,23 @@ static void test_reload(void **state) {
 	assert_int_equal(gp_settings_get_label_ms(&settings), 2000);
 }
 
+static void test_times(void **state) {
+	write_file("guestpane/guestpane.conf",
+		"sleep-when-off off\nsleep-when-idle 90\nidle-inhibit off\n");
+	setenv("XDG_CONFIG_HOME", dir, true);
+	assert_true(gp_settings_init(&settings, &options));
+	assert_int_equal(gp_settings_get_sleep_when_off_ms(&settings), 0);
+	assert_int_equal(gp_settings_get_sleep_when_idle_ms(&settings), 90000);
+	assert_int_equal(gp_settings_get_idle_inhibit_ms(&settings), 0);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_no_file, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_paths, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_precedence, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_reload, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_times, setup, teardown),
 	};
 	return cmocka_run_group_tests_name("settings", tests, NULL, NULL);
 }

@@ -7,8 +7,8 @@
 /**
  * Where the guest's scanouts lie. That is its own choice, which it reports to nobody. They are
  * taken to lie in a row from the left, in their order, as the device proposes (GET_DISPLAY_INFO).
- * Those that are off do not count, unless the user is on one of them, to wake the guest: then all are
- * where they were last.
+ * Those that are off do not count, unless the user is on one of them, to wake the guest: then all
+ * are where they were last.
  */
 
 struct gp_scanouts {
