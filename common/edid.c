@@ -207,7 +207,8 @@ static void put_descriptors(struct writer *writer, const struct gp_monitor *moni
 	}
 	put_detailed_timing(out, writer, &writer->base);
 	put_range_descriptor(out + DESCRIPTOR_SIZE, &range);
-	put_text_descriptor(out + (size_t)2 * DESCRIPTOR_SIZE, 0xfc, name[0] != '\0' ? name : "Guestpane");
+	put_text_descriptor(
+		out + (size_t)2 * DESCRIPTOR_SIZE, 0xfc, name[0] != '\0' ? name : "Guestpane");
 	if (monitor->serial[0] != '\0') {
 		put_text_descriptor(out + (size_t)3 * DESCRIPTOR_SIZE, 0xff, monitor->serial);
 	} else {
