@@ -35,10 +35,11 @@ enum gp_power {
 };
 
 /**
- * An output. It shows the picture of one guest, or a status screen, and black only after it has said
- * whose scanout is off. Each output has a scene of its own, in device pixels: its scale and position are sent to
- * guests and clients and change nothing here. Outputs that overlap in the layout do not show each
- * other's pictures, and a frame of one costs the same however many others there are.
+ * An output. It shows the picture of one guest, or a status screen, and black only after it has
+ * said whose scanout is off. Each output has a scene of its own, in device pixels: its scale and
+ * position are sent to guests and clients and change nothing here. Outputs that overlap in the
+ * layout do not show each other's pictures, and a frame of one costs the same however many others
+ * there are.
  *
  * What it does is in files by that: shown.h, frame.h, apply.h, monitor.h, power.h.
  */

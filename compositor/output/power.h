@@ -36,8 +36,8 @@ bool gp_output_power_init(
 void gp_output_power_finish(struct gp_output_power *power);
 
 /**
- * Returns false, after logging, if the output refuses. One that was to wake is off then, so that it is
- * not tried with each event of a mouse.
+ * Returns false, after logging, if the output refuses. One that was to wake is off then, so that it
+ * is not tried with each event of a mouse.
  */
 bool gp_output_set_power(struct gp_output *output, enum gp_power power);
 /* "on", "asleep" or "off"; also for an output that is disabled. */

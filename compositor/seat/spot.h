@@ -34,8 +34,8 @@ void gp_spot_locate(struct gp_spot *spot, const struct gp_outputs *outputs, cons
 struct gp_output *gp_spot_find_output(
 	const struct gp_outputs *outputs, double layout_x, double layout_y);
 /**
- * Whether the output (NULL: no) shows a surface of a guest, which can have the focus then. One whose
- * scanout is off counts, and an output that sleeps: what the user does there wakes them.
+ * Whether the output (NULL: no) shows a surface of a guest, which can have the focus then. One
+ * whose scanout is off counts, and an output that sleeps: what the user does there wakes them.
  */
 bool gp_spot_shows_guest(const struct gp_output *output);
 /* The output that shows the surface, or NULL. */
