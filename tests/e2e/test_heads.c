@@ -1,98 +1,25 @@
 /*
- * D6–D8, D14: which guest is where, which is in front, and how large.
+ * D6–D8: which guest is on which output, and how large.
  */
 
 #include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 #include <cmocka.h>
 
-#include "tests/e2e/vm.h"
-
-#define OTHER_OUTPUT "HEADLESS-2"
-#define SMALL_W 300u
-#define SMALL_H 200u
-
-static char config_path[96];
-
-static void write_config(struct host *host, const char *text) {
-	snprintf(config_path, sizeof(config_path), "%s/test.conf", host->dir);
-	FILE *file = fopen(config_path, "we");
-	assert_non_null(file);
-	fputs(text, file);
-	assert_int_equal(fclose(file), 0);
-}
-
-static void start(struct host *host, unsigned outputs, const char *text, const char *option,
-	const char *value) {
-	write_config(host, text);
-	assert_true(host_start_compositor(host, outputs, W, H,
-		(const char *[]){"--config", config_path, option, value, NULL}));
-}
-
-static void reload(struct host *host, const char *text) {
-	write_config(host, text);
-	assert_int_equal(kill(host->compositor.pid, SIGHUP), 0);
-}
-
-/* guestpanectl's exit status. The last one may be NULL. */
-static int ctl(struct host *host, const char *verb, const char *what, const char *output) {
-	char *text;
-	const char *argv[] = {getenv("GUESTPANECTL"), "--socket", host->compositor.control, verb,
-		what, output, NULL};
-	int status = host_run(host, argv, &text);
-	if (status != 0) {
-		printf("# %s\n", text);
-	}
-	free(text);
-	return status;
-}
-
-static void next(struct host *host, const char *output) {
-	assert_int_equal(ctl(host, "next", output, NULL), 0);
-}
-
-/* A guest of one color. */
-static void start_guest(struct vm *vm, struct host *host, unsigned index, uint32_t color) {
-	struct gg_blob blob;
-	vm_start(vm, host, index, NULL);
-	vm_blob(vm, &blob, 1, color);
-	vm_show(vm, 0, 1);
-}
-
-static void switch_off(struct vm *vm) {
-	assert_int_equal(gg_set_scanout(&vm->fe, 0, 0, &(struct gp_rect){0}), OK);
-}
-
-/* Its n-th picture has reached the compositor, shown or not. A pause adds one. */
-static void await_commit(const struct vm *vm, int64_t n) {
-	char path[48];
-	uint64_t end = host_now_ms() + WAIT_MS;
-	snprintf(path, sizeof(path), "guests.%u.scanouts.0.commits", vm->index);
-	while (host_status_number(&vm->host->compositor, path) < n && host_now_ms() < end) {
-		host_sleep_ms(10);
-	}
-	assert_true(host_status_number(&vm->host->compositor, path) >= n);
-}
-
-static void assert_front(struct host *host, const char *guest, const char *showing) {
-	assert_true(host_wait_string(&host->compositor, "outputs.0.guest", guest, WAIT_MS));
-	assert_true(host_wait_string(&host->compositor, "outputs.0.showing", showing, WAIT_MS));
-}
+#include "tests/e2e/config.h"
 
 static void test_pins(struct host *host) {
 	struct vm red, blue;
-	start(host, 2,
+	config_start(host, 2,
 		"guest vm0 {\n scanout 0 HEADLESS-2\n}\nguest vm1 {\n scanout 0 HEADLESS-1\n}\n",
 		NULL, NULL);
-	start_guest(&red, host, 0, RED);
+	vm_start_color(&red, host, 0, RED);
 	vm_assert_color(&red, OTHER_OUTPUT, RED);
 	vm_assert_status_screen(&red, OUTPUT, RED);
-	start_guest(&blue, host, 1, BLUE);
+	vm_start_color(&blue, host, 1, BLUE);
 	vm_assert_color(&blue, OUTPUT, BLUE);
 	vm_assert_color(&red, OTHER_OUTPUT, RED);
 
@@ -113,207 +40,26 @@ static void test_pins(struct host *host) {
 static void test_pin_to_nothing(struct host *host) {
 	struct vm vm;
 	uint32_t width, height;
-	start(host, 1, "guest vm0 {\n scanout 0 \"Some Monitor 1\"\n}\n", NULL, NULL);
+	config_start(host, 1, "guest vm0 {\n scanout 0 \"Some Monitor 1\"\n}\n", NULL, NULL);
 	vm_start(&vm, host, 0, NULL);
 	assert_false(vm_display_info(&vm, 0, &width, &height));
 	vm_finish(&vm);
 }
 
-static void test_switch(struct host *host) {
-	struct vm red, blue;
-	start(host, 1, "label off\n", NULL, NULL);
-	start_guest(&red, host, 0, RED);
-	vm_assert_color(&red, OUTPUT, RED);
-	/* D14: another one takes nothing from it. */
-	start_guest(&blue, host, 1, BLUE);
-	await_commit(&blue, 1);
-	vm_assert_color(&red, OUTPUT, RED);
-
-	/* The next picture is the other guest's, and all of it. */
-	next(host, OUTPUT);
-	assert_true(host_grab(host, OUTPUT, &red.picture));
-	assert_true(picture_is(&red.picture, 0, 0, W, H, BLUE));
-	next(host, OUTPUT);
-	assert_true(host_grab(host, OUTPUT, &red.picture));
-	assert_true(picture_is(&red.picture, 0, 0, W, H, RED));
-
-	/* A guest whose scanout is off keeps its place, and its turn. */
-	switch_off(&red);
-	vm_assert_off(&red, OUTPUT, BLUE);
-	assert_front(host, "vm0", "off");
-	next(host, OUTPUT);
-	vm_assert_color(&blue, OUTPUT, BLUE);
-	next(host, OUTPUT);
-	vm_assert_off(&red, OUTPUT, BLUE);
-	assert_front(host, "vm0", "off");
-	vm_show(&red, 0, 1);
-	vm_assert_color(&red, OUTPUT, RED);
-
-	/* One whose VM has ended keeps neither. */
-	vm_disconnect(&red);
-	vm_assert_color(&blue, OUTPUT, BLUE);
-	next(host, OUTPUT);
-	assert_front(host, "vm1", "guest");
-	vm_finish(&red);
-	vm_finish(&blue);
-}
-
-/* A guest by its name, and one that has no picture yet. */
-static void test_show(struct host *host) {
-	struct vm red, blue;
-	start(host, 2, "label off\n", NULL, NULL);
-	start_guest(&red, host, 0, RED);
-	vm_start(&blue, host, 1, NULL);
-	assert_front(host, "vm0", "guest");
-	assert_int_equal(ctl(host, "show", "vm1", NULL), 0);
-	assert_front(host, "vm1", "no-picture");
-	vm_assert_status_screen(&red, OUTPUT, RED);
-	/* The user has chosen it: nobody takes its place before its first picture. */
-	vm_show(&red, 0, 1);
-	await_commit(&red, 2);
-	assert_front(host, "vm1", "no-picture");
-	assert_int_equal(ctl(host, "show", "vm0", OUTPUT), 0);
-	vm_assert_color(&red, OUTPUT, RED);
-	next(host, OUTPUT);
-	assert_front(host, "vm1", "no-picture");
-
-	assert_int_equal(ctl(host, "show", "vm2", NULL), 1);
-	assert_int_equal(ctl(host, "show", "vm0", OTHER_OUTPUT), 1);
-	assert_int_equal(ctl(host, "show", "vm0", "HEADLESS-9"), 1);
-	vm_disconnect(&red);
-	assert_int_equal(ctl(host, "show", "vm0", NULL), 1);
-	vm_finish(&red);
-	vm_finish(&blue);
-}
-
-/* A reset is no reason to lose the place: a status screen, and then the first frame. */
-static void test_reset(struct host *host) {
-	struct vm red, blue;
-	start(host, 1, "label off\n", NULL, NULL);
-	start_guest(&red, host, 0, RED);
-	start_guest(&blue, host, 1, BLUE);
-	await_commit(&blue, 1);
-	for (int i = 1; i <= 3; i++) {
-		assert_true(fe_stop(&red.fe));
-		assert_true(fe_restart(&red.fe, true));
-		assert_true(host_wait_number(&host->compositor, "guests.0.generation", i, WAIT_MS));
-		assert_front(host, "vm0", "no-picture");
-		vm_assert_status_screen(&red, OUTPUT, BLUE);
-		/* Its new life brings the one behind no further. */
-		assert_true(fe_stop(&blue.fe));
-		assert_true(fe_restart(&blue.fe, true));
-		struct gg_blob blob;
-		vm_blob(&blue, &blob, 1, BLUE);
-		vm_show(&blue, 0, 1);
-		await_commit(&blue, 1 + 2 * i);
-		assert_front(host, "vm0", "no-picture");
-		vm_show_new(&red, &blob, 1, RED);
-	}
-	vm_finish(&red);
-	vm_finish(&blue);
-}
-
-static bool is_all(const struct picture *picture, uint32_t color) {
-	return picture_is_flat(picture) && picture_at(picture, 0, 0) == color;
-}
-
-/* The name of the guest stands over its picture for a moment after a switch, and not otherwise. */
-static void test_label(struct host *host) {
-	struct vm red, blue;
-	start(host, 1, "label 1.5\n", NULL, NULL);
-	start_guest(&red, host, 0, RED);
-	vm_assert_color(&red, OUTPUT, RED); // from the first picture on
-	start_guest(&blue, host, 1, BLUE);
-	await_commit(&blue, 1);
-	vm_assert_color(&red, OUTPUT, RED);
-	for (int i = 0; i < 3; i++) {
-		uint32_t color = i % 2 == 0 ? BLUE : RED;
-		uint64_t begin = host_now_ms();
-		if (i < 2) {
-			next(host, OUTPUT);
-		} else {
-			vm_disconnect(&red); // by itself
-		}
-		assert_true(
-			host_wait_pixel(host, OUTPUT, W / 2, H / 2, color, WAIT_MS, &red.picture));
-		bool late = host_now_ms() > begin + 1200; // a busy machine
-		assert_true(late || !picture_is_flat(&red.picture));
-		/* It is in the upper right corner. */
-		assert_true(picture_is(&red.picture, 0, 0, W / 2, H, color));
-		assert_true(picture_is(&red.picture, 0, H / 4, W, H - H / 4, color));
-		while (!is_all(&red.picture, color)) {
-			assert_true(host_now_ms() < begin + WAIT_MS);
-			assert_true(host_grab(host, OUTPUT, &red.picture));
-		}
-		printf("# gone after %u ms\n", (unsigned)(host_now_ms() - begin));
-		assert_true(late || host_now_ms() >= begin + 1500);
-	}
-	/* None for the same guest again. */
-	vm_show(&blue, 0, 1);
-	switch_off(&blue);
-	vm_show(&blue, 0, 1);
-	vm_assert_color(&blue, OUTPUT, BLUE);
-	vm_finish(&red);
-	vm_finish(&blue);
-}
-
-/* A guest that is smaller than the one before it leaves nothing of that. */
-static void test_switch_sizes(struct host *host) {
-	struct vm red, blue;
-	struct gg_blob blob;
-	start(host, 1, "label off\noutput * {\n scaling none\n}\n", NULL, NULL);
-	start_guest(&red, host, 0, RED);
-	vm_assert_color(&red, OUTPUT, RED);
-	vm_start(&blue, host, 1, NULL);
-	assert_int_equal(gg_create_blob(&blue.fe, 1, SMALL_W * SMALL_H * 4, &blob), OK);
-	gg_fill(blob.pixels, SMALL_W, &(struct gp_rect){0, 0, SMALL_W, SMALL_H}, BLUE);
-	assert_int_equal(gg_set_scanout_blob(&blue.fe, 0, 1, SMALL_W, SMALL_H), OK);
-	vm_flush(&blue, 1, 0, 0, SMALL_W, SMALL_H);
-	next(host, OUTPUT);
-	assert_true(host_wait_pixel(host, OUTPUT, W / 2, H / 2, BLUE, WAIT_MS, &blue.picture));
-	assert_false(picture_has(&blue.picture, RED));
-	next(host, OUTPUT);
-	vm_assert_color(&red, OUTPUT, RED);
-	next(host, OUTPUT);
-	assert_true(host_grab(host, OUTPUT, &blue.picture));
-	assert_int_equal(picture_at(&blue.picture, W / 2, H / 2), BLUE);
-	assert_false(picture_has(&blue.picture, RED));
-	vm_finish(&red);
-	vm_finish(&blue);
-}
-
-static void test_first(struct host *host) {
-	struct vm red, blue;
-	start(host, 1, "label off\nfirst vm0\n", "--first", "vm1");
-	start_guest(&red, host, 0, RED);
-	vm_assert_color(&red, OUTPUT, RED);
-	/* It comes to the front with its first picture, and not with the next one. */
-	start_guest(&blue, host, 1, BLUE);
-	vm_assert_color(&blue, OUTPUT, BLUE);
-	next(host, OUTPUT);
-	vm_assert_color(&red, OUTPUT, RED);
-	switch_off(&blue);
-	vm_show(&blue, 0, 1);
-	await_commit(&blue, 2);
-	vm_assert_color(&red, OUTPUT, RED);
-	vm_finish(&red);
-	vm_finish(&blue);
-}
-
 static void test_reload(struct host *host) {
 	struct vm vm;
-	start(host, 2, "guest vm0 {\n scanout 0 HEADLESS-1\n}\n", NULL, NULL);
-	start_guest(&vm, host, 0, RED);
+	config_start(host, 2, "guest vm0 {\n scanout 0 HEADLESS-1\n}\n", NULL, NULL);
+	vm_start_color(&vm, host, 0, RED);
 	vm_assert_color(&vm, OUTPUT, RED);
 
 	/* A mistake changes nothing, and is shown. */
-	reload(host, "guest vm0 {\n scanout 0 HEADLESS-2\n heed 1 HEADLESS-1\n}\n");
+	config_reload(host, "guest vm0 {\n scanout 0 HEADLESS-2\n heed 1 HEADLESS-1\n}\n");
 	char error[128];
 	snprintf(error, sizeof(error), "%s:3: a guest has no setting heed", config_path);
 	assert_true(host_wait_string(&host->compositor, "config_error", error, WAIT_MS));
 	vm_assert_color(&vm, OUTPUT, RED);
 
-	reload(host,
+	config_reload(host,
 		"guest vm0 {\n scanout 0 HEADLESS-2\n}\noutput HEADLESS-2 {\n mode 800x600\n}\n");
 	assert_true(host_wait_number(&host->compositor, "outputs.1.width", 800, WAIT_MS));
 	assert_string_equal(host_status_string(&host->compositor, "config_error"), "");
@@ -343,7 +89,7 @@ static void assert_covers(struct vm *vm, uint32_t x, uint32_t y, uint32_t w, uin
 static void test_scaling(struct host *host) {
 	struct vm vm;
 	struct gg_blob blob;
-	start(host, 2, "output HEADLESS-1 {\n scaling integer\n}\n", NULL, NULL);
+	config_start(host, 2, "output HEADLESS-1 {\n scaling integer\n}\n", NULL, NULL);
 	vm_start(&vm, host, 0, NULL);
 	assert_int_equal(gg_create_blob(&vm.fe, 1, SMALL_W * SMALL_H * 4, &blob), OK);
 	gg_fill(blob.pixels, SMALL_W, &(struct gp_rect){0, 0, SMALL_W, SMALL_H}, RED);
@@ -352,14 +98,14 @@ static void test_scaling(struct host *host) {
 	assert_covers(&vm, 20, 40, 600, 400);
 
 	/* A guest's own policy comes before its output's. */
-	reload(host, "output * {\n scaling fill\n}\nguest vm0 {\n scaling none\n}\n");
+	config_reload(host, "output * {\n scaling fill\n}\nguest vm0 {\n scaling none\n}\n");
 	assert_covers(&vm, 170, 140, SMALL_W, SMALL_H);
-	reload(host, "output * {\n scaling fill\n}\n");
+	config_reload(host, "output * {\n scaling fill\n}\n");
 	assert_covers(&vm, 0, 0, W, H);
 	/* What is cut off is not seen on the neighbouring output. */
 	assert_true(host_grab(host, OTHER_OUTPUT, &vm.picture));
 	assert_false(picture_has(&vm.picture, RED));
-	reload(host, "");
+	config_reload(host, "");
 	assert_true(host_wait_not_pixel(host, OUTPUT, W / 2, 26, RED, WAIT_MS, &vm.picture));
 	assert_true(picture_is(&vm.picture, 0, 28, W, 424, RED));
 	vm_finish(&vm);
@@ -370,7 +116,7 @@ static void test_fill_pattern(struct host *host) {
 	struct vm vm;
 	struct gg_blob blob;
 	const uint32_t wide = W + 200;
-	start(host, 1, "", "--scaling", "fill");
+	config_start(host, 1, "", "--scaling", "fill");
 	vm_start(&vm, host, 0, NULL);
 	assert_int_equal(gg_create_blob(&vm.fe, 1, wide * H * 4, &blob), OK);
 	for (uint32_t y = 0; y < H; y++) {
@@ -428,7 +174,7 @@ static void test_whole(struct host *host) {
 	static const char *const faults[] = {"no-mode-HEADLESS-1", "no-mode-HEADLESS-2"};
 	vm_load_faults(host);
 	assert_true(host_start_compositor(host, 2, W, H, NULL));
-	start_guest(&vm, host, 0, RED);
+	vm_start_color(&vm, host, 0, RED);
 	vm_assert_color(&vm, OUTPUT, RED);
 	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
 		vm_set_fault(host, faults[i], true);
@@ -451,7 +197,7 @@ static void test_whole(struct host *host) {
 
 /* Clients place heads by sizes that they compute, and find no gap, and none over another. */
 static void test_layout(struct host *host) {
-	start(host, 2, "output * {\n scale 1.5\n}\n", NULL, NULL);
+	config_start(host, 2, "output * {\n scale 1.5\n}\n", NULL, NULL);
 	assert_head(host, OUTPUT, "Scale: 1.000000");
 	assert_head(host, OTHER_OUTPUT, "Position: 640,0");
 	assert_int_equal(
@@ -472,7 +218,7 @@ static void test_adaptive_sync(struct host *host) {
 	struct gg_blob red, blue;
 	vm_load_faults(host);
 	vm_set_fault(host, "adaptive-sync", true);
-	start(host, 1, "output * {\n adaptive-sync on\n}\n", NULL, NULL);
+	config_start(host, 1, "output * {\n adaptive-sync on\n}\n", NULL, NULL);
 	assert_head(host, OUTPUT, "Adaptive Sync: enabled");
 	vm_start(&vm, host, 0, NULL);
 	vm_blob(&vm, &red, 1, RED);
@@ -481,7 +227,7 @@ static void test_adaptive_sync(struct host *host) {
 	for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++) {
 		char text[64];
 		snprintf(text, sizeof(text), "output * {\n adaptive-sync %s\n}\n", settings[i]);
-		reload(host, text);
+		config_reload(host, text);
 		for (unsigned flips = 0; flips < 20; flips++) {
 			vm_show(&vm, 0, 1 + flips % 2);
 		}
@@ -496,7 +242,7 @@ static void test_adaptive_sync(struct host *host) {
 static void test_randr(struct host *host) {
 	struct vm vm;
 	char *text;
-	start_guest(&vm, host, 0, RED);
+	vm_start_color(&vm, host, 0, RED);
 	vm_assert_color(&vm, OUTPUT, RED);
 	assert_int_equal(
 		randr(host,
@@ -539,7 +285,7 @@ static void test_kanshi(struct host *host) {
 	struct vm vm;
 	char *text, done[96], profile[96];
 	uint32_t width = 0, height = 0;
-	start_guest(&vm, host, 0, RED);
+	vm_start_color(&vm, host, 0, RED);
 	snprintf(done, sizeof(done), "%s/done", host->dir);
 	snprintf(profile, sizeof(profile), "%s/kanshi", host->dir);
 	FILE *file = fopen(profile, "we");
@@ -568,7 +314,7 @@ static void test_kanshi(struct host *host) {
 
 static void check(struct host *host, const char *text, int wanted, const char *words) {
 	char *said;
-	write_config(host, text);
+	config_write(host, text);
 	const char *argv[] = {getenv("GUESTPANE"), "--check-config", "--config", config_path, NULL};
 	int status = host_run(host, argv, &said);
 	if (status != wanted || said == NULL || strstr(said, words) == NULL) {
@@ -594,12 +340,6 @@ static void test_check(struct host *host) {
 static const struct host_case cases[] = {
 	{"pinned heads", test_pins, 0},
 	{"pinned to an output that is not there", test_pin_to_nothing, 0},
-	{"switch", test_switch, 0},
-	{"show by name", test_show, 0},
-	{"reset in front", test_reset, 0},
-	{"label", test_label, 0},
-	{"switch between sizes", test_switch_sizes, 0},
-	{"first guest", test_first, 0},
 	{"reload", test_reload, 0},
 	{"scaling", test_scaling, 0},
 	{"fill", test_fill_pattern, 0},

@@ -81,6 +81,17 @@ void vm_show_new(struct vm *vm, struct gg_blob *blob, uint32_t id, uint32_t colo
 	vm_assert_color(vm, OUTPUT, color);
 }
 
+void vm_start_color(struct vm *vm, struct host *host, unsigned index, uint32_t color) {
+	struct gg_blob blob;
+	vm_start(vm, host, index, NULL);
+	vm_blob(vm, &blob, 1, color);
+	vm_show(vm, 0, 1);
+}
+
+void vm_switch_off(struct vm *vm) {
+	assert_int_equal(gg_set_scanout(&vm->fe, 0, 0, &(struct gp_rect){0}), OK);
+}
+
 void vm_assert_color(struct vm *vm, const char *output, uint32_t color) {
 	assert_true(host_wait_pixel(vm->host, output, W - 1, H - 1, color, WAIT_MS, &vm->picture));
 	assert_true(picture_is(&vm->picture, 0, 0, vm->picture.width, vm->picture.height, color));

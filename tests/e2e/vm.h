@@ -61,6 +61,10 @@ void vm_show(struct vm *vm, uint32_t scanout, uint32_t id);
 void vm_flush(struct vm *vm, uint32_t id, uint32_t x, uint32_t y, uint32_t width, uint32_t height);
 /* Makes a blob and shows it, and waits until the output has its color. */
 void vm_show_new(struct vm *vm, struct gg_blob *blob, uint32_t id, uint32_t color);
+/* Starts a VM whose guest shows blob 1, of one color. */
+void vm_start_color(struct vm *vm, struct host *host, unsigned index, uint32_t color);
+/* The guest switches its first scanout off. */
+void vm_switch_off(struct vm *vm);
 
 /* The output has the color everywhere, now or soon. */
 void vm_assert_color(struct vm *vm, const char *output, uint32_t color);
