@@ -356,6 +356,10 @@ static void take_snapshot(const struct run *run, struct snapshot *snapshot) {
 		if (!scanout->connected) {
 			memset(&scanout->mode, 0, sizeof(scanout->mode));
 		}
+		/* Of a scanout that is off; a worker that takes over does not know it (gpu/restore.c). */
+		if (!scanout->enabled) {
+			scanout->last_width = scanout->last_height = 0;
+		}
 		scanout->flushes = 0;
 		memset(scanout->replies, 0, sizeof(scanout->replies));
 	}
