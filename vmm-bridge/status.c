@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "client/guest_scanout.h"
+#include "common/sigbus.h"
 #include "vmm-bridge/gpu/device.h"
 #include "vmm-bridge/keeper/keeper.h"
 #include "vmm-bridge/options.h"
@@ -15,7 +16,6 @@
 #include "vmm-bridge/vfio/device.h"
 #include "vmm-bridge/vfio/vfio.h"
 #include "vmm-bridge/vhost/device.h"
-#include "vmm-bridge/virtio/guest_memory.h"
 
 /* json-c returns NULL without memory and takes NULL as null: nothing here needs a check. */
 
@@ -94,7 +94,7 @@ static struct json_object *counters_status(
 	add(object, "replies", replies_status(parts, info->n_scanouts));
 	add_number(object, "guest_errors", info->guest_errors);
 	add_number(object, "commands", info->commands);
-	add_number(object, "memory_faults", gp_guest_memory_faults());
+	add_number(object, "memory_faults", gp_sigbus_count());
 	add_number(object, "restarts", gp_keeper_restarts(parts->keeper));
 	return object;
 }
