@@ -8,6 +8,7 @@
 #include <wayland-server-core.h>
 
 #include "common/fd.h"
+#include "common/sigbus.h"
 #include "common/trace.h"
 #include "vmm-bridge/bridge.h"
 #include "vmm-bridge/confine.h"
@@ -15,7 +16,6 @@
 #include "vmm-bridge/keeper/keeper.h"
 #include "vmm-bridge/keeper/worker.h"
 #include "vmm-bridge/openings.h"
-#include "vmm-bridge/virtio/guest_memory.h"
 
 #define EXIT_USAGE 2
 
@@ -68,7 +68,7 @@ static int work(const struct gp_bridge_options *options) {
 	struct wl_event_loop *loop = wl_event_loop_create();
 	if (loop == NULL) {
 		gp_error_errno("cannot make an event loop");
-	} else if (worker != NULL && start_trace(options, worker) && gp_guest_memory_guard()) {
+	} else if (worker != NULL && start_trace(options, worker) && gp_sigbus_catch()) {
 		status = run(loop, options, worker);
 	}
 	if (loop != NULL) {

@@ -164,6 +164,20 @@ static void test_limit(void **state) {
 	assert_int_equal(suppressed, 1);
 }
 
+static void test_limited(void **state) {
+	struct gp_log_limit limit = {.burst = 1, .interval_ns = UINT64_C(3600) * 1000000000};
+	errno = EDOM;
+	for (int i = 0; i < 4; i++) {
+		gp_log_limited(&limit, GP_LOG_WARN, "line %d", i);
+	}
+	limit.next_ns = 0; // an hour later
+	gp_log_limited(&limit, GP_LOG_WARN, "line %d", 4);
+	assert_int_equal(errno, EDOM);
+	assert_string_equal(next_message('W'), "line 0");
+	assert_string_equal(next_message('W'), "line 4 (3 such lines suppressed)");
+	assert_null(next_message('W'));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void) {
@@ -176,6 +190,7 @@ int main(void) {
 		cmocka_unit_test(test_escape),
 		cmocka_unit_test(test_escape_cuts),
 		cmocka_unit_test(test_limit),
+		TEST(test_limited),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

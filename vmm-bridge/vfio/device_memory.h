@@ -35,7 +35,7 @@ struct gp_device_memory {
 	bool connected; // there is a front end
 	bool looked; // for the VMM behind the socket
 	bool changed; // a look at the devices is due
-	unsigned faults; // gp_guest_memory_faults at the last look
+	unsigned faults; // gp_sigbus_count at the last look
 };
 
 /**
