@@ -12,6 +12,7 @@
 #include "common/trace.h"
 #include "vmm-bridge/export/export_udmabuf.h"
 #include "vmm-bridge/keeper/shared.h"
+#include "vmm-bridge/vfio/device.h"
 
 #define KILLED_WORKER_MS 1000
 #define KILLED_STEP_MS 10
@@ -112,6 +113,7 @@ static bool open_rest(struct gp_openings *openings, const struct gp_bridge_optio
 			return false;
 		}
 		add(openings, GP_GRANT_VFIO, i, fd, NULL);
+		gp_vfio_device_find_address(fd, openings->grants[openings->n - 1].pci);
 	}
 	if (!options->force_copy) {
 		int fd = gp_udmabuf_open_device("");
