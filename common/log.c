@@ -127,3 +127,25 @@ bool gp_log_limit_pass(struct gp_log_limit *limit, uint64_t *suppressed) {
 	limit->suppressed = 0;
 	return true;
 }
+
+void gp_log_limited(struct gp_log_limit *limit, enum gp_log_level level, const char *fmt, ...) {
+	char message[MESSAGE_MAX];
+	uint64_t suppressed;
+	int saved = errno;
+	/* A line that is not shown anyway does not count. */
+	if (level > max_level || !gp_log_limit_pass(limit, &suppressed)) {
+		return;
+	}
+	va_list args;
+	va_start(args, fmt);
+	errno = saved;
+	vsnprintf(message, sizeof(message), fmt, args);
+	va_end(args);
+	if (suppressed > 0) {
+		gp_log(level, "%s (%llu lines like this were left out before it)", message,
+			(unsigned long long)suppressed);
+	} else {
+		gp_log(level, "%s", message);
+	}
+	errno = saved;
+}
