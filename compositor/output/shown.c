@@ -109,8 +109,11 @@ static void show_empty_screen(struct gp_output *output) {
 			"The connection to the virtual machine was lost");
 		return;
 	}
-	char message[GP_STATUS_SCREEN_TEXT_MAX];
-	snprintf(message, sizeof(message), "Bridges connect to %s", output->outputs->bridge_socket);
+	char message[GP_STATUS_SCREEN_TEXT_MAX] = "Each has a bridge socket of its own";
+	if (output->outputs->bridge_socket != NULL) {
+		snprintf(message, sizeof(message), "Bridges connect to %s",
+			output->outputs->bridge_socket);
+	}
 	gp_status_screen_show_screen(
 		&output->status_screen, "Waiting for a virtual machine", message);
 }
