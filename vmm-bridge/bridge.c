@@ -79,9 +79,14 @@ static void handle_scanout_disable(void *data, uint32_t scanout) {
 	gp_presenter_disable(&bridge->presenter, scanout);
 }
 
-static bool handle_scanout_flush(void *data, uint32_t scanout, const struct gp_rect *damage) {
+static bool handle_scanout_flush(
+	void *data, uint32_t scanout, const struct gp_rect *damage, bool held) {
 	struct gp_bridge *bridge = data;
-	return gp_presenter_flush(&bridge->presenter, scanout, damage);
+	if (held) {
+		return gp_presenter_flush(&bridge->presenter, scanout, damage);
+	}
+	gp_presenter_flush_without_reply(&bridge->presenter, scanout, damage);
+	return false;
 }
 
 static bool handle_resource_revoke(
@@ -382,6 +387,8 @@ static bool end_turn(struct gp_bridge *bridge) {
 		struct monitor_change *change = &bridge->monitors[i];
 		if (change->changed) {
 			change->changed = false;
+			gp_presenter_set_refresh(&bridge->presenter, i,
+				change->connected ? change->monitor.modes[0].refresh_mhz : 0);
 			gp_gpu_set_monitor(
 				bridge->gpu, i, change->connected ? &change->monitor : NULL);
 		}

@@ -74,7 +74,8 @@ static bool fill(struct gp_resource *resource) {
 		.width = resource->width,
 		.height = rows < resource->height ? (uint32_t)rows : resource->height,
 	};
-	return gp_resource_transfer(resource, &rect, 0);
+	uint64_t copied;
+	return gp_resource_transfer(resource, &rect, 0, &copied);
 }
 
 /* Returns whether all of it is back. */

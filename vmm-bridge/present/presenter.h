@@ -83,6 +83,16 @@ void gp_presenter_disable(struct gp_presenter *presenter, uint32_t scanout);
 bool gp_presenter_flush(
 	struct gp_presenter *presenter, uint32_t scanout, const struct gp_rect *damage);
 /**
+ * The same of a guest that waits for no reply, so that nothing paces it. buffer_released will not
+ * come. Of memory with halves of its own one frame is shown in each period of the mode: the first
+ * one at once, of those that follow in the same period the newest when the next one begins.
+ */
+void gp_presenter_flush_without_reply(
+	struct gp_presenter *presenter, uint32_t scanout, const struct gp_rect *damage);
+/* The refresh of the scanout's mode; 0: not known, as at first. */
+void gp_presenter_set_refresh(
+	struct gp_presenter *presenter, uint32_t scanout, uint32_t refresh_mhz);
+/**
  * The guest takes the memory back, which is not used here afterwards. True: nobody reads it any
  * more. False: memory_revoked will be called, with the token. True in every case if wait is true;
  * that blocks for up to 50 ms, which all such waits in a turn of the loop share.
@@ -125,7 +135,10 @@ void gp_presenter_revoked(struct gp_presenter *presenter, struct gp_import *impo
  * sends the replies. False if a frame is still deferred: to be called again in a millisecond.
  */
 bool gp_presenter_end_turn(struct gp_presenter *presenter);
-/* When it is to be called without an event, for replies that do not wait any longer; 0: never. */
+/**
+ * When it is to be called without an event, for replies that do not wait any longer, or a frame of
+ * the next period; 0: never.
+ */
 uint64_t gp_presenter_deadline(const struct gp_presenter *presenter);
 
 /* How the compositor has what a scanout shows, for people. */
