@@ -6,12 +6,12 @@
 #include <wayland-client-core.h>
 #include <wayland-server-core.h>
 
+#include "common/sigbus.h"
 #include "common/trace.h"
 #include "vmm-bridge/bridge.h"
 #include "vmm-bridge/confine.h"
 #include "vmm-bridge/doctor/doctor.h"
 #include "vmm-bridge/keeper/keeper.h"
-#include "vmm-bridge/virtio/guest_memory.h"
 
 #define EXIT_USAGE 2
 
@@ -70,13 +70,18 @@ static int run(
 
 /* A compositor that is tried again says the same again: that is no news. */
 static void log_libwayland(const char *fmt, va_list args) {
+	static struct gp_log_limit limit = GP_LOG_LIMIT_INIT;
 	static char last[256];
 	char line[256];
 	int length = vsnprintf(line, sizeof(line), fmt, args);
 	if (length > 0 && (size_t)length < sizeof(line) && line[length - 1] == '\n') {
 		line[length - 1] = '\0';
 	}
-	gp_log(strcmp(line, last) != 0 ? GP_LOG_WARN : GP_LOG_DEBUG, "libwayland: %s", line);
+	if (strcmp(line, last) != 0) {
+		gp_log_limited(&limit, GP_LOG_WARN, "libwayland: %s", line);
+	} else {
+		gp_debug("libwayland: %s", line);
+	}
 	strcpy(last, line);
 }
 
@@ -96,7 +101,7 @@ static void raise_file_limit(void) {
 /* What a worker of the keeper does, or the only process without one. */
 static int work(void *data, struct gp_keeper *keeper) {
 	struct gp_bridge_options *options = data;
-	if (!open_trace(options) || !gp_guest_memory_guard()) {
+	if (!open_trace(options) || !gp_sigbus_catch()) {
 		return EXIT_FAILURE;
 	}
 	struct wl_event_loop *loop = wl_event_loop_create();

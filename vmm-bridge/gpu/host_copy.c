@@ -7,15 +7,6 @@
 #include "common/fd.h"
 #include "common/log.h"
 
-/* Limited, as the guest can ask again and again. */
-static void log_host_error(const char *what) {
-	static struct gp_log_limit limit = {.burst = 5, .interval_ns = 10000000000};
-	uint64_t suppressed;
-	if (gp_log_limit_pass(&limit, &suppressed)) {
-		gp_error_errno("%s", what);
-	}
-}
-
 uint64_t gp_host_copy_file_size(uint64_t size, unsigned *n_halves) {
 	const uint64_t page = 4096;
 	uint64_t half = (size + page - 1) / page * page;
@@ -37,12 +28,12 @@ bool gp_host_copy_init(
 	copy->half_size = copy->file_size / copy->n_halves;
 	copy->fd = gp_memfd_create_sealed("guestpane-2d", copy->file_size);
 	if (copy->fd == -1) {
-		log_host_error("memory file for a 2D resource");
+		gp_error_limited("memory file for a 2D resource: %m");
 		return false;
 	}
 	void *map = mmap(NULL, copy->file_size, PROT_READ | PROT_WRITE, MAP_SHARED, copy->fd, 0);
 	if (map == MAP_FAILED) {
-		log_host_error("mmap of a 2D resource");
+		gp_error_limited("mmap of a 2D resource: %m");
 		gp_fd_close(&copy->fd);
 		return false;
 	}
