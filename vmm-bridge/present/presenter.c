@@ -1,16 +1,8 @@
 #include "vmm-bridge/present/presenter.h"
 
-#include <stdlib.h>
-
 #include "common/clock.h"
 #include "common/monitor.h"
 #include "common/trace.h"
-
-/**
- * What the VMM's requests in a turn of the loop, which stands still meanwhile, and the guest's
- * DETACH wait for the compositor at most (B9).
- */
-#define REVOKE_WAIT_NS 50000000ull
 
 #define STILLS_BYTES_MAX (1ull << 30) // of all scanouts
 
@@ -21,9 +13,9 @@ void gp_presenter_init(struct gp_presenter *presenter, struct gp_client *client,
 		.data = data,
 		.client = client,
 		.n_scanouts = n_scanouts,
-		.late_log = GP_LOG_LIMIT_INIT,
 	};
 	gp_import_cache_init(&presenter->cache, client, presenter->scanouts, n_scanouts);
+	gp_revokes_init(&presenter->revokes, &presenter->cache);
 	for (uint32_t i = 0; i < n_scanouts; i++) {
 		gp_presenter_set_refresh(presenter, i, 0);
 	}
@@ -40,8 +32,7 @@ void gp_presenter_finish(struct gp_presenter *presenter) {
 		gp_still_destroy(presenter->stills[i]);
 		presenter->stills[i] = NULL;
 	}
-	free(presenter->revokes);
-	presenter->revokes = NULL;
+	gp_revokes_finish(&presenter->revokes);
 }
 
 /* Ends imports whose memory was taken back, and that were kept as the last ones on screen. */
@@ -302,74 +293,6 @@ void gp_presenter_flush_without_reply(
 	flush(presenter, scanout, damage, false);
 }
 
-/* Whether one has to wait until the compositor reads it no longer. */
-static bool is_awaited(const struct gp_import *import) {
-	return import->ending && import->file.revocable && !import->late;
-}
-
-/* Whether the compositor may read memory of that id, though the guest has taken it back. */
-static bool is_read(const struct gp_presenter *presenter, uint64_t memory_id) {
-	const struct gp_import *import;
-	wl_list_for_each (import, &presenter->cache.imports, link) {
-		if (import->memory_id == memory_id && is_awaited(import)) {
-			return true;
-		}
-	}
-	return false;
-}
-
-/**
- * Nobody waits any longer for a compositor that stands still: it loses the connection soon
- * (client/blob.c), or catches up. memory_id NULL: for anything.
- */
-static void give_up(struct gp_presenter *presenter, const uint64_t *memory_id) {
-	uint64_t before = presenter->late_revokes;
-	struct gp_import *import;
-	wl_list_for_each (import, &presenter->cache.imports, link) {
-		if (is_awaited(import) && (memory_id == NULL || import->memory_id == *memory_id)) {
-			import->late = true;
-			presenter->late_revokes++;
-		}
-	}
-	if (presenter->late_revokes > before) {
-		gp_log_limited(&presenter->late_log, GP_LOG_WARN,
-			"the compositor did not give memory back within %llu ms; the VM does not "
-			"wait for it",
-			REVOKE_WAIT_NS / 1000000);
-	}
-}
-
-static void wait_revoked(struct gp_presenter *presenter) {
-	uint64_t now_ns = gp_now_ns();
-	if (presenter->wait_until_ns == 0) {
-		presenter->wait_until_ns = now_ns + REVOKE_WAIT_NS;
-	}
-	uint64_t left_ns =
-		presenter->wait_until_ns > now_ns ? presenter->wait_until_ns - now_ns : 0;
-	if (!gp_client_wait_revoked(presenter->client, (int)(left_ns / 1000000))) {
-		give_up(presenter, NULL);
-	}
-}
-
-static bool add_revoke(struct gp_presenter *presenter, uint64_t memory_id, uint64_t token) {
-	if (presenter->n_revokes == presenter->revokes_capacity) {
-		size_t capacity = 2 * presenter->revokes_capacity + 8;
-		void *revokes =
-			reallocarray(presenter->revokes, capacity, sizeof(presenter->revokes[0]));
-		if (revokes == NULL) {
-			return false;
-		}
-		presenter->revokes = revokes;
-		presenter->revokes_capacity = capacity;
-	}
-	presenter->revokes[presenter->n_revokes++] = (struct gp_pending_revoke){
-		.memory_id = memory_id,
-		.token = token,
-		.deadline_ns = gp_now_ns() + REVOKE_WAIT_NS,
-	};
-	return true;
-}
-
 bool gp_presenter_revoke(
 	struct gp_presenter *presenter, struct gp_memory *memory, uint64_t token, bool wait) {
 	struct gp_import *import, *tmp;
@@ -390,13 +313,13 @@ bool gp_presenter_revoke(
 		}
 	}
 	/* Nor need anybody wait until the compositor ends its use of a copy. */
-	if (!is_read(presenter, memory->id)) {
+	if (!gp_revokes_is_read(&presenter->revokes, memory->id)) {
 		return true;
 	}
-	if (!wait && add_revoke(presenter, memory->id, token)) {
+	if (!wait && gp_revokes_add(&presenter->revokes, memory->id, token)) {
 		return false;
 	}
-	wait_revoked(presenter);
+	gp_revokes_wait(&presenter->revokes);
 	return true;
 }
 
@@ -417,13 +340,7 @@ void gp_presenter_end_all(struct gp_presenter *presenter) {
 }
 
 void gp_presenter_wait_revoked(struct gp_presenter *presenter) {
-	const struct gp_import *import;
-	wl_list_for_each (import, &presenter->cache.imports, link) {
-		if (is_awaited(import)) {
-			wait_revoked(presenter);
-			return; // the list has changed
-		}
-	}
+	gp_revokes_wait(&presenter->revokes);
 }
 
 /**
@@ -621,18 +538,7 @@ static void send_replies(struct gp_presenter *presenter) {
 			presenter->events->buffer_released(presenter->data, i);
 		}
 	}
-	for (size_t i = 0; i < presenter->n_revokes;) {
-		const struct gp_pending_revoke revoke = presenter->revokes[i];
-		if (is_read(presenter, revoke.memory_id)) {
-			if (gp_now_ns() < revoke.deadline_ns) {
-				i++;
-				continue;
-			}
-			give_up(presenter, &revoke.memory_id);
-		}
-		presenter->revokes[i] = presenter->revokes[--presenter->n_revokes];
-		presenter->events->memory_revoked(presenter->data, revoke.memory_id, revoke.token);
-	}
+	gp_revokes_send(&presenter->revokes, presenter->events->memory_revoked, presenter->data);
 }
 
 bool gp_presenter_end_turn(struct gp_presenter *presenter) {
@@ -647,16 +553,12 @@ bool gp_presenter_end_turn(struct gp_presenter *presenter) {
 	}
 	bool done = show_deferred_frames(presenter);
 	send_replies(presenter);
-	presenter->wait_until_ns = 0;
+	gp_revokes_end_turn(&presenter->revokes);
 	return done;
 }
 
 uint64_t gp_presenter_deadline(const struct gp_presenter *presenter) {
-	uint64_t deadline_ns = 0;
-	for (size_t i = 0; i < presenter->n_revokes; i++) {
-		uint64_t ns = presenter->revokes[i].deadline_ns;
-		deadline_ns = deadline_ns == 0 || ns < deadline_ns ? ns : deadline_ns;
-	}
+	uint64_t deadline_ns = gp_revokes_deadline(&presenter->revokes);
 	for (uint32_t i = 0; i < presenter->n_scanouts && !presenter->paused; i++) {
 		const struct gp_shown *shown = &presenter->scanouts[i];
 		uint64_t ns = shown->due_ns;

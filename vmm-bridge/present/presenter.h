@@ -7,6 +7,7 @@
 
 #include "common/limits.h"
 #include "vmm-bridge/present/import_cache.h"
+#include "vmm-bridge/present/revokes.h"
 #include "vmm-bridge/present/shown.h"
 #include "vmm-bridge/present/still.h"
 
@@ -32,13 +33,6 @@ struct gp_presenter_events {
 	void (*memory_revoked)(void *data, uint64_t memory_id, uint64_t token);
 };
 
-/* A reply that is owed once no import of that memory is read any more, or it is late. */
-struct gp_pending_revoke {
-	uint64_t memory_id;
-	uint64_t token;
-	uint64_t deadline_ns;
-};
-
 struct gp_presenter {
 	const struct gp_presenter_events *events;
 	void *data;
@@ -50,11 +44,7 @@ struct gp_presenter {
 	struct gp_still *stills[GP_SCANOUTS_MAX];
 	const char *blank_reasons[GP_SCANOUTS_MAX];
 	struct gp_import_cache cache;
-	struct gp_pending_revoke *revokes;
-	size_t n_revokes, revokes_capacity;
-	uint64_t wait_until_ns; // of all waits in this turn of the loop; 0: there was none
-	uint64_t late_revokes; // that the VM did not wait for
-	struct gp_log_limit late_log;
+	struct gp_revokes revokes;
 	uint64_t bytes_copied;
 	bool any_refused; // an import has a refusal that has not been dealt with
 	bool any_freed; // an import was freed: there may be room for a lost frame
