@@ -67,7 +67,10 @@ static void lose(struct gp_gpu *gpu, struct gp_resource *resource,
 	}
 }
 
-/* The host copy ended with its process; the guest's own memory is at least as new. */
+/**
+ * The host copy ended with its process; the guest's own memory is at least as new. It is not read
+ * before somebody needs it: the VM may be paused.
+ */
 static bool fill(struct gp_resource *resource) {
 	uint64_t rows = resource->backing.length / resource->stride;
 	struct gp_rect rect = {
