@@ -65,9 +65,14 @@ static void handle_scanout_disable(void *data, uint32_t scanout) {
 	gp_presenter_disable(&bridge->display.presenter, scanout);
 }
 
-static bool handle_scanout_flush(void *data, uint32_t scanout, const struct gp_rect *damage) {
+static bool handle_scanout_flush(
+	void *data, uint32_t scanout, const struct gp_rect *damage, bool held) {
 	struct gp_bridge *bridge = data;
-	return gp_presenter_flush(&bridge->display.presenter, scanout, damage);
+	if (held) {
+		return gp_presenter_flush(&bridge->display.presenter, scanout, damage);
+	}
+	gp_presenter_flush_without_reply(&bridge->display.presenter, scanout, damage);
+	return false;
 }
 
 static bool handle_resource_revoke(

@@ -95,6 +95,10 @@ struct gp_import *gp_import_create(
 	if (gp_trace_on) {
 		gp_trace_step(GP_TRACE_EXPORT, start_ns, gp_trace_now());
 	}
+	if (file->n_halves > 1) {
+		import->n_halves = file->n_halves;
+		import->half_size = file->half_size;
+	}
 	import->blob = gp_client_blob_create(client, file->fd, file->size, file->kind,
 		file->device[0] != '\0' ? file->device : NULL, import);
 	gp_fd_close(&file->fd);

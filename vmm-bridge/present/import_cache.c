@@ -197,10 +197,35 @@ static bool is_half_free(const struct gp_import_cache *cache, const struct gp_im
 	return true;
 }
 
+static bool is_half_read(const struct gp_import *import, unsigned half) {
+	for (size_t i = 0; i < import->n_buffers; i++) {
+		const struct gp_import_buffer *buffer = &import->buffers[i];
+		if (buffer->half == half && gp_client_buffer_busy(buffer->buffer)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Whoever writes to such a half writes all that it lacks: nobody at all may read it. */
+static int find_own_half(const struct gp_import *import) {
+	struct gp_memory_half last = import->memory->ops->get_half(import->memory);
+	for (unsigned i = 0; last.stale && i < import->n_halves; i++) {
+		unsigned half = (last.index + i) % import->n_halves;
+		if (!is_half_read(import, half)) {
+			return (int)half;
+		}
+	}
+	return last.stale ? -1 : (int)last.index;
+}
+
 int gp_import_cache_find_half(
 	const struct gp_import_cache *cache, const struct gp_import *import, uint32_t scanout) {
 	if (import->n_halves == 1) {
 		return 0;
+	}
+	if (import->copy == NULL) {
+		return find_own_half(import);
 	}
 	const struct gp_shown *shown = &cache->scanouts[scanout];
 	/* Flips among n buffers need no second half, nor its import. */
