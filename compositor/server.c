@@ -16,6 +16,7 @@
 #include <wlr/types/wlr_ext_image_copy_capture_v1.h>
 #include <wlr/types/wlr_fixes.h>
 #include <wlr/types/wlr_linux_dmabuf_v1.h>
+#include <wlr/types/wlr_linux_drm_syncobj_v1.h>
 #include <wlr/types/wlr_output_layout.h>
 #include <wlr/types/wlr_presentation_time.h>
 #include <wlr/types/wlr_screencopy_v1.h>
@@ -251,12 +252,21 @@ static bool init_dmabuf(struct gp_server *server) {
 		NULL;
 }
 
+/* Release points are of frames, which the renderer draws and the backend shows. */
+static bool init_syncobj(struct gp_server *server) {
+	if (!server->renderer->features.timeline || !server->backend->features.timeline) {
+		return true;
+	}
+	return wlr_linux_drm_syncobj_manager_v1_create(
+		       server->display, 1, wlr_renderer_get_drm_fd(server->renderer)) != NULL;
+}
+
 static bool init_globals(struct gp_server *server) {
 	struct wl_display *display = server->display;
 	/* Without a renderer: surfaces keep no textures, and those who show a buffer own it. */
 	return wlr_compositor_create(display, 6, NULL) != NULL &&
 		wlr_renderer_init_wl_shm(server->renderer, display) && init_dmabuf(server) &&
-		wlr_subcompositor_create(display) != NULL &&
+		init_syncobj(server) && wlr_subcompositor_create(display) != NULL &&
 		wlr_viewporter_create(display) != NULL &&
 		wlr_presentation_create(display, server->backend, 2) != NULL &&
 		wlr_single_pixel_buffer_manager_v1_create(display) != NULL &&
