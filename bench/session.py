@@ -134,6 +134,10 @@ class Session:
     def bridge_socket(self):
         return self.directory / "bridge.sock"
 
+    @property
+    def client_socket(self):
+        return self.directory / "client.sock"
+
     def wait(self, what, condition, seconds=PATIENCE, step=0.01):
         end = time.monotonic() + seconds
         while not (found := condition()):
@@ -154,6 +158,7 @@ class Session:
             "guestpane", [self.build / "compositor/guestpane",
                           "--bridge-socket", self.bridge_socket,
                           "--control-socket", self.directory / "guestpane.ctl",
+                          "--client-socket", f"grim={self.client_socket}:capture",
                           "--config", self.config,
                           "--size", f"{self.width}x{self.height}", *self.trace_options],
             self.directory / "guestpane.log", env)
@@ -221,9 +226,8 @@ class Session:
 
     def has_colour(self, colour):
         """Whether a picture of the output has it, among the pixels that are looked at."""
-        display = next(path for path in self.directory.glob("wayland-*") if path.suffix != ".lock")
         grab = subprocess.run(["grim", "-t", "ppm", "-"], capture_output=True, check=True,
-                              env={**self.env, "WAYLAND_DISPLAY": str(display)})
+                              env={**self.env, "WAYLAND_DISPLAY": str(self.client_socket)})
         pixels = grab.stdout.split(b"\n", 3)[3]
         return any(pixels[i:i + 3] == colour for i in range(0, len(pixels), 3 * 97))
 

@@ -66,9 +66,14 @@ static void handle_scanout_disable(void *data, uint32_t scanout) {
 	gp_presenter_disable(&bridge->display.presenter, scanout);
 }
 
-static bool handle_scanout_flush(void *data, uint32_t scanout, const struct gp_rect *damage) {
+static bool handle_scanout_flush(
+	void *data, uint32_t scanout, const struct gp_rect *damage, bool held) {
 	struct gp_bridge *bridge = data;
-	return gp_presenter_flush(&bridge->display.presenter, scanout, damage);
+	if (held) {
+		return gp_presenter_flush(&bridge->display.presenter, scanout, damage);
+	}
+	gp_presenter_flush_without_reply(&bridge->display.presenter, scanout, damage);
+	return false;
 }
 
 static bool handle_resource_revoke(
@@ -114,7 +119,7 @@ static void arm_timer(struct gp_bridge *bridge) {
 		.it_value.tv_nsec = (long)(wake_ns % 1000000000),
 	};
 	if (timerfd_settime(bridge->timer_fd, TFD_TIMER_ABSTIME, &when, NULL) != 0) {
-		gp_error_errno("timerfd_settime");
+		gp_error_limited("timerfd_settime: %m");
 	}
 	bridge->armed_ns = wake_ns;
 }

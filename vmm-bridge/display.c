@@ -135,6 +135,8 @@ bool gp_display_end_turn(struct gp_display *display) {
 		struct gp_monitor_change *change = &display->monitors[i];
 		if (change->changed) {
 			change->changed = false;
+			gp_presenter_set_refresh(&display->presenter, i,
+				change->connected ? change->monitor.modes[0].refresh_mhz : 0);
 			display->events->monitor(
 				display->data, i, change->connected ? &change->monitor : NULL);
 		}

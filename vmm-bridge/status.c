@@ -88,9 +88,9 @@ static struct json_object *counters_status(
 	add_number(object, "imports", client->imports);
 	add_number(object, "imports_failed", client->imports_failed);
 	add_number(object, "display_connections", client->connects);
-	add_number(object, "bytes_copied", parts->display->presenter.bytes_copied);
+	add_number(object, "bytes_copied", parts->display->presenter.bytes_copied + info->copied);
 	add_number(object, "bytes_transferred", info->transferred);
-	add_number(object, "late_revokes", parts->display->presenter.late_revokes);
+	add_number(object, "late_revokes", parts->display->presenter.revokes.late);
 	add(object, "replies", replies_status(parts, info->n_scanouts));
 	add_number(object, "guest_errors", info->guest_errors);
 	add_number(object, "commands", info->commands);

@@ -8,8 +8,7 @@
 
 void seat_start_compositor(struct host *host, unsigned outputs) {
 	assert_true(host_start_compositor(host, outputs, CASE_WIDTH, CASE_HEIGHT,
-		(const char *[]){
-			"--allow-virtual-input", "--config", vm_write_no_label(host), NULL}));
+		(const char *[]){"--config", vm_write_no_label(host), NULL}));
 }
 
 void seat_connect(struct fake_seat *seat, struct host *host) {

@@ -16,7 +16,7 @@ struct seat_case {
 
 /* Starts one that lets a fake seat type. */
 void seat_start_compositor(struct host *host, unsigned outputs);
-/* Connects a seat to the ordinary socket. */
+/* Connects a seat to the client socket. */
 void seat_connect(struct fake_seat *seat, struct host *host);
 /* Ctrl, Super and the key, pressed and released. */
 void seat_press_hotkey(struct fake_seat *seat, uint32_t key);

@@ -381,24 +381,6 @@ static void test_config(struct host *host) {
 	seat_case_finish(&c);
 }
 
-/* Without the option a client cannot type. */
-static void test_not_allowed(struct host *host) {
-	struct fake_seat seat;
-	assert_true(host_start_compositor(host, 1, CASE_WIDTH, CASE_HEIGHT, NULL));
-	seat_connect(&seat, host);
-	assert_null(seat.keyboards);
-	assert_null(seat.pointers);
-	fake_seat_finish(&seat);
-	assert_int_equal(host_stop(&host->compositor), 0);
-
-	seat_start_compositor(host, 1);
-	assert_true(fake_seat_connect(&seat, host->bridge_socket));
-	assert_non_null(seat.seat);
-	assert_null(seat.keyboards);
-	assert_null(seat.pointers);
-	fake_seat_finish(&seat);
-}
-
 /* The worker crashes while a key and a button are down: nothing stays down in the guest. */
 static void test_crash(struct host *host) {
 	struct seat_case c;
@@ -445,7 +427,6 @@ static const struct host_case cases[] = {
 	{"few buffers", test_few_buffers, 0},
 	{"a crash of the bridge", test_crash, 0},
 	{"configuration space", test_config, 0},
-	{"virtual input not allowed", test_not_allowed, 0},
 };
 
 int main(int argc, char **argv) {

@@ -112,7 +112,7 @@ CASES = [console, typing, page_flips, no_complaints]
 def main():
     build, logs = sys.argv[1:]
     with Machine(build, pathlib.Path(logs)) as machine:
-        machine.start_compositor(f"{WIDTH}x{HEIGHT}", options=["--allow-virtual-input"])
+        machine.start_compositor(f"{WIDTH}x{HEIGHT}")
         machine.hands = Hands(pathlib.Path(build) / "tests/harness/fake-seat", machine.display())
         machine.start_bridge("guest", *machine.bridge_input_options())
         machine.boot(*machine.qemu_input_options(), memory="512M")

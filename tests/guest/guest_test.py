@@ -339,7 +339,7 @@ def main():
     build, logs, *names = sys.argv[1:]
     cases = [case for case in CASES if not names or case.__name__ in ("boot_console", *names)]
     with Machine(build, logs) as machine:
-        machine.start_compositor(f"{WIDTH}x{HEIGHT}", options=["--allow-virtual-input"])
+        machine.start_compositor(f"{WIDTH}x{HEIGHT}")
         machine.start_bridge("guest", *machine.bridge_input_options())
         machine.hands = Hands(pathlib.Path(build) / "tests/harness/fake-seat", machine.display())
         time.sleep(1)

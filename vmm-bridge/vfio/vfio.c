@@ -118,8 +118,8 @@ static bool add_device(struct gp_vfio *vfio, struct gp_vfio_device *device) {
 		gp_vfio_device_destroy(device);
 		return false;
 	}
-	gp_info("VFIO device %s (%04x:%04x): %s", gp_vfio_device_name(device), device->vendor,
-		device->product, describe_export(device->export_error));
+	gp_info_limited("VFIO device %s (%04x:%04x): %s", gp_vfio_device_name(device),
+		device->vendor, device->product, describe_export(device->export_error));
 	device->seen = true;
 	gp_vfio_lookup_add(&vfio->lookup, device);
 	return true;
@@ -200,7 +200,7 @@ static int scan(struct gp_vfio *vfio) {
 
 static int handle_vmm_end(int fd, uint32_t mask, void *data) {
 	struct gp_vfio *vfio = data;
-	gp_info("the VMM has ended: its devices are released");
+	gp_info_limited("the VMM has ended: its devices are released");
 	gp_vfio_release(vfio);
 	if (vfio->events->vmm_ended != NULL) {
 		vfio->events->vmm_ended(vfio->data);
@@ -220,7 +220,7 @@ int gp_vfio_attach(struct gp_vfio *vfio, const struct gp_vfio_finder *finder, vo
 		vfio->vmm_source = wl_event_loop_add_fd(
 			vfio->loop, vfio->vmm_end, WL_EVENT_READABLE, handle_vmm_end, vfio);
 		if (vfio->vmm_source == NULL) {
-			gp_error_errno("VMM: watching it");
+			gp_error_limited("VMM: watching it: %m");
 			gp_fd_close(&vfio->vmm_end);
 			return -ENOMEM;
 		}
@@ -229,7 +229,8 @@ int gp_vfio_attach(struct gp_vfio *vfio, const struct gp_vfio_finder *finder, vo
 	vfio->finder_data = data;
 	int result = scan(vfio);
 	if (result == 0 && vfio->lookup.count == 0) {
-		gp_info("the VMM has no VFIO device now; one that is plugged later will be found");
+		gp_info_limited(
+			"the VMM has no VFIO device now; one that is plugged later will be found");
 	}
 	return result;
 }
