@@ -250,8 +250,9 @@ bool host_start_bridge(struct host *host, unsigned index, const char *const *arg
 	const char *argv[ARGS_MAX] = {binary("GUESTPANE_BRIDGE", "guestpane-bridge"),
 		host->vmm_fd != 0 ? "--fd" : "--socket-path",
 		host->vmm_fd != 0 ? "0" : host->vhost_sockets[index], "--display",
-		host->bridge_socket, "--name", name, "--control-socket", bridge->control};
-	size_t argc = 9;
+		host->bridge_socket, "--name", name, "--control-socket", bridge->control,
+		"--linger", "0"};
+	size_t argc = 11;
 	snprintf(name, sizeof(name), "vm%u", index);
 	return append_args(argv, &argc, args) && spawn(host, bridge, argv) && wait_started(bridge);
 }
