@@ -338,7 +338,12 @@ static void handle_released(void *data, void *user, struct gp_client_buffer *buf
 static void handle_failed(void *data, void *user, struct gp_client_buffer *buffer,
 	const struct gp_client_failure *failure) {
 	struct gp_bridge *bridge = data;
-	gp_presenter_failed(&bridge->presenter, user, buffer, failure->lasting, failure->message);
+	gp_presenter_failed(&bridge->presenter, user, buffer, failure);
+}
+
+static void handle_renderer_changed(void *data) {
+	struct gp_bridge *bridge = data;
+	gp_presenter_renderer_changed(&bridge->presenter);
 }
 
 static void handle_revoked(void *data, void *user) {
@@ -355,6 +360,7 @@ static const struct gp_client_events client_events = {
 	.released = handle_released,
 	.failed = handle_failed,
 	.revoked = handle_revoked,
+	.renderer_changed = handle_renderer_changed,
 };
 
 /* gp_presenter_events: replies to the virtio-gpu device. */
