@@ -8,7 +8,8 @@
 
 #include "common/trace.h"
 #include "vmm-bridge/bridge.h"
-#include "vmm-bridge/confine.h"
+#include "vmm-bridge/confine/confine.h"
+#include "vmm-bridge/confine/exceptions.h"
 #include "vmm-bridge/doctor/doctor.h"
 #include "vmm-bridge/keeper/keeper.h"
 #include "vmm-bridge/virtio/guest_memory.h"
@@ -28,11 +29,12 @@ static void confine(const struct gp_bridge_options *options) {
 	for (size_t i = 0; i < options->n_inputs; i++) {
 		sockets[2 + i] = options->inputs[i].path;
 	}
-	gp_confine(&(struct gp_confine_rules){
-		.copies_fds = options->vfio != GP_VFIO_NONE &&
-			(options->vmm_pid != 0 || options->n_vfio_fds == 0),
+	gp_confine(&(struct gp_confine_exceptions){
+		.connects = true,
 		.sockets = sockets,
 		.n_sockets = 2 + options->n_inputs,
+		.looks_into_vmm = options->vfio != GP_VFIO_NONE &&
+			(options->vmm_pid != 0 || options->n_vfio_fds == 0),
 	});
 }
 
