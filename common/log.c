@@ -128,7 +128,8 @@ bool gp_log_limit_pass(struct gp_log_limit *limit, uint64_t *suppressed) {
 	return true;
 }
 
-void gp_log_limited(struct gp_log_limit *limit, enum gp_log_level level, const char *fmt, ...) {
+void gp_vlog_limited(
+	struct gp_log_limit *limit, enum gp_log_level level, const char *fmt, va_list args) {
 	char message[MESSAGE_MAX];
 	uint64_t suppressed;
 	int saved = errno;
@@ -136,16 +137,20 @@ void gp_log_limited(struct gp_log_limit *limit, enum gp_log_level level, const c
 	if (level > max_level || !gp_log_limit_pass(limit, &suppressed)) {
 		return;
 	}
-	va_list args;
-	va_start(args, fmt);
 	errno = saved;
 	vsnprintf(message, sizeof(message), fmt, args);
-	va_end(args);
 	if (suppressed > 0) {
-		gp_log(level, "%s (%llu lines like this were left out before it)", message,
+		gp_log(level, "%s (%llu such lines suppressed)", message,
 			(unsigned long long)suppressed);
 	} else {
 		gp_log(level, "%s", message);
 	}
 	errno = saved;
+}
+
+void gp_log_limited(struct gp_log_limit *limit, enum gp_log_level level, const char *fmt, ...) {
+	va_list args;
+	va_start(args, fmt);
+	gp_vlog_limited(limit, level, fmt, args);
+	va_end(args);
 }

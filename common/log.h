@@ -59,10 +59,11 @@ struct gp_log_limit {
 
 /* Whether a line may be written now. *suppressed is the number swallowed before it. */
 bool gp_log_limit_pass(struct gp_log_limit *limit, uint64_t *suppressed);
-
-/* A line within the limit. It ends with the number of those that were swallowed before it. */
+/* A line that the limit may swallow; the next one that it lets through ends with their number. */
 void gp_log_limited(struct gp_log_limit *limit, enum gp_log_level level, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
+void gp_vlog_limited(struct gp_log_limit *limit, enum gp_log_level level, const char *fmt,
+	va_list args) __attribute__((format(printf, 3, 0)));
 
 /* With a limit for this place in the code. */
 #define gp_log_limited_here(level, ...)                                                            \

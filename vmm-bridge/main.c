@@ -6,13 +6,13 @@
 #include <wayland-client-core.h>
 #include <wayland-server-core.h>
 
+#include "common/sigbus.h"
 #include "common/trace.h"
 #include "vmm-bridge/bridge.h"
 #include "vmm-bridge/confine/confine.h"
 #include "vmm-bridge/confine/exceptions.h"
 #include "vmm-bridge/doctor/doctor.h"
 #include "vmm-bridge/keeper/keeper.h"
-#include "vmm-bridge/virtio/guest_memory.h"
 
 #define EXIT_USAGE 2
 
@@ -103,7 +103,7 @@ static void raise_file_limit(void) {
 /* What a worker of the keeper does, or the only process without one. */
 static int work(void *data, struct gp_keeper *keeper) {
 	struct gp_bridge_options *options = data;
-	if (!open_trace(options) || !gp_guest_memory_guard()) {
+	if (!open_trace(options) || !gp_sigbus_catch()) {
 		return EXIT_FAILURE;
 	}
 	struct wl_event_loop *loop = wl_event_loop_create();

@@ -21,6 +21,7 @@
 
 #include "common/fd.h"
 #include "common/log.h"
+#include "common/sigbus.h"
 #include "tests/fuzz/fuzz.h"
 #include "vmm-bridge/vhost/device.h"
 #include "vmm-bridge/vhost/message.h"
@@ -556,7 +557,7 @@ static int count_fds(void) {
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 	struct input input = {data, size};
 	gp_log_init("fuzz", GP_LOG_SILENT);
-	gp_guest_memory_guard();
+	gp_sigbus_catch();
 	int before = count_fds();
 	switch (take_u8(&input) % 4) {
 	case 0:

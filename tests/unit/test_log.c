@@ -191,7 +191,7 @@ static void test_limited(void **state) {
 	repeat(&limit, 10000);
 	char last[128];
 	snprintf(last, sizeof(last),
-		"BAR 0: Protocol error (%d lines like this were left out before it)",
+		"BAR 0: Protocol error (%d such lines suppressed)",
 		10000 - (int)limit.burst);
 	assert_string_equal(next_message('W'), last);
 	assert_null(next_message('W'));

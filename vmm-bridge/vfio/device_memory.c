@@ -1,6 +1,7 @@
 #include "vmm-bridge/vfio/device_memory.h"
 
 #include "common/fd.h"
+#include "common/sigbus.h"
 #include "vmm-bridge/vfio/vfio.h"
 #include "vmm-bridge/virtio/guest_memory.h"
 
@@ -77,7 +78,7 @@ void gp_device_memory_detached(struct gp_device_memory *devices, const struct gp
 }
 
 void gp_device_memory_end_turn(struct gp_device_memory *devices) {
-	unsigned faults = gp_guest_memory_faults();
+	unsigned faults = gp_sigbus_count();
 	if (devices->vfio != NULL && (devices->changed || faults != devices->faults)) {
 		gp_vfio_refresh(devices->vfio);
 	}

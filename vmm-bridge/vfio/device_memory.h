@@ -32,7 +32,7 @@ struct gp_device_memory {
 	int socket; // of the front end, borrowed; -1: none
 	bool looked; // for the VMM behind the socket
 	bool changed; // a look at the devices is due
-	unsigned faults; // gp_guest_memory_faults at the last look
+	unsigned faults; // gp_sigbus_count at the last look
 };
 
 /**

@@ -8,6 +8,7 @@
 #include "common/checked.h"
 #include "common/fd.h"
 #include "common/log.h"
+#include "common/sigbus.h"
 #include "vmm-bridge/vfio/ops.h"
 #include "vmm-bridge/vfio/uapi.h"
 #include "vmm-bridge/virtio/guest_memory.h"
@@ -119,7 +120,7 @@ int gp_vfio_object_map(struct gp_memory_object *object, const void *ops) {
 	if (object->removed || object->kind != GP_MEMORY_VFIO) {
 		return -ENODEV;
 	}
-	unsigned faults = gp_guest_memory_faults();
+	unsigned faults = gp_sigbus_count();
 	if (object->map != NULL && object->faults == faults) {
 		return 0;
 	}
