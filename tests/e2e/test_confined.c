@@ -98,7 +98,7 @@ static void try_all(pid_t worker, unsigned exceptions) {
 	read_fact(worker, "PPid:", parent);
 	if (!inject_start(worker)) {
 		assert_true(errno == ENOSYS || errno == EPERM); // not as root, or not on x86-64
-		print_message("nothing can be tried in the worker: %s\n", strerror(errno));
+		print_message("# nothing can be tried in the worker: %s\n", strerror(errno));
 		return;
 	}
 	const long none[6] = {0};
@@ -111,7 +111,7 @@ static void try_all(pid_t worker, unsigned exceptions) {
 		}
 		long result = inject_call(worker, attempts[i].number, attempts[i].text, args);
 		if (result != -EPERM && (attempts[i].exceptions & exceptions) == 0) {
-			print_message("%s: %ld\n", attempts[i].name, result);
+			print_message("# %s: %ld\n", attempts[i].name, result);
 			failed = true;
 		}
 	}

@@ -173,7 +173,7 @@ static void check_refused(
 static void check_landlock(
 	const struct mode *mode, const struct results *results, const char *user) {
 	bool failed = false;
-	print_message("Landlock ABI %d, as %s\n", results->confinement.landlock_abi, user);
+	print_message("# Landlock ABI %d, as %s\n", results->confinement.landlock_abi, user);
 	for (size_t i = 0; i < n_attempts; i++) {
 		int abi = attempts[i].landlock_abi;
 		if (results->succeeded[i] && abi != 0 && abi <= results->confinement.landlock_abi) {
