@@ -157,6 +157,7 @@ class Session:
                           "--config", self.config,
                           "--size", f"{self.width}x{self.height}", *self.trace_options],
             self.directory / "guestpane.log", env)
+        self.compositor.worker_pid = self.compositor.pid
         self.wait("the compositor",
                   lambda: (self.status(self.compositor) or {}).get("outputs"))
         if self.path == "KMS":
@@ -179,6 +180,7 @@ class Session:
         self.bridges.append(bridge)
         self.wait("the bridge", lambda: path.exists() and
                   (self.status(bridge) or {}).get("display") == "connected")
+        bridge.worker_pid = self.status(bridge)["worker_pid"]
         return path
 
     def start_guest(self, blobs=3, *options):
@@ -233,7 +235,7 @@ class Session:
     def cost(self):
         """Yields a dict that has, after the block, CPU time in ns of the two kinds of process."""
         def take():
-            return (sum(cpu_ns(bridge.pid) for bridge in self.bridges),
+            return (sum(cpu_ns(bridge.worker_pid) for bridge in self.bridges),
                     cpu_ns(self.compositor.pid))
         spent, before = {}, take()
         yield spent
@@ -252,9 +254,9 @@ class Session:
             yield calls
             return
         table = self.directory / "strace"
-        tracer = Program("strace", ["strace", "-c", "-f", "-o", table, "-p", program.pid],
+        tracer = Program("strace", ["strace", "-c", "-f", "-o", table, "-p", program.worker_pid],
                          self.directory / "strace.log", self.env)
-        status = pathlib.Path(f"/proc/{program.pid}/status")
+        status = pathlib.Path(f"/proc/{program.worker_pid}/status")
         self.wait("strace", lambda: "TracerPid:\t0" not in status.read_text())
         try:
             yield calls

@@ -157,7 +157,7 @@ struct gp_client *gp_client_create(struct wl_event_loop *loop,
 		.data = client,
 	};
 	if (!gp_client_connection_init(
-		    &client->connection, loop, options->socket, &connection_events, client)) {
+		    &client->connection, loop, &client->options, &connection_events, client)) {
 		gp_error_errno("cannot make the client of the compositor");
 		free(client);
 		return NULL;

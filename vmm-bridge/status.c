@@ -11,7 +11,7 @@
 #include "vmm-bridge/confine/confine.h"
 #include "vmm-bridge/display.h"
 #include "vmm-bridge/gpu/device.h"
-#include "vmm-bridge/keeper/keeper.h"
+#include "vmm-bridge/keeper/worker.h"
 #include "vmm-bridge/options.h"
 #include "vmm-bridge/seat/inputs.h"
 #include "vmm-bridge/vfio/device.h"
@@ -96,7 +96,7 @@ static struct json_object *counters_status(
 	add_number(object, "guest_errors", info->guest_errors);
 	add_number(object, "commands", info->commands);
 	add_number(object, "memory_faults", gp_sigbus_count());
-	add_number(object, "restarts", gp_keeper_restarts(parts->keeper));
+	add_number(object, "restarts", gp_worker_get_restarts(parts->worker));
 	return object;
 }
 
@@ -146,7 +146,8 @@ struct json_object *gp_status_create(const struct gp_status_parts *parts) {
 	struct json_object *object = json_object_new_object();
 	add_string(object, "program", "guestpane-bridge");
 	add_string(object, "version", GP_VERSION);
-	add_number(object, "pid", (int64_t)getpid());
+	add_number(object, "pid", (uint64_t)gp_worker_get_keeper_pid(parts->worker));
+	add_number(object, "worker_pid", (uint64_t)getpid());
 	add_string(object, "name", parts->options->name);
 	add_string(object, "vmm", gp_vhost_state_name(gp_vhost_device_state(parts->vhost)));
 	const char *refusal = gp_client_refusal(parts->display->client);

@@ -402,12 +402,12 @@ static void test_not_allowed(struct host *host) {
 /* The worker crashes while a key and a button are down: nothing stays down in the guest. */
 static void test_crash(struct host *host) {
 	struct seat_case c;
-	seat_case_start_with(&c, host, "--keeper");
+	seat_case_start(&c, host);
 	assert_true(fake_seat_key(&c.seat, KEY_A, true));
 	input_expect_group(&c.keyboard, EV_KEY, KEY_A, 1);
 	assert_true(fake_seat_button(&c.seat, BTN_LEFT, true));
 	input_expect_group(&c.tablet, EV_KEY, BTN_LEFT, 1);
-	assert_int_equal(kill((pid_t)host_status_number(c.vm.bridge, "pid"), SIGABRT), 0);
+	assert_int_equal(kill((pid_t)host_status_number(c.vm.bridge, "worker_pid"), SIGABRT), 0);
 	assert_true(host_wait_number(c.vm.bridge, "counters.restarts", 1, WAIT_MS));
 	assert_true(host_wait_string(&host->compositor, "seat.focus", "vm0", WAIT_MS));
 	assert_true(fake_seat_key(&c.seat, KEY_A, false));

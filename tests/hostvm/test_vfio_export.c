@@ -49,7 +49,7 @@ static const struct gp_vfio_events events = {.object_removed = handle_removed};
 static int setup(void **state) {
 	struct fixture *f = calloc(1, sizeof(*f));
 	*state = f;
-	gp_exporter_init(&f->exporter, false);
+	gp_exporter_init(&f->exporter, false, gp_udmabuf_open_device(""), "");
 	f->vfio = gp_vfio_create(NULL, NULL, NULL, &events, f);
 	for (int i = 0; i < VFIO_HOST_DEVICES; i++) {
 		if (!vfio_host_find(&f->hosts[i], i) || !vfio_host_open(&f->hosts[i]) ||

@@ -6,18 +6,10 @@
 
 /* What somebody tries who has taken over the process that reads guest bytes. */
 
-/* An exception of gp_confine that lets an attempt succeed. */
-enum attempt_exception {
-	ATTEMPT_CONNECTS = 1 << 0,
-	ATTEMPT_REMOVES = 1 << 1,
-	ATTEMPT_LOOKS = 1 << 2,
-};
-
 struct attempt {
 	const char *name;
 	bool (*succeeds)(void);
 	int landlock_abi; // from which on Landlock alone refuses it; 0: it does not
-	unsigned exceptions; // with which it may succeed
 	/* Without any confinement. Else it takes root, a device, or what not every kernel has. */
 	bool works;
 };

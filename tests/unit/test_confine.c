@@ -33,18 +33,16 @@
 #include "common/log.h"
 #include "tests/unit/confine_attempts.h"
 #include "vmm-bridge/confine/confine.h"
-#include "vmm-bridge/confine/exceptions.h"
 #include "vmm-bridge/confine/landlock.h"
 #include "vmm-bridge/confine/rights.h"
 
 #define NOBODY 65534
 #define RESULTS_MAX 256
 
-/* What a process does to be confined, and which attempts may succeed after all. */
+/* What a process does to be confined. */
 struct mode {
 	const char *name;
 	void (*confine)(void);
-	unsigned exceptions;
 };
 
 /* Of a process that tries. */
@@ -59,27 +57,11 @@ static bool was_root;
 static void confine_not(void) {
 }
 
-static void confine_worker(void) {
-	gp_confine(NULL);
-}
-
-static const char *sockets[] = {NULL, "/tmp/gp-test.sock"};
-
-static void confine_with_vfio_none(void) {
-	gp_confine(&(struct gp_confine_exceptions){
-		.connects = true, .sockets = sockets, .n_sockets = 2});
-}
-
-static void confine_with_vfio_auto(void) {
-	gp_confine(&(struct gp_confine_exceptions){
-		.connects = true, .sockets = sockets, .n_sockets = 2, .looks_into_vmm = true});
-}
-
 static struct gp_confinement landlock_alone;
 
 static void confine_by_landlock(void) {
 	gp_rights_forbid_new();
-	gp_landlock_restrict(NULL, &landlock_alone);
+	gp_landlock_restrict(&landlock_alone);
 }
 
 static void be_nobody(void) {
@@ -159,9 +141,9 @@ static void check_refused(
 	const struct gp_confinement *confinement = &results->confinement;
 	bool failed = false;
 	assert_true(confinement->seccomp);
-	assert_true(confinement->n_calls <= 40 || mode->exceptions != 0);
+	assert_true(confinement->n_calls <= 40);
 	for (size_t i = 0; i < n_attempts; i++) {
-		if (results->succeeded[i] && (attempts[i].exceptions & mode->exceptions) == 0) {
+		if (results->succeeded[i]) {
 			print_message(
 				"%s, as %s: %s succeeds\n", mode->name, user, attempts[i].name);
 			failed = true;
@@ -186,28 +168,16 @@ static void check_landlock(
 }
 
 static void test_works_unconfined(void **state) {
-	run_as_both(&(const struct mode){"unconfined", confine_not, 0}, check_works);
+	run_as_both(&(const struct mode){"unconfined", confine_not}, check_works);
 }
 
 static void test_worker(void **state) {
-	run_as_both(&(const struct mode){"a worker", confine_worker, 0}, check_refused);
-}
-
-static void test_vfio_none(void **state) {
-	run_as_both(&(const struct mode){"--vfio none", confine_with_vfio_none,
-			    ATTEMPT_CONNECTS | ATTEMPT_REMOVES},
-		check_refused);
-}
-
-static void test_vfio_auto(void **state) {
-	run_as_both(&(const struct mode){"--vfio auto", confine_with_vfio_auto,
-			    ATTEMPT_CONNECTS | ATTEMPT_REMOVES | ATTEMPT_LOOKS},
-		check_refused);
+	run_as_both(&(const struct mode){"a worker", gp_confine}, check_refused);
 }
 
 /* The second wall, as far as this kernel has built it. */
 static void test_landlock_alone(void **state) {
-	run_as_both(&(const struct mode){"Landlock alone", confine_by_landlock, 0}, check_landlock);
+	run_as_both(&(const struct mode){"Landlock alone", confine_by_landlock}, check_landlock);
 }
 
 /* Runs a check in a process that is confined as a worker. The status as of waitpid. */
@@ -219,7 +189,7 @@ static int status_of(bool nobody, bool (*check)(void)) {
 			be_nobody();
 		}
 		signal(SIGSEGV, SIG_DFL); // cmocka's own
-		gp_confine(NULL);
+		gp_confine();
 		_exit(check() ? 0 : 1);
 	}
 	int status;
@@ -300,7 +270,7 @@ static void test_terminal(void **state) {
 	if (child == 0) {
 		int terminal = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
 		dup2(terminal, STDIN_FILENO);
-		gp_confine(NULL);
+		gp_confine();
 		char key;
 		_exit(terminal < 0 ? 2 : read(STDIN_FILENO, &key, 1) == 0 ? 0 : 1);
 	}
@@ -326,8 +296,6 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_works_unconfined),
 		cmocka_unit_test(test_worker),
-		cmocka_unit_test(test_vfio_none),
-		cmocka_unit_test(test_vfio_auto),
 		cmocka_unit_test(test_landlock_alone),
 		cmocka_unit_test(test_works_on),
 		cmocka_unit_test(test_crashes),

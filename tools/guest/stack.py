@@ -29,6 +29,17 @@ def tail(path, lines=LOG_TAIL):
     return "\n".join("    | " + line for line in text[-lines:]) or "    (empty)"
 
 
+def open_files(pid):
+    """What the descriptors of a process are, as a sorted list."""
+    found = []
+    for entry in pathlib.Path(f"/proc/{pid}/fd").iterdir():
+        try:
+            found.append(os.readlink(entry))
+        except FileNotFoundError:
+            pass
+    return sorted(found)
+
+
 class Program:
     """A child with a log. It dies with us, even if we are killed."""
 
@@ -64,17 +75,6 @@ class Program:
             except subprocess.TimeoutExpired:
                 self.process.kill()
         return self.process.wait()
-
-    def fds(self):
-        """What its descriptors are, as a sorted list."""
-        found = []
-        directory = pathlib.Path(f"/proc/{self.pid}/fd")
-        for entry in directory.iterdir():
-            try:
-                found.append(os.readlink(entry))
-            except FileNotFoundError:
-                pass
-        return sorted(found)
 
 
 class Picture:

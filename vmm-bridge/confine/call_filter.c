@@ -4,7 +4,9 @@
 #include <fcntl.h>
 #include <linux/udmabuf.h>
 #include <linux/vfio.h>
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -15,13 +17,20 @@
 #endif
 
 #include "vmm-bridge/confine/confine.h"
-#include "vmm-bridge/confine/exceptions.h"
 
 #ifdef HAVE_SECCOMP
+/* A call by its name, as no architecture or library has all numbers. */
+struct allowed_call {
+	const char *name;
+	unsigned argument; // allowed if this one, masked, is the value; mask 0: always
+	uint64_t mask, value;
+	bool own; // the value is the process id
+};
+
 /* The kernel looks at the lower half of such an argument; libc may extend its sign. */
 #define INT UINT32_MAX
 
-static const struct gp_allowed_call allowed_calls[] = {
+static const struct allowed_call allowed_calls[] = {
 	// memory, never executable
 	{"mmap", .argument = 2, .mask = ~(uint64_t)(PROT_READ | PROT_WRITE)},
 	{"munmap"},
@@ -83,7 +92,7 @@ static const struct gp_allowed_call allowed_calls[] = {
 /* libc calls clone instead, and has the right error. */
 static const char *const missing_calls[] = {"clone3"};
 
-static int allow(scmp_filter_ctx filter, const struct gp_allowed_call *call) {
+static int allow(scmp_filter_ctx filter, const struct allowed_call *call) {
 	int number = seccomp_syscall_resolve_name(call->name);
 	if (number < 0) { // not of this architecture
 		return 0;
@@ -95,28 +104,17 @@ static int allow(scmp_filter_ctx filter, const struct gp_allowed_call *call) {
 		: seccomp_rule_add(filter, SCMP_ACT_ALLOW, number, 0);
 }
 
-/* The rows of a call follow each other, so it counts once. */
-static int allow_all(scmp_filter_ctx filter, const struct gp_allowed_call *calls, size_t count,
-	unsigned *n_calls) {
+static int add_rules(scmp_filter_ctx filter, unsigned *n_calls) {
 	int error = 0;
-	for (size_t i = 0; i < count && error == 0; i++) {
-		error = allow(filter, &calls[i]);
-		*n_calls += (i == 0 || strcmp(calls[i].name, calls[i - 1].name) != 0) &&
-			seccomp_syscall_resolve_name(calls[i].name) >= 0;
+	for (size_t i = 0; i < sizeof(allowed_calls) / sizeof(allowed_calls[0]) && error == 0;
+		i++) {
+		const char *name = allowed_calls[i].name;
+		error = allow(filter, &allowed_calls[i]);
+		/* The rows of a call follow each other, so it counts once. */
+		*n_calls += (i == 0 || strcmp(name, allowed_calls[i - 1].name) != 0) &&
+			seccomp_syscall_resolve_name(name) >= 0;
 	}
-	return error;
-}
-
-static int add_rules(
-	scmp_filter_ctx filter, const struct gp_confine_exceptions *exceptions, unsigned *n_calls) {
-	int error = allow_all(
-		filter, allowed_calls, sizeof(allowed_calls) / sizeof(allowed_calls[0]), n_calls);
-	for (size_t i = 0; error == 0 && i < GP_EXCEPTIONS; i++) {
-		size_t count;
-		const struct gp_allowed_call *calls = gp_exceptions_calls(exceptions, i, &count);
-		error = allow_all(filter, calls, count, n_calls);
-	}
-	for (size_t i = 0; error == 0 && i < sizeof(missing_calls) / sizeof(missing_calls[0]);
+	for (size_t i = 0; i < sizeof(missing_calls) / sizeof(missing_calls[0]) && error == 0;
 		i++) {
 		int number = seccomp_syscall_resolve_name(missing_calls[i]);
 		if (number >= 0) {
@@ -126,10 +124,9 @@ static int add_rules(
 	return error;
 }
 
-void gp_call_filter_load(
-	const struct gp_confine_exceptions *exceptions, struct gp_confinement *confinement) {
+void gp_call_filter_load(struct gp_confinement *confinement) {
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
-	int error = filter != NULL ? add_rules(filter, exceptions, &confinement->n_calls) : -ENOMEM;
+	int error = filter != NULL ? add_rules(filter, &confinement->n_calls) : -ENOMEM;
 	if (error == 0) {
 		error = seccomp_load(filter);
 	}
@@ -141,8 +138,7 @@ void gp_call_filter_load(
 	}
 }
 #else
-void gp_call_filter_load(
-	const struct gp_confine_exceptions *exceptions, struct gp_confinement *confinement) {
+void gp_call_filter_load(struct gp_confinement *confinement) {
 	snprintf(confinement->seccomp_reason, sizeof(confinement->seccomp_reason),
 		"built without libseccomp");
 }

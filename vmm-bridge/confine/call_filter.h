@@ -1,10 +1,6 @@
 #ifndef GP_VMM_BRIDGE_CONFINE_CALL_FILTER_H
 #define GP_VMM_BRIDGE_CONFINE_CALL_FILTER_H
 
-#include <stdbool.h>
-#include <stdint.h>
-
-struct gp_confine_exceptions;
 struct gp_confinement;
 
 /**
@@ -19,16 +15,7 @@ struct gp_confinement;
  * x32) ends it.
  */
 
-/* A call by its name, as no architecture or library has all numbers. */
-struct gp_allowed_call {
-	const char *name;
-	unsigned argument; // allowed if this one, masked, is the value; mask 0: always
-	uint64_t mask, value;
-	bool own; // the value is the process id
-};
-
 /* Needs no_new_privs. Nothing that the other parts of gp_confine need is left afterwards. */
-void gp_call_filter_load(
-	const struct gp_confine_exceptions *exceptions, struct gp_confinement *confinement);
+void gp_call_filter_load(struct gp_confinement *confinement);
 
 #endif

@@ -39,7 +39,7 @@ static void log_result(void) {
 	}
 }
 
-void gp_confine(const struct gp_confine_exceptions *exceptions) {
+void gp_confine(void) {
 	confinement.no_new_privileges = gp_rights_forbid_new();
 	if (SANITIZED || !confinement.no_new_privileges) { // the rest needs it
 		const char *reason = SANITIZED ? "built with AddressSanitizer" : "no no_new_privs";
@@ -48,9 +48,9 @@ void gp_confine(const struct gp_confine_exceptions *exceptions) {
 		snprintf(confinement.landlock_reason, sizeof(confinement.landlock_reason), "%s",
 			reason);
 	} else {
-		gp_rights_give_up(exceptions, &confinement);
-		gp_landlock_restrict(exceptions, &confinement);
-		gp_call_filter_load(exceptions, &confinement); // it refuses the calls of the others
+		gp_rights_give_up(&confinement);
+		gp_landlock_restrict(&confinement);
+		gp_call_filter_load(&confinement); // it refuses the calls of the others
 	}
 	log_result();
 }

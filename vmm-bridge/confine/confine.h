@@ -4,8 +4,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct gp_confine_exceptions;
-
 /**
  * What the process that reads guest bytes gives up before it reads the first, so that a guest that
  * takes it over reaches nothing but the picture of its own VM (G1). Each attempt is refused twice
@@ -38,10 +36,8 @@ struct gp_confinement {
  * Confines the calling process, for ever. What the kernel or the build lacks is logged and left
  * out: the VM keeps its display. Under AddressSanitizer, whose search for leaks at the end opens
  * files and makes a process, it only sets no_new_privs.
- *
- * The exceptions are what this process does itself although it should not; NULL: there are none.
  */
-void gp_confine(const struct gp_confine_exceptions *exceptions);
+void gp_confine(void);
 
 /* What holds of this process. All is false or zero before gp_confine. */
 const struct gp_confinement *gp_confinement_get(void);

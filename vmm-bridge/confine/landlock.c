@@ -12,7 +12,6 @@
 
 #include "common/fd.h"
 #include "vmm-bridge/confine/confine.h"
-#include "vmm-bridge/confine/exceptions.h"
 
 /* As of ABI 6. A kernel takes one that is longer than its own if the rest is zero. */
 struct ruleset_attributes {
@@ -59,28 +58,20 @@ static struct ruleset_attributes collect_rights(struct gp_confinement *confineme
 	return all;
 }
 
-void gp_landlock_restrict(
-	const struct gp_confine_exceptions *exceptions, struct gp_confinement *confinement) {
+void gp_landlock_restrict(struct gp_confinement *confinement) {
 	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
 	if (abi < 1) {
 		fail(confinement, "this kernel has none", errno);
 		return;
 	}
 	confinement->landlock_abi = (int)abi;
-	if (gp_exceptions_exclude_landlock(exceptions)) {
-		snprintf(confinement->landlock_reason, sizeof(confinement->landlock_reason),
-			"the bridge has to look into the VMM; --vfio none needs not");
-		return;
-	}
-	struct ruleset_attributes rights = collect_rights(confinement);
-	rights.fs &= ~gp_exceptions_file_rights(exceptions);
+	const struct ruleset_attributes rights = collect_rights(confinement);
 	int ruleset = (int)syscall(SYS_landlock_create_ruleset, &rights, sizeof(rights), 0);
 	if (ruleset < 0) {
 		fail(confinement, "landlock_create_ruleset", errno);
 		return;
 	}
-	confinement->landlock = gp_exceptions_allow_paths(exceptions, ruleset) &&
-		syscall(SYS_landlock_restrict_self, ruleset, 0) == 0;
+	confinement->landlock = syscall(SYS_landlock_restrict_self, ruleset, 0) == 0;
 	if (!confinement->landlock) {
 		fail(confinement, "landlock_restrict_self", errno);
 	}

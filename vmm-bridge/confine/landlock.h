@@ -1,7 +1,6 @@
 #ifndef GP_VMM_BRIDGE_CONFINE_LANDLOCK_H
 #define GP_VMM_BRIDGE_CONFINE_LANDLOCK_H
 
-struct gp_confine_exceptions;
 struct gp_confinement;
 
 /**
@@ -9,7 +8,6 @@ struct gp_confinement;
  * other processes, and the memory of those. All of it that the running kernel can forbid, also if
  * it is newer than the headers of the build. Needs no_new_privs.
  */
-void gp_landlock_restrict(
-	const struct gp_confine_exceptions *exceptions, struct gp_confinement *confinement);
+void gp_landlock_restrict(struct gp_confinement *confinement);
 
 #endif

@@ -11,7 +11,6 @@
 #include "common/fd.h"
 #include "common/log.h"
 #include "vmm-bridge/confine/confine.h"
-#include "vmm-bridge/confine/exceptions.h"
 
 /* Capabilities are numbered from 0 on; the kernel has no more than bits in its sets. */
 #define CAPABILITIES_MAX 64
@@ -40,21 +39,16 @@ static uint64_t read_capabilities(void) {
 	return sets[0].permitted | (uint64_t)sets[1].permitted << 32;
 }
 
-/* All but those in the mask, of those that there are. */
-static void drop_capabilities(uint64_t kept) {
+static void drop_capabilities(void) {
 	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
-	struct __user_cap_data_struct sets[2] = {0};
+	const struct __user_cap_data_struct none[2] = {0};
 
 	/* Only whoever has CAP_SETPCAP may, but nothing is started, nor gets new privileges. */
 	for (unsigned long i = 0; i < CAPABILITIES_MAX; i++) {
 		prctl(PR_CAPBSET_DROP, i, 0, 0, 0);
 	}
 	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
-	kept &= read_capabilities();
-	for (int i = 0; i < 2; i++) {
-		sets[i].permitted = sets[i].effective = (uint32_t)(kept >> (32 * i));
-	}
-	if (syscall(SYS_capset, &header, sets) != 0) {
+	if (syscall(SYS_capset, &header, none) != 0) {
 		gp_warn("cannot give up capabilities: %m");
 	}
 }
@@ -71,14 +65,13 @@ static void close_terminal(void) {
 	gp_fd_close(&fd);
 }
 
-void gp_rights_give_up(
-	const struct gp_confine_exceptions *exceptions, struct gp_confinement *confinement) {
+void gp_rights_give_up(struct gp_confinement *confinement) {
 	close_terminal();
 	limit(RLIMIT_CORE, "CORE");
 	limit(RLIMIT_MEMLOCK, "MEMLOCK");
 	limit(RLIMIT_MSGQUEUE, "MSGQUEUE");
 	limit(RLIMIT_NPROC, "NPROC");
-	drop_capabilities(gp_exceptions_capabilities(exceptions));
+	drop_capabilities();
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	confinement->capabilities = read_capabilities();
 	confinement->dumpable = prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) != 0;

@@ -3,7 +3,6 @@
 
 #include <stdbool.h>
 
-struct gp_confine_exceptions;
 struct gp_confinement;
 
 /* What a process may do because of who it is, and how much of the computer it may use. */
@@ -18,7 +17,6 @@ bool gp_rights_forbid_new(void);
  *
  * RLIMIT_FSIZE stays: it counts for memory files, the log and the trace alike.
  */
-void gp_rights_give_up(
-	const struct gp_confine_exceptions *exceptions, struct gp_confinement *confinement);
+void gp_rights_give_up(struct gp_confinement *confinement);
 
 #endif

@@ -53,7 +53,7 @@ void gp_doctor_report_confinement(
 
 static void confine_child(int fd) {
 	gp_log_init("guestpane-bridge", GP_LOG_SILENT);
-	gp_confine(NULL);
+	gp_confine();
 	const struct gp_confinement *confinement = gp_confinement_get();
 	bool sent = write(fd, confinement, sizeof(*confinement)) == sizeof(*confinement);
 	_exit(sent ? 0 : 1);

@@ -102,22 +102,21 @@ struct gp_vfio_device *gp_vfio_device_create(
 	}
 	device->ops = ops;
 	device->fd = fd;
-	device->vmm_fd = -1;
 	snprintf(device->pci, sizeof(device->pci), "%s", pci);
 	if (!read_regions(device, level) || !read_ids(device, level)) {
 		gp_vfio_device_destroy(device);
 		return NULL;
 	}
-	if (device->pci[0] == '\0') {
-		gp_pci_address_guess(device->vendor, device->product, device->pci);
-	}
-	if (device->pci[0] == '\0') {
-		gp_log_limited_here(quiet ? GP_LOG_DEBUG : GP_LOG_WARN,
-			"VFIO device %04x:%04x: its PCI address is not known", device->vendor,
-			device->product);
-	}
 	device->export_error = probe_export(device);
 	return device;
+}
+
+void gp_vfio_device_guess_address(struct gp_vfio_device *device) {
+	if (device->pci[0] == '\0' &&
+		!gp_pci_address_guess(device->vendor, device->product, device->pci)) {
+		gp_debug("VFIO device %04x:%04x: its PCI address is not known", device->vendor,
+			device->product);
+	}
 }
 
 void gp_vfio_device_destroy(struct gp_vfio_device *device) {
