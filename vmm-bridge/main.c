@@ -13,7 +13,7 @@
 #include "common/sigbus.h"
 #include "common/trace.h"
 #include "vmm-bridge/bridge.h"
-#include "vmm-bridge/confine.h"
+#include "vmm-bridge/confine/confine.h"
 #include "vmm-bridge/doctor/doctor.h"
 #include "vmm-bridge/keeper/keeper.h"
 #include "vmm-bridge/keeper/worker.h"
@@ -48,7 +48,7 @@ static int run(struct wl_event_loop *loop, const struct gp_bridge_options *optio
 	bool ok = terminate != NULL && interrupt != NULL && bridge != NULL;
 	if (ok) {
 		/* It has looked at the host; from now on it opens nothing. Then come its VM's things. */
-		gp_confine(&(struct gp_confine_rules){0});
+		gp_confine();
 		ok = gp_worker_wait(worker) && start_trace(options, worker) &&
 			gp_bridge_start(bridge);
 	}

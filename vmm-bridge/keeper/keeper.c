@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -16,6 +15,7 @@
 #include "common/fd.h"
 #include "common/log.h"
 #include "common/socket.h"
+#include "vmm-bridge/confine/confine.h"
 #include "vmm-bridge/keeper/broker.h"
 #include "vmm-bridge/keeper/channel.h"
 #include "vmm-bridge/keeper/child.h"
@@ -505,7 +505,6 @@ struct gp_keeper *gp_keeper_create(const struct gp_keeper_settings *settings) {
 		gp_keeper_destroy(keeper);
 		return NULL;
 	}
-	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	return keeper;
 }
 
@@ -529,6 +528,7 @@ int gp_keeper_run(struct gp_keeper *keeper, struct gp_grants *grants, int socket
 		gp_store_connect(&keeper->stores[0], socket);
 	}
 	listen_for_successors(keeper);
+	gp_confine_keeper();
 	start_worker(keeper);
 	if (keeper->worker.pid == 0) {
 		end_or_linger(keeper, EXIT_FAILURE);
@@ -540,6 +540,7 @@ int gp_keeper_run(struct gp_keeper *keeper, struct gp_grants *grants, int socket
 
 int gp_keeper_give_up(struct gp_keeper *keeper) {
 	listen_for_successors(keeper);
+	gp_confine_keeper();
 	end_or_linger(keeper, EXIT_FAILURE);
 	return run(keeper);
 }
