@@ -473,7 +473,7 @@ static void test_logs(void **state) {
 	int fd = make_device();
 	fake.no_mmap = true;
 	struct gp_vfio *vfio = gp_vfio_create(NULL, NULL, &fake_ops, &events, &removals);
-	assert_true(gp_vfio_add_fd(vfio, dup(fd)));
+	assert_true(gp_vfio_add_fd(vfio, dup(fd), ""));
 
 	int log = memfd_create("log", MFD_CLOEXEC), saved = dup(STDERR_FILENO);
 	assert_true(log >= 0 && saved >= 0);
