@@ -53,6 +53,9 @@ static const struct {
 	{"zwlr_output_manager_v1", GP_PERMISSION_OUTPUTS},
 	{"zwlr_output_power_manager_v1", GP_PERMISSION_POWER},
 	{"ext_idle_notifier_v1", GP_PERMISSION_IDLE},
+
+	{"ext_foreign_toplevel_list_v1", GP_PERMISSION_TOPLEVELS},
+	{"zwlr_foreign_toplevel_manager_v1", GP_PERMISSION_TOPLEVELS},
 };
 
 bool gp_security_shows(enum gp_client_kind kind, uint32_t permissions, const char *interface) {

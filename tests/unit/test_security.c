@@ -38,6 +38,8 @@ static const struct row {
 	{"zwp_virtual_keyboard_manager_v1", false, false, GP_PERMISSION_INPUT},
 	{"zwlr_virtual_pointer_manager_v1", false, false, GP_PERMISSION_INPUT},
 	{"ext_idle_notifier_v1", false, false, GP_PERMISSION_IDLE},
+	{"ext_foreign_toplevel_list_v1", false, false, GP_PERMISSION_TOPLEVELS},
+	{"zwlr_foreign_toplevel_manager_v1", false, false, GP_PERMISSION_TOPLEVELS},
 	/* Those that come later. */
 	{"new_manager_v1", false, false, 0},
 	{"", false, false, 0},
