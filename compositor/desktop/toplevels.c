@@ -202,6 +202,12 @@ static void handle_focus_changed(struct wl_listener *listener, void *data) {
 	schedule_update(toplevels);
 }
 
+struct gp_guest_scanout *gp_toplevel_get_scanout(
+	const struct wlr_ext_foreign_toplevel_handle_v1 *handle) {
+	const struct toplevel *toplevel = handle->data;
+	return toplevel->view->scanout;
+}
+
 bool gp_toplevels_init(struct gp_toplevels *toplevels, struct wl_display *display,
 	struct gp_guest_manager *guests, struct gp_placement *placement, struct gp_focus *focus) {
 	struct gp_outputs *outputs = placement->outputs;

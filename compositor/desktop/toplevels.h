@@ -6,7 +6,9 @@
 
 struct gp_focus;
 struct gp_guest_manager;
+struct gp_guest_scanout;
 struct gp_placement;
+struct wlr_ext_foreign_toplevel_handle_v1;
 struct wlr_ext_foreign_toplevel_list_v1;
 struct wlr_foreign_toplevel_manager_v1;
 
@@ -36,5 +38,9 @@ bool gp_toplevels_init(struct gp_toplevels *toplevels, struct wl_display *displa
 	struct gp_guest_manager *guests, struct gp_placement *placement, struct gp_focus *focus);
 /* After all clients, before the placement. One that is all zeros is fine. */
 void gp_toplevels_finish(struct gp_toplevels *toplevels);
+
+/* What a toplevel in the list is of. */
+struct gp_guest_scanout *gp_toplevel_get_scanout(
+	const struct wlr_ext_foreign_toplevel_handle_v1 *handle);
 
 #endif

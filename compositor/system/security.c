@@ -43,6 +43,7 @@ static const struct {
 
 	{"wp_security_context_manager_v1", UNCONFINED},
 
+	{"ext_foreign_toplevel_image_capture_source_manager_v1", GP_PERMISSION_CAPTURE},
 	{"ext_image_copy_capture_manager_v1", GP_PERMISSION_CAPTURE},
 	{"ext_output_image_capture_source_manager_v1", GP_PERMISSION_CAPTURE},
 	{"zwlr_screencopy_manager_v1", GP_PERMISSION_CAPTURE},

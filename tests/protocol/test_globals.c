@@ -135,7 +135,9 @@ static const struct {
 	const char *globals[8];
 } permissions[] = {
 	{"capture",
-		{"wp_security_context_manager_v1", "ext_image_copy_capture_manager_v1",
+		{"wp_security_context_manager_v1",
+			"ext_foreign_toplevel_image_capture_source_manager_v1",
+			"ext_image_copy_capture_manager_v1",
 			"ext_output_image_capture_source_manager_v1",
 			"zwlr_screencopy_manager_v1"}},
 	{"input",

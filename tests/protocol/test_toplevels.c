@@ -189,8 +189,82 @@ static void test_list(struct host *host) {
 	taskbar_finish(&taskbar);
 }
 
+/* Takes a picture of one toplevel, by ext-image-copy-capture-v1. Returns grim's exit status. */
+static int grab(struct host *host, const struct toplevel *toplevel, struct picture *picture) {
+	char path[128], *text;
+	snprintf(path, sizeof(path), "%s/toplevel.ppm", host->dir);
+	picture_finish(picture);
+	int status = host_run(host,
+		(const char *[]){"grim", "-t", "ppm", "-T", toplevel->identifier, path, NULL},
+		&text);
+	if (status != 0) {
+		printf("# grim: %s\n", text != NULL ? text : "");
+	}
+	free(text);
+	return status == 0 && !picture_read(picture, path) ? -1 : status;
+}
+
+static void assert_grab(struct host *host, const struct toplevel *toplevel, uint32_t width,
+	uint32_t height, uint32_t color) {
+	struct picture picture = {0};
+	assert_int_equal(grab(host, toplevel, &picture), 0);
+	assert_int_equal(picture.width, width);
+	assert_int_equal(picture.height, height);
+	assert_true(picture_is(&picture, 0, 0, width, height, color));
+	picture_finish(&picture);
+}
+
+/* A picture of a guest is of that guest alone, in its size, whoever is in front. */
+static void test_capture(struct host *host) {
+	struct taskbar taskbar;
+	struct scene front, behind;
+	struct buffer small;
+	struct picture picture = {0};
+	scene_show(&front, host);
+	scene_connect(&behind, host);
+	scene_blob(&behind, &behind.blob, &behind.buffer, BLUE);
+	buffer_create(&small, &behind.blob, 1, W / 2, H / 4);
+	taskbar_connect(&taskbar, host);
+	assert_int_equal(taskbar.n, 2);
+	const struct toplevel *red = &taskbar.toplevels[0], *blue = &taskbar.toplevels[1];
+
+	assert_grab(host, blue, W, H, BLACK); // nothing so far, in the size of its monitor
+	scanout_commit(&behind.scanout, &behind.buffer);
+	assert_true(client_sync(&behind.client));
+	assert_grab(host, blue, W, H, BLUE);
+	assert_grab(host, red, W, H, RED);
+	blob_fill(&behind.blob, GREEN);
+	scanout_commit(&behind.scanout, &behind.buffer);
+	assert_true(client_sync(&behind.client));
+	assert_grab(host, blue, W, H, GREEN);
+	scanout_commit(&behind.scanout, &small);
+	assert_true(client_sync(&behind.client));
+	assert_grab(host, blue, W / 2, H / 4, GREEN);
+	/* Off, it is black; nobody's buffer is kept for a picture. */
+	scanout_commit(&behind.scanout, NULL);
+	assert_true(client_sync(&behind.client));
+	assert_grab(host, blue, W / 2, H / 4, BLACK);
+	assert_true(client_wait(&behind.client, &small.releases, 1, WAIT_MS));
+	assert_true(client_wait(&behind.client, &behind.buffer.releases, 1, WAIT_MS));
+	/* The output shows what it has shown. */
+	scene_assert_shown(&front, host, RED);
+
+	/* Revoked memory is not read any more. */
+	guest_blob_v1_revoke(front.blob.proxy);
+	assert_true(client_wait(&front.client, &front.blob.n_revoked, 1, WAIT_MS));
+	assert_grab(host, red, W, H, BLACK);
+	buffer_destroy(&small);
+	scene_finish(&behind);
+	taskbar_sync(&taskbar);
+	assert_int_not_equal(grab(host, blue, &picture), 0);
+	picture_finish(&picture);
+	taskbar_finish(&taskbar);
+	scene_finish(&front);
+}
+
 static const struct host_case cases[] = {
 	{"list of toplevels", test_list, 2},
+	{"capture of one guest", test_capture, 1},
 };
 
 int main(int argc, char **argv) {

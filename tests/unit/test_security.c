@@ -33,6 +33,8 @@ static const struct row {
 	{"zwlr_screencopy_manager_v1", false, false, GP_PERMISSION_CAPTURE},
 	{"ext_image_copy_capture_manager_v1", false, false, GP_PERMISSION_CAPTURE},
 	{"ext_output_image_capture_source_manager_v1", false, false, GP_PERMISSION_CAPTURE},
+	{"ext_foreign_toplevel_image_capture_source_manager_v1", false, false,
+		GP_PERMISSION_CAPTURE},
 	{"zwlr_output_manager_v1", false, false, GP_PERMISSION_OUTPUTS},
 	{"zwlr_output_power_manager_v1", false, false, GP_PERMISSION_POWER},
 	{"zwp_virtual_keyboard_manager_v1", false, false, GP_PERMISSION_INPUT},
