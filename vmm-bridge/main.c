@@ -160,10 +160,13 @@ static void raise_file_limit(void) {
 		gp_warn("getrlimit: %m");
 		return;
 	}
-	limit.rlim_cur = limit.rlim_max;
-	if (setrlimit(RLIMIT_NOFILE, &limit) != 0) {
+	const struct rlimit raised = {limit.rlim_max, limit.rlim_max};
+	if (setrlimit(RLIMIT_NOFILE, &raised) == 0) {
+		limit = raised;
+	} else {
 		gp_warn("cannot raise the limit of open files: %m");
 	}
+	gp_fd_keep_reserve(limit.rlim_cur);
 }
 
 int main(int argc, char *argv[]) {
