@@ -6,16 +6,16 @@
 struct gp_display;
 struct gp_gpu;
 struct gp_inputs;
-struct gp_keeper;
 struct gp_bridge_options;
 struct gp_vfio;
 struct gp_vhost_device;
+struct gp_worker;
 struct json_object;
 
-/* The parts of the bridge that the document is about; keeper and vfio may be NULL. */
+/* The parts of the bridge that the document is about; vfio may be NULL. */
 struct gp_status_parts {
 	const struct gp_bridge_options *options;
-	const struct gp_keeper *keeper;
+	const struct gp_worker *worker;
 	const struct gp_vfio *vfio;
 	const struct gp_display *display;
 	const struct gp_vhost_device *vhost;
