@@ -31,10 +31,12 @@
 #include "common/fd.h"
 #include "common/log.h"
 #include "compositor/guest/manager_v1.h"
+#include "compositor/memory/fault_guard.h"
 #include "compositor/output/apply.h"
 #include "compositor/output/output.h"
 #include "compositor/output/shown.h"
 #include "compositor/status.h"
+#include "compositor/system/bridge_bounds.h"
 #include "compositor/system/command.h"
 #include "compositor/system/security.h"
 
@@ -89,7 +91,9 @@ static bool init_signals(struct gp_server *server) {
 	}
 	sigprocmask(SIG_BLOCK, &mask, &server->signal_mask);
 	signal(SIGPIPE, SIG_IGN);
-
+	if (!gp_fault_guard_init()) {
+		return false;
+	}
 	for (size_t i = 0; i < sizeof(handled_signals) / sizeof(handled_signals[0]); i++) {
 		server->signals[i] = wl_event_loop_add_signal(
 			server->loop, handled_signals[i], handle_signal, server);
@@ -337,7 +341,7 @@ static bool init_objects(struct gp_server *server) {
 	}
 	init_session(server);
 	gp_security_init(server->display);
-	return true;
+	return gp_bridge_bounds_init(server->display);
 }
 
 /* Takes the fd. The first one of a guest is in force: the service manager's, the command line's. */

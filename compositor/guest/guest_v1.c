@@ -4,6 +4,7 @@
 #include <unistd.h>
 #include <wlr/types/wlr_compositor.h>
 
+#include "common/limits.h"
 #include "compositor/guest/blob.h"
 #include "compositor/guest/scanout.h"
 #include "compositor/guest/text.h"

@@ -4,6 +4,7 @@
 #include <wayland-server-protocol.h>
 
 #include "common/trace.h"
+#include "compositor/memory/blob_memory.h"
 #include "compositor/memory/guest_buffer.h"
 #include "compositor/memory/importer.h"
 
@@ -27,6 +28,10 @@ static void handle_buffer_release(struct wl_listener *listener, void *data) {
 static void handle_buffer_lost(struct wl_listener *listener, void *data) {
 	struct gp_guest_wl_buffer *wl_buffer = wl_container_of(listener, wl_buffer, buffer_lost);
 	bool was_locked = wl_buffer->buffer->was_locked;
+	const struct gp_import_failure *failure = &wl_buffer->buffer->memory->failure;
+	if (failure->message[0] != '\0') {
+		gp_guest_buffer_set_failure(wl_buffer->spare, failure);
+	}
 	drop_buffer(wl_buffer);
 	set_buffer(wl_buffer, wl_buffer->spare);
 	wl_buffer->spare = NULL;

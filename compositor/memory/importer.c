@@ -146,6 +146,11 @@ struct gp_guest_buffer *gp_importer_import(const struct gp_importer *importer,
 	/* The texture is the import. The renderer keeps it with the buffer. */
 	struct wlr_texture *texture = wlr_texture_from_buffer(importer->renderer, &buffer->base);
 	if (texture == NULL) {
+		if (memory->failure.message[0] != '\0') {
+			*failure = memory->failure;
+			wlr_buffer_drop(&buffer->base);
+			return NULL;
+		}
 		gp_import_failure_set(failure, GUEST_BLOB_V1_FAILURE_REFUSED,
 			"the renderer refused a buffer of %dx%d with stride %u", layout->width,
 			layout->height, layout->stride);

@@ -1,7 +1,6 @@
 #include "compositor/memory/quota.h"
 
 #include <stdlib.h>
-#include <wayland-server-core.h>
 
 /* The reference that the client itself holds. */
 struct client_quota {
@@ -14,6 +13,11 @@ static void handle_client_destroy(struct wl_listener *listener, void *data) {
 	wl_list_remove(&entry->client_destroy.link);
 	gp_quota_unref(entry->quota);
 	free(entry);
+}
+
+void gp_quota_init(struct gp_quota *quota) {
+	*quota = (struct gp_quota){.n_refs = 1};
+	wl_list_init(&quota->mappings);
 }
 
 struct gp_quota *gp_quota_of_client(struct wl_client *client) {
@@ -31,7 +35,7 @@ struct gp_quota *gp_quota_of_client(struct wl_client *client) {
 		free(quota);
 		return NULL;
 	}
-	quota->n_refs = 1;
+	gp_quota_init(quota);
 	entry->quota = quota;
 	entry->client_destroy.notify = handle_client_destroy;
 	wl_client_add_destroy_late_listener(client, &entry->client_destroy);
@@ -48,16 +52,4 @@ void gp_quota_unref(struct gp_quota *quota) {
 		return;
 	}
 	free(quota);
-}
-
-bool gp_quota_add_mapped(struct gp_quota *quota, uint64_t size) {
-	if (size > GP_MAPPED_PER_CLIENT_MAX - quota->n_mapped) {
-		return false;
-	}
-	quota->n_mapped += size;
-	return true;
-}
-
-void gp_quota_remove_mapped(struct gp_quota *quota, uint64_t size) {
-	quota->n_mapped -= size;
 }

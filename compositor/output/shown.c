@@ -242,8 +242,10 @@ static void refresh(struct gp_output *output) {
 	update_front(output, now_ns);
 	switch_view(output, gp_monitor_is_connected(output) ? output->front : NULL);
 	if (output->view != NULL && !output->view->has_picture) {
-		gp_guest_scanout_send_path(output->view->scanout, GUEST_SCANOUT_V1_PATH_NONE,
-			"the scanout has no picture");
+		struct gp_guest_scanout *scanout = output->view->scanout;
+		gp_guest_scanout_send_path(scanout, GUEST_SCANOUT_V1_PATH_NONE,
+			scanout->failure[0] != '\0' ? scanout->failure
+						    : "the scanout has no picture");
 	}
 
 	const struct gp_view *subject = gp_output_get_subject(output);

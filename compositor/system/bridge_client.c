@@ -6,13 +6,31 @@
 
 #include "common/fd.h"
 #include "common/clock.h"
+#include "common/limits.h"
 #include "common/socket.h"
 
 static void handle_client_destroy(struct wl_listener *listener, void *data) {
 	struct gp_bridge_client *bridge = wl_container_of(listener, bridge, client_destroy);
 	wl_list_remove(&bridge->client_destroy.link);
+	wl_list_remove(&bridge->resource_created.link);
 	wl_list_remove(&bridge->link);
 	free(bridge);
+}
+
+/* The ids from here on are ours. */
+#define SERVER_ID_START 0xff000000
+
+/*
+ * Ids are unique among the objects that exist, so this bounds the number of these, and libwayland's
+ * table of ids as well.
+ */
+static void handle_resource_created(struct wl_listener *listener, void *data) {
+	struct gp_bridge_client *bridge = wl_container_of(listener, bridge, resource_created);
+	uint32_t id = wl_resource_get_id(data);
+	if (id > GP_OBJECTS_PER_CLIENT_MAX && id < SERVER_ID_START) {
+		wl_client_post_implementation_error(bridge->client,
+			"object id %u is above the limit of %d", id, GP_OBJECTS_PER_CLIENT_MAX);
+	}
 }
 
 struct gp_bridge_client *gp_bridge_client_try_from(const struct wl_client *client) {
@@ -88,7 +106,7 @@ static void destroy_idle(struct gp_bridge_clients *clients, const struct gp_brid
 static bool is_reserved(int fd) {
 	struct rlimit limit;
 	return getrlimit(RLIMIT_NOFILE, &limit) == 0 &&
-		(rlim_t)fd + GP_BRIDGE_FDS_RESERVED >= limit.rlim_cur;
+		(rlim_t)fd + GP_FDS_RESERVED >= limit.rlim_cur;
 }
 
 /* Returns why the connection is refused; NULL: it is not. */
@@ -135,6 +153,8 @@ struct gp_bridge_client *gp_bridge_client_create(struct gp_bridge_clients *clien
 	}
 	bridge->client_destroy.notify = handle_client_destroy;
 	wl_client_add_destroy_late_listener(bridge->client, &bridge->client_destroy);
+	bridge->resource_created.notify = handle_resource_created;
+	wl_client_add_resource_created_listener(bridge->client, &bridge->resource_created);
 	wl_list_insert(clients->list.prev, &bridge->link);
 	gp_debug("bridge connected: process %d of user %u", peer.pid, peer.uid);
 	return bridge;

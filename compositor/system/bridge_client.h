@@ -12,19 +12,13 @@
 struct gp_bridge_socket;
 
 /**
- * How many connections of bridges there may be. A process is a pid and uid as of its connect(2);
- * one that lies in a pid namespace of which nothing is seen here counts as one with all such of its
- * user. A connection that hung up counts no more, whether that was noticed or not.
+ * Connections of bridges, with the limits of common/limits.h. A process is a pid and uid as of its
+ * connect(2); one that lies in a pid namespace of which nothing is seen here counts as one with all
+ * such of its user. A connection that hung up counts no more, whether that was noticed or not.
  */
-#define GP_BRIDGES_MAX 256 // at the general socket
-#define GP_BRIDGES_OF_GUEST_MAX 16 // at a socket that is for one guest
-#define GP_BRIDGES_OF_PROCESS_MAX 16 // at all sockets
-#define GP_BRIDGES_OF_PROCESS_IDLE_MAX 8 // without a guest
+
 /* A connection that has made no guest by then gives way to a new one where there are too many. */
 #define GP_BRIDGE_IDLE_NS UINT64_C(10000000000)
-/* Descriptors of this process that connections leave to memory, outputs and the rest. */
-#define GP_BRIDGE_FDS_RESERVED 128
-
 /* All clients that are bridges, with the limits above, which may be changed after init. */
 struct gp_bridge_clients {
 	struct wl_list list; // gp_bridge_client.link, oldest first
@@ -43,6 +37,7 @@ struct gp_bridge_client {
 	uint64_t since_ns;
 	bool has_guest; // or had one
 	struct wl_listener client_destroy;
+	struct wl_listener resource_created;
 };
 
 /* Nothing is to be finished once all clients are destroyed. */

@@ -15,6 +15,7 @@
 #include "common/fd.h"
 #include "common/log.h"
 #include "common/socket.h"
+#include "common/limits.h"
 #include "compositor/system/bridge_socket.h"
 
 #define CONNECTIONS 64
@@ -179,7 +180,7 @@ static void test_reserve(void **state) {
 	struct rlimit low = limit;
 	int fd = connect_to(general_path);
 	assert_false(gp_socket_hung_up(fd));
-	low.rlim_cur = (rlim_t)fd + GP_BRIDGE_FDS_RESERVED;
+	low.rlim_cur = (rlim_t)fd + GP_FDS_RESERVED;
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
 	int other = connect_to(general_path);
 	assert_true(gp_socket_hung_up(other));
