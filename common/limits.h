@@ -29,6 +29,8 @@
 #define GP_BRIDGES_OF_PROCESS_IDLE_MAX 8
 /* Descriptors of the compositor that are left to outputs, connections and the imports of others. */
 #define GP_FDS_RESERVED 128
+/* Those that a client may have sent without a request that takes them: libwayland keeps as many. */
+#define GP_FDS_IN_TRANSIT_MAX 1024
 
 /**
  * Objects, as the greatest id: a client has to reuse ids. A scanout takes some tens, a blob two.

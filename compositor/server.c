@@ -30,6 +30,7 @@
 #include "common/control.h"
 #include "common/fd.h"
 #include "common/log.h"
+#include "compositor/fd_shortage.h"
 #include "compositor/guest/manager_v1.h"
 #include "compositor/memory/fault_guard.h"
 #include "compositor/output/apply.h"
@@ -324,8 +325,26 @@ static void handle_guest_request(struct wl_listener *listener, void *data) {
 		request->client, request->name, request->refusal, sizeof(request->refusal));
 }
 
+static void handle_blob_fds_short(struct wl_listener *listener, void *data) {
+	struct gp_server *server = wl_container_of(listener, server, blob_fds_short);
+	struct gp_blob_request *request = data;
+	pid_t pid;
+	uid_t uid;
+	wl_client_get_credentials(request->client, &pid, &uid, NULL);
+	request->granted = gp_fd_shortage_make_room(&server->bridge_sockets.clients, pid, uid);
+}
+
+static void handle_bridge_fds_short(struct wl_listener *listener, void *data) {
+	struct gp_server *server = wl_container_of(listener, server, bridge_fds_short);
+	struct gp_fd_request *request = data;
+	request->granted = gp_fd_shortage_make_room(
+		&server->bridge_sockets.clients, request->pid, request->uid);
+}
+
 static bool init_objects(struct gp_server *server) {
 	gp_guest_manager_init(&server->guest_manager, server->renderer);
+	server->blob_fds_short.notify = handle_blob_fds_short;
+	wl_signal_add(&server->guest_manager.events.fds_short, &server->blob_fds_short);
 	server->guest_request.notify = handle_guest_request;
 	wl_signal_add(&server->guest_manager.events.guest_request, &server->guest_request);
 	if (!init_outputs(server) || !init_globals(server) ||
@@ -366,6 +385,8 @@ static bool add_guest_sockets(struct gp_server *server, const struct gp_guest_so
 static bool init_bridge_sockets(struct gp_server *server) {
 	struct gp_service *service = &server->service;
 	gp_bridge_sockets_init(&server->bridge_sockets, server->display);
+	server->bridge_fds_short.notify = handle_bridge_fds_short;
+	wl_signal_add(&server->bridge_sockets.clients.events.fds_short, &server->bridge_fds_short);
 	for (size_t i = 0; i < service->n_sockets; i++) {
 		const char *guest = service->sockets[i].guest;
 		if (!add_bridge_socket(server, guest[0] != '\0' ? guest : NULL, NULL,

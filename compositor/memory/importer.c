@@ -3,6 +3,7 @@
 #include <drm_fourcc.h>
 #include <sys/stat.h>
 #include <wlr/render/drm_format_set.h>
+#include <wlr/render/pixman.h>
 #include <wlr/render/wlr_renderer.h>
 #include <wlr/render/wlr_texture.h>
 #include <wlr/types/wlr_buffer.h>
@@ -142,6 +143,10 @@ struct gp_guest_buffer *gp_importer_import(const struct gp_importer *importer,
 	if (buffer == NULL) {
 		gp_import_failure_set(failure, GUEST_BLOB_V1_FAILURE_NO_MEMORY, "out of memory");
 		return NULL;
+	}
+	/* For a GPU this would upload all of it, now and with the first frame again. */
+	if (shm && !wlr_renderer_is_pixman(importer->renderer)) {
+		return buffer;
 	}
 	/* The texture is the import. The renderer keeps it with the buffer. */
 	struct wlr_texture *texture = wlr_texture_from_buffer(importer->renderer, &buffer->base);

@@ -20,15 +20,25 @@ void gp_quota_init(struct gp_quota *quota) {
 	wl_list_init(&quota->mappings);
 }
 
-struct gp_quota *gp_quota_of_client(struct wl_client *client) {
+static struct client_quota *find_entry(struct wl_client *client) {
 	struct wl_listener *listener =
 		wl_client_get_destroy_late_listener(client, handle_client_destroy);
-	if (listener != NULL) {
-		struct client_quota *entry = wl_container_of(listener, entry, client_destroy);
+	struct client_quota *entry = NULL;
+	return listener != NULL ? wl_container_of(listener, entry, client_destroy) : NULL;
+}
+
+size_t gp_quota_count_blobs(struct wl_client *client) {
+	const struct client_quota *entry = find_entry(client);
+	return entry != NULL ? entry->quota->n_blobs : 0;
+}
+
+struct gp_quota *gp_quota_of_client(struct wl_client *client) {
+	struct client_quota *entry = find_entry(client);
+	if (entry != NULL) {
 		return gp_quota_ref(entry->quota);
 	}
 
-	struct client_quota *entry = calloc(1, sizeof(*entry));
+	entry = calloc(1, sizeof(*entry));
 	struct gp_quota *quota = calloc(1, sizeof(*quota));
 	if (entry == NULL || quota == NULL) {
 		free(entry);

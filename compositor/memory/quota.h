@@ -24,6 +24,8 @@ void gp_quota_init(struct gp_quota *quota);
 
 /* Returns a new reference to the client's quota, or NULL if memory is short. */
 struct gp_quota *gp_quota_of_client(struct wl_client *client);
+/* The number of the client's blobs. */
+size_t gp_quota_count_blobs(struct wl_client *client);
 struct gp_quota *gp_quota_ref(struct gp_quota *quota);
 /* NULL is fine. */
 void gp_quota_unref(struct gp_quota *quota);

@@ -224,6 +224,7 @@ static void arm_words_timer(const struct gp_output *output, uint64_t now_ns) {
 		output->name_end_ns,
 		output->showing == GP_SHOWING_OFF ? output->showing_ns + OFF_WORDS_NS : 0,
 		output->showing == GP_SHOWING_PAUSED ? output->showing_ns + PAUSED_DELAY_NS : 0,
+		gp_status_screen_due_ns(&output->status_screen),
 	};
 	uint64_t next_ns = UINT64_MAX;
 	for (size_t i = 0; i < sizeof(ends_ns) / sizeof(ends_ns[0]); i++) {
@@ -267,7 +268,8 @@ static void refresh(struct gp_output *output) {
 	set_label(output, now_ns);
 	arm_words_timer(output, now_ns);
 	set_window_title(output, subject);
-	if (output->status_screen.dirty) {
+	if (output->status_screen.dirty &&
+		gp_status_screen_due_ns(&output->status_screen) <= now_ns) {
 		wlr_output_schedule_frame(output->wlr_output);
 	}
 	wl_signal_emit_mutable(&output->outputs->events.shown, output);

@@ -5,12 +5,16 @@
 #include <string.h>
 #include <wlr/types/wlr_scene.h>
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "compositor/view/cairo_buffer.h"
 
 #define PRODUCT "Guestpane"
 #define FONT "sans"
 #define TEXT_PIXELS_MIN 10
+/* So many are drawn at once, after a pause as long as they would take; then one in an interval. */
+#define DRAWS_AT_ONCE 8
+#define DRAW_INTERVAL_NS UINT64_C(250000000)
 
 struct color {
 	double red, green, blue;
@@ -176,11 +180,32 @@ static void redraw_label(struct gp_status_screen *status_screen) {
 	set_image(status_screen->label, image);
 }
 
-void gp_status_screen_draw(struct gp_status_screen *status_screen) {
+static bool has_text(const struct gp_status_screen *status_screen) {
+	return status_screen->heading[0] != '\0' || status_screen->message[0] != '\0' ||
+		status_screen->label_text[0] != '\0';
+}
+
+uint64_t gp_status_screen_due_ns(const struct gp_status_screen *status_screen) {
 	if (!status_screen->dirty) {
+		return 0;
+	}
+	bool wait = has_text(status_screen) && status_screen->n_drawn >= DRAWS_AT_ONCE;
+	return status_screen->drawn_ns + (wait ? DRAW_INTERVAL_NS : 0);
+}
+
+void gp_status_screen_draw(struct gp_status_screen *status_screen) {
+	uint64_t now_ns = gp_now_ns();
+	if (!status_screen->dirty || now_ns < gp_status_screen_due_ns(status_screen)) {
 		return;
 	}
 	status_screen->dirty = false;
+	if (now_ns - status_screen->drawn_ns > DRAWS_AT_ONCE * DRAW_INTERVAL_NS) {
+		status_screen->n_drawn = 0;
+	}
+	if (has_text(status_screen)) {
+		status_screen->drawn_ns = now_ns;
+		status_screen->n_drawn++;
+	}
 	redraw_screen(status_screen);
 	redraw_label(status_screen);
 	wlr_scene_node_raise_to_top(&status_screen->label->node);

@@ -1,7 +1,6 @@
 #include "compositor/system/bridge_client.h"
 
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include "common/fd.h"
@@ -50,6 +49,7 @@ void gp_bridge_clients_init(struct gp_bridge_clients *clients) {
 		.refused_limit = {.burst = 4, .interval_ns = 1000000000},
 	};
 	wl_list_init(&clients->list);
+	wl_signal_init(&clients->events.fds_short);
 }
 
 struct usage {
@@ -102,18 +102,15 @@ static void destroy_idle(struct gp_bridge_clients *clients, const struct gp_brid
 	}
 }
 
-/* The kernel takes the lowest number: all that are below this one are in use. */
-static bool is_reserved(int fd) {
-	struct rlimit limit;
-	return getrlimit(RLIMIT_NOFILE, &limit) == 0 &&
-		(rlim_t)fd + GP_FDS_RESERVED >= limit.rlim_cur;
-}
-
 /* Returns why the connection is refused; NULL: it is not. */
 static const char *admit(struct gp_bridge_clients *clients, const struct gp_bridge_client *new,
 	size_t socket_max, int fd) {
-	if (is_reserved(fd)) {
-		return "too many open files";
+	if (gp_fd_is_short(fd, GP_FDS_RESERVED)) {
+		struct gp_fd_request request = {.pid = new->pid, .uid = new->uid};
+		wl_signal_emit_mutable(&clients->events.fds_short, &request);
+		if (!request.granted) {
+			return "too many open files";
+		}
 	}
 	if (find_cause(clients, new, socket_max) == NULL) {
 		return NULL;

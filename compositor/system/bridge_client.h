@@ -19,12 +19,24 @@ struct gp_bridge_socket;
 
 /* A connection that has made no guest by then gives way to a new one where there are too many. */
 #define GP_BRIDGE_IDLE_NS UINT64_C(10000000000)
+/* Descriptors are short, and a process wants one. */
+struct gp_fd_request {
+	pid_t pid;
+	uid_t uid;
+	bool granted; // set by the listener
+};
+
 /* All clients that are bridges, with the limits above, which may be changed after init. */
 struct gp_bridge_clients {
 	struct wl_list list; // gp_bridge_client.link, oldest first
 	size_t max, of_guest_max, of_process_max, of_process_idle_max;
 	uint64_t idle_ns;
 	struct gp_log_limit refused_limit;
+
+	struct {
+		/* struct gp_fd_request; the listener may destroy other clients. */
+		struct wl_signal fds_short;
+	} events;
 };
 
 /* Lives as long as its wl_client. */

@@ -3,14 +3,18 @@
  * bridge goes on. Work is counted, not time.
  */
 
+#include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -371,6 +375,107 @@ static void test_regions(struct host *host) {
 	scene_finish(&good);
 }
 
+/* Descriptors. */
+
+/* A bridge in a process of its own, which makes blobs until it has n, says so, and waits. */
+static pid_t start_hoarder(struct host *host, unsigned n, int *said) {
+	int fds[2];
+	assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
+	pid_t pid = fork();
+	assert_true(pid >= 0);
+	if (pid > 0) {
+		close(fds[1]);
+		*said = fds[0];
+		return pid;
+	}
+	struct client client;
+	bool ok = client_connect(&client, host->bridge_socket);
+	struct guest_v1 *guest = client_guest(&client, "hoarder");
+	for (unsigned i = 0; ok && i < n; i++) {
+		struct blob blob;
+		int fd = gp_memfd_create_sealed("test-blob", 4096);
+		ok = blob_create_fd(&blob, guest, fd, 4096, GUEST_BLOB_V1_KIND_SHM, NULL) &&
+			(i % 16 != 0 || client_sync(&client));
+		close(fd);
+	}
+	ok = ok && client_sync(&client);
+	ok = write(fds[1], ok ? "y" : "n", 1) == 1 && ok;
+	/* Until its connection ends. */
+	unsigned never = 0;
+	ok = ok && !client_wait(&client, &never, 1, WAIT_MS);
+	_exit(ok ? wl_display_get_error(client.display) : 1);
+}
+
+static bool ask_hoarder(int said) {
+	char byte;
+	assert_int_equal(read(said, &byte, 1), 1);
+	close(said);
+	return byte == 'y';
+}
+
+static void limit_fds(const struct host *host, rlim_t n) {
+	struct rlimit limit = {.rlim_cur = n, .rlim_max = n};
+	assert_int_equal(prlimit(host->compositor.pid, RLIMIT_NOFILE, &limit, NULL), 0);
+}
+
+static int reap(pid_t pid) {
+	int status;
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+/* One who takes all that there are. */
+static void test_descriptors_of_one(struct host *host) {
+	struct scene good;
+	int said;
+	scene_init(&good, host, "good", 0, RED);
+	limit_fds(host, 600);
+	pid_t hoarder = start_hoarder(host, 1000, &said);
+	assert_false(ask_hoarder(said));
+	reap(hoarder);
+	assert_goes_on(&good, host);
+	scene_finish(&good);
+}
+
+/* One who takes as many as it may: those who want some more need not pay for it. */
+static void test_descriptors_of_others(struct host *host) {
+	struct scene good, other;
+	struct blob blobs[64];
+	int said;
+	scene_init(&good, host, "good", 0, RED);
+	limit_fds(host, 600);
+	unsigned others = GP_FDS_RESERVED + host_count_fds(&host->compositor) + 8;
+	pid_t hoarder = start_hoarder(host, 600 - others, &said);
+	assert_true(ask_hoarder(said));
+	for (unsigned i = 0; i < 64; i++) {
+		assert_true(blob_create(&blobs[i], good.guest, 4096));
+		assert_true(client_sync(&good.client));
+	}
+	assert_int_equal(reap(hoarder), EPROTO);
+	assert_int_equal(count_lines(host, "descriptors run short"), 1);
+	assert_goes_on(&good, host);
+	for (unsigned i = 0; i < 64; i++) {
+		blob_finish(&blobs[i]);
+	}
+	assert_true(client_sync(&good.client));
+
+	/* Nor does one who connects. */
+	hoarder = start_hoarder(host, 600 - others, &said);
+	assert_true(ask_hoarder(said));
+	struct client clients[8];
+	for (unsigned i = 0; i < 7; i++) {
+		assert_true(client_connect(&clients[i], host->bridge_socket));
+	}
+	scene_init(&other, host, "other", 1, RED);
+	for (unsigned i = 0; i < 7; i++) {
+		client_finish(&clients[i]);
+	}
+	assert_int_equal(reap(hoarder), EPROTO);
+	assert_goes_on(&good, host);
+	scene_finish(&other);
+	scene_finish(&good);
+}
+
 static const struct host_case cases[] = {
 	{"log lines", test_log_lines, 2},
 	{"log lines of connections", test_log_of_connections, 2},
@@ -381,6 +486,8 @@ static const struct host_case cases[] = {
 	{"surfaces of a good client", test_surfaces_of_good, 1},
 	{"damage", test_damage, 2},
 	{"regions", test_regions, 2},
+	{"descriptors of one", test_descriptors_of_one, 1},
+	{"descriptors of others", test_descriptors_of_others, 2},
 };
 
 int main(int argc, char **argv) {
