@@ -36,6 +36,10 @@
  * Objects, as the greatest id: a client has to reuse ids. A scanout takes some tens, a blob two.
  */
 #define GP_OBJECTS_PER_CLIENT_MAX 16384
+/*
+ * Requests of a client in one turn of the loop: libwayland reads 4096 bytes, and the shortest has 8.
+ */
+#define GP_REQUESTS_PER_TURN_MAX 512
 /* Rectangles: of damage more are taken as the one around them, of a region they are an error. */
 #define GP_DAMAGE_RECTS_MAX 64
 #define GP_REGION_RECTS_MAX 64

@@ -1,6 +1,7 @@
 #include "compositor/memory/mapping.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -25,7 +26,11 @@ void gp_mapping_unmap(struct gp_mapping *mapping) {
 	mapping->quota->n_mapped -= mapping->size;
 	mapping->quota->n_hole_bytes -= mapping->n_hole_bytes;
 	mapping->quota->n_pieces -= mapping->n_pieces;
+	mapping->n_hole_bytes = 0;
+	mapping->n_pieces = 0;
 	mapping->data = NULL;
+	free(mapping->holes);
+	mapping->holes = NULL;
 }
 
 static struct gp_mapping *find_oldest(const struct gp_quota *quota) {
@@ -53,54 +58,105 @@ static bool make_room(struct gp_quota *quota, uint64_t size, uint64_t n_hole_byt
 	return true;
 }
 
-/* Maps zeros over the holes of the file. Returns their number, or -1 with errno. */
-static int cover_holes(uint8_t *data, off_t size, int fd) {
-	off_t page = getpagesize(), end = 0;
-	int n = 0;
-	while (end < size) {
-		off_t start = lseek(fd, end, SEEK_HOLE);
-		if (start < 0) {
-			return -1;
-		}
-		start = (start + page - 1) & -page;
-		if (start >= size) {
-			break;
-		}
-		end = lseek(fd, start, SEEK_DATA);
-		if (end < 0 && errno != ENXIO) {
-			return -1;
-		}
-		end = end < 0 || end > size ? size : end & -page;
-		if (n == GP_HOLES_PER_FILE_MAX) {
-			errno = E2BIG;
-			return -1;
-		}
-		if (mmap(data + start, end - start, PROT_READ,
-			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1,
-			    0) == MAP_FAILED) {
-			return -1;
-		}
-		n++;
-	}
-	return n;
+static void *map_zeros(void *data, size_t size) {
+	return mmap(data, size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE,
+		-1, 0);
 }
 
-/* Nobody reads before the holes are covered. */
+static bool add_hole(struct gp_hole *holes, size_t *n, int64_t start, int64_t end) {
+	if (*n == GP_HOLES_PER_FILE_MAX) {
+		errno = E2BIG;
+		return false;
+	}
+	holes[(*n)++] = (struct gp_hole){start, end};
+	return true;
+}
+
+/* Maps what of a hole has become data, and adds what has not. */
+static bool fill_hole(struct gp_mapping *mapping, int fd, const struct gp_hole *hole,
+	struct gp_hole *holes, size_t *n) {
+	int64_t page = getpagesize();
+	int64_t at = hole->start;
+	while (at < hole->end) {
+		int64_t start = lseek(fd, at, SEEK_DATA);
+		if (start < 0 && errno != ENXIO) {
+			return false;
+		}
+		start = start < 0 || start > hole->end ? hole->end : start & -page;
+		if (start > at && !add_hole(holes, n, at, start)) {
+			return false;
+		}
+		if (start == hole->end) {
+			break;
+		}
+		int64_t end = lseek(fd, start, SEEK_HOLE);
+		if (end < 0) {
+			return false;
+		}
+		end = end > hole->end ? hole->end : (end + page - 1) & -page;
+		if (mmap((void *)(mapping->data + start), end - start, PROT_READ,
+			    MAP_SHARED | MAP_FIXED, fd, start) == MAP_FAILED) {
+			return false;
+		}
+		at = end;
+	}
+	return true;
+}
+
+static bool fill_holes(struct gp_mapping *mapping, int fd) {
+	struct gp_hole holes[GP_HOLES_PER_FILE_MAX];
+	size_t n = 0;
+	for (size_t i = 0; i < mapping->n_holes; i++) {
+		if (!fill_hole(mapping, fd, &mapping->holes[i], holes, &n)) {
+			return false;
+		}
+	}
+	if (n > 0) {
+		memcpy(mapping->holes, holes, n * sizeof(holes[0]));
+	}
+	mapping->n_holes = n;
+	return true;
+}
+
+/* Nobody reads before there are zeros in the holes. */
 static bool map_file(struct gp_mapping *mapping, int fd, size_t size, bool sparse) {
 	void *data = mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0);
 	if (data == MAP_FAILED) {
 		return false;
 	}
-	int n = sparse ? cover_holes(data, size, fd) : 0;
-	if (n < 0) {
-		int saved = errno;
-		munmap(data, size);
-		errno = saved;
-		return false;
-	}
 	mapping->data = data;
-	mapping->n_pieces = 1 + (size_t)n;
+	mapping->n_holes = 0;
+	if (!sparse) {
+		return true;
+	}
+	if (mapping->holes == NULL) {
+		mapping->holes = calloc(GP_HOLES_PER_FILE_MAX, sizeof(mapping->holes[0]));
+	}
+	if (mapping->holes == NULL || map_zeros(data, size) == MAP_FAILED) {
+		goto err_map;
+	}
+	mapping->holes[mapping->n_holes++] = (struct gp_hole){0, (int64_t)size};
+	if (!fill_holes(mapping, fd)) {
+		goto err_map;
+	}
 	return true;
+
+err_map:
+	mapping->data = NULL;
+	int saved = errno;
+	munmap(data, size);
+	free(mapping->holes);
+	mapping->holes = NULL;
+	errno = saved;
+	return false;
+}
+
+static void count(struct gp_mapping *mapping, uint64_t n_hole_bytes) {
+	struct gp_quota *quota = mapping->quota;
+	quota->n_hole_bytes += n_hole_bytes - mapping->n_hole_bytes;
+	quota->n_pieces += mapping->n_holes + 1 - mapping->n_pieces;
+	mapping->n_hole_bytes = n_hole_bytes;
+	mapping->n_pieces = mapping->n_holes + 1;
 }
 
 static void set_failure(struct gp_import_failure *failure) {
@@ -164,12 +220,17 @@ bool gp_mapping_map(struct gp_mapping *mapping, int fd, uint64_t size, bool has_
 	if (!check_file(mapping, &info, n_hole_bytes, failure)) {
 		return false;
 	}
-	if (mapping->data != NULL && info.st_blocks == mapping->n_blocks) {
+	if (mapping->data != NULL) {
+		if (info.st_blocks > mapping->n_blocks && !fill_holes(mapping, fd)) {
+			set_failure(failure);
+			return false;
+		}
+		mapping->n_blocks = info.st_blocks;
+		count(mapping, n_hole_bytes);
 		touch(mapping);
 		return true;
 	}
 
-	gp_mapping_unmap(mapping);
 	if (!make_room(mapping->quota, mapped_size, n_hole_bytes)) {
 		gp_import_failure_set(failure, GUEST_BLOB_V1_FAILURE_NO_MEMORY,
 			"too much memory of the client is mapped");
@@ -180,11 +241,9 @@ bool gp_mapping_map(struct gp_mapping *mapping, int fd, uint64_t size, bool has_
 		return false;
 	}
 	mapping->size = mapped_size;
-	mapping->n_hole_bytes = n_hole_bytes;
 	mapping->n_blocks = info.st_blocks;
 	mapping->quota->n_mapped += mapped_size;
-	mapping->quota->n_hole_bytes += n_hole_bytes;
-	mapping->quota->n_pieces += mapping->n_pieces;
+	count(mapping, n_hole_bytes);
 	wl_list_insert(&mapping->quota->mappings, &mapping->link);
 	gp_fault_guard_add(&mapping->guard, mapping->data, mapped_size);
 	return true;

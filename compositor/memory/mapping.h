@@ -22,6 +22,11 @@ struct gp_quota;
 struct gp_mapping {
 	const uint8_t *data; // NULL: not mapped
 	size_t size; // bytes, whole pages
+	/* What the file had not when it was looked at last: zeros are mapped there. */
+	struct gp_hole {
+		int64_t start, end; // bytes
+	} *holes; // NULL: it had all
+	size_t n_holes;
 	uint64_t n_hole_bytes; // at most
 	size_t n_pieces; // the file, and each of its holes
 	size_t n_readers;

@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 struct wlr_scene_buffer;
+struct wlr_scene_rect;
 struct wlr_scene_tree;
 
 #define GP_STATUS_SCREEN_TEXT_MAX 256
@@ -15,7 +16,10 @@ struct wlr_scene_tree;
  * made: that takes some milliseconds, for which nobody else shall wait.
  */
 struct gp_status_screen {
-	struct wlr_scene_buffer *screen, *label;
+	struct wlr_scene_tree *screen;
+	struct wlr_scene_rect *background; // in it, as the two that follow
+	struct wlr_scene_buffer *texts, *product;
+	struct wlr_scene_buffer *label;
 	int width, height; // of the output
 
 	bool dirty; // the scene does not have what follows

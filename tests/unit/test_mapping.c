@@ -83,14 +83,20 @@ static void test_holes(void **state) {
 	assert_int_equal(sum(&mapping, MIB), 3);
 	assert_int_equal(count_blocks(), blocks);
 	/* What is written later is seen with the next read. */
+	const uint8_t *data = mapping.data;
 	write_pages(10, 5, 1);
+	write_pages(0, 1, 1);
 	map(&mapping);
-	assert_int_equal(sum(&mapping, MIB), 8);
+	assert_ptr_equal(mapping.data, data);
+	assert_int_equal(mapping.n_pieces, 5);
+	assert_int_equal(sum(&mapping, MIB), 9);
+	blocks = count_blocks();
+	assert_int_equal(quota.n_hole_bytes, MIB - blocks * 512);
 	write_pages(0, MIB / PAGE, 1);
 	map(&mapping);
 	assert_int_equal(mapping.n_pieces, 1);
 	assert_int_equal(sum(&mapping, MIB), MIB / PAGE);
-	const uint8_t *data = mapping.data;
+	assert_int_equal(quota.n_hole_bytes, 0);
 	map(&mapping);
 	assert_ptr_equal(mapping.data, data);
 	assert_int_equal(quota.n_mapped, MIB);
@@ -146,6 +152,9 @@ static void test_too_many_holes(void **state) {
 	write_pages(2 * GP_HOLES_PER_FILE_MAX, 1, 1);
 	assert_false(gp_mapping_map(&mapping, fd, MIB, true, &failure));
 	assert_int_equal(failure.reason, GUEST_BLOB_V1_FAILURE_BAD_MEMORY);
+	assert_non_null(strstr(failure.message, "holes"));
+	gp_mapping_unmap(&mapping);
+	assert_false(gp_mapping_map(&mapping, fd, MIB, true, &failure));
 	assert_non_null(strstr(failure.message, "holes"));
 	assert_null(mapping.data);
 }
