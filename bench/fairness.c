@@ -132,8 +132,8 @@ static unsigned attack_titles(struct attacker *attacker) {
 
 /* Other words for each frame. */
 static unsigned attack_texts(struct attacker *attacker) {
-	guest_v1_set_state(
-		attacker->guest, attacker->step % 2 ? GUEST_V1_STATE_WAITING : GUEST_V1_STATE_GONE);
+	guest_v1_set_state(attacker->guest,
+		attacker->step % 2 ? GUEST_V1_STATE_WAITING : GUEST_V1_STATE_DISCONNECTED);
 	client_sync(&attacker->client);
 	return 1;
 }

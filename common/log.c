@@ -132,10 +132,12 @@ void gp_vlog_limited(
 	struct gp_log_limit *limit, enum gp_log_level level, const char *fmt, va_list args) {
 	char message[MESSAGE_MAX];
 	uint64_t suppressed;
-	if (!gp_log_limit_pass(limit, &suppressed)) {
+	int saved = errno;
+	/* A line that is not shown anyway does not count. */
+	if (level > max_level || !gp_log_limit_pass(limit, &suppressed)) {
 		return;
 	}
-	int saved = errno;
+	errno = saved;
 	vsnprintf(message, sizeof(message), fmt, args);
 	if (suppressed > 0) {
 		gp_log(level, "%s (%llu such lines suppressed)", message,

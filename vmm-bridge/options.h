@@ -21,7 +21,7 @@ enum gp_vfio_choice {
 /* The command line of guestpane-bridge. Strings point into argv, the environment or the buffers. */
 struct gp_bridge_options {
 	const char *socket_path; // listens here, or NULL
-	int fd; // connected socket, or -1
+	int fd; // number of a connected socket, or -1
 	const char *display; // the compositor's bridge socket
 	const char *name;
 	uint8_t uuid[16]; // zeros: none
@@ -40,7 +40,7 @@ struct gp_bridge_options {
 	bool control_set; // on the command line
 	enum gp_log_level log_level;
 	const char *trace_path; // NULL: no trace
-	bool has_keeper;
+	int worker_channel; // not for users: this process is a worker (keeper/worker.h); or -1
 
 	char display_buffer[PATH_MAX], control_buffer[PATH_MAX];
 };

@@ -21,7 +21,7 @@ const char *gp_guest_state_name(uint32_t state) {
 		[GUEST_V1_STATE_WAITING] = "waiting",
 		[GUEST_V1_STATE_RUNNING] = "running",
 		[GUEST_V1_STATE_PAUSED] = "paused",
-		[GUEST_V1_STATE_GONE] = "gone",
+		[GUEST_V1_STATE_DISCONNECTED] = "disconnected",
 	};
 	return names[state];
 }

@@ -8,6 +8,7 @@
 
 #include "compositor/memory/import_failure.h"
 #include "compositor/memory/mapping.h"
+#include "compositor/memory/read_fence.h"
 
 struct gp_quota;
 
@@ -22,6 +23,7 @@ struct gp_blob_memory {
 	int fd; // -1 once nothing reads it any more
 	uint64_t size; // bytes that may be used, as the client said
 	uint32_t kind; // enum guest_blob_v1_kind
+	bool was_used; // it had a user, so it was checked, and a GPU may read it
 	bool revoked;
 	bool unused; // events.unused was emitted
 
@@ -31,6 +33,8 @@ struct gp_blob_memory {
 	struct wl_event_loop *loop;
 	struct gp_import_failure failure; // why it cannot be read any more; no message: it can
 	struct wl_event_source *failure_source; // events.revoke will be emitted
+	struct gp_read_points read_points; // where GPUs have read it
+	struct gp_read_fence fence; // it was revoked, has no users, and a GPU still reads it
 
 	struct {
 		/**
@@ -38,7 +42,10 @@ struct gp_blob_memory {
 		 * the handler if they can.
 		 */
 		struct wl_signal revoke;
-		/* It was revoked and nothing reads it any more; the fd is closed. Emitted once. */
+		/**
+		 * It was revoked and nothing reads it any more, no GPU either; the fd is closed.
+		 * Emitted once.
+		 */
 		struct wl_signal unused;
 	} events;
 };
@@ -72,11 +79,20 @@ void gp_blob_memory_add_user(struct gp_blob_memory *memory);
 /* events.unused follows the last one of revoked memory. */
 void gp_blob_memory_remove_user(struct gp_blob_memory *memory);
 
+/* A renderer that attaches no fences has read it when the timeline reaches the point. */
+void gp_blob_memory_add_read_point(
+	struct gp_blob_memory *memory, struct wlr_drm_syncobj_timeline *timeline, uint64_t point);
+/**
+ * Waits until the GPUs have read what they read of it now, as gp_read_fence_wait. What the CPU
+ * reads has been read.
+ */
+bool gp_blob_memory_wait_read(struct gp_blob_memory *memory, struct gp_read_fence *fence);
+
 /* Once only. events.unused follows, perhaps before this returns. The caller holds a reference. */
 void gp_blob_memory_revoke(struct gp_blob_memory *memory);
 /**
- * To be called when it is known that nobody reads the memory, whatever users there are: if it was
- * revoked, it is unused.
+ * To be called when it is known that nobody will read the memory, whatever users there are: if it
+ * was revoked, it is unused once the GPUs have read it.
  */
 void gp_blob_memory_end_use(struct gp_blob_memory *memory);
 

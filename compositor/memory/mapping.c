@@ -132,7 +132,11 @@ static bool map_file(struct gp_mapping *mapping, int fd, size_t size, bool spars
 	if (mapping->holes == NULL) {
 		mapping->holes = calloc(GP_HOLES_PER_FILE_MAX, sizeof(mapping->holes[0]));
 	}
-	if (mapping->holes == NULL || map_zeros(data, size) == MAP_FAILED) {
+	if (mapping->holes == NULL) {
+		errno = ENOMEM;
+		goto err_map;
+	}
+	if (map_zeros(data, size) == MAP_FAILED) {
 		goto err_map;
 	}
 	mapping->holes[mapping->n_holes++] = (struct gp_hole){0, (int64_t)size};

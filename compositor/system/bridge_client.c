@@ -7,6 +7,7 @@
 #include "common/clock.h"
 #include "common/limits.h"
 #include "common/socket.h"
+#include "compositor/system/socket_listener.h"
 
 static void handle_client_destroy(struct wl_listener *listener, void *data) {
 	struct gp_bridge_client *bridge = wl_container_of(listener, bridge, client_destroy);
@@ -105,7 +106,7 @@ static void destroy_idle(struct gp_bridge_clients *clients, const struct gp_brid
 /* Returns why the connection is refused; NULL: it is not. */
 static const char *admit(struct gp_bridge_clients *clients, const struct gp_bridge_client *new,
 	size_t socket_max, int fd) {
-	if (gp_fd_is_short(fd, GP_FDS_RESERVED)) {
+	if (gp_socket_listener_is_reserved(fd)) {
 		struct gp_fd_request request = {.pid = new->pid, .uid = new->uid};
 		wl_signal_emit_mutable(&clients->events.fds_short, &request);
 		if (!request.granted) {

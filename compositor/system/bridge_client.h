@@ -19,6 +19,7 @@ struct gp_bridge_socket;
 
 /* A connection that has made no guest by then gives way to a new one where there are too many. */
 #define GP_BRIDGE_IDLE_NS UINT64_C(10000000000)
+
 /* Descriptors are short, and a process wants one. */
 struct gp_fd_request {
 	pid_t pid;
