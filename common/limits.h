@@ -43,6 +43,8 @@
 /* Rectangles: of damage more are taken as the one around them, of a region they are an error. */
 #define GP_DAMAGE_RECTS_MAX 64
 #define GP_REGION_RECTS_MAX 64
+/* Commits of a surface that wait for their acquire points (linux-drm-syncobj). */
+#define GP_QUEUED_COMMITS_MAX 64
 
 /* Guests of all clients, and of one. */
 #define GP_GUESTS_MAX 64

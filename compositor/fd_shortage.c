@@ -56,20 +56,22 @@ static const struct gp_bridge_client *find_hoarder(const struct gp_bridge_client
 	return hoarder;
 }
 
-bool gp_fd_shortage_make_room(const struct gp_bridge_clients *clients, pid_t pid, uid_t uid) {
+bool gp_fd_shortage_make_room(const struct gp_bridge_clients *clients,
+	const struct wl_client *client, pid_t pid, uid_t uid) {
 	static struct gp_log_limit limit = {.burst = 4, .interval_ns = 1000000000};
 	const struct gp_bridge_client *hoarder = find_hoarder(clients);
-	if (hoarder == NULL || (hoarder->pid == pid && hoarder->uid == uid)) {
+	if (hoarder == NULL || hoarder->client == client ||
+		(pid != 0 && hoarder->pid == pid && hoarder->uid == uid)) {
 		return false;
 	}
 	gp_log_limited(&limit, GP_LOG_WARN,
 		"descriptors run short: a client of process %d, which has the most, is "
 		"disconnected",
 		(int)hoarder->pid);
-	struct wl_client *client = hoarder->client;
-	wl_client_post_implementation_error(
-		client, "the compositor's descriptors run short, and this process has the most");
-	wl_client_flush(client);
-	wl_client_destroy(client);
+	struct wl_client *hoarder_client = hoarder->client;
+	wl_client_post_implementation_error(hoarder_client,
+		"the compositor's descriptors run short, and this process has the most");
+	wl_client_flush(hoarder_client);
+	wl_client_destroy(hoarder_client);
 	return true;
 }

@@ -340,14 +340,15 @@ static void handle_blob_fds_short(struct wl_listener *listener, void *data) {
 	pid_t pid;
 	uid_t uid;
 	wl_client_get_credentials(request->client, &pid, &uid, NULL);
-	request->granted = gp_fd_shortage_make_room(&server->bridge_sockets.clients, pid, uid);
+	request->granted = gp_fd_shortage_make_room(
+		&server->bridge_sockets.clients, request->client, pid, uid);
 }
 
 static void handle_bridge_fds_short(struct wl_listener *listener, void *data) {
 	struct gp_server *server = wl_container_of(listener, server, bridge_fds_short);
 	struct gp_fd_request *request = data;
 	request->granted = gp_fd_shortage_make_room(
-		&server->bridge_sockets.clients, request->pid, request->uid);
+		&server->bridge_sockets.clients, NULL, request->pid, request->uid);
 }
 
 static bool init_objects(struct gp_server *server) {

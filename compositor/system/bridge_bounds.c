@@ -31,25 +31,39 @@ static void handle_region(struct wl_resource *resource) {
 	}
 }
 
+/* A commit that has to wait for an acquire point is memory, and a descriptor of ours. */
+static void handle_commit(struct wl_resource *resource) {
+	const struct wlr_surface *surface = wlr_surface_from_resource(resource);
+	if (wl_list_length(&surface->cached) >= GP_QUEUED_COMMITS_MAX) {
+		wl_client_post_implementation_error(wl_resource_get_client(resource),
+			"%d commits of a surface wait, which is the limit", GP_QUEUED_COMMITS_MAX);
+	}
+}
+
+typedef void (*check_fn)(struct wl_resource *resource);
+
+static check_fn find_check(const struct wl_interface *interface, const char *request) {
+	if (interface == &wl_region_interface) {
+		return strcmp(request, "destroy") != 0 ? handle_region : NULL;
+	}
+	if (interface != &wl_surface_interface) {
+		return NULL;
+	}
+	if (strcmp(request, "damage") == 0 || strcmp(request, "damage_buffer") == 0) {
+		return handle_damage;
+	}
+	return strcmp(request, "commit") == 0 ? handle_commit : NULL;
+}
+
 static void handle_message(void *data, enum wl_protocol_logger_type direction,
 	const struct wl_protocol_logger_message *message) {
 	struct wl_resource *resource = message->resource;
 	if (direction != WL_PROTOCOL_LOGGER_REQUEST) {
 		return;
 	}
-	const struct wl_interface *interface = wl_resource_get_interface(resource);
-	bool is_damage = interface == &wl_surface_interface &&
-		strncmp(message->message->name, "damage", strlen("damage")) == 0;
-	bool is_region =
-		interface == &wl_region_interface && strcmp(message->message->name, "destroy") != 0;
-	if ((!is_damage && !is_region) ||
-		gp_bridge_client_try_from(wl_resource_get_client(resource)) == NULL) {
-		return;
-	}
-	if (is_damage) {
-		handle_damage(resource);
-	} else {
-		handle_region(resource);
+	check_fn check = find_check(wl_resource_get_interface(resource), message->message->name);
+	if (check != NULL && gp_bridge_client_try_from(wl_resource_get_client(resource)) != NULL) {
+		check(resource);
 	}
 }
 
