@@ -29,6 +29,7 @@ struct gp_options {
 	bool vt_switch, allow_virtual_input;
 	const char *config_path; // NULL: the default one; points into argv
 	bool check_config; // do nothing else
+	bool doctor; // nor here
 	const char *first; // guest; may be NULL; points into argv
 	bool has_scaling;
 	enum gp_scaling scaling;
