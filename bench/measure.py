@@ -93,7 +93,14 @@ class Measure:
         with self.frames(session, "cpu", f"re-flush {size}", count):
             guest.run(f"flush 64 {ROWS}", count)
 
+        if session.path == "copy":
+            self.repaints(session, guest, size, count)
+
+        # Where the picture was scanned out it has to be composited first, in each of the output's
+        # buffers: that is once, whatever moves later.
         guest.do("cursor")
+        with self.frames(session, "cpu", f"cursor appears {size}", 1):
+            guest.run("move", 6, 16667)
         with self.frames(session, "cpu", f"cursor {size}", count):
             guest.run("move", count, 16667)
         if size == "8K":
@@ -102,6 +109,15 @@ class Measure:
         guest.run(f"draw {session.width} {session.height}", 6)
         with self.frames(session, "cpu", f"2D {size}", count):
             guest.run(f"draw {session.width} {session.height}", count)
+
+    def repaints(self, session, guest, size, count):
+        """Flushes of all of one buffer: as it is, changed all over, and at the end of its rows."""
+        for case, command in (("idle console", f"flush {session.width} {session.height}"),
+                              ("moving picture", "paint 0"),
+                              ("ends of rows", f"paint {session.width - 1}")):
+            guest.run(command, 6)
+            with self.frames(session, "cpu", f"{case} {size}", count):
+                guest.run(command, count)
 
     def count_syscalls(self, session, case, guest, what):
         count = self.count(60, 20)
@@ -210,12 +226,35 @@ class Measure:
                 self.rate_of(session, session.start_guest(3), "")
             with self.session(path, (640, 480)) as session:
                 self.painted_over(session)
+        self.flood(self.paths[0])
         if os.environ.get("GUESTPANE_BENCH_VM"):
             with self.session("KMS") as session:
                 guest = session.start_guest(3)
                 self.rate_of(session, guest, "")
                 guest.do("cursor")  # the card has no plane for it: composited
                 self.rate_of(session, guest, ", with a cursor")
+
+    def flood(self, path):
+        """A guest that nothing paces: what is made of its frames."""
+        with self.session(path, (1280, 720)) as session:
+            guest = session.start_guest(0)
+            guest.do("2d", session.width, session.height)
+            command = f"flood {session.width} {session.height}"
+            guest.run(command, 6)
+            session.settle()
+            before = session.counters()
+            figures = guest.run(command, self.count(20000, 2000))
+            session.settle()
+            after = session.counters()
+            # The first one begins a period, and the last one is shown in one of its own.
+            periods = figures["seconds"] * session.refresh + 2
+            note = f"{figures['count'] / figures['seconds']:.0f} flushes/s, {session.refresh:.2f} Hz"
+            frame = session.width * session.height * 4
+            for what, number in (
+                    ("frames per period", after["commits"] - before["commits"]),
+                    ("copies per period", (after["bytes_copied"] - before["bytes_copied"]) / frame)):
+                self.emit("rate", "2D without a fence", what, number / periods, "ratio", path=path,
+                          note=note)
 
     def rate_of(self, session, guest, case):
         guest.do("show", 0)

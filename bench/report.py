@@ -149,10 +149,6 @@ PLOTS = {"cpu": plot_cpu, "copy": plot_copy, "latency": plot_latency, "rate": pl
 ## Output
 
 
-def verdict(target):
-    return {None: "not measured", True: "met", False: "MISSED"}[target.met]
-
-
 def limit_of(target):
     return f"≤ {number(target.limit)}"
 
@@ -177,7 +173,7 @@ def print_table(records):
                                    for i, (cell, width) in enumerate(zip(row, widths))).rstrip())
     print("\nTargets")
     for target in targets(records):
-        print(f"  {verdict(target):12}  {number(target.value):>7}  {limit_of(target):>8}  "
+        print(f"  {target.verdict:12}  {number(target.value):>7}  {limit_of(target):>8}  "
               f"{target.words}")
     for sentence in where_peers_are_better(records):
         print(sentence)
@@ -212,7 +208,7 @@ def write_html(path, machine, records):
                  "hardware, only comparable with each other.</p>")
     parts.append("<h2>Targets</h2>")
     parts.append(html_table(["", "value", "target", "", ""],
-                            [[verdict(t), number(t.value), limit_of(t), t.words, t.note]
+                            [[t.verdict, number(t.value), limit_of(t), t.words, t.note]
                              for t in targets(records)]))
     for group, title in TITLES.items():
         some = [r for r in records if r["group"] == group]
@@ -248,7 +244,7 @@ def write_markdown(path, machine, records):
     words = [BEGIN, "", *(f"- {name}: {value}" for name, value in machine.items()), ""]
     words += [*where_peers_are_better(records), ""]
     words += markdown_table(["target", "value", "limit", ""],
-                            [[t.words, number(t.value), limit_of(t), verdict(t)]
+                            [[t.words, number(t.value), limit_of(t), t.verdict]
                              for t in targets(records)])
     for group, title in TITLES.items():
         rows = [cells(r)[:-1] for r in records if r["group"] == group
