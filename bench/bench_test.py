@@ -11,7 +11,7 @@ import targets
 from session import has_udmabuf
 
 HERE = pathlib.Path(__file__).resolve().parent
-GROUPS = ("cpu", "copy", "latency", "idle")
+GROUPS = ("cpu", "copy", "latency", "idle", "fairness")
 
 
 class Cases:

@@ -4,13 +4,15 @@
     bench/measure.py BUILD [--few | --quick] [GROUP…]
 
 --few repeats less, for where one frame costs as much as the next; --quick leaves things out, too.
-Groups: cpu copy latency rate idle scale first. Sizes of processes are told by those that run them.
+Groups: cpu copy latency rate idle scale fairness first. Sizes of processes are told by those that run them.
 """
 
 import argparse
 import contextlib
 import json
 import os
+import pathlib
+import subprocess
 import sys
 import time
 
@@ -22,7 +24,7 @@ ROWS = 16  # of a small damage of 64×16
 
 class Measure:
     def __init__(self, build, few, quick):
-        self.build = build
+        self.build = pathlib.Path(build).resolve()
         self.few = few or quick
         self.quick = quick
         # A frame that is scanned out, and one that the compositor reads in place.
@@ -354,6 +356,29 @@ class Measure:
                       "µs", path=session.path, note=f"flush 64 {ROWS}")
         self.memory(session, case)
 
+    def fairness(self):
+        """What a bridge has left while another one does its worst."""
+        program = self.build / "bench/bench-fairness"
+        attacks = subprocess.run([program], capture_output=True, text=True,
+                                 check=False).stdout.split()
+        for attack in attacks[:2] if self.quick else attacks:
+            with self.session("copy", (1280, 720), outputs=2) as session:
+                words = [program, session.bridge_socket, attack, self.count(5, 2), 1280, 720]
+                ran = subprocess.run([*map(str, words)], capture_output=True, text=True,
+                                     env=session.env, check=False)
+                if ran.returncode != 0:
+                    raise Failure(f"bench-fairness {attack}: {ran.stderr.strip()}")
+                self.emit_fairness(attack, json.loads(ran.stdout))
+
+    def emit_fairness(self, attack, figures):
+        note = f"{figures['requests']} requests of the other one"
+        self.emit("fairness", attack, "frames per second", figures["frames"], path="copy",
+                  note=note)
+        for what, name in (("commit to presentation", "frame"), ("round trip", "trip")):
+            for part in ("p50", "p99", "max"):
+                self.emit("fairness", attack, f"{what} {part}", figures[f"{name} {part}"], "µs",
+                          path="copy")
+
     def first(self):
         path = self.paths[0]
         with self.session(path) as session:
@@ -376,7 +401,7 @@ class Measure:
         self.emit("first", case, "until shown", (time.monotonic() - begin) * 1000, "ms", path=path)
 
 
-GROUPS = ("cpu", "copy", "latency", "rate", "idle", "scale", "first")
+GROUPS = ("cpu", "copy", "latency", "rate", "idle", "scale", "fairness", "first")
 
 
 def main():

@@ -24,6 +24,7 @@ TITLES = {
     "rate": "The guest's frame rate ÷ the mode's refresh",
     "idle": "Wakeups",
     "scale": "Many machines, many heads",
+    "fairness": "What a bridge has left beside another one that does its worst",
     "memory": "Memory and descriptors",
     "first": "The first picture",
     "peers": "Peers",
@@ -118,6 +119,20 @@ def plot_memory(records):
         yield f"Resident memory of the {name}", bars(list(rows.items()), "MiB")
 
 
+def plot_fairness(records):
+    for where in ("machine", "vm"):
+        yield (f"Frames per second {PLACES[where]}, beside an attack by",
+               bars(rows_of(records, "frames per second", "case", where=where), ""))
+        rows = [[r["case"], r["value"],
+                 *(sum(find(records, case=r["case"], where=where,
+                            what=f"commit to presentation {part}")[:1])
+                   for part in ("p99", "max"))]
+                for r in records if r["what"] == "commit to presentation p50"
+                and r["where"] == where]
+        yield (f"Commit to presentation: p50 (the number), p99 and the longest; {PLACES[where]}",
+               ranges(rows, "µs" if where == "machine" else "µs of the VM"))
+
+
 def plot_first(records):
     yield "", bars(rows_of(records, "until shown", "case", "path"), "ms")
 
@@ -129,7 +144,7 @@ def plot_peers(records):
 
 
 PLOTS = {"cpu": plot_cpu, "copy": plot_copy, "latency": plot_latency, "rate": plot_rate,
-         "scale": plot_scale, "memory": plot_memory, "first": plot_first, "peers": plot_peers}
+         "scale": plot_scale, "fairness": plot_fairness, "memory": plot_memory, "first": plot_first, "peers": plot_peers}
 
 ## Output
 

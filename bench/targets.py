@@ -97,6 +97,20 @@ def scale(records):
         yield Target(f"cost per VM, 16 ÷ 1, {path} ({where})", ratio(*values), 1.1)
 
 
+def fairness(records):
+    """The first client alone, and while another one attacks. What is slow is what it shows."""
+    for where in ("machine", "vm"):
+        same = {"group": "fairness", "where": where}
+        alone = find(records, **same, case="nothing", what="frames per second")
+        worst = find(records, **same, what="frames per second")
+        yield Target(f"frame rate alone ÷ beside the worst attack ({where})",
+                     ratio(alone, [min(worst)] if worst else []), 1.1)
+        alone = find(records, **same, case="nothing", what="commit to presentation p50")
+        worst = find(records, **same, what="commit to presentation p50")
+        yield Target(f"commit to presentation p50, beside the worst attack ÷ alone ({where})",
+                     ratio([max(worst)] if worst else [], alone), 1.1)
+
+
 def memory(records):
     for name, limit in (("bridge", 8), ("compositor", 40)):
         values = [r["value"] for r in records if r["group"] == "memory"
@@ -117,7 +131,7 @@ def peers(records):
 
 
 def targets(records):
-    return [target for part in (cpu, copying, idle, latency, pace, scale, memory, peers)
+    return [target for part in (cpu, copying, idle, latency, pace, scale, fairness, memory, peers)
             for target in part(records)]
 
 

@@ -24,8 +24,8 @@ void gp_upload_finish(struct gp_upload *upload);
 
 /**
  * To be called for each buffer that a view shows, NULL for none; damage is what differs from the
- * one before, NULL: all. Returns what to set in the scene: a buffer with the texture if a GPU has to
- * have shared memory, else the buffer itself.
+ * one before, NULL: all. Returns what to set in the scene: a buffer with the texture if it is
+ * shared memory and a GPU has to have it, else the buffer itself.
  */
 struct wlr_buffer *gp_upload_update(
 	struct gp_upload *upload, struct wlr_buffer *buffer, const pixman_region32_t *damage);

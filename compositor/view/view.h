@@ -49,10 +49,10 @@ struct gp_view_target {
 /**
  * A scanout in the scene: its picture, scaled to the output it is placed on, and its cursor.
  *
- * The picture is the guest's buffer itself, so that wlr_scene may scan it out, or a texture of it. wlr_scene's own
- * helper for surfaces is not used, as it sets the size to the surface's on each commit, which
- * would damage all of a scaled picture; what it does for frame callbacks and presentation feedback
- * is done here.
+ * The picture is the guest's buffer itself, so that wlr_scene may scan it out, or a texture of it.
+ * wlr_scene's own helper for surfaces is not used, as it sets the size to the surface's on each
+ * commit, which would damage all of a scaled picture; what it does for frame callbacks and
+ * presentation feedback is done here.
  */
 struct gp_view {
 	struct wl_list link; // gp_placement.views
