@@ -19,7 +19,7 @@ struct resource_memory {
 	struct gp_memory base;
 	struct wl_list link; // gp_gpu_source.memories
 	const struct gp_exporter *exporter;
-	const struct gp_resource *resource;
+	struct gp_resource *resource;
 };
 
 static struct resource_memory *from_base(const struct gp_memory *base) {
@@ -60,20 +60,32 @@ static uint64_t read_blob(struct gp_memory *base, uint8_t *copy,
 		rect->width * bpp, rect->y, rect->height);
 }
 
+static void find_changes_of_blob(struct gp_memory *base, const uint8_t *copy,
+	const struct gp_client_layout *layout, const struct gp_rect *rect,
+	struct gp_rects *changed) {
+	gp_extents_find_changes(&from_base(base)->resource->backing, copy, base->size,
+		layout->planes[0].offset, layout->planes[0].stride,
+		gp_format_from_drm(layout->format)->bytes_per_pixel, rect, changed);
+}
+
 static const struct gp_memory_ops blob_ops = {
 	.export = export_blob,
 	.read_rows = read_blob,
+	.find_changes = find_changes_of_blob,
 	.describe = describe,
 };
 
 static bool export_2d(struct gp_memory *base, struct gp_memory_file *out) {
-	out->fd = fcntl(from_base(base)->resource->shm_fd, F_DUPFD_CLOEXEC, 0);
+	const struct gp_host_copy *copy = &from_base(base)->resource->host_copy;
+	out->fd = fcntl(copy->fd, F_DUPFD_CLOEXEC, 0);
 	if (out->fd < 0) {
 		snprintf(out->reason, sizeof(out->reason), "cannot duplicate its file: %s",
 			strerror(errno));
 		return false;
 	}
-	out->size = base->size;
+	out->size = copy->file_size;
+	out->n_halves = copy->n_halves;
+	out->half_size = copy->half_size;
 	out->kind = GP_CLIENT_BLOB_SHM;
 	out->how = "2d";
 	snprintf(out->reason, sizeof(out->reason),
@@ -81,8 +93,26 @@ static bool export_2d(struct gp_memory *base, struct gp_memory_file *out) {
 	return true;
 }
 
+static struct gp_memory_half get_half_2d(const struct gp_memory *base) {
+	const struct gp_host_copy *copy = &from_base(base)->resource->host_copy;
+	return (struct gp_memory_half){
+		.index = copy->current,
+		.stale = copy->wanted.n > 0,
+		.reported = copy->changed.width == 0,
+	};
+}
+
+static uint64_t update_half_2d(struct gp_memory *base, unsigned half, struct gp_rect *changed) {
+	struct gp_resource *resource = from_base(base)->resource;
+	uint64_t copied = gp_host_copy_update(&resource->host_copy, &resource->backing, half);
+	*changed = gp_host_copy_take_changed(&resource->host_copy);
+	return copied;
+}
+
 static const struct gp_memory_ops ops_2d = {
 	.export = export_2d,
+	.get_half = get_half_2d,
+	.update_half = update_half_2d,
 	.describe = describe,
 };
 
@@ -96,7 +126,7 @@ static struct resource_memory *create_memory(
 	struct gp_gpu_source *source, struct gp_resource *resource) {
 	struct resource_memory *memory = calloc(1, sizeof(*memory));
 	if (memory == NULL) {
-		gp_error_errno("cannot show resource %u", resource->id);
+		gp_error_limited("cannot show resource %u: %m", resource->id);
 		return NULL;
 	}
 	memory->exporter = source->exporter;

@@ -11,6 +11,7 @@
 #include "vmm-bridge/vfio/pci_address.h"
 
 #define NAME_MAX_BYTES 64
+#define LINGER_MAX_S 86400
 
 static const char usage[] =
 	"Usage: guestpane-bridge (--socket-path PATH | --fd N) [OPTION…]\n"
@@ -37,7 +38,9 @@ static const char usage[] =
 	"                         of none, or of the one at that PCI address (default: auto)\n"
 	"  --vmm-pid PID          process of the VMM (default: the peer of the socket)\n"
 	"  --vfio-fd N            file descriptor N is a VFIO device of the VM; may be repeated\n"
-	"  --keeper               restart the bridge after a crash; the VM keeps its display\n"
+	"  --linger SECONDS       when ended while a VM is connected, stay so long for the VM, "
+	"which\n"
+	"                         might not survive (default: 60; 0: end at once)\n"
 	"  --control-socket PATH  socket for guestpanectl\n"
 	"                         (default: $XDG_RUNTIME_DIR/guestpane/bridge-NAME.ctl)\n"
 	"  --log-level LEVEL      error, warn, info or debug (default: info)\n"
@@ -204,7 +207,8 @@ enum option_id {
 	OPTION_PRINT_CAPABILITIES,
 	OPTION_LOG_LEVEL,
 	OPTION_TRACE,
-	OPTION_KEEPER,
+	OPTION_LINGER,
+	OPTION_WORKER,
 	OPTION_VERSION,
 	OPTION_HELP,
 };
@@ -227,7 +231,8 @@ static const struct option long_options[] = {
 	{"print-capabilities", no_argument, NULL, OPTION_PRINT_CAPABILITIES},
 	{"log-level", required_argument, NULL, OPTION_LOG_LEVEL},
 	{"trace", required_argument, NULL, OPTION_TRACE},
-	{"keeper", no_argument, NULL, OPTION_KEEPER},
+	{"linger", required_argument, NULL, OPTION_LINGER},
+	{"worker", required_argument, NULL, OPTION_WORKER},
 	{"version", no_argument, NULL, OPTION_VERSION},
 	{"help", no_argument, NULL, OPTION_HELP},
 	{0},
@@ -300,8 +305,14 @@ static bool store(struct gp_bridge_options *options, int option, const char *val
 	case OPTION_TRACE:
 		options->trace_path = value;
 		return true;
-	case OPTION_KEEPER:
-		options->has_keeper = true;
+	case OPTION_LINGER:
+		return parse_number(value, 0, LINGER_MAX_S, &options->linger_s) ||
+			fail("linger", value, "0 to 86400 seconds");
+	case OPTION_WORKER:
+		if (!parse_number(value, 0, INT_MAX, &number)) {
+			return fail("worker", value, "nothing: it is for this program only");
+		}
+		options->worker_channel = (int)number;
 		return true;
 	}
 	return false;
@@ -318,15 +329,6 @@ static bool check_inputs(const struct gp_bridge_options *options) {
 				gp_input_kind_name(options->inputs[i].kind), scanout);
 			return false;
 		}
-	}
-	return true;
-}
-
-/* The keeper does not know when to release a device that it was given. */
-static bool check_keeper(const struct gp_bridge_options *options) {
-	if (options->has_keeper && options->n_vfio_fds > 0 && options->socket_path != NULL) {
-		fprintf(stderr, "guestpane-bridge: --keeper with --vfio-fd needs --fd\n");
-		return false;
 	}
 	return true;
 }
@@ -366,6 +368,8 @@ enum gp_bridge_options_result gp_bridge_options_parse(
 	struct gp_bridge_options *options, int argc, char *argv[]) {
 	*options = (struct gp_bridge_options){
 		.fd = -1,
+		.worker_channel = -1,
+		.linger_s = GP_LINGER_DEFAULT_S,
 		.name = "vm",
 		.mode = {.width = 1280, .height = 800, .refresh_mhz = 60000},
 		.n_scanouts = 1,
@@ -404,7 +408,6 @@ enum gp_bridge_options_result gp_bridge_options_parse(
 			"guestpane-bridge: give either --socket-path or --fd; see --help\n");
 		return GP_BRIDGE_OPTIONS_USAGE;
 	}
-	return check_inputs(options) && check_keeper(options) && add_defaults(options)
-		? GP_BRIDGE_OPTIONS_RUN
-		: GP_BRIDGE_OPTIONS_USAGE;
+	return check_inputs(options) && add_defaults(options) ? GP_BRIDGE_OPTIONS_RUN
+							      : GP_BRIDGE_OPTIONS_USAGE;
 }

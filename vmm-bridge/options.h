@@ -18,10 +18,12 @@ enum gp_vfio_choice {
 	GP_VFIO_NONE, // nowhere
 };
 
+#define GP_LINGER_DEFAULT_S 60 // within a service manager's time to stop, 90 s
+
 /* The command line of guestpane-bridge. Strings point into argv, the environment or the buffers. */
 struct gp_bridge_options {
 	const char *socket_path; // listens here, or NULL
-	int fd; // connected socket, or -1
+	int fd; // number of a connected socket, or -1
 	const char *display; // the compositor's bridge socket
 	const char *name;
 	uint8_t uuid[16]; // zeros: none
@@ -38,9 +40,10 @@ struct gp_bridge_options {
 	int32_t vmm_pid; // 0: the process at the other end of the socket
 	const char *control_path; // NULL: none
 	bool control_set; // on the command line
+	uint32_t linger_s; // how long it stays for a VMM when it is to end
 	enum gp_log_level log_level;
 	const char *trace_path; // NULL: no trace
-	bool has_keeper;
+	int worker_channel; // not for users: this process is a worker (keeper/worker.h); or -1
 
 	char display_buffer[PATH_MAX], control_buffer[PATH_MAX];
 };

@@ -16,6 +16,8 @@
 #define GL_START_TIMEOUT_MS 300000 // GL in software, on an emulated processor
 #define ARGS_MAX 48
 #define LOG_LINES_SHOWN 150
+#define CLIENT_SOCKET "wayland-test"
+#define CLIENT_PERMISSIONS "capture,input,outputs,power,idle,toplevels"
 
 static void program_init(struct program *program, const struct host *host, const char *name) {
 	program->pid = 0;
@@ -182,30 +184,6 @@ static const char *binary(const char *variable, const char *fallback) {
 	return path && path[0] ? path : fallback;
 }
 
-/* wl_display_add_socket_auto has chosen a name: the one in the directory that answers. */
-static bool find_display(struct host *host) {
-	DIR *dir = opendir(host->dir);
-	host->wayland_display[0] = '\0';
-	for (struct dirent *entry; dir && (entry = readdir(dir));) {
-		char path[352];
-		if (strncmp(entry->d_name, "wayland-", 8) != 0 || strstr(entry->d_name, ".lock")) {
-			continue;
-		}
-		snprintf(path, sizeof(path), "%s/%s", host->dir, entry->d_name);
-		int fd = program_connect(path);
-		if (fd >= 0) {
-			close(fd);
-			snprintf(host->wayland_display, sizeof(host->wayland_display), "%.31s",
-				entry->d_name);
-			break;
-		}
-	}
-	if (dir) {
-		closedir(dir);
-	}
-	return host->wayland_display[0];
-}
-
 /* Appends args to argv, which has room for ARGS_MAX. */
 static bool append_args(const char **argv, size_t *argc, const char *const *args) {
 	for (size_t i = 0; args && args[i]; i++) {
@@ -243,8 +221,9 @@ bool host_start_compositor(struct host *host, unsigned outputs, unsigned width, 
 	const char *const *args) {
 	char size[32], count[16];
 	const char *argv[ARGS_MAX] = {binary("GUESTPANE", "guestpane"), "--bridge-socket",
-		host->bridge_socket, "--control-socket", host->compositor.control, "--size", size};
-	size_t argc = 7;
+		host->bridge_socket, "--control-socket", host->compositor.control, "--size", size,
+		"--client-socket", "test=" CLIENT_SOCKET ":" CLIENT_PERMISSIONS};
+	size_t argc = 9;
 	snprintf(size, sizeof(size), "%ux%u", width, height);
 	snprintf(count, sizeof(count), "%u", outputs);
 	setenv("WLR_BACKENDS", host->backend ? host->backend : "headless", 1);
@@ -264,10 +243,7 @@ bool host_start_compositor(struct host *host, unsigned outputs, unsigned width, 
 			host->renderer ? GL_START_TIMEOUT_MS : START_TIMEOUT_MS)) {
 		return false;
 	}
-	if (!find_display(host)) {
-		program_complain("no Wayland socket in %s", host->dir);
-		return false;
-	}
+	strcpy(host->wayland_display, CLIENT_SOCKET);
 	return true;
 }
 
@@ -277,8 +253,9 @@ bool host_start_bridge(struct host *host, unsigned index, const char *const *arg
 	const char *argv[ARGS_MAX] = {binary("GUESTPANE_BRIDGE", "guestpane-bridge"),
 		host->vmm_fd != 0 ? "--fd" : "--socket-path",
 		host->vmm_fd != 0 ? "0" : host->vhost_sockets[index], "--display",
-		host->bridge_socket, "--name", name, "--control-socket", bridge->control};
-	size_t argc = 9;
+		host->bridge_socket, "--name", name, "--control-socket", bridge->control,
+		"--linger", "0"};
+	size_t argc = 11;
 	snprintf(name, sizeof(name), "vm%u", index);
 	return append_args(argv, &argc, args) && spawn(host, bridge, argv) &&
 		wait_started(bridge, START_TIMEOUT_MS);

@@ -17,6 +17,7 @@
 
 #include "common/fd.h"
 #include "common/log.h"
+#include "common/sigbus.h"
 #include "tests/hostvm/vfio_host.h"
 #include "vmm-bridge/export/export_vfio.h"
 #include "vmm-bridge/export/exporter.h"
@@ -45,14 +46,23 @@ static void handle_removed(void *data, struct gp_memory_object *object) {
 
 static const struct gp_vfio_events events = {.object_removed = handle_removed};
 
+/* A device that was passed. */
+static bool add_host(struct gp_vfio *vfio, const struct vfio_host *host) {
+	char pci[GP_PCI_ADDRESS_SIZE];
+	gp_vfio_device_find_address(host->device, pci);
+	assert_string_equal(pci, host->pci);
+	return gp_vfio_add_fd(vfio, dup(host->device), pci);
+}
+
 static int setup(void **state) {
 	struct fixture *f = calloc(1, sizeof(*f));
 	*state = f;
-	gp_exporter_init(&f->exporter, false);
+	gp_exporter_init(&f->exporter, false, "");
+	gp_exporter_start(&f->exporter, gp_udmabuf_open_device(""));
 	f->vfio = gp_vfio_create(NULL, NULL, NULL, &events, f);
 	for (int i = 0; i < VFIO_HOST_DEVICES; i++) {
 		if (!vfio_host_find(&f->hosts[i], i) || !vfio_host_open(&f->hosts[i]) ||
-			!gp_vfio_add_fd(f->vfio, dup(f->hosts[i].device))) {
+			!add_host(f->vfio, &f->hosts[i])) {
 			return -1;
 		}
 	}
@@ -367,13 +377,13 @@ static void test_decode_off(void **state) {
 	struct gp_export export = create_export(f, &extents, extents.length);
 	assert_int_equal(export.kind, GP_EXPORT_VFIO);
 
-	gp_guest_memory_guard(); // cmocka has its own handler before each test
+	gp_sigbus_catch(); // cmocka has its own handler before each test
 	// Nobody has told: a read faults, is survived, and reads as zeros.
 	vfio_host_set_decode(host, false);
-	unsigned faults = gp_guest_memory_faults();
+	unsigned faults = gp_sigbus_count();
 	assert_zeros(object->map, 16 * PAGE);
-	assert_int_not_equal(gp_guest_memory_faults(), faults);
-	print_message("# %u faults\n", gp_guest_memory_faults() - faults);
+	assert_int_not_equal(gp_sigbus_count(), faults);
+	print_message("# %u faults\n", gp_sigbus_count() - faults);
 
 	// It comes back in between: the same object has its content again.
 	vfio_host_set_decode(host, true);
@@ -387,9 +397,9 @@ static void test_decode_off(void **state) {
 	assert_ptr_equal(f->last_removed, object);
 	assert_true(object->removed);
 	assert_int_equal(object->fd, -1);
-	faults = gp_guest_memory_faults();
+	faults = gp_sigbus_count();
 	assert_zeros(object->map, host->bar_size);
-	assert_int_equal(gp_guest_memory_faults(), faults);
+	assert_int_equal(gp_sigbus_count(), faults);
 	assert_int_equal(gp_memory_object_map(object), -ENODEV);
 	assert_copies(f, &extents, extents.length, "was removed");
 	assert_int_equal(gp_vfio_resolve(f->vfio, host->bar_gpa, PAGE, &again, &offset), -EFAULT);
@@ -465,7 +475,7 @@ static void test_balance(void **state) {
 			struct gp_vfio *vfio = gp_vfio_create(NULL, NULL, NULL, &events, f);
 			struct gp_memory_object *object;
 			uint64_t offset;
-			assert_true(gp_vfio_add_fd(vfio, dup(f->hosts[1].device)));
+			assert_true(add_host(vfio, &f->hosts[1]));
 			assert_int_equal(
 				gp_vfio_resolve(vfio, f->hosts[1].bar_gpa, PAGE, &object, &offset),
 				0);
@@ -506,8 +516,8 @@ static void test_device_closed(void **state) {
 	// A group is busy for as long as anybody holds its device.
 	vfio_host_close(host);
 	assert_true(vfio_host_open(host));
-	assert_true(gp_vfio_add_fd(f->vfio, dup(host->device)));
-	assert_true(gp_vfio_add_fd(f->vfio, dup(f->hosts[1].device)));
+	assert_true(add_host(f->vfio, host));
+	assert_true(add_host(f->vfio, &f->hosts[1]));
 	gp_fd_close(&export.fd);
 	gp_extents_finish(&extents);
 	gp_memory_object_unref(object);
@@ -523,14 +533,14 @@ static void test_address_filter(void **state) {
 	struct gp_vfio *vfio =
 		gp_vfio_create(NULL, f->hosts[1].pci + strlen("0000:"), NULL, &events, f);
 	assert_non_null(vfio);
-	assert_false(gp_vfio_add_fd(vfio, dup(f->hosts[0].device)));
-	assert_true(gp_vfio_add_fd(vfio, dup(f->hosts[1].device)));
+	assert_false(add_host(vfio, &f->hosts[0]));
+	assert_true(add_host(vfio, &f->hosts[1]));
 	assert_int_equal(gp_vfio_count(vfio), 1);
 	assert_string_equal(gp_vfio_at(vfio, 0)->pci, f->hosts[1].pci);
 	gp_vfio_destroy(vfio);
 
-	assert_false(gp_vfio_add_fd(f->vfio, open("/dev/null", O_RDWR | O_CLOEXEC)));
-	assert_false(gp_vfio_add_fd(f->vfio, 987));
+	assert_false(gp_vfio_add_fd(f->vfio, open("/dev/null", O_RDWR | O_CLOEXEC), ""));
+	assert_false(gp_vfio_add_fd(f->vfio, 987, ""));
 	assert_int_equal(gp_vfio_count(f->vfio), 2);
 }
 

@@ -1,11 +1,15 @@
 #include "vmm-bridge/keeper/channel.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 
+#include "common/fd.h"
+
 struct datagram {
-	uint32_t kind, device, accepted;
+	uint32_t kind, device;
+	int32_t number;
 	uint32_t request, flags, size; // of the frame
 	uint8_t payload[GP_VHOST_PAYLOAD_MAX]; // first size
 };
@@ -17,7 +21,7 @@ bool gp_channel_send(int fd, const struct gp_channel_message *message) {
 	struct datagram datagram;
 	datagram.kind = message->kind;
 	datagram.device = message->device;
-	datagram.accepted = message->accepted;
+	datagram.number = message->number;
 	datagram.request = frame->request;
 	datagram.flags = frame->flags;
 	datagram.size = frame->size;
@@ -66,10 +70,46 @@ int gp_channel_receive(int fd, struct gp_channel_message *message) {
 	}
 	message->kind = datagram.kind;
 	message->device = datagram.device;
-	message->accepted = datagram.accepted;
+	message->number = datagram.number;
 	frame->request = datagram.request;
 	frame->flags = datagram.flags;
 	frame->size = datagram.size;
 	memcpy(frame->payload, datagram.payload, datagram.size);
 	return 1;
+}
+
+int gp_channel_wait(int fd, struct gp_channel_message *message, int timeout_ms) {
+	struct pollfd pollfd = {.fd = fd, .events = POLLIN};
+	int r = gp_channel_receive(fd, message);
+	while (r == 0) {
+		int n = poll(&pollfd, 1, timeout_ms);
+		if (n == 0 || (n < 0 && errno != EINTR)) {
+			return n < 0 ? -errno : 0;
+		}
+		r = gp_channel_receive(fd, message);
+	}
+	return r;
+}
+
+bool gp_channel_send_grant(int fd, const struct gp_grant *grant) {
+	struct gp_channel_message message = {
+		.kind = GP_CHANNEL_GRANT,
+		.frame = {.size = sizeof(*grant), .fds = {grant->fd}, .n_fds = grant->fd >= 0},
+	};
+	memcpy(message.frame.payload, grant, sizeof(*grant));
+	return gp_channel_send(fd, &message);
+}
+
+bool gp_channel_read_grant(struct gp_channel_message *message, struct gp_grant *grant) {
+	if (message->frame.size != sizeof(*grant)) {
+		return false;
+	}
+	memcpy(grant, message->frame.payload, sizeof(*grant));
+	grant->path = NULL; // the other process's
+	if (message->frame.n_fds > 0) {
+		grant->fd = gp_fd_take(&message->frame.fds[0]);
+	} else if (grant->fd >= 0) {
+		return false;
+	}
+	return true;
 }
