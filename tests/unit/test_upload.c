@@ -160,7 +160,7 @@ static void picture_finish(struct gp_picture *picture) {
 }
 
 static int setup(void **state) {
-	quota = (struct gp_quota){.n_refs = 1};
+	gp_quota_init(&quota);
 	n_textures = 0;
 	n_uploaded = 0;
 	refuses = false;
