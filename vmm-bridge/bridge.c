@@ -11,9 +11,9 @@
 #include "common/clock.h"
 #include "common/control.h"
 #include "common/fd.h"
-#include "common/socket.h"
 #include "common/limits.h"
 #include "common/trace.h"
+#include "vmm-bridge/control_socket.h"
 #include "vmm-bridge/display.h"
 #include "vmm-bridge/export/exporter.h"
 #include "vmm-bridge/gpu/device.h"
@@ -440,26 +440,6 @@ static struct json_object *handle_request(void *data, const char *request) {
 	});
 }
 
-/*
- * A picture is worth more than its state: a default path that cannot be used is only logged. But a
- * bridge that listens there is of the same name, and the compositor takes only one of it.
- */
-static bool create_control(struct gp_bridge *bridge) {
-	const struct gp_bridge_options *options = bridge->options;
-	if (options->control_path != NULL && !options->control_set) {
-		int pid = gp_socket_get_listener(options->control_path);
-		if (pid != 0) {
-			gp_error("a bridge named %s runs already (process %d)", options->name, pid);
-			return false;
-		}
-	}
-	if (options->control_path != NULL) {
-		bridge->control = gp_control_create(
-			bridge->loop, options->control_path, handle_request, bridge);
-	}
-	return bridge->control != NULL || !options->control_set;
-}
-
 struct gp_bridge *gp_bridge_create(
 	struct wl_event_loop *loop, struct gp_bridge_options *options, struct gp_keeper *keeper) {
 	struct gp_bridge *bridge = calloc(1, sizeof(*bridge));
@@ -474,9 +454,9 @@ struct gp_bridge *gp_bridge_create(
 	bridge->timer_fd = -1;
 	gp_exporter_init(&bridge->exporter, options->force_copy);
 	/* The control socket first: another bridge of this name is not to be disturbed. */
-	if (create_control(bridge) && create_timer(bridge) && create_inputs(bridge) &&
-		create_display(bridge) && create_device(bridge, options) &&
-		create_devices(bridge, options)) {
+	if (gp_control_socket_create(&bridge->control, loop, options, handle_request, bridge) &&
+		create_timer(bridge) && create_inputs(bridge) && create_display(bridge) &&
+		create_device(bridge, options) && create_devices(bridge, options)) {
 		return bridge;
 	}
 	gp_fd_close(&options->fd);

@@ -12,6 +12,7 @@
 #include "vmm-bridge/confine.h"
 #include "vmm-bridge/doctor/doctor.h"
 #include "vmm-bridge/keeper/keeper.h"
+#include "vmm-bridge/qemu_bridge.h"
 
 #define EXIT_USAGE 2
 
@@ -24,15 +25,16 @@ static int handle_signal(int signal_number, void *data) {
 
 /* What is opened by name is open by now, except for what --vfio finds later. */
 static void confine(const struct gp_bridge_options *options) {
-	const char *sockets[2 + GP_INPUTS_MAX] = {options->socket_path, options->control_path};
+	const char *sockets[3 + GP_INPUTS_MAX] = {
+		options->socket_path, options->control_path, options->listen_path};
 	for (size_t i = 0; i < options->n_inputs; i++) {
-		sockets[2 + i] = options->inputs[i].path;
+		sockets[3 + i] = options->inputs[i].path;
 	}
 	gp_confine(&(struct gp_confine_rules){
-		.copies_fds = options->vfio != GP_VFIO_NONE &&
+		.copies_fds = !gp_bridge_options_qemu(options) && options->vfio != GP_VFIO_NONE &&
 			(options->vmm_pid != 0 || options->n_vfio_fds == 0),
 		.sockets = sockets,
-		.n_sockets = 2 + options->n_inputs,
+		.n_sockets = 3 + options->n_inputs,
 	});
 }
 
@@ -41,6 +43,42 @@ static bool open_trace(const struct gp_bridge_options *options) {
 	snprintf(program, sizeof(program), "guestpane-bridge %s", options->name);
 	return options->trace_path == NULL || gp_trace_open(options->trace_path, program);
 }
+
+static bool run_vhost(struct wl_event_loop *loop, struct gp_bridge_options *options,
+	struct gp_keeper *keeper, const bool *running) {
+	struct gp_bridge *bridge = gp_bridge_create(loop, options, keeper);
+	bool ok = bridge != NULL;
+	if (ok) {
+		confine(options);
+		ok = gp_bridge_resume(bridge);
+	}
+	while (ok && *running && !gp_bridge_finished(bridge)) {
+		ok = gp_bridge_dispatch(bridge);
+	}
+	gp_bridge_destroy(bridge);
+	return ok;
+}
+
+#ifdef HAVE_QEMU
+static bool run_qemu(
+	struct wl_event_loop *loop, struct gp_bridge_options *options, const bool *running) {
+	struct gp_qemu_bridge *bridge = gp_qemu_bridge_create(loop, options);
+	bool ok = bridge != NULL;
+	if (ok) {
+		confine(options);
+	}
+	while (ok && *running && !gp_qemu_bridge_finished(bridge)) {
+		ok = gp_qemu_bridge_dispatch(bridge);
+	}
+	gp_qemu_bridge_destroy(bridge);
+	return ok;
+}
+#else
+static bool run_qemu(
+	struct wl_event_loop *loop, struct gp_bridge_options *options, const bool *running) {
+	return false;
+}
+#endif
 
 static int run(
 	struct wl_event_loop *loop, struct gp_bridge_options *options, struct gp_keeper *keeper) {
@@ -53,16 +91,8 @@ static int run(
 		gp_error_errno("cannot handle signals");
 		return EXIT_FAILURE;
 	}
-	struct gp_bridge *bridge = gp_bridge_create(loop, options, keeper);
-	bool ok = bridge != NULL;
-	if (ok) {
-		confine(options);
-		ok = gp_bridge_resume(bridge);
-	}
-	while (ok && running && !gp_bridge_finished(bridge)) {
-		ok = gp_bridge_dispatch(bridge);
-	}
-	gp_bridge_destroy(bridge);
+	bool ok = gp_bridge_options_qemu(options) ? run_qemu(loop, options, &running)
+						  : run_vhost(loop, options, keeper, &running);
 	wl_event_source_remove(terminate);
 	wl_event_source_remove(interrupt);
 	return ok ? EXIT_SUCCESS : EXIT_FAILURE;
