@@ -56,17 +56,17 @@ static void log_loss(struct gp_client_connection *connection) {
 		uint32_t code = wl_display_get_protocol_error(connection->display, &interface, &id);
 		const char *name = interface != NULL ? interface->name : "?";
 		if (!connection->events->refused(connection->data, name, code)) {
-			gp_error("the compositor refused a request: error %u on %s#%u", code, name,
-				id);
+			gp_error_limited("the compositor refused a request: error %u on %s#%u",
+				code, name, id);
 		}
 	} else if (connection->established_ns != 0 && !connection->broken) {
-		gp_warn("lost the compositor: %s",
+		gp_warn_limited("lost the compositor: %s",
 			error == 0 || error == EPIPE || error == ECONNRESET
 				? "it closed the connection"
 				: strerror(error));
 	} else if (!connection->broken && connection->logged_error != ECONNRESET) {
 		connection->logged_error = ECONNRESET;
-		gp_warn("the compositor at %s closed a new connection", connection->path);
+		gp_warn_limited("the compositor at %s closed a new connection", connection->path);
 	}
 }
 
@@ -113,7 +113,7 @@ void gp_client_connection_flush(struct gp_client_connection *connection) {
 	/* Other errors are left to the reading side, which may find a protocol error's text. */
 	if (failed && !connection->broken &&
 		is_overflow(wl_display_get_error(connection->display))) {
-		gp_warn("the compositor does not read its socket");
+		gp_warn_limited("the compositor does not read its socket");
 		gp_client_connection_fail(connection);
 	}
 	if (blocked && connection->blocked_ns == 0) {
@@ -133,7 +133,7 @@ bool gp_client_connection_check(struct gp_client_connection *connection) {
 		return true;
 	}
 	if (!connection->broken) {
-		gp_warn("the compositor does not read its socket");
+		gp_warn_limited("the compositor does not read its socket");
 		gp_client_connection_fail(connection);
 	}
 	return false;
@@ -175,9 +175,9 @@ static void log_connect_error(struct gp_client_connection *connection, int error
 	}
 	connection->logged_error = error;
 	if (error == ENOENT || error == ECONNREFUSED) {
-		gp_info("waiting for a compositor at %s", connection->path);
+		gp_info_limited("waiting for a compositor at %s", connection->path);
 	} else {
-		gp_warn("cannot connect to %s: %s", connection->path, strerror(error));
+		gp_warn_limited("cannot connect to %s: %s", connection->path, strerror(error));
 	}
 }
 

@@ -172,7 +172,8 @@ void gp_scanout_surface_show(struct gp_scanout_surface *scanout, struct gp_clien
 	struct gp_rect clipped;
 	if (!gp_rect_inside(&shown, whole.width, whole.height) || shown.width == 0 ||
 		shown.height == 0) {
-		gp_warn("scanout %u: a source outside its buffer is not shown", scanout->index);
+		gp_warn_limited(
+			"scanout %u: a source outside its buffer is not shown", scanout->index);
 		return;
 	}
 	uint64_t start_ns = gp_trace_now();

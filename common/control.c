@@ -140,7 +140,7 @@ static void client_init(struct client *client, int fd) {
 		wl_event_loop_add_fd(loop, fd, WL_EVENT_READABLE, client_handle_event, client);
 	client->timer = wl_event_loop_add_timer(loop, client_handle_timeout, client);
 	if (client->source == NULL || client->timer == NULL) {
-		gp_error_errno("control: wl_event_loop_add");
+		gp_error_limited("control: wl_event_loop_add: %m");
 		client_finish(client);
 		return;
 	}
@@ -165,7 +165,7 @@ static int control_handle_connection(int fd, uint32_t mask, void *data) {
 			 * No descriptors, say: the connection stays pending, so ignore it for a
 			 * while.
 			 */
-			gp_error_errno("control: accept4");
+			gp_error_limited("control: accept4: %m");
 			wl_event_source_fd_update(control->source, 0);
 			wl_event_source_timer_update(control->retry_timer, ACCEPT_RETRY_MS);
 		}

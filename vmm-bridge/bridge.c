@@ -116,7 +116,7 @@ static void arm_timer(struct gp_bridge *bridge) {
 		.it_value.tv_nsec = (long)(wake_ns % 1000000000),
 	};
 	if (timerfd_settime(bridge->timer_fd, TFD_TIMER_ABSTIME, &when, NULL) != 0) {
-		gp_error_errno("timerfd_settime");
+		gp_error_limited("timerfd_settime: %m");
 	}
 	bridge->armed_ns = wake_ns;
 }

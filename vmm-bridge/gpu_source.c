@@ -96,7 +96,7 @@ static struct resource_memory *create_memory(
 	struct gp_gpu_source *source, struct gp_resource *resource) {
 	struct resource_memory *memory = calloc(1, sizeof(*memory));
 	if (memory == NULL) {
-		gp_error_errno("cannot show resource %u", resource->id);
+		gp_error_limited("cannot show resource %u: %m", resource->id);
 		return NULL;
 	}
 	memory->exporter = source->exporter;

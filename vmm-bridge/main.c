@@ -100,13 +100,18 @@ static int run(
 
 /* A compositor that is tried again says the same again: that is no news. */
 static void log_libwayland(const char *fmt, va_list args) {
+	static struct gp_log_limit limit = GP_LOG_LIMIT_INIT;
 	static char last[256];
 	char line[256];
 	int length = vsnprintf(line, sizeof(line), fmt, args);
 	if (length > 0 && (size_t)length < sizeof(line) && line[length - 1] == '\n') {
 		line[length - 1] = '\0';
 	}
-	gp_log(strcmp(line, last) != 0 ? GP_LOG_WARN : GP_LOG_DEBUG, "libwayland: %s", line);
+	if (strcmp(line, last) != 0) {
+		gp_log_limited(&limit, GP_LOG_WARN, "libwayland: %s", line);
+	} else {
+		gp_debug("libwayland: %s", line);
+	}
 	strcpy(last, line);
 }
 

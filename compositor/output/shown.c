@@ -36,7 +36,7 @@ const char *gp_showing_name(enum gp_showing showing) {
 		[GP_SHOWING_OFF] = "off",
 		[GP_SHOWING_GUEST] = "guest",
 		[GP_SHOWING_PAUSED] = "paused",
-		[GP_SHOWING_DISCONNECTED] = "gone",
+		[GP_SHOWING_DISCONNECTED] = "disconnected",
 		[GP_SHOWING_IMPORT_FAILED] = "import-failed",
 	};
 	return names[showing];
@@ -51,7 +51,7 @@ static enum gp_showing find_showing(const struct gp_view *subject) {
 	if (scanout->guest->state == GUEST_V1_STATE_WAITING) {
 		return GP_SHOWING_WAITING;
 	}
-	if (scanout->guest->state == GUEST_V1_STATE_GONE) {
+	if (scanout->guest->state == GUEST_V1_STATE_DISCONNECTED) {
 		return GP_SHOWING_DISCONNECTED;
 	}
 	if (scanout->failure[0] != '\0') {

@@ -107,19 +107,6 @@ static const char *admit(struct gp_bridge_clients *clients, const struct gp_brid
 	return find_cause(clients, new, socket_max);
 }
 
-static void log_refused(
-	struct gp_bridge_clients *clients, const struct gp_bridge_client *new, const char *cause) {
-	uint64_t suppressed = 0;
-	if (!gp_log_limit_pass(&clients->refused_limit, &suppressed)) {
-		return;
-	}
-	gp_warn("bridge socket: a connection of process %d is refused: %s", new->pid, cause);
-	if (suppressed > 0) {
-		gp_warn("bridge socket: %llu such lines suppressed",
-			(unsigned long long)suppressed);
-	}
-}
-
 struct gp_bridge_client *gp_bridge_client_create(struct gp_bridge_clients *clients,
 	struct wl_display *display, const struct gp_bridge_socket *socket, bool for_guest, int fd) {
 	struct ucred peer = {0};
@@ -136,7 +123,9 @@ struct gp_bridge_client *gp_bridge_client_create(struct gp_bridge_clients *clien
 	const char *cause =
 		admit(clients, bridge, for_guest ? clients->of_guest_max : clients->max, fd);
 	if (cause != NULL) {
-		log_refused(clients, bridge, cause);
+		gp_log_limited(&clients->refused_limit, GP_LOG_WARN,
+			"bridge socket: a connection of process %d is refused: %s", bridge->pid,
+			cause);
 		goto err_fd;
 	}
 	bridge->client = wl_client_create(display, fd);

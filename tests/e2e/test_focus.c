@@ -165,7 +165,8 @@ static void test_end_while_held(struct host *host) {
 	assert_true(fake_seat_key(&c.seat, KEY_P, true));
 	input_expect_group(&c.keyboard, EV_KEY, KEY_P, 1);
 	vm_disconnect(&c.vm);
-	assert_true(host_wait_string(&host->compositor, "outputs.0.showing", "gone", WAIT_MS));
+	assert_true(
+		host_wait_string(&host->compositor, "outputs.0.showing", "disconnected", WAIT_MS));
 	vm_show(&other, 0, 1);
 	vm_assert_status_screen(&c.vm, OUTPUT, BLUE);
 	assert_string_equal(host_status_string(&host->compositor, "seat.focus"), "");

@@ -158,7 +158,7 @@ static void set_fact(size_t i, char fact) {
 	view->has_picture = fact == PICTURE || fact == PAUSED;
 	view->life = had_picture ? rig.guest[i].life : 0;
 	rig.guest[i].state = fact == NOTHING ? GUEST_V1_STATE_WAITING
-		: fact == ENDED              ? GUEST_V1_STATE_GONE
+		: fact == ENDED              ? GUEST_V1_STATE_DISCONNECTED
 		: strchr("zy", fact) != NULL ? GUEST_V1_STATE_PAUSED
 					     : GUEST_V1_STATE_RUNNING;
 }
@@ -264,7 +264,7 @@ static void test_rank(void **state) {
 	reset(0);
 	assert_front(0);
 	set_picture(0, true);
-	set_state(0, GUEST_V1_STATE_GONE);
+	set_state(0, GUEST_V1_STATE_DISCONNECTED);
 	assert_front(1);
 	/* The next VM of that name begins behind. */
 	set_state(0, GUEST_V1_STATE_RUNNING);

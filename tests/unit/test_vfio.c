@@ -382,6 +382,54 @@ static void test_attach_self(void **state) {
 	assert_int_equal(count_fds(), before);
 }
 
+#define REPETITIONS 10000
+
+/* Each round is a BAR that cannot be mapped, and then one that moves. */
+static void move_around(int fd, struct gp_vfio *vfio) {
+	struct gp_memory_object *object;
+	uint64_t offset;
+	for (int i = 0; i < REPETITIONS; i++) {
+		uint64_t gpa = BAR0_GPA + (i % 2 != 0 ? BAR0_SIZE : 0);
+		place_bar0(fd, gpa);
+		gp_vfio_refresh(vfio);
+		assert_int_equal(gp_vfio_resolve(vfio, gpa, PAGE, &object, &offset), 0);
+		assert_int_equal(gp_memory_object_map(object), -ENODEV);
+		gp_memory_object_unref(object);
+	}
+}
+
+/* A guest moves its BARs as often as it likes: it does not fill the disk with that. */
+static void test_logs(void **state) {
+	struct removals removals = {0};
+	int fd = make_device();
+	fake.no_mmap = true;
+	struct gp_vfio *vfio = gp_vfio_create(NULL, NULL, &fake_ops, &events, &removals);
+	assert_true(gp_vfio_add_fd(vfio, dup(fd)));
+
+	int log = memfd_create("log", MFD_CLOEXEC), saved = dup(STDERR_FILENO);
+	assert_true(log >= 0 && saved >= 0);
+	dup2(log, STDERR_FILENO);
+	gp_log_init("test", GP_LOG_DEBUG);
+	move_around(fd, vfio);
+	gp_log_init("test", GP_LOG_SILENT);
+	dup2(saved, STDERR_FILENO);
+	close(saved);
+
+	char text[65536];
+	ssize_t n = pread(log, text, sizeof(text), 0);
+	assert_true(n > 0 && n < (ssize_t)sizeof(text));
+	int lines = 0;
+	for (ssize_t i = 0; i < n; i++) {
+		lines += text[i] == '\n';
+	}
+	/* Ten at once of each of the two kinds, and some later on a slow host. */
+	assert_true(lines >= 20 && lines <= 30);
+	assert_int_equal(removals.removed, REPETITIONS - 1);
+	close(log);
+	gp_vfio_destroy(vfio);
+	close(fd);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_resolve),
@@ -391,6 +439,7 @@ int main(void) {
 		cmocka_unit_test(test_map),
 		cmocka_unit_test(test_map_refused),
 		cmocka_unit_test(test_attach_self),
+		cmocka_unit_test(test_logs),
 	};
 	gp_log_init("test", GP_LOG_SILENT);
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,9 +9,6 @@
 #include "vmm-bridge/gpu/commands_resource.h"
 #include "vmm-bridge/gpu/cursor.h"
 
-#define ERROR_LOG_BURST 10
-#define ERROR_LOG_INTERVAL_NS 1000000000ull
-
 static const struct {
 	uint32_t type;
 	gp_gpu_handler handler;
@@ -47,8 +44,7 @@ struct gp_gpu *gp_gpu_create(const struct gp_gpu_ops *ops, void *data,
 	gpu->ops = ops;
 	gpu->data = data;
 	gpu->memory = memory;
-	gpu->error_log.burst = ERROR_LOG_BURST;
-	gpu->error_log.interval_ns = ERROR_LOG_INTERVAL_NS;
+	gpu->error_log = (struct gp_log_limit)GP_LOG_LIMIT_INIT;
 	gp_held_replies_init(&gpu->held_replies, ops, data);
 	gp_displays_init(&gpu->displays, n_scanouts, mode);
 	for (uint32_t i = 0; i < n_scanouts; i++) {

@@ -86,11 +86,7 @@ static void insert(struct gp_resources *resources, struct gp_resource *resource)
 
 /* Limited, as the guest can ask again and again. */
 static void log_host_error(const char *what) {
-	static struct gp_log_limit limit = {.burst = 5, .interval_ns = 10000000000};
-	uint64_t suppressed;
-	if (gp_log_limit_pass(&limit, &suppressed)) {
-		gp_error_errno("%s", what);
-	}
+	gp_error_limited("%s: %m", what);
 }
 
 static bool make_host_copy(struct gp_resource *resource) {

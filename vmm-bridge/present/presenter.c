@@ -12,9 +12,6 @@
 
 #define STILLS_BYTES_MAX (1ull << 30) // of all scanouts
 
-#define LATE_LOG_BURST 5
-#define LATE_LOG_INTERVAL_NS 1000000000ull
-
 void gp_presenter_init(struct gp_presenter *presenter, struct gp_client *client,
 	uint32_t n_scanouts, const struct gp_presenter_events *events, void *data) {
 	*presenter = (struct gp_presenter){
@@ -22,7 +19,7 @@ void gp_presenter_init(struct gp_presenter *presenter, struct gp_client *client,
 		.data = data,
 		.client = client,
 		.n_scanouts = n_scanouts,
-		.late_log = {.burst = LATE_LOG_BURST, .interval_ns = LATE_LOG_INTERVAL_NS},
+		.late_log = GP_LOG_LIMIT_INIT,
 	};
 	gp_import_cache_init(&presenter->cache, client, presenter->scanouts, n_scanouts);
 }
@@ -229,7 +226,7 @@ static bool is_read(const struct gp_presenter *presenter, uint64_t memory_id) {
  * (client/blob.c), or catches up. memory_id NULL: for anything.
  */
 static void give_up(struct gp_presenter *presenter, const uint64_t *memory_id) {
-	uint64_t before = presenter->late_revokes, suppressed;
+	uint64_t before = presenter->late_revokes;
 	struct gp_import *import;
 	wl_list_for_each (import, &presenter->cache.imports, link) {
 		if (is_awaited(import) && (memory_id == NULL || import->memory_id == *memory_id)) {
@@ -237,9 +234,9 @@ static void give_up(struct gp_presenter *presenter, const uint64_t *memory_id) {
 			presenter->late_revokes++;
 		}
 	}
-	if (presenter->late_revokes > before &&
-		gp_log_limit_pass(&presenter->late_log, &suppressed)) {
-		gp_warn("the compositor did not give memory back within %llu ms; the VM does not "
+	if (presenter->late_revokes > before) {
+		gp_log_limited(&presenter->late_log, GP_LOG_WARN,
+			"the compositor did not give memory back within %llu ms; the VM does not "
 			"wait for it",
 			REVOKE_WAIT_NS / 1000000);
 	}

@@ -129,7 +129,7 @@ bool gp_input_port_init(struct gp_input_port *port, struct wl_event_loop *loop,
 	return port->vhost != NULL;
 }
 
-/* Nobody knows what the guest believes to be pressed: the process before did. All of it may be. */
+/* Nobody knows what the guest takes for pressed: the process before did. All of it may be. */
 bool gp_input_port_resume(struct gp_input_port *port, struct gp_keeper *keeper, unsigned index) {
 	if (!gp_keeper_has_front(keeper, index)) {
 		return true;

@@ -120,8 +120,8 @@ static bool add_device(struct gp_vfio *vfio, struct gp_vfio_device *device) {
 		gp_vfio_device_destroy(device);
 		return false;
 	}
-	gp_info("VFIO device %s (%04x:%04x): %s", gp_vfio_device_name(device), device->vendor,
-		device->product, describe_export(device->export_error));
+	gp_info_limited("VFIO device %s (%04x:%04x): %s", gp_vfio_device_name(device),
+		device->vendor, device->product, describe_export(device->export_error));
 	device->seen = true;
 	gp_vfio_lookup_add(&vfio->lookup, device);
 	return true;
@@ -218,7 +218,7 @@ static int scan(struct gp_vfio *vfio) {
 
 static int handle_vmm_end(int fd, uint32_t mask, void *data) {
 	struct gp_vfio *vfio = data;
-	gp_info("VMM %d has ended: its devices are released", (int)vfio->vmm.pid);
+	gp_info_limited("VMM %d has ended: its devices are released", (int)vfio->vmm.pid);
 	gp_vfio_release(vfio);
 	if (vfio->events->vmm_ended != NULL) {
 		vfio->events->vmm_ended(vfio->data);
@@ -234,14 +234,15 @@ static int attach(struct gp_vfio *vfio, int result) {
 		vfio->vmm_source = wl_event_loop_add_fd(
 			vfio->loop, vfio->vmm.pidfd, WL_EVENT_READABLE, handle_vmm_end, vfio);
 		if (vfio->vmm_source == NULL) {
-			gp_error_errno("VMM %d: watching it", (int)vfio->vmm.pid);
+			gp_error_limited("VMM %d: watching it: %m", (int)vfio->vmm.pid);
 			gp_vmm_finish(&vfio->vmm);
 			return -ENOMEM;
 		}
 	}
 	result = scan(vfio);
 	if (result == 0 && vfio->lookup.count == 0) {
-		gp_info("VMM %d has no VFIO device now; one that is plugged later will be found",
+		gp_info_limited(
+			"VMM %d has no VFIO device now; one that is plugged later will be found",
 			(int)vfio->vmm.pid);
 	}
 	return result;

@@ -35,11 +35,12 @@ static int handle_connection(int fd, uint32_t mask, void *data) {
 	if (client != -1) {
 		listener->accepted(listener->data, client);
 	} else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-		gp_error_errno("vhost: accept at %s; trying again in a second", listener->path);
+		gp_error_limited(
+			"vhost: accept at %s: %m; trying again in a second", listener->path);
 		wl_event_source_fd_update(listener->source, 0);
 		wl_event_source_timer_update(listener->rest_timer, REST_MS);
 	} else if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) {
-		gp_error_errno("vhost: accept at %s", listener->path);
+		gp_error_limited("vhost: accept at %s: %m", listener->path);
 	}
 	return 0;
 }
