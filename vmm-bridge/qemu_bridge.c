@@ -181,6 +181,7 @@ struct gp_qemu_bridge *gp_qemu_bridge_create(
 	}
 	bridge->options = options;
 	bridge->loop = loop;
+	gp_qemu_start_watch(&bridge->qemu);
 	bridge->timer = wl_event_loop_add_timer(loop, handle_timer, bridge);
 	/* The control socket first: another bridge of this name is not to be disturbed. */
 	if (bridge->timer != NULL &&
@@ -206,6 +207,8 @@ void gp_qemu_bridge_destroy(struct gp_qemu_bridge *bridge) {
 	gp_control_destroy(bridge->control);
 	if (bridge->has_qemu) {
 		gp_qemu_finish(&bridge->qemu);
+	} else {
+		gp_qemu_watch_stop(&bridge->qemu.watch);
 	}
 	gp_display_finish(&bridge->display);
 	if (bridge->timer != NULL) {

@@ -6,6 +6,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 #include <drm_fourcc.h>
+#include <linux/dma-buf.h>
 #include <linux/magic.h>
 #include <wayland-server-core.h>
 
@@ -16,7 +17,8 @@ struct qemu_test t;
 
 int __real_fstatfs64(int fd, struct statfs *fs);
 int __wrap_fstatfs64(int fd, struct statfs *fs);
-int __wrap_ioctl(int fd, unsigned long request, ...);
+int __real_ioctl(int fd, unsigned long request, void *argument);
+int __wrap_ioctl(int fd, unsigned long request, void *argument);
 
 int __wrap_fstatfs64(int fd, struct statfs *fs) {
 	int result = __real_fstatfs64(fd, fs);
@@ -26,9 +28,9 @@ int __wrap_fstatfs64(int fd, struct statfs *fs) {
 	return result;
 }
 
-/* DMA_BUF_IOCTL_SYNC */
-int __wrap_ioctl(int fd, unsigned long request, ...) {
-	return 0;
+/* They need no synchronization then. */
+int __wrap_ioctl(int fd, unsigned long request, void *argument) {
+	return request == DMA_BUF_IOCTL_SYNC ? 0 : __real_ioctl(fd, request, argument);
 }
 
 static void handle_buffer_released(void *data, uint32_t scanout) {
@@ -81,6 +83,7 @@ void start(const struct gp_qemu_address *address, uint32_t n_scanouts) {
 	for (uint32_t i = 0; i < n_scanouts; i++) {
 		gp_presenter_visibility(&t.presenter, i, true);
 	}
+	gp_qemu_start_watch(&t.qemu);
 	assert_true(gp_qemu_init(&t.qemu, t.loop, address, &t.client, &t.presenter, n_scanouts,
 		false, &events, NULL));
 }

@@ -90,6 +90,31 @@ static void test_listener_ends(void **state) {
 	close(fd);
 }
 
+/* A process that stands still while QEMU waits for a reply: the socket is shut down for it. */
+static void test_stands_still(void **state) {
+	int fd = make_file(SIZE, 1);
+	fake_qemu_call(&t.fake, 0, "Unix.Map", "ScanoutMap", "huuuuu", fd, 0, W, H, W * 4,
+		PIXMAN_X8R8G8B8);
+	uint64_t start_ns = gp_now_ns();
+	while (t.fake.listeners[0] != NULL && gp_now_ns() - start_ns < 2000000000) {
+		fake_qemu_process(&t.fake);
+		usleep(1000);
+	}
+	assert_null(t.fake.listeners[0]);
+	assert_uint_in_range(gp_now_ns() - start_ns, 50000000, 3 * GP_QEMU_WATCH_MS * 1000000ull);
+	/* It goes on, and registers again. */
+	WAIT(t.fake.n_registrations == 2);
+	WAIT(t.qemu.consoles[0].registration == GP_QEMU_REGISTERED);
+	scanout_map(fd);
+	turns();
+	assert_shown(1);
+	/* While nothing comes it may stand still for as long as it likes. */
+	usleep(3 * GP_QEMU_WATCH_MS * 1000);
+	fake_qemu_process(&t.fake);
+	assert_non_null(t.fake.listeners[0]);
+	close(fd);
+}
+
 /* Another client took the main connection: frames go on, and nobody fights. */
 static void test_taken(void **state) {
 	const char *reason;
@@ -341,6 +366,7 @@ int main(void) {
 		CASE(test_size),
 		CASE_ALONE(test_registration_hangs),
 		CASE(test_listener_ends),
+		CASE(test_stands_still),
 		CASE(test_taken),
 		CASE(test_ends),
 		CASE_ALONE(test_listen),

@@ -49,7 +49,7 @@ bool gp_bus_start(struct gp_bus *bus, struct wl_event_loop *loop, sd_bus *connec
 	*bus = (struct gp_bus){.bus = connection, .loop = loop};
 	int error = sd_bus_start(connection);
 	if (error < 0) {
-		gp_warn("cannot start a D-Bus connection: %s", strerror(-error));
+		gp_warn_limited("cannot start a D-Bus connection: %s", strerror(-error));
 		gp_bus_close(bus);
 		return false;
 	}

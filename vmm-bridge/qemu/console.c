@@ -5,6 +5,7 @@
 
 #include "client/guest_scanout.h"
 #include "common/clock.h"
+#include "common/log.h"
 #include "common/fd.h"
 #include "vmm-bridge/present/presenter.h"
 #include "vmm-bridge/qemu/memory.h"
@@ -21,8 +22,12 @@
 
 void gp_qemu_console_init(struct gp_qemu_console *console, struct wl_event_loop *loop,
 	struct gp_presenter *presenter, struct gp_client *client, struct gp_qemu_memories *memories,
-	uint32_t scanout) {
-	*console = (struct gp_qemu_console){.loop = loop, .pause_ns = PAUSE_MIN_NS};
+	uint32_t scanout, struct gp_qemu_watch *watch) {
+	*console = (struct gp_qemu_console){
+		.loop = loop,
+		.watch = watch,
+		.pause_ns = PAUSE_MIN_NS,
+	};
 	gp_qemu_surface_init(&console->surface, presenter, client, memories, scanout);
 }
 
@@ -35,7 +40,7 @@ static void stop_listener(struct gp_qemu_console *console) {
 
 static void fail(struct gp_qemu_console *console, const char *cause) {
 	snprintf(console->failure, sizeof(console->failure), "%s", cause);
-	gp_warn("scanout %u: %s", console->surface.scanout, cause);
+	gp_warn_limited("scanout %u: %s", console->surface.scanout, cause);
 	stop_listener(console);
 	console->try_ns = gp_now_ns() + console->pause_ns;
 	console->pause_ns =
@@ -49,14 +54,15 @@ static int handle_registered(sd_bus_message *reply, void *data, sd_bus_error *er
 	if (sd_bus_message_is_method_error(reply, NULL)) {
 		snprintf(console->failure, sizeof(console->failure), "QEMU takes no listener: %s",
 			sd_bus_message_get_error(reply)->message);
-		gp_warn("scanout %u: %s", console->surface.scanout, console->failure);
+		gp_warn_limited("scanout %u: %s", console->surface.scanout, console->failure);
 	}
 	return 0;
 }
 
 static void register_listener(struct gp_qemu_console *console, uint64_t now_ns) {
 	console->try_ns = now_ns + REGISTER_MAX_NS;
-	int fd = gp_qemu_listener_start(&console->listener, console->loop, &console->surface);
+	int fd = gp_qemu_listener_start(
+		&console->listener, console->loop, &console->surface, console->watch);
 	if (fd < 0) {
 		fail(console, "cannot make a listener");
 		return;

@@ -25,7 +25,7 @@
 static void set_failure(struct gp_qemu_endpoint *endpoint, const char *text) {
 	if (strcmp(endpoint->failure, text) != 0) {
 		snprintf(endpoint->failure, sizeof(endpoint->failure), "%s", text);
-		gp_info("%s", endpoint->failure);
+		gp_info_limited("%s", endpoint->failure);
 	}
 }
 
@@ -171,7 +171,7 @@ static int handle_connection(int fd, uint32_t mask, void *data) {
 		return 0;
 	}
 	if (endpoint->main.bus != NULL) {
-		gp_warn("another QEMU came to %s: it is refused", endpoint->address.text);
+		gp_warn_limited("another QEMU came to %s: it is refused", endpoint->address.text);
 		gp_fd_close(&accepted);
 		return 0;
 	}

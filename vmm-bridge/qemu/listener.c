@@ -7,7 +7,9 @@
 #include <sys/socket.h>
 
 #include "common/fd.h"
+#include "common/log.h"
 #include "vmm-bridge/qemu/surface.h"
+#include "vmm-bridge/qemu/watch.h"
 
 #define PATH "/org/qemu/Display1/Listener"
 #define LISTENER "org.qemu.Display1.Listener"
@@ -22,13 +24,10 @@ static int reply(struct gp_qemu_listener *listener, sd_bus_message *call, sd_bus
 	if (refusal == NULL) {
 		return sd_bus_reply_method_return(call, NULL);
 	}
-	uint64_t suppressed;
 	listener->n_refused++;
 	snprintf(listener->refusal, sizeof(listener->refusal), "%s: %s",
 		sd_bus_message_get_member(call), refusal);
-	if (gp_log_limit_pass(&listener->log, &suppressed)) {
-		gp_warn("QEMU's %s was refused", listener->refusal);
-	}
+	gp_warn_limited("QEMU's %s was refused", listener->refusal);
 	return sd_bus_error_set(error, SD_BUS_ERROR_INVALID_ARGS, refusal);
 }
 
@@ -330,11 +329,8 @@ static bool add_objects(sd_bus *bus, struct gp_qemu_listener *listener) {
 }
 
 int gp_qemu_listener_start(struct gp_qemu_listener *listener, struct wl_event_loop *loop,
-	struct gp_qemu_surface *surface) {
-	*listener = (struct gp_qemu_listener){
-		.surface = surface,
-		.log = {.burst = 5, .interval_ns = 10000000000},
-	};
+	struct gp_qemu_surface *surface, struct gp_qemu_watch *watch) {
+	*listener = (struct gp_qemu_listener){.surface = surface, .watch = watch};
 	int fds[2];
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) != 0) {
 		gp_error_errno("socketpair");
@@ -348,12 +344,18 @@ int gp_qemu_listener_start(struct gp_qemu_listener *listener, struct wl_event_lo
 	}
 	if (!gp_bus_start(&listener->bus, loop, bus)) {
 		gp_fd_close(&fds[1]);
+		return -1;
 	}
+	gp_qemu_watch_set(watch, surface->scanout, sd_bus_get_fd(listener->bus.bus));
 	return fds[1];
 }
 
 void gp_qemu_listener_stop(struct gp_qemu_listener *listener) {
-	gp_bus_close(&listener->bus);
+	if (listener->bus.bus != NULL) {
+		shutdown(sd_bus_get_fd(listener->bus.bus), SHUT_RDWR); // the watcher has it, too
+		gp_qemu_watch_set(listener->watch, listener->surface->scanout, -1);
+		gp_bus_close(&listener->bus);
+	}
 }
 
 bool gp_qemu_listener_registered(const struct gp_qemu_listener *listener) {

@@ -4,7 +4,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "common/log.h"
 #include "vmm-bridge/qemu/bus.h"
 
 /**
@@ -14,23 +13,24 @@
  */
 
 struct gp_qemu_surface;
+struct gp_qemu_watch;
 
 struct gp_qemu_listener {
 	struct gp_bus bus;
+	struct gp_qemu_watch *watch;
 	struct gp_qemu_surface *surface;
 	unsigned n_asked; // GetAll, of each interface once
 	bool called; // a method of the interface
 	char refusal[160]; // of the last call that was refused; empty: none was
 	uint64_t n_refused;
-	struct gp_log_limit log;
 };
 
 /**
  * Starts our end, for RegisterListener. Returns QEMU's end, which is the caller's, or -1 after
- * logging. surface must outlive the listener.
+ * logging. surface and watch must outlive the listener.
  */
 int gp_qemu_listener_start(struct gp_qemu_listener *listener, struct wl_event_loop *loop,
-	struct gp_qemu_surface *surface);
+	struct gp_qemu_surface *surface, struct gp_qemu_watch *watch);
 /* Nothing happens if it was not started. */
 void gp_qemu_listener_stop(struct gp_qemu_listener *listener);
 /* Whether QEMU has all that it asks for when it registers, and no longer waits for us. */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/clock.h"
+#include "common/log.h"
 
 #define ROOT "/org/qemu/Display1"
 #define VM "org.qemu.Display1.VM"
@@ -119,10 +120,10 @@ static void attach_consoles(struct gp_qemu *qemu) {
 		gp_qemu_console_stop(&qemu->consoles[i]);
 	}
 	if (n == 0) {
-		gp_warn("QEMU has no graphical console");
+		gp_warn_limited("QEMU has no graphical console");
 		return;
 	}
-	gp_info("QEMU's display: %u of %zu consoles are shown", n, qemu->n_probes);
+	gp_info_limited("QEMU's display: %u of %zu consoles are shown", n, qemu->n_probes);
 	get_all(qemu, qemu->consoles[0].path, MOUSE, handle_input_properties, qemu);
 	get_all(qemu, qemu->consoles[0].path, KEYBOARD, handle_input_properties, qemu);
 	gp_qemu_seat_attach(&qemu->seat);
@@ -173,7 +174,8 @@ static int handle_vm(sd_bus_message *reply, void *data, sd_bus_error *error) {
 	struct gp_qemu *qemu = data;
 	qemu->n_probes = qemu->n_replies = 0;
 	if (sd_bus_message_is_method_error(reply, NULL)) {
-		gp_warn("QEMU has no display for us: %s", sd_bus_message_get_error(reply)->message);
+		gp_warn_limited(
+			"QEMU has no display for us: %s", sd_bus_message_get_error(reply)->message);
 		return 0;
 	}
 	if (!gp_bus_read_properties(reply, handle_vm_property, qemu)) {
@@ -194,7 +196,7 @@ static int handle_vm(sd_bus_message *reply, void *data, sd_bus_error *error) {
 
 static void handle_connected(void *data) {
 	struct gp_qemu *qemu = data;
-	gp_info("connected to QEMU's display");
+	gp_info_limited("connected to QEMU's display");
 	qemu->taken = false;
 	qemu->taken_ns = 0;
 	sd_bus_match_signal_async(qemu->endpoint.main.bus, NULL, qemu->endpoint.destination, NULL,
@@ -230,6 +232,10 @@ static const struct gp_qemu_endpoint_events endpoint_events = {
 	.event = handle_event,
 };
 
+void gp_qemu_start_watch(struct gp_qemu *qemu) {
+	gp_qemu_watch_start(&qemu->watch);
+}
+
 bool gp_qemu_init(struct gp_qemu *qemu, struct wl_event_loop *loop,
 	const struct gp_qemu_address *address, struct gp_client *client,
 	struct gp_presenter *presenter, uint32_t n_scanouts, bool force_copy,
@@ -239,8 +245,8 @@ bool gp_qemu_init(struct gp_qemu *qemu, struct wl_event_loop *loop,
 	qemu->n_consoles = n_scanouts;
 	gp_qemu_memories_init(&qemu->memories, presenter, force_copy);
 	for (uint32_t i = 0; i < n_scanouts; i++) {
-		gp_qemu_console_init(
-			&qemu->consoles[i], loop, presenter, client, &qemu->memories, i);
+		gp_qemu_console_init(&qemu->consoles[i], loop, presenter, client, &qemu->memories,
+			i, &qemu->watch);
 	}
 	gp_qemu_seat_init(&qemu->seat, qemu->consoles, n_scanouts);
 	return gp_qemu_endpoint_init(&qemu->endpoint, loop, address, &endpoint_events, qemu);
@@ -257,6 +263,7 @@ static void stop_consoles(struct gp_qemu *qemu) {
 void gp_qemu_finish(struct gp_qemu *qemu) {
 	stop_consoles(qemu);
 	gp_qemu_endpoint_finish(&qemu->endpoint);
+	gp_qemu_watch_stop(&qemu->watch);
 }
 
 bool gp_qemu_finished(const struct gp_qemu *qemu) {
@@ -279,6 +286,7 @@ void gp_qemu_buffer_released(struct gp_qemu *qemu, uint32_t scanout) {
 
 void gp_qemu_process(struct gp_qemu *qemu) {
 	uint64_t now_ns = gp_now_ns();
+	gp_qemu_watch_turn(&qemu->watch);
 	for (uint32_t i = 0; i < qemu->n_consoles; i++) {
 		gp_qemu_console_process(&qemu->consoles[i], now_ns);
 	}
@@ -296,7 +304,7 @@ static void check_taken(struct gp_qemu *qemu, uint64_t now_ns) {
 	} else if (qemu->taken_ns != 0 && now_ns >= qemu->taken_ns) {
 		qemu->taken = true;
 		qemu->taken_ns = 0;
-		gp_warn("another client took QEMU's display: frames go on, input does not");
+		gp_warn_limited("another client took QEMU's display: frames go on, input does not");
 	}
 }
 

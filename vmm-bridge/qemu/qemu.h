@@ -7,6 +7,7 @@
 #include "vmm-bridge/qemu/endpoint.h"
 #include "vmm-bridge/qemu/memory.h"
 #include "vmm-bridge/qemu/seat.h"
+#include "vmm-bridge/qemu/watch.h"
 
 /**
  * QEMU's own display (-display dbus) as a source of the presenter. Graphical consoles are scanouts,
@@ -33,6 +34,7 @@ struct gp_qemu_probe {
 struct gp_qemu {
 	const struct gp_qemu_source_events *events;
 	void *data;
+	struct gp_qemu_watch watch;
 	struct gp_qemu_endpoint endpoint;
 	struct gp_qemu_memories memories;
 	struct gp_qemu_console consoles[GP_SCANOUTS_MAX]; // n_consoles
@@ -48,6 +50,11 @@ struct gp_qemu {
 	bool has_scanouts; // QEMU has a console for the first one
 };
 
+/**
+ * Starts what keeps QEMU from waiting for us (watch.h): to be called before other files are opened,
+ * with a gp_qemu of zeros.
+ */
+void gp_qemu_start_watch(struct gp_qemu *qemu);
 /**
  * client and presenter must outlive it, and events. address.fd is taken in every case. False after
  * logging; it needs no finish then.

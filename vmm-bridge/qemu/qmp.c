@@ -52,7 +52,7 @@ static void handle_message(struct gp_qmp *qmp, struct json_object *message) {
 static void handle_line(struct gp_qmp *qmp, const char *line) {
 	struct json_object *message = json_tokener_parse(line);
 	if (message == NULL || !json_object_is_type(message, json_type_object)) {
-		gp_warn("QMP: not a JSON object");
+		gp_warn_limited("QMP: not a JSON object");
 		qmp->lost = true;
 	} else {
 		handle_message(qmp, message);
@@ -71,7 +71,7 @@ static void handle_lines(struct gp_qmp *qmp) {
 	qmp->length -= (size_t)(start - qmp->line);
 	memmove(qmp->line, start, qmp->length);
 	if (qmp->length == sizeof(qmp->line)) {
-		gp_warn("QMP: a line of more than %d bytes", GP_QMP_LINE_MAX);
+		gp_warn_limited("QMP: a line of more than %d bytes", GP_QMP_LINE_MAX);
 		qmp->lost = true;
 	}
 }
