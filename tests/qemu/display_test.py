@@ -137,6 +137,7 @@ def all_keys(shown):
     codes = [code for code in range(1, 240) if code not in (KEY_ENTER, 116, 142, 143, 205, 99)]
     for code in codes:
         shown.hands.tap(code)
+        time.sleep(0.04)  # QEMU drops what its device has no room for
     shown.hands.tap(KEY_ENTER)
     status, output = shown.finish(number)
     expect(status == 0, output)
@@ -163,9 +164,10 @@ def pointing(shown):
     shown.hands.do("scroll", 0, 15, 1)
     time.sleep(1)
     lines = (shown.work / "tablet").read_text().splitlines()
-    expect(lines[:3] == ["ready", "press 320 200", "release 960 600"], f"the guest saw {lines}")
+    # QEMU rounds down, and so does the reader.
+    expect(lines[:3] == ["ready", "press 319 199", "release 959 599"], f"the guest saw {lines}")
     expect("wheel -1" in lines, f"the guest saw {lines}")
-    shown.call("pkill -f read-tablet || true")
+    shown.call("pkill -f [r]ead-tablet")
     shown.finish(number)
 
 

@@ -6,7 +6,9 @@
 #include "vmm-bridge/present/presenter.h"
 #include "vmm-bridge/qemu/qemu.h"
 
-/* What the tests of the QEMU source share: the source, between a QEMU and a client of the test's. */
+/**
+ * What the tests of the QEMU source share: the source, between a QEMU and a client of the test's.
+ */
 
 #define W 64u
 #define H 32u

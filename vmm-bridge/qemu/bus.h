@@ -28,8 +28,8 @@ struct gp_bus {
 sd_bus *gp_bus_new(int fd, bool server);
 
 /**
- * Starts the connection and puts it into the loop; the reference is taken in every case. False after
- * logging, with the bus closed.
+ * Starts the connection and puts it into the loop; the reference is taken in every case. False
+ * after logging, with the bus closed.
  */
 bool gp_bus_start(struct gp_bus *bus, struct wl_event_loop *loop, sd_bus *connection);
 /* Flushes nothing. Nothing happens if it is closed. */
@@ -44,8 +44,8 @@ void gp_bus_arm(struct gp_bus *bus);
 void gp_bus_post(struct gp_bus *bus, const char *destination, const char *path,
 	const char *interface, const char *member, const char *types, ...);
 /**
- * Reads a{sv}, which is next in the message. handle reads the value, a variant with contents of that
- * type, and returns 1; or it leaves it and returns 0. False: the message is broken.
+ * Reads a{sv}, which is next in the message. handle reads the value, a variant with contents of
+ * that type, and returns 1; or it leaves it and returns 0. False: the message is broken.
  */
 bool gp_bus_read_properties(sd_bus_message *message,
 	int (*handle)(void *data, const char *name, const char *contents, sd_bus_message *message),

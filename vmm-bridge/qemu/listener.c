@@ -303,6 +303,7 @@ static const sd_bus_vtable dmabuf2_vtable[] = {
 /* sd-bus replies to it. */
 static int note_question(sd_bus_message *call, void *data, sd_bus_error *error) {
 	struct gp_qemu_listener *listener = data;
+	gp_qemu_watch_turn(listener->watch); // a turn with large messages may take its time
 	if (sd_bus_message_is_method_call(call, "org.freedesktop.DBus.Properties", "GetAll")) {
 		listener->n_asked++;
 	}

@@ -61,7 +61,9 @@ void gp_qemu_memories_finish(struct gp_qemu_memories *memories);
  */
 struct gp_qemu_memory *gp_qemu_memories_get(struct gp_qemu_memories *memories,
 	const struct gp_qemu_image *image, int fd, const char **refusal);
-/* Memory for bytes of messages, black at first. Its image has 4 bytes per pixel. NULL: no memory. */
+/**
+ * Memory for bytes of messages, black at first. Its image has 4 bytes per pixel. NULL: no memory.
+ */
 struct gp_qemu_memory *gp_qemu_memories_add_bytes(
 	struct gp_qemu_memories *memories, const struct gp_qemu_image *image);
 /* Writes a part of an image that came in a message, at x and y of it; it must be inside. */

@@ -38,8 +38,8 @@ bool gp_qemu_image_equal(const struct gp_qemu_image *a, const struct gp_qemu_ima
 /* Whether its numbers make sense, and it lies in a file of so many bytes. */
 bool gp_qemu_image_fits(const struct gp_qemu_image *image, uint64_t size);
 /**
- * Copies a rectangle, which must be inside, from memory of that layout to rows of 4 bytes per pixel,
- * the first row of which is the top one. Returns the bytes that were written.
+ * Copies a rectangle, which must be inside, from memory of that layout to rows of 4 bytes per
+ * pixel, the first row of which is the top one. Returns the bytes that were written.
  */
 uint64_t gp_qemu_image_read(const struct gp_qemu_image *image, const uint8_t *from, uint8_t *to,
 	uint64_t to_stride, const struct gp_rect *rect);

@@ -7,8 +7,8 @@
 
 /**
  * A connection to QEMU's monitor protocol, on a Unix socket: commands one after the other, and the
- * events that are of interest here. It never blocks. A reply that does not come is waited for by the
- * user (gp_qmp_waiting).
+ * events that are of interest here. It never blocks. A reply that does not come is waited for by
+ * the user (gp_qmp_waiting).
  */
 
 #define GP_QMP_LINE_MAX 65536

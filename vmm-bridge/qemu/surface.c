@@ -207,7 +207,7 @@ const char *gp_qemu_surface_define_cursor(struct gp_qemu_surface *surface, int32
 	surface->n_cut_cursors += (uint32_t)width > max || (uint32_t)height > max ? 1 : 0;
 	memset(surface->cursor, 0, sizeof(surface->cursor));
 	for (uint32_t y = 0; y < rows; y++) {
-		memcpy(&surface->cursor[y * max],
+		memcpy(&surface->cursor[(size_t)y * max],
 			(const uint8_t *)pixels + (size_t)y * (size_t)width * 4,
 			(size_t)columns * 4);
 	}

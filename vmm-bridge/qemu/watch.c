@@ -133,7 +133,7 @@ static _Noreturn void run_child(int control, const atomic_uint *turns) {
 	/* Keeps standard error, and the parent's socket as 3. */
 	dup2(control, 3);
 	close_range(4, ~0u, 0);
-	struct child child = {.control = 3, .epoll = epoll_create1(0), .turns = turns};
+	struct child child = {.control = 3, .epoll = epoll_create1(EPOLL_CLOEXEC), .turns = turns};
 	for (unsigned i = 0; i < GP_SCANOUTS_MAX; i++) {
 		child.watched[i].fd = -1;
 	}

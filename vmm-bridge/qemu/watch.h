@@ -26,7 +26,7 @@ struct gp_qemu_watch {
 bool gp_qemu_watch_start(struct gp_qemu_watch *watch);
 /* Nothing happens if it was not started. */
 void gp_qemu_watch_stop(struct gp_qemu_watch *watch);
-/* The parent's loop has turned. */
+/* The parent's loop has turned, or it has handled a message. */
 void gp_qemu_watch_turn(struct gp_qemu_watch *watch);
 /* Watches the socket as the one of that index (below GP_SCANOUTS_MAX), and no other; -1: none. The
  * socket is to be shut down before it is closed, as the child has it, too. */
