@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 /**
  * libguest-scanout: the client half of the Wayland protocol guest-scanout-v1. It shows the scanouts
@@ -80,9 +81,12 @@ struct gp_client_monitor {
 
 /* Why the compositor cannot show a buffer. */
 struct gp_client_failure {
-	bool lasting; // memory of the same kind, format and modifier would be refused again
-	uint32_t
-		wanted_stride; // that the import needs; 0: the stride is no cause, or it is unknown
+	/**
+	 * Memory of the same kind, format and modifier would be refused again: all of it, or if
+	 * stride_alignment is not 0, that with a stride which is no multiple of so many bytes.
+	 */
+	bool lasting;
+	uint32_t stride_alignment; // 0: the stride is no cause, or it is unknown
 	const char *message; // in English words, for logs
 };
 
@@ -118,6 +122,8 @@ struct gp_client_events {
 		const struct gp_client_failure *failure);
 	/* The acknowledgement of gp_client_blob_revoke: nobody reads the memory any more. */
 	void (*revoked)(void *data, void *user);
+	/* The compositor has another renderer: it may take now what it has refused. */
+	void (*renderer_changed)(void *data);
 };
 
 /* A pen over a scanout. */
@@ -171,6 +177,13 @@ struct gp_client_seat_events {
 
 struct gp_client_options {
 	const char *socket; // path of the compositor's bridge socket; must stay valid
+	/**
+	 * Connects to it, for a program that may not: a descriptor, or -1 with errno. NULL: this is
+	 * done here.
+	 */
+	int (*open)(void *data);
+	void *open_data;
+	pid_t pid; // of the process that connects then; 0: this one
 	const char
 		*name; // of the VM: 1 to 64 bytes of UTF-8, no control characters; must stay valid
 	uint8_t uuid[16]; // in the order of RFC 9562; zeros: none

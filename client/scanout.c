@@ -1,6 +1,5 @@
 #include "client/scanout.h"
 
-#include <unistd.h>
 #include <wayland-client.h>
 
 #include "common/log.h"
@@ -186,7 +185,8 @@ void gp_scanout_surface_show(struct gp_scanout_surface *scanout, struct gp_clien
 	wl_surface_commit(scanout->surface);
 	scanout->n_frames++;
 	if (gp_trace_on) {
-		uint64_t frame = gp_trace_frame_id(getpid(), scanout->index, scanout->n_frames);
+		pid_t pid = gp_client_connection_get_pid(scanout->cursor.blobs->connection);
+		uint64_t frame = gp_trace_frame_id(pid, scanout->index, scanout->n_frames);
 		gp_trace_commit(frame, start_ns);
 	}
 }

@@ -13,28 +13,26 @@
 #include "common/fd.h"
 #include "common/limits.h"
 #include "common/trace.h"
-#include "vmm-bridge/control_socket.h"
 #include "vmm-bridge/display.h"
 #include "vmm-bridge/export/exporter.h"
 #include "vmm-bridge/gpu/device.h"
 #include "vmm-bridge/gpu/resource.h"
 #include "vmm-bridge/gpu/restore.h"
 #include "vmm-bridge/gpu_source.h"
-#include "vmm-bridge/keeper/keeper.h"
+#include "vmm-bridge/keeper/worker.h"
 #include "vmm-bridge/seat/inputs.h"
 #include "vmm-bridge/seat/router.h"
 #include "vmm-bridge/status.h"
 #include "vmm-bridge/vfio/device_memory.h"
+#include "vmm-bridge/vfio/finder.h"
 #include "vmm-bridge/vfio/vfio.h"
 #include "vmm-bridge/vhost/device.h"
-
-_Static_assert(GP_KEEPER_DEVICES_MAX >= 1 + GP_INPUTS_MAX, "the display, and each input device");
 
 #define QUEUES 2
 
 struct gp_bridge {
 	const struct gp_bridge_options *options;
-	struct gp_keeper *keeper; // NULL: there is none
+	struct gp_worker *worker;
 	struct wl_event_loop *loop;
 	struct gp_control *control; // may be NULL
 	struct gp_exporter exporter;
@@ -68,9 +66,14 @@ static void handle_scanout_disable(void *data, uint32_t scanout) {
 	gp_presenter_disable(&bridge->display.presenter, scanout);
 }
 
-static bool handle_scanout_flush(void *data, uint32_t scanout, const struct gp_rect *damage) {
+static bool handle_scanout_flush(
+	void *data, uint32_t scanout, const struct gp_rect *damage, bool held) {
 	struct gp_bridge *bridge = data;
-	return gp_presenter_flush(&bridge->display.presenter, scanout, damage);
+	if (held) {
+		return gp_presenter_flush(&bridge->display.presenter, scanout, damage);
+	}
+	gp_presenter_flush_without_reply(&bridge->display.presenter, scanout, damage);
+	return false;
 }
 
 static bool handle_resource_revoke(
@@ -197,7 +200,7 @@ static void handle_state(void *data, enum gp_vhost_state state) {
 	struct gp_bridge *bridge = data;
 	bridge->ran = bridge->ran || state == GP_VHOST_RUNNING;
 	if (state == GP_VHOST_CONNECTED || state == GP_VHOST_WAITING) {
-		gp_device_memory_connect(&bridge->devices, gp_vhost_device_socket(bridge->vhost));
+		gp_device_memory_connect(&bridge->devices, state == GP_VHOST_CONNECTED);
 	}
 	/* Before the VMM has the reply to GET_VRING_BASE (C9). */
 	if (state == GP_VHOST_PAUSED) {
@@ -331,7 +334,7 @@ static bool get_scanout_size(void *data, uint32_t scanout, uint32_t *width, uint
 static bool create_inputs(struct gp_bridge *bridge) {
 	const struct gp_bridge_options *options = bridge->options;
 	bridge->inputs = gp_inputs_create(bridge->loop, options->inputs, options->n_inputs,
-		bridge->keeper, handle_leds, bridge);
+		bridge->worker, handle_leds, bridge);
 	const struct gp_scanouts scanouts = {
 		.count = options->n_scanouts,
 		.get_size = get_scanout_size,
@@ -345,6 +348,9 @@ static bool create_display(struct gp_bridge *bridge) {
 	const struct gp_bridge_options *options = bridge->options;
 	struct gp_client_options client_options = {
 		.socket = options->display,
+		.open = gp_worker_open_display,
+		.open_data = bridge->worker,
+		.pid = gp_worker_get_keeper_pid(bridge->worker),
 		.name = options->name,
 		.n_scanouts = options->n_scanouts,
 		.seat_events = options->n_inputs > 0 ? &gp_router_seat_events : NULL,
@@ -361,14 +367,18 @@ static bool create_display(struct gp_bridge *bridge) {
 		options->mode_set ? &options->mode : NULL, &display_events, bridge);
 }
 
-static bool create_device(struct gp_bridge *bridge, struct gp_bridge_options *options) {
+static bool create_device(struct gp_bridge *bridge) {
+	const struct gp_bridge_options *options = bridge->options;
 	struct gp_vhost_info info = {.features = gp_gpu_features(), .n_queues = QUEUES};
-	gp_keeper_get_info(bridge->keeper, 0, &info);
-	if (options->socket_path == NULL && info.resuming) {
-		options->fd = gp_keeper_dup_socket(bridge->keeper, 0);
+	gp_worker_get_info(bridge->worker, 0, &info);
+	int listener = -1, socket = -1;
+	if (options->socket_path != NULL) {
+		listener = gp_worker_take_grant(bridge->worker, GP_GRANT_LISTENER, 0).fd;
+	} else {
+		socket = gp_worker_dup_socket(bridge->worker, 0);
 	}
-	bridge->vhost = gp_vhost_device_create(bridge->loop, options->socket_path,
-		gp_fd_take(&options->fd), &info, &vhost_ops, bridge);
+	bridge->vhost =
+		gp_vhost_device_create(bridge->loop, listener, socket, &info, &vhost_ops, bridge);
 	if (bridge->vhost == NULL) {
 		return false;
 	}
@@ -380,47 +390,58 @@ static bool create_device(struct gp_bridge *bridge, struct gp_bridge_options *op
 	return bridge->gpu != NULL;
 }
 
-static bool create_devices(struct gp_bridge *bridge, struct gp_bridge_options *options) {
+static bool create_devices(struct gp_bridge *bridge) {
+	const struct gp_bridge_options *options = bridge->options;
+	struct gp_vfio_found passed[GP_VFIO_FDS_MAX];
+	size_t n_passed = 0;
+	for (uint32_t i = 0; i < options->n_vfio_fds; i++) {
+		struct gp_grant grant = gp_worker_take_grant(bridge->worker, GP_GRANT_VFIO, i);
+		if (grant.fd >= 0) { // else that VMM has disconnected
+			passed[n_passed] = (struct gp_vfio_found){.fd = grant.fd};
+			memcpy(passed[n_passed++].pci, grant.pci, sizeof(grant.pci));
+		}
+	}
+	bool looks = options->vmm_pid != 0 || options->n_vfio_fds == 0;
 	struct gp_device_memory_settings settings = {
 		.address = options->vfio_address[0] != '\0' ? options->vfio_address : NULL,
-		.fds = options->vfio_fds,
-		.n_fds = options->n_vfio_fds,
-		.vmm_pid = options->vmm_pid,
+		.passed = passed,
+		.n_passed = n_passed,
+		.finder = looks ? &gp_worker_vfio_finder : NULL,
+		.finder_data = bridge->worker,
+		.early = options->vmm_pid != 0,
 	};
 	if (!gp_device_memory_init(&bridge->devices, bridge->loop,
 		    options->vfio == GP_VFIO_NONE ? NULL : &settings, &vfio_events, bridge)) {
 		return false;
 	}
 	gp_device_memory_serve(&bridge->devices, gp_vhost_device_memory(bridge->vhost));
-	gp_device_memory_connect(&bridge->devices, gp_vhost_device_socket(bridge->vhost));
+	gp_device_memory_connect(&bridge->devices, gp_vhost_device_socket(bridge->vhost) != -1);
 	return true;
 }
 
-bool gp_bridge_resume(struct gp_bridge *bridge) {
-	struct gp_keeper *keeper = bridge->keeper;
-	if (keeper == NULL) {
-		return true;
-	}
-	bool has_front = gp_keeper_has_front(keeper, 0);
+/* Takes over what an earlier worker has left. */
+static bool resume(struct gp_bridge *bridge) {
+	struct gp_worker *worker = bridge->worker;
+	bool has_front = gp_worker_has_front(worker, 0);
 	if (has_front && bridge->options->socket_path != NULL &&
-		!gp_vhost_device_resume(bridge->vhost, gp_keeper_dup_socket(keeper, 0))) {
+		!gp_vhost_device_resume(bridge->vhost, gp_worker_dup_socket(worker, 0))) {
 		return false;
 	}
 	if (has_front) {
-		gp_keeper_replay(keeper, 0, bridge->vhost);
+		gp_worker_replay(worker, 0, bridge->vhost);
 	}
-	gp_gpu_set_saved_state(bridge->gpu, gp_keeper_get_area(keeper), GP_KEEPER_AREA_BYTES);
+	gp_gpu_set_saved_state(bridge->gpu, gp_worker_get_area(worker), GP_KEEPER_AREA_BYTES);
 	if (has_front) {
 		gp_vhost_device_recover_state(
 			bridge->vhost); // a paused guest's frames are not shown
 		gp_gpu_restore(bridge->gpu, gp_now_ns());
 		gp_vhost_device_recover(bridge->vhost, &bridge->chain);
-		gp_keeper_handle_pending(keeper, 0, bridge->vhost);
+		gp_worker_handle_pending(worker, 0, bridge->vhost);
 	} else {
 		gp_gpu_reset(bridge->gpu);
 	}
-	bool ok = gp_inputs_resume(bridge->inputs, keeper);
-	gp_keeper_done(keeper);
+	bool ok = gp_inputs_resume(bridge->inputs, worker);
+	gp_worker_done(worker);
 	return ok;
 }
 
@@ -431,7 +452,7 @@ static struct json_object *handle_request(void *data, const char *request) {
 	}
 	return gp_status_create(&(struct gp_status_parts){
 		.options = bridge->options,
-		.keeper = bridge->keeper,
+		.worker = bridge->worker,
 		.vfio = bridge->devices.vfio,
 		.display = &bridge->display,
 		.vhost = bridge->vhost,
@@ -440,28 +461,35 @@ static struct json_object *handle_request(void *data, const char *request) {
 	});
 }
 
-struct gp_bridge *gp_bridge_create(
-	struct wl_event_loop *loop, struct gp_bridge_options *options, struct gp_keeper *keeper) {
+/* A picture is worth more than its state: it goes on without. */
+static void create_control(struct gp_bridge *bridge) {
+	int fd = gp_worker_take_grant(bridge->worker, GP_GRANT_CONTROL, 0).fd;
+	if (fd >= 0) {
+		bridge->control = gp_control_create_at(bridge->loop, fd, handle_request, bridge);
+	}
+}
+
+struct gp_bridge *gp_bridge_create(struct wl_event_loop *loop,
+	const struct gp_bridge_options *options, struct gp_worker *worker) {
 	struct gp_bridge *bridge = calloc(1, sizeof(*bridge));
 	if (bridge == NULL) {
 		gp_error_errno("cannot start");
-		gp_fd_close(&options->fd);
 		return NULL;
 	}
 	bridge->options = options;
-	bridge->keeper = keeper;
+	bridge->worker = worker;
 	bridge->loop = loop;
 	bridge->timer_fd = -1;
-	gp_exporter_init(&bridge->exporter, options->force_copy);
-	/* The control socket first: another bridge of this name is not to be disturbed. */
-	if (gp_control_socket_create(&bridge->control, loop, options, handle_request, bridge) &&
-		create_timer(bridge) && create_inputs(bridge) && create_display(bridge) &&
-		create_device(bridge, options) && create_devices(bridge, options)) {
-		return bridge;
-	}
-	gp_fd_close(&options->fd);
-	gp_bridge_destroy(bridge);
-	return NULL;
+	gp_exporter_init(&bridge->exporter, options->force_copy, "");
+	return bridge;
+}
+
+bool gp_bridge_start(struct gp_bridge *bridge) {
+	gp_exporter_start(
+		&bridge->exporter, gp_worker_take_grant(bridge->worker, GP_GRANT_UDMABUF, 0).fd);
+	create_control(bridge);
+	return create_timer(bridge) && create_inputs(bridge) && create_display(bridge) &&
+		create_device(bridge) && create_devices(bridge) && resume(bridge);
 }
 
 void gp_bridge_destroy(struct gp_bridge *bridge) {

@@ -2,56 +2,49 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <wayland-client-core.h>
 #include <wayland-server-core.h>
 
+#include "common/fd.h"
 #include "common/sigbus.h"
 #include "common/trace.h"
 #include "vmm-bridge/bridge.h"
-#include "vmm-bridge/confine.h"
+#include "vmm-bridge/confine/confine.h"
 #include "vmm-bridge/doctor/doctor.h"
 #include "vmm-bridge/keeper/keeper.h"
+#include "vmm-bridge/keeper/worker.h"
+#include "vmm-bridge/openings.h"
 #include "vmm-bridge/qemu_bridge.h"
 
 #define EXIT_USAGE 2
 
+/* The worker */
+
 static int handle_signal(int signal_number, void *data) {
 	bool *running = data;
-	gp_info("ended by signal %d", signal_number);
 	*running = false;
 	return 0;
 }
 
-/* What is opened by name is open by now, except for what --vfio finds later. */
-static void confine(const struct gp_bridge_options *options) {
-	const char *sockets[3 + GP_INPUTS_MAX] = {
-		options->socket_path, options->control_path, options->listen_path};
-	for (size_t i = 0; i < options->n_inputs; i++) {
-		sockets[3 + i] = options->inputs[i].path;
-	}
-	gp_confine(&(struct gp_confine_rules){
-		.copies_fds = !gp_bridge_options_qemu(options) && options->vfio != GP_VFIO_NONE &&
-			(options->vmm_pid != 0 || options->n_vfio_fds == 0),
-		.sockets = sockets,
-		.n_sockets = 3 + options->n_inputs,
-	});
-}
-
-static bool open_trace(const struct gp_bridge_options *options) {
+static bool start_trace(const struct gp_bridge_options *options, struct gp_worker *worker) {
 	char program[96];
+	int fd = gp_worker_take_grant(worker, GP_GRANT_TRACE, 0).fd;
 	snprintf(program, sizeof(program), "guestpane-bridge %s", options->name);
-	return options->trace_path == NULL || gp_trace_open(options->trace_path, program);
+	return fd < 0 || gp_trace_start(fd, options->trace_path, program);
 }
 
-static bool run_vhost(struct wl_event_loop *loop, struct gp_bridge_options *options,
-	struct gp_keeper *keeper, const bool *running) {
-	struct gp_bridge *bridge = gp_bridge_create(loop, options, keeper);
-	bool ok = bridge != NULL;
-	if (ok) {
-		confine(options);
-		ok = gp_bridge_resume(bridge);
-	}
+/* It has looked at the host; from now on it opens nothing. Then come its VM's things. */
+static bool confine_and_wait(const struct gp_bridge_options *options, struct gp_worker *worker) {
+	gp_confine();
+	return gp_worker_wait(worker) && start_trace(options, worker);
+}
+
+static bool run_vhost(struct wl_event_loop *loop, const struct gp_bridge_options *options,
+	struct gp_worker *worker, const bool *running) {
+	struct gp_bridge *bridge = gp_bridge_create(loop, options, worker);
+	bool ok = bridge != NULL && confine_and_wait(options, worker) && gp_bridge_start(bridge);
 	while (ok && *running && !gp_bridge_finished(bridge)) {
 		ok = gp_bridge_dispatch(bridge);
 	}
@@ -60,13 +53,11 @@ static bool run_vhost(struct wl_event_loop *loop, struct gp_bridge_options *opti
 }
 
 #ifdef HAVE_QEMU
-static bool run_qemu(
-	struct wl_event_loop *loop, struct gp_bridge_options *options, const bool *running) {
-	struct gp_qemu_bridge *bridge = gp_qemu_bridge_create(loop, options);
-	bool ok = bridge != NULL;
-	if (ok) {
-		confine(options);
-	}
+static bool run_qemu(struct wl_event_loop *loop, const struct gp_bridge_options *options,
+	struct gp_worker *worker, const bool *running) {
+	struct gp_qemu_bridge *bridge = gp_qemu_bridge_create(loop, options, worker);
+	bool ok =
+		bridge != NULL && confine_and_wait(options, worker) && gp_qemu_bridge_start(bridge);
 	while (ok && *running && !gp_qemu_bridge_finished(bridge)) {
 		ok = gp_qemu_bridge_dispatch(bridge);
 	}
@@ -74,28 +65,70 @@ static bool run_qemu(
 	return ok;
 }
 #else
-static bool run_qemu(
-	struct wl_event_loop *loop, struct gp_bridge_options *options, const bool *running) {
-	return false;
+static bool run_qemu(struct wl_event_loop *loop, const struct gp_bridge_options *options,
+	struct gp_worker *worker, const bool *running) {
+	return false; // refused with the options
 }
 #endif
 
-static int run(
-	struct wl_event_loop *loop, struct gp_bridge_options *options, struct gp_keeper *keeper) {
+static int run(struct wl_event_loop *loop, const struct gp_bridge_options *options,
+	struct gp_worker *worker) {
 	bool running = true;
 	struct wl_event_source *terminate =
 		wl_event_loop_add_signal(loop, SIGTERM, handle_signal, &running);
 	struct wl_event_source *interrupt =
 		wl_event_loop_add_signal(loop, SIGINT, handle_signal, &running);
-	if (terminate == NULL || interrupt == NULL) {
-		gp_error_errno("cannot handle signals");
-		return EXIT_FAILURE;
+	bool ok = terminate != NULL && interrupt != NULL &&
+		(gp_bridge_options_qemu(options) ? run_qemu(loop, options, worker, &running)
+						 : run_vhost(loop, options, worker, &running));
+	struct wl_event_source *sources[] = {terminate, interrupt};
+	for (size_t i = 0; i < 2; i++) {
+		if (sources[i] != NULL) {
+			wl_event_source_remove(sources[i]);
+		}
 	}
-	bool ok = gp_bridge_options_qemu(options) ? run_qemu(loop, options, &running)
-						  : run_vhost(loop, options, keeper, &running);
-	wl_event_source_remove(terminate);
-	wl_event_source_remove(interrupt);
 	return ok ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+static int work(const struct gp_bridge_options *options) {
+	int status = EXIT_FAILURE;
+	prctl(PR_SET_NAME, "guestpane-bridge"); // it was executed by a descriptor
+	struct gp_worker *worker = gp_worker_create(options->worker_channel);
+	struct wl_event_loop *loop = wl_event_loop_create();
+	if (loop == NULL) {
+		gp_error_errno("cannot make an event loop");
+	} else if (worker != NULL && gp_sigbus_catch()) {
+		status = run(loop, options, worker);
+	}
+	if (loop != NULL) {
+		wl_event_loop_destroy(loop);
+	}
+	gp_worker_destroy(worker);
+	return status;
+}
+
+/* The keeper */
+
+static int keep(const struct gp_bridge_options *options, char *argv[]) {
+	struct gp_openings openings;
+	int status = EXIT_FAILURE;
+	if (gp_openings_open(&openings, options)) {
+		status = gp_keeper_run(&(struct gp_keeper_settings){
+			.argv = argv,
+			.display = options->display,
+			.qemu = options->qmp != NULL ? options->qmp : options->bus_path,
+			.pairs = gp_bridge_options_qemu(options),
+			.looks = !gp_bridge_options_qemu(options) &&
+				options->vfio != GP_VFIO_NONE &&
+				(options->vmm_pid != 0 || options->n_vfio_fds == 0),
+			.vmm_pid = options->vmm_pid,
+			.grants = openings.grants,
+			.n_grants = openings.n,
+			.socket = gp_fd_take(&openings.socket),
+		});
+	}
+	gp_openings_close(&openings);
+	return status;
 }
 
 /* A compositor that is tried again says the same again: that is no news. */
@@ -128,22 +161,6 @@ static void raise_file_limit(void) {
 	}
 }
 
-/* What a worker of the keeper does, or the only process without one. */
-static int work(void *data, struct gp_keeper *keeper) {
-	struct gp_bridge_options *options = data;
-	if (!open_trace(options) || !gp_sigbus_catch()) {
-		return EXIT_FAILURE;
-	}
-	struct wl_event_loop *loop = wl_event_loop_create();
-	if (loop == NULL) {
-		gp_error_errno("cannot make an event loop");
-		return EXIT_FAILURE;
-	}
-	int status = run(loop, options, keeper);
-	wl_event_loop_destroy(loop);
-	return status;
-}
-
 int main(int argc, char *argv[]) {
 	struct gp_bridge_options options;
 	switch (gp_bridge_options_parse(&options, argc, argv)) {
@@ -161,6 +178,5 @@ int main(int argc, char *argv[]) {
 	wl_log_set_handler_server(log_libwayland);
 	signal(SIGPIPE, SIG_IGN);
 	raise_file_limit();
-	return options.has_keeper ? gp_keeper_run(work, &options, &options.fd)
-				  : work(&options, NULL);
+	return options.worker_channel >= 0 ? work(&options) : keep(&options, argv);
 }

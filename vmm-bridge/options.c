@@ -26,7 +26,7 @@ static const char usage[] =
 	"  --qmp PATH             QEMU's monitor (-qmp) is at PATH, its display has p2p=yes\n"
 	"  --display-fd N         use the connection to QEMU's display on file descriptor N\n"
 	"  --listen PATH          listen for QEMU's display (addr=unix:path=PATH) at PATH\n"
-	"  --bus ADDRESS          QEMU's display is on the D-Bus bus at ADDRESS\n"
+	"  --bus unix:path=PATH   QEMU's display is on the D-Bus bus at PATH\n"
 	"  --touch                QEMU has a touch screen (virtio-multitouch-pci)\n"
 	"  --display PATH         the compositor's bridge socket\n"
 	"                         (default: $GUESTPANE_BRIDGE_SOCKET, else\n"
@@ -45,7 +45,6 @@ static const char usage[] =
 	"                         of none, or of the one at that PCI address (default: auto)\n"
 	"  --vmm-pid PID          process of the VMM (default: the peer of the socket)\n"
 	"  --vfio-fd N            file descriptor N is a VFIO device of the VM; may be repeated\n"
-	"  --keeper               restart the bridge after a crash; the VM keeps its display\n"
 	"  --control-socket PATH  socket for guestpanectl\n"
 	"                         (default: $XDG_RUNTIME_DIR/guestpane/bridge-NAME.ctl)\n"
 	"  --log-level LEVEL      error, warn, info or debug (default: info)\n"
@@ -194,6 +193,14 @@ static bool parse_input(struct gp_bridge_options *options, const char *text) {
 	return true;
 }
 
+/* Of D-Bus addresses those that are a path. */
+static bool parse_bus(const char *text, const char **path) {
+	static const char prefix[] = "unix:path=";
+	*path = text + sizeof(prefix) - 1;
+	return strncmp(text, prefix, sizeof(prefix) - 1) == 0 && **path != '\0' &&
+		strpbrk(*path, ",;%") == NULL;
+}
+
 enum option_id {
 	OPTION_SOCKET_PATH = 256,
 	OPTION_FD,
@@ -217,7 +224,7 @@ enum option_id {
 	OPTION_PRINT_CAPABILITIES,
 	OPTION_LOG_LEVEL,
 	OPTION_TRACE,
-	OPTION_KEEPER,
+	OPTION_WORKER,
 	OPTION_VERSION,
 	OPTION_HELP,
 };
@@ -245,7 +252,7 @@ static const struct option long_options[] = {
 	{"print-capabilities", no_argument, NULL, OPTION_PRINT_CAPABILITIES},
 	{"log-level", required_argument, NULL, OPTION_LOG_LEVEL},
 	{"trace", required_argument, NULL, OPTION_TRACE},
-	{"keeper", no_argument, NULL, OPTION_KEEPER},
+	{"worker", required_argument, NULL, OPTION_WORKER},
 	{"version", no_argument, NULL, OPTION_VERSION},
 	{"help", no_argument, NULL, OPTION_HELP},
 	{0},
@@ -282,9 +289,9 @@ static bool store(struct gp_bridge_options *options, int option, const char *val
 		options->listen_path = value;
 		return value[0] != '\0' || fail("listen", value, "a path");
 	case OPTION_BUS:
-		options->n_sources += options->bus == NULL;
-		options->bus = value;
-		return value[0] != '\0' || fail("bus", value, "an address of D-Bus");
+		options->n_sources += options->bus_path == NULL;
+		return parse_bus(value, &options->bus_path) ||
+			fail("bus", value, "an address like unix:path=/run/user/1000/bus");
 	case OPTION_TOUCH:
 		options->touch = true;
 		return true;
@@ -342,8 +349,11 @@ static bool store(struct gp_bridge_options *options, int option, const char *val
 	case OPTION_TRACE:
 		options->trace_path = value;
 		return true;
-	case OPTION_KEEPER:
-		options->has_keeper = true;
+	case OPTION_WORKER:
+		if (!parse_number(value, 0, INT_MAX, &number)) {
+			return fail("worker", value, "nothing: it is for this program only");
+		}
+		options->worker_channel = (int)number;
 		return true;
 	}
 	return false;
@@ -371,9 +381,8 @@ static bool check_source(const struct gp_bridge_options *options) {
 	fprintf(stderr, "guestpane-bridge: built without libsystemd: no QEMU display\n");
 	return false;
 #endif
-	if (options->has_keeper || options->n_inputs > 0) {
-		fprintf(stderr,
-			"guestpane-bridge: --keeper and --input are for --socket-path and --fd\n");
+	if (options->n_inputs > 0) {
+		fprintf(stderr, "guestpane-bridge: --input is for --socket-path and --fd\n");
 		return false;
 	}
 	return true;
@@ -390,15 +399,6 @@ static bool check_inputs(const struct gp_bridge_options *options) {
 				gp_input_kind_name(options->inputs[i].kind), scanout);
 			return false;
 		}
-	}
-	return true;
-}
-
-/* The keeper does not know when to release a device that it was given. */
-static bool check_keeper(const struct gp_bridge_options *options) {
-	if (options->has_keeper && options->n_vfio_fds > 0 && options->socket_path != NULL) {
-		fprintf(stderr, "guestpane-bridge: --keeper with --vfio-fd needs --fd\n");
-		return false;
 	}
 	return true;
 }
@@ -439,6 +439,7 @@ enum gp_bridge_options_result gp_bridge_options_parse(
 	*options = (struct gp_bridge_options){
 		.fd = -1,
 		.display_fd = -1,
+		.worker_channel = -1,
 		.name = "vm",
 		.mode = {.width = 1280, .height = 800, .refresh_mhz = 60000},
 		.n_scanouts = 1,
@@ -472,8 +473,7 @@ enum gp_bridge_options_result gp_bridge_options_parse(
 	if (doctor) {
 		return GP_BRIDGE_OPTIONS_DOCTOR;
 	}
-	return check_source(options) && check_inputs(options) && check_keeper(options) &&
-			add_defaults(options)
+	return check_source(options) && check_inputs(options) && add_defaults(options)
 		? GP_BRIDGE_OPTIONS_RUN
 		: GP_BRIDGE_OPTIONS_USAGE;
 }

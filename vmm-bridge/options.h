@@ -21,12 +21,12 @@ enum gp_vfio_choice {
 /* The command line of guestpane-bridge. Strings point into argv, the environment or the buffers. */
 struct gp_bridge_options {
 	const char *socket_path; // listens here, or NULL
-	int fd; // connected socket, or -1
+	int fd; // number of a connected socket, or -1
 	/* QEMU's display: one of these, or none. */
 	const char *qmp; // path of QEMU's monitor, or NULL
-	int display_fd; // connected socket, or -1
+	int display_fd; // number of a connected socket, or -1
 	const char *listen_path; // or NULL
-	const char *bus; // address, or NULL
+	const char *bus_path; // of the bus's socket, or NULL
 	unsigned n_sources; // that were given: of all above
 	bool touch; // QEMU has a touch screen
 	const char *display; // the compositor's bridge socket
@@ -47,7 +47,7 @@ struct gp_bridge_options {
 	bool control_set; // on the command line
 	enum gp_log_level log_level;
 	const char *trace_path; // NULL: no trace
-	bool has_keeper;
+	int worker_channel; // not for users: this process is a worker (keeper/worker.h); or -1
 
 	char display_buffer[PATH_MAX], control_buffer[PATH_MAX];
 };

@@ -11,13 +11,15 @@
 #include "common/fd.h"
 #include "common/format.h"
 #include "common/log.h"
-#include "vmm-bridge/control_socket.h"
+#include "vmm-bridge/confine/confine.h"
 #include "vmm-bridge/display.h"
+#include "vmm-bridge/keeper/worker.h"
 #include "vmm-bridge/qemu/qemu.h"
 #include "vmm-bridge/status.h"
 
 struct gp_qemu_bridge {
 	const struct gp_bridge_options *options;
+	struct gp_worker *worker;
 	struct wl_event_loop *loop;
 	struct gp_control *control; // may be NULL
 	struct gp_display display;
@@ -135,30 +137,48 @@ static struct json_object *handle_request(void *data, const char *request) {
 		[GP_CLIENT_VM_PAUSED] = "paused",
 		[GP_CLIENT_VM_DISCONNECTED] = "waiting",
 	};
-	struct json_object *status = gp_status_begin(
-		bridge->options, &bridge->display, states[bridge->qemu.state], scanouts);
+	struct json_object *status = gp_status_begin(bridge->options, &bridge->display,
+		bridge->worker, states[bridge->qemu.state], scanouts);
 	json_object_object_add(status, "qemu", gp_qemu_status(&bridge->qemu));
-	json_object_object_add(status, "counters", gp_status_counters(&bridge->display));
+	json_object_object_add(
+		status, "counters", gp_status_counters(&bridge->display, bridge->worker));
 	return status;
 }
 
-static struct gp_qemu_address find_address(struct gp_bridge_options *options) {
+static struct gp_qemu_address find_address(const struct gp_qemu_bridge *bridge) {
+	const struct gp_bridge_options *options = bridge->options;
+	struct gp_qemu_address address = {
+		.way = GP_QEMU_FD,
+		.fd = -1,
+		.opener =
+			{
+				.connect = gp_worker_open_qemu,
+				.pair = gp_worker_open_pair,
+				.data = bridge->worker,
+			},
+	};
 	if (options->qmp != NULL) {
-		return (struct gp_qemu_address){GP_QEMU_QMP, options->qmp, -1};
+		address.way = GP_QEMU_QMP;
+		address.text = options->qmp;
+	} else if (options->bus_path != NULL) {
+		address.way = GP_QEMU_BUS;
+		address.text = options->bus_path;
+	} else if (options->listen_path != NULL) {
+		address.way = GP_QEMU_LISTEN;
+		address.text = options->listen_path;
 	}
-	if (options->listen_path != NULL) {
-		return (struct gp_qemu_address){GP_QEMU_LISTEN, options->listen_path, -1};
-	}
-	if (options->bus != NULL) {
-		return (struct gp_qemu_address){GP_QEMU_BUS, options->bus, -1};
-	}
-	return (struct gp_qemu_address){GP_QEMU_FD, NULL, gp_fd_take(&options->display_fd)};
+	struct gp_grant grant = gp_worker_take_grant(bridge->worker, GP_GRANT_QEMU, 0);
+	address.fd = grant.fd >= 0 ? grant.fd : -1;
+	return address;
 }
 
 static bool create_display(struct gp_qemu_bridge *bridge) {
 	const struct gp_bridge_options *options = bridge->options;
 	struct gp_client_options client_options = {
 		.socket = options->display,
+		.open = gp_worker_open_display,
+		.open_data = bridge->worker,
+		.pid = gp_worker_get_keeper_pid(bridge->worker),
 		.name = options->name,
 		.n_scanouts = options->n_scanouts,
 		.seat_events = &gp_qemu_seat_events,
@@ -171,33 +191,36 @@ static bool create_display(struct gp_qemu_bridge *bridge) {
 		options->mode_set ? &options->mode : NULL, &display_events, bridge);
 }
 
-struct gp_qemu_bridge *gp_qemu_bridge_create(
-	struct wl_event_loop *loop, struct gp_bridge_options *options) {
+struct gp_qemu_bridge *gp_qemu_bridge_create(struct wl_event_loop *loop,
+	const struct gp_bridge_options *options, struct gp_worker *worker) {
 	struct gp_qemu_bridge *bridge = calloc(1, sizeof(*bridge));
 	if (bridge == NULL) {
 		gp_error_errno("cannot start");
-		gp_fd_close(&options->display_fd);
 		return NULL;
 	}
 	bridge->options = options;
+	bridge->worker = worker;
 	bridge->loop = loop;
-	gp_qemu_start_watch(&bridge->qemu);
-	bridge->timer = wl_event_loop_add_timer(loop, handle_timer, bridge);
-	/* The control socket first: another bridge of this name is not to be disturbed. */
-	if (bridge->timer != NULL &&
-		gp_control_socket_create(&bridge->control, loop, options, handle_request, bridge) &&
-		create_display(bridge)) {
-		const struct gp_qemu_address address = find_address(options);
-		bridge->has_qemu = gp_qemu_init(&bridge->qemu, loop, &address,
-			bridge->display.client, &bridge->display.presenter, options->n_scanouts,
-			options->force_copy, &source_events, bridge);
-	}
-	gp_fd_close(&options->display_fd);
-	if (!bridge->has_qemu) {
-		gp_qemu_bridge_destroy(bridge);
-		return NULL;
-	}
+	gp_qemu_start_watch(&bridge->qemu, gp_confine);
 	return bridge;
+}
+
+bool gp_qemu_bridge_start(struct gp_qemu_bridge *bridge) {
+	/* A picture is worth more than its state: it goes on without. */
+	int fd = gp_worker_take_grant(bridge->worker, GP_GRANT_CONTROL, 0).fd;
+	if (fd >= 0) {
+		bridge->control = gp_control_create_at(bridge->loop, fd, handle_request, bridge);
+	}
+	bridge->timer = wl_event_loop_add_timer(bridge->loop, handle_timer, bridge);
+	if (bridge->timer == NULL || !create_display(bridge)) {
+		return false;
+	}
+	const struct gp_qemu_address address = find_address(bridge);
+	gp_worker_done(bridge->worker);
+	bridge->has_qemu = gp_qemu_init(&bridge->qemu, bridge->loop, &address,
+		bridge->display.client, &bridge->display.presenter, bridge->options->n_scanouts,
+		bridge->options->force_copy, &source_events, bridge);
+	return bridge->has_qemu;
 }
 
 void gp_qemu_bridge_destroy(struct gp_qemu_bridge *bridge) {

@@ -8,9 +8,10 @@
 
 #include "client/guest_scanout.h"
 #include "common/sigbus.h"
+#include "vmm-bridge/confine/confine.h"
 #include "vmm-bridge/display.h"
 #include "vmm-bridge/gpu/device.h"
-#include "vmm-bridge/keeper/keeper.h"
+#include "vmm-bridge/keeper/worker.h"
 #include "vmm-bridge/options.h"
 #include "vmm-bridge/seat/inputs.h"
 #include "vmm-bridge/vfio/device.h"
@@ -61,42 +62,6 @@ static struct json_object *scanout_status(
 	return object;
 }
 
-struct json_object *gp_status_begin(const struct gp_bridge_options *options,
-	const struct gp_display *display, const char *vmm,
-	const struct gp_status_scanout *scanouts) {
-	struct json_object *object = json_object_new_object();
-	add_string(object, "program", "guestpane-bridge");
-	add_string(object, "version", GP_VERSION);
-	add_number(object, "pid", (uint64_t)getpid());
-	add_string(object, "name", options->name);
-	add_string(object, "vmm", vmm);
-	const char *refusal = gp_client_refusal(display->client);
-	const char *waiting = refusal != NULL ? "refused" : "waiting";
-	add_string(object, "display", gp_client_connected(display->client) ? "connected" : waiting);
-	add_string(object, "display_reason", refusal != NULL ? refusal : "");
-	struct json_object *array = json_object_new_array();
-	for (uint32_t i = 0; i < display->n_scanouts; i++) {
-		json_object_array_add(array, scanout_status(display, i, &scanouts[i]));
-	}
-	add(object, "scanouts", array);
-	add(object, "focused", json_object_new_boolean(gp_client_focused(display->client)));
-	return object;
-}
-
-struct json_object *gp_status_counters(const struct gp_display *display) {
-	const struct gp_client_counters *client = gp_client_counters(display->client);
-	struct json_object *object = json_object_new_object();
-	add_number(object, "commits", client->commits);
-	add_number(object, "releases", client->releases);
-	add_number(object, "imports", client->imports);
-	add_number(object, "imports_failed", client->imports_failed);
-	add_number(object, "display_connections", client->connects);
-	add_number(object, "bytes_copied", display->presenter.bytes_copied);
-	add_number(object, "late_revokes", display->presenter.late_revokes);
-	add_number(object, "memory_faults", gp_sigbus_count());
-	return object;
-}
-
 /* Summed up over all scanouts. */
 static struct json_object *replies_status(
 	const struct gp_status_parts *parts, uint32_t n_scanouts) {
@@ -115,14 +80,30 @@ static struct json_object *replies_status(
 	return object;
 }
 
+struct json_object *gp_status_counters(
+	const struct gp_display *display, const struct gp_worker *worker) {
+	const struct gp_client_counters *client = gp_client_counters(display->client);
+	struct json_object *object = json_object_new_object();
+	add_number(object, "commits", client->commits);
+	add_number(object, "releases", client->releases);
+	add_number(object, "imports", client->imports);
+	add_number(object, "imports_failed", client->imports_failed);
+	add_number(object, "display_connections", client->connects);
+	add_number(object, "bytes_copied", display->presenter.bytes_copied);
+	add_number(object, "late_revokes", display->presenter.revokes.late);
+	add_number(object, "memory_faults", gp_sigbus_count());
+	add_number(object, "restarts", gp_worker_get_restarts(worker));
+	return object;
+}
+
 static struct json_object *counters_status(
 	const struct gp_status_parts *parts, const struct gp_gpu_info *info) {
-	struct json_object *object = gp_status_counters(parts->display);
+	struct json_object *object = gp_status_counters(parts->display, parts->worker);
+	add_number(object, "bytes_copied", parts->display->presenter.bytes_copied + info->copied);
 	add_number(object, "bytes_transferred", info->transferred);
 	add(object, "replies", replies_status(parts, info->n_scanouts));
 	add_number(object, "guest_errors", info->guest_errors);
 	add_number(object, "commands", info->commands);
-	add_number(object, "restarts", gp_keeper_restarts(parts->keeper));
 	return object;
 }
 
@@ -144,6 +125,52 @@ static struct json_object *devices_status(const struct gp_vfio *vfio) {
 	return devices;
 }
 
+static struct json_object *confinement_status(void) {
+	const struct gp_confinement *confinement = gp_confinement_get();
+	char capabilities[24], missing[400];
+	snprintf(capabilities, sizeof(capabilities), "0x%" PRIx64, confinement->capabilities);
+	snprintf(missing, sizeof(missing), "%s%s%s%s%s",
+		confinement->seccomp ? "" : "no seccomp: ", confinement->seccomp_reason,
+		!confinement->seccomp && !confinement->landlock ? "; " : "",
+		confinement->landlock ? "" : "no Landlock: ", confinement->landlock_reason);
+
+	struct json_object *object = json_object_new_object();
+	add(object, "seccomp", json_object_new_boolean(confinement->seccomp));
+	add_number(object, "system_calls", confinement->n_calls);
+	add(object, "landlock", json_object_new_boolean(confinement->landlock));
+	add_number(object, "landlock_abi", (uint64_t)confinement->landlock_abi);
+	add_string(object, "landlock_lacks", confinement->landlock_lacks);
+	add(object, "no_new_privileges", json_object_new_boolean(confinement->no_new_privileges));
+	add_string(object, "capabilities", capabilities);
+	add(object, "dumpable", json_object_new_boolean(confinement->dumpable));
+	add_string(object, "missing", missing);
+	return object;
+}
+
+struct json_object *gp_status_begin(const struct gp_bridge_options *options,
+	const struct gp_display *display, const struct gp_worker *worker, const char *vmm,
+	const struct gp_status_scanout *scanouts) {
+	struct json_object *object = json_object_new_object();
+	add_string(object, "program", "guestpane-bridge");
+	add_string(object, "version", GP_VERSION);
+	add_number(object, "pid", (uint64_t)gp_worker_get_keeper_pid(worker));
+	add_number(object, "worker_pid", (uint64_t)getpid());
+	add_string(object, "name", options->name);
+	add_string(object, "vmm", vmm);
+	const char *refusal = gp_client_refusal(display->client);
+	const char *waiting = refusal != NULL ? "refused" : "waiting";
+	add_string(object, "display", gp_client_connected(display->client) ? "connected" : waiting);
+	add_string(object, "display_reason", refusal != NULL ? refusal : "");
+	struct json_object *array = json_object_new_array();
+	for (uint32_t i = 0; i < display->n_scanouts; i++) {
+		json_object_array_add(array, scanout_status(display, i, &scanouts[i]));
+	}
+	add(object, "scanouts", array);
+	add(object, "confinement", confinement_status());
+	add(object, "focused", json_object_new_boolean(gp_client_focused(display->client)));
+	return object;
+}
+
 struct json_object *gp_status_create(const struct gp_status_parts *parts) {
 	struct gp_gpu_info info;
 	gp_gpu_get_info(parts->gpu, &info);
@@ -162,7 +189,7 @@ struct json_object *gp_status_create(const struct gp_status_parts *parts) {
 			.flushes = scanout.flushes,
 		};
 	}
-	struct json_object *object = gp_status_begin(parts->options, parts->display,
+	struct json_object *object = gp_status_begin(parts->options, parts->display, parts->worker,
 		gp_vhost_state_name(gp_vhost_device_state(parts->vhost)), scanouts);
 	add(object, "inputs", gp_inputs_status(parts->inputs));
 	add(object, "devices", devices_status(parts->vfio));

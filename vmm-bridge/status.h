@@ -11,10 +11,10 @@
 struct gp_display;
 struct gp_gpu;
 struct gp_inputs;
-struct gp_keeper;
 struct gp_bridge_options;
 struct gp_vfio;
 struct gp_vhost_device;
+struct gp_worker;
 struct json_object;
 
 /* What a source knows of a scanout. */
@@ -30,15 +30,16 @@ struct gp_status_scanout {
 
 /* The part that is the same for each source; the document is the caller's. */
 struct json_object *gp_status_begin(const struct gp_bridge_options *options,
-	const struct gp_display *display, const char *vmm,
+	const struct gp_display *display, const struct gp_worker *worker, const char *vmm,
 	const struct gp_status_scanout *scanouts);
 /* And its counters. */
-struct json_object *gp_status_counters(const struct gp_display *display);
+struct json_object *gp_status_counters(
+	const struct gp_display *display, const struct gp_worker *worker);
 
-/* The parts of the bridge that the document is about; keeper and vfio may be NULL. */
+/* The parts of the bridge that the document is about; vfio may be NULL. */
 struct gp_status_parts {
 	const struct gp_bridge_options *options;
-	const struct gp_keeper *keeper;
+	const struct gp_worker *worker;
 	const struct gp_vfio *vfio;
 	const struct gp_display *display;
 	const struct gp_vhost_device *vhost;

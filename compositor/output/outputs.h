@@ -30,7 +30,7 @@ struct gp_outputs {
 	struct wlr_allocator *allocator;
 	struct gp_parent *parent; // the compositor whose windows outputs may be in
 	const struct gp_settings *settings;
-	const char *bridge_socket; // path, for the status screen
+	const char *bridge_socket; // path, for the status screen; NULL: guests have their own
 
 	bool held; // of the seat: a key or a button is pressed, or a finger is down
 	uint64_t stamp; // the last that was given to an event, see policy.h

@@ -43,7 +43,10 @@ const char *gp_showing_name(enum gp_showing showing) {
 }
 
 struct gp_view *gp_output_get_subject(const struct gp_output *output) {
-	return output->front != NULL ? output->front : gp_policy_pick_subject(&output->views);
+	if (output->front != NULL) {
+		return output->front;
+	}
+	return output->place.guest[0] == '\0' ? gp_policy_pick_subject(&output->views) : NULL;
 }
 
 static enum gp_showing find_showing(const struct gp_view *subject) {
@@ -109,8 +112,11 @@ static void show_empty_screen(struct gp_output *output) {
 			"The connection to the virtual machine was lost");
 		return;
 	}
-	char message[GP_STATUS_SCREEN_TEXT_MAX];
-	snprintf(message, sizeof(message), "Bridges connect to %s", output->outputs->bridge_socket);
+	char message[GP_STATUS_SCREEN_TEXT_MAX] = "Each has a bridge socket of its own";
+	if (output->outputs->bridge_socket != NULL) {
+		snprintf(message, sizeof(message), "Bridges connect to %s",
+			output->outputs->bridge_socket);
+	}
 	gp_status_screen_show_screen(
 		&output->status_screen, "Waiting for a virtual machine", message);
 }
@@ -176,10 +182,16 @@ static bool has_others(const struct gp_output *output) {
 
 static void update_front(struct gp_output *output, uint64_t now_ns) {
 	struct gp_outputs *outputs = output->outputs;
-	struct gp_view *wanted = gp_policy_pick_front(&output->views, output->last_guest, false);
+	const struct gp_policy_place *place =
+		gp_policy_is_kept(&output->place, now_ns) ? &output->place : NULL;
+	struct gp_view *wanted =
+		gp_policy_pick_front(&output->views, output->last_guest, false, place);
 	output->front = outputs->held
-		? gp_policy_pick_front(&output->views, output->last_guest, true)
+		? gp_policy_pick_front(&output->views, output->last_guest, true, place)
 		: wanted;
+	if (output->front != NULL || place == NULL) {
+		output->place.guest[0] = '\0';
+	}
 	output->front_waits = output->front != wanted;
 	if (output->front == NULL) {
 		output->name_end_ns = 0;
@@ -222,6 +234,7 @@ static void arm_words_timer(const struct gp_output *output, uint64_t now_ns) {
 	const uint64_t ends_ns[] = {
 		output->hint_end_ns,
 		output->name_end_ns,
+		output->place.guest[0] != '\0' ? output->place.end_ns : 0,
 		output->showing == GP_SHOWING_OFF ? output->showing_ns + OFF_WORDS_NS : 0,
 		output->showing == GP_SHOWING_PAUSED ? output->showing_ns + PAUSED_DELAY_NS : 0,
 	};
@@ -296,6 +309,7 @@ void gp_output_refresh(struct gp_output *output) {
 
 void gp_output_set_front(struct gp_output *output, struct gp_view *view) {
 	gp_policy_set_front(&output->views, view, ++output->outputs->stamp);
+	output->place.guest[0] = '\0';
 	gp_output_set_dirty(output);
 }
 
@@ -331,6 +345,7 @@ static void handle_view_destroy(struct wl_listener *listener, void *data) {
 	struct gp_view *view = data;
 	if (view->scanout->guest_removed) {
 		strcpy(output->removed_guest, view->scanout->guest->name);
+		gp_policy_keep_place(&output->place, view, gp_now_ns());
 	}
 	gp_output_remove_view(output, view);
 }

@@ -518,7 +518,7 @@ static void fuzz_device(struct input *input) {
 	rig.ram = mmap(NULL, RAM_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, rig.ram_fd, 0);
 	rig.kick_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	rig.loop = wl_event_loop_create();
-	rig.device = gp_vhost_device_create(rig.loop, NULL, pair[0], &info, &ops, NULL);
+	rig.device = gp_vhost_device_create(rig.loop, -1, pair[0], &info, &ops, NULL);
 	check(rig.device != NULL && rig.ram != MAP_FAILED);
 	for (unsigned i = 0; input->left > 0 && i < STEPS_MAX; i++) {
 		uint8_t choice = take_u8(input);

@@ -12,7 +12,7 @@ import socket
 import sys
 import time
 
-from shown import HERE, OPTIONS, Shown
+from shown import HERE, Shown
 
 from guest_test import expect, note, run_cases
 from machine import Hands
@@ -188,7 +188,7 @@ def main():
     names += ["linux"] if {"typing", "all_keys", "pointing", "leave"} & set(names) else []
     cases = [case for case in CASES if not names or case.__name__ in names]
     with Shown(pathlib.Path(build).resolve(), logs) as shown:
-        shown.start_compositor("720x400", options=OPTIONS)
+        shown.start_compositor("720x400")
         shown.start_qmp_bridge()
         return 0 if run_cases(shown, cases) else 1
 

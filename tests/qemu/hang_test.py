@@ -12,7 +12,7 @@ import signal
 import sys
 import time
 
-from shown import OPTIONS, Shown
+from shown import Shown
 
 from guest_test import expect, note, run_cases
 
@@ -130,7 +130,7 @@ def main():
     build, logs, *names = sys.argv[1:]
     cases = [case for case in CASES if not names or case.__name__ in ("start", *names)]
     with Shown(pathlib.Path(build).resolve(), logs) as shown:
-        shown.start_compositor("1280x800", options=OPTIONS)
+        shown.start_compositor("1280x800")
         shown.start_qmp_bridge()
         return 0 if run_cases(shown, cases) else 1
 

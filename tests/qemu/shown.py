@@ -15,7 +15,6 @@ sys.path.insert(0, str(HERE.parent / "guest"))
 from machine import PATIENCE, Lines, Machine  # noqa: E402 (the path must be set first)
 from stack import TOOLS, Picture  # noqa: E402
 
-OPTIONS = ["--allow-virtual-input"]
 DISPLAY = ("-display", "dbus,p2p=yes")
 
 
@@ -29,10 +28,9 @@ class Shown(Machine):
 
     def replace_compositor(self, size):
         self.stop(self.compositor)
-        for path in self.directory.glob("wayland-*"):
-            path.unlink()
+        self.client_socket.unlink(missing_ok=True)
         self.bridge_socket.unlink(missing_ok=True)
-        self.start_compositor(size, options=OPTIONS)
+        self.start_compositor(size)
 
     def start_qmp_bridge(self, *options):
         self.bridge = self.start(

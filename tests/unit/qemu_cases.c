@@ -2,6 +2,7 @@
 #include <stdarg.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/statfs.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -11,6 +12,7 @@
 #include <wayland-server-core.h>
 
 #include "common/clock.h"
+#include "common/socket.h"
 #include "tests/unit/qemu_cases.h"
 
 struct qemu_test t;
@@ -78,13 +80,27 @@ int setup_unconnected(void **state) {
 	return 0;
 }
 
-void start(const struct gp_qemu_address *address, uint32_t n_scanouts) {
+static int open_socket(void *data) {
+	return gp_socket_connect(data);
+}
+
+static bool open_pair(void *data, int fds[2]) {
+	return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds) == 0;
+}
+
+void start(const struct gp_qemu_address *description, uint32_t n_scanouts) {
+	struct gp_qemu_address address = *description;
+	address.opener = (struct gp_qemu_opener){
+		.connect = open_socket,
+		.pair = open_pair,
+		.data = (void *)address.text,
+	};
 	gp_presenter_init(&t.presenter, &t.client, n_scanouts, &presenter_events, NULL);
 	for (uint32_t i = 0; i < n_scanouts; i++) {
 		gp_presenter_visibility(&t.presenter, i, true);
 	}
-	gp_qemu_start_watch(&t.qemu);
-	assert_true(gp_qemu_init(&t.qemu, t.loop, address, &t.client, &t.presenter, n_scanouts,
+	gp_qemu_start_watch(&t.qemu, NULL);
+	assert_true(gp_qemu_init(&t.qemu, t.loop, &address, &t.client, &t.presenter, n_scanouts,
 		false, &events, NULL));
 }
 

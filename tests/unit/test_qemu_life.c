@@ -172,7 +172,7 @@ static int count(sd_bus_message *reply, void *data, sd_bus_error *error) {
 
 static void test_listen(void **state) {
 	snprintf(path, sizeof(path), "/tmp/gp-qemu-%d.sock", getpid());
-	start(&(struct gp_qemu_address){GP_QEMU_LISTEN, path, -1}, 1);
+	start(&(struct gp_qemu_address){GP_QEMU_LISTEN, path, gp_socket_listen(path)}, 1);
 	struct stat st;
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(st.st_mode & 0777, 0600);
@@ -275,7 +275,7 @@ static void test_qmp(void **state) {
 	start(&(struct gp_qemu_address){GP_QEMU_QMP, path, -1}, 1);
 	turns();
 	assert_string_equal(gp_qemu_connection(&t.qemu, &reason), "waiting");
-	assert_non_null(strstr(reason, "no QEMU at"));
+	assert_non_null(strstr(reason, "nobody listens at"));
 	qmp.listen_fd = gp_socket_listen(path);
 	qmp_accept();
 	qmp_serve();

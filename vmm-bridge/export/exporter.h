@@ -24,9 +24,10 @@ struct gp_exporter {
 	bool force_copy; // no exports are wanted
 };
 
-void gp_exporter_init(struct gp_exporter *exporter, bool force_copy);
-/* The same with dev/udmabuf and sys/module/udmabuf below root, for tests; "" is the real one. */
-void gp_exporter_init_below(struct gp_exporter *exporter, bool force_copy, const char *root);
+/* Reads what the host can do, below root; "" is the real one. */
+void gp_exporter_init(struct gp_exporter *exporter, bool force_copy, const char *root);
+/* Takes the result of gp_udmabuf_open_device. Opens nothing. */
+void gp_exporter_start(struct gp_exporter *exporter, int udmabuf);
 void gp_exporter_finish(struct gp_exporter *exporter);
 
 /**

@@ -95,6 +95,10 @@ struct gp_import *gp_import_create(
 	if (gp_trace_on) {
 		gp_trace_step(GP_TRACE_EXPORT, start_ns, gp_trace_now());
 	}
+	if (file->n_halves > 1) {
+		import->n_halves = file->n_halves;
+		import->half_size = file->half_size;
+	}
 	import->blob = gp_client_blob_create(client, file->fd, file->size, file->kind,
 		file->device[0] != '\0' ? file->device : NULL, import);
 	gp_fd_close(&file->fd);
@@ -182,16 +186,17 @@ struct gp_client_buffer *gp_import_add_buffer(struct gp_import *import,
 	return buffer;
 }
 
-void gp_import_refuse(struct gp_import *import, const struct gp_client_buffer *buffer, bool lasting,
-	const char *message) {
+void gp_import_refuse(struct gp_import *import, const struct gp_client_buffer *buffer,
+	const struct gp_client_failure *failure) {
 	for (size_t i = 0; i < import->n_buffers; i++) {
 		if (import->buffers[i].buffer == buffer) {
 			import->refused = import->buffers[i].layout;
 		}
 	}
-	import->refused_lasting = lasting;
+	import->refused_lasting = failure->lasting;
+	import->refused_alignment = failure->stride_alignment;
 	snprintf(import->refusal, sizeof(import->refusal), "the compositor refused %s: %s",
-		import->file.how, message);
+		import->file.how, failure->message);
 }
 
 uint64_t gp_import_update(struct gp_import *import, unsigned half,

@@ -21,10 +21,12 @@
 #define INFO_DELAY_NS 150000000ull
 
 void gp_qemu_console_init(struct gp_qemu_console *console, struct wl_event_loop *loop,
-	struct gp_presenter *presenter, struct gp_client *client, struct gp_qemu_memories *memories,
-	uint32_t scanout, struct gp_qemu_watch *watch) {
+	const struct gp_qemu_opener *opener, struct gp_presenter *presenter,
+	struct gp_client *client, struct gp_qemu_memories *memories, uint32_t scanout,
+	struct gp_qemu_watch *watch) {
 	*console = (struct gp_qemu_console){
 		.loop = loop,
+		.opener = opener,
 		.watch = watch,
 		.pause_ns = PAUSE_MIN_NS,
 	};
@@ -61,8 +63,8 @@ static int handle_registered(sd_bus_message *reply, void *data, sd_bus_error *er
 
 static void register_listener(struct gp_qemu_console *console, uint64_t now_ns) {
 	console->try_ns = now_ns + REGISTER_MAX_NS;
-	int fd = gp_qemu_listener_start(
-		&console->listener, console->loop, &console->surface, console->watch);
+	int fd = gp_qemu_listener_start(&console->listener, console->loop, console->opener,
+		&console->surface, console->watch);
 	if (fd < 0) {
 		fail(console, "cannot make a listener");
 		return;

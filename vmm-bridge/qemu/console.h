@@ -15,6 +15,7 @@ enum gp_qemu_registration {
 
 struct gp_qemu_console {
 	struct wl_event_loop *loop;
+	const struct gp_qemu_opener *opener;
 	struct gp_qemu_watch *watch;
 	struct gp_bus *main; // to QEMU
 	const char *destination; // on it, or NULL
@@ -38,8 +39,9 @@ struct gp_qemu_console {
 
 /* All must outlive it. */
 void gp_qemu_console_init(struct gp_qemu_console *console, struct wl_event_loop *loop,
-	struct gp_presenter *presenter, struct gp_client *client, struct gp_qemu_memories *memories,
-	uint32_t scanout, struct gp_qemu_watch *watch);
+	const struct gp_qemu_opener *opener, struct gp_presenter *presenter,
+	struct gp_client *client, struct gp_qemu_memories *memories, uint32_t scanout,
+	struct gp_qemu_watch *watch);
 /* QEMU has it, at that path of the connection, which must stay until detach. */
 void gp_qemu_console_attach(struct gp_qemu_console *console, struct gp_bus *main,
 	const char *destination, const char *path, const char *label);

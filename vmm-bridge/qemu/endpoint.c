@@ -5,13 +5,11 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 #include <wayland-server-core.h>
 
 #include "common/clock.h"
 #include "common/fd.h"
 #include "common/log.h"
-#include "common/socket.h"
 
 #define NAME "org.qemu"
 #define DBUS "org.freedesktop.DBus"
@@ -57,8 +55,9 @@ static void close_main(struct gp_qemu_endpoint *endpoint) {
 /* QEMU gets its end, and takes it for the only client that it has. */
 static void add_client(struct gp_qemu_endpoint *endpoint) {
 	int fds[2];
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) != 0) {
-		gp_error_errno("socketpair");
+	const struct gp_qemu_opener *opener = &endpoint->address.opener;
+	if (!opener->pair(opener->data, fds)) {
+		gp_warn_limited("no sockets for QEMU's display: %m");
 		pause_trying(endpoint);
 		return;
 	}
@@ -113,19 +112,31 @@ static const struct gp_qmp_events qmp_events = {
 	.event = handle_qmp_event,
 };
 
+/* To QEMU's monitor, or the bus. -1: it is tried again. */
+static int open_socket(struct gp_qemu_endpoint *endpoint) {
+	const struct gp_qemu_opener *opener = &endpoint->address.opener;
+	int fd = opener->connect(opener->data);
+	if (fd < 0) {
+		char text[160];
+		snprintf(text, sizeof(text), "nobody listens at %.100s: %s", endpoint->address.text,
+			strerror(errno));
+		set_failure(endpoint, text);
+		pause_trying(endpoint);
+	}
+	return fd;
+}
+
 static void try_qmp(struct gp_qemu_endpoint *endpoint) {
-	char text[160];
 	if (gp_qmp_connected(&endpoint->qmp)) {
 		if (endpoint->main.bus == NULL && endpoint->wanted) {
 			add_client(endpoint);
 		}
-	} else if (gp_qmp_connect(&endpoint->qmp, endpoint->loop, endpoint->address.text,
-			   &qmp_events, endpoint)) {
+		return;
+	}
+	int fd = open_socket(endpoint);
+	if (fd >= 0 && gp_qmp_start(&endpoint->qmp, endpoint->loop, fd, &qmp_events, endpoint)) {
 		endpoint->limit_ns = gp_now_ns() + LIMIT_NS;
-	} else {
-		snprintf(text, sizeof(text), "no QEMU at %.100s: %s", endpoint->address.text,
-			strerror(errno));
-		set_failure(endpoint, text);
+	} else if (fd >= 0) {
 		pause_trying(endpoint);
 	}
 }
@@ -187,13 +198,11 @@ static int handle_connection(int fd, uint32_t mask, void *data) {
 }
 
 static bool start_listening(struct gp_qemu_endpoint *endpoint) {
-	endpoint->listen_fd = gp_socket_listen(endpoint->address.text);
-	if (endpoint->listen_fd >= 0) {
-		endpoint->listen_source = wl_event_loop_add_fd(endpoint->loop, endpoint->listen_fd,
-			WL_EVENT_READABLE, handle_connection, endpoint);
-	}
+	endpoint->listen_source = wl_event_loop_add_fd(endpoint->loop, endpoint->address.fd,
+		WL_EVENT_READABLE, handle_connection, endpoint);
 	if (endpoint->listen_source == NULL) {
-		gp_error_errno("cannot listen at %s", endpoint->address.text);
+		gp_error_errno("cannot wait for QEMU");
+		gp_fd_close(&endpoint->address.fd);
 	}
 	return endpoint->listen_source != NULL;
 }
@@ -228,25 +237,16 @@ static int handle_owner(sd_bus_message *reply, void *data, sd_bus_error *error) 
 }
 
 static void try_bus(struct gp_qemu_endpoint *endpoint) {
-	sd_bus *bus = NULL;
-	int result = sd_bus_new(&bus);
-	if (result >= 0) {
-		result = sd_bus_set_address(bus, endpoint->address.text);
+	int fd = open_socket(endpoint);
+	if (fd < 0) {
+		return;
 	}
-	if (result >= 0) {
-		sd_bus_set_bus_client(bus, true);
-		sd_bus_negotiate_fds(bus, true);
-		result = sd_bus_set_method_call_timeout(bus, GP_BUS_TIMEOUT_US);
-	}
-	if (result < 0) {
-		char text[160];
-		snprintf(text, sizeof(text), "the bus %.80s: %s", endpoint->address.text,
-			strerror(-result));
-		set_failure(endpoint, text);
-		sd_bus_unref(bus);
+	sd_bus *bus = gp_bus_new(fd, false);
+	if (bus == NULL) {
 		pause_trying(endpoint);
 		return;
 	}
+	sd_bus_set_bus_client(bus, true);
 	if (!gp_bus_start(&endpoint->main, endpoint->loop, bus)) {
 		set_failure(endpoint, "cannot connect to the bus");
 		pause_trying(endpoint);
@@ -269,7 +269,6 @@ bool gp_qemu_endpoint_init(struct gp_qemu_endpoint *endpoint, struct wl_event_lo
 		.data = data,
 		.loop = loop,
 		.address = *address,
-		.listen_fd = -1,
 		.destination = address->way == GP_QEMU_BUS ? NAME : NULL,
 		.pause_ns = PAUSE_MIN_NS,
 		.wanted = true,
@@ -280,8 +279,7 @@ bool gp_qemu_endpoint_init(struct gp_qemu_endpoint *endpoint, struct wl_event_lo
 		endpoint->try_ns = gp_now_ns();
 		return true;
 	case GP_QEMU_FD: {
-		gp_fd_set_nonblock(address->fd);
-		sd_bus *bus = gp_bus_new(address->fd, false);
+		sd_bus *bus = gp_bus_new(gp_fd_take(&endpoint->address.fd), false);
 		endpoint->ready = bus != NULL && gp_bus_start(&endpoint->main, loop, bus);
 		return endpoint->ready;
 	}
@@ -297,9 +295,8 @@ void gp_qemu_endpoint_finish(struct gp_qemu_endpoint *endpoint) {
 	gp_qmp_close(&endpoint->qmp);
 	if (endpoint->listen_source != NULL) {
 		wl_event_source_remove(endpoint->listen_source);
-		gp_fd_close(&endpoint->listen_fd);
-		unlink(endpoint->address.text);
 	}
+	gp_fd_close(&endpoint->address.fd);
 }
 
 void gp_qemu_endpoint_want(struct gp_qemu_endpoint *endpoint, bool wanted) {

@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "vmm-bridge/qemu/bus.h"
+#include "vmm-bridge/qemu/opener.h"
 #include "vmm-bridge/qemu/qmp.h"
 
 /**
@@ -22,8 +23,9 @@ enum gp_qemu_way {
 
 struct gp_qemu_address {
 	enum gp_qemu_way way;
-	const char *text; // path, or address of the bus; must stay valid
-	int fd; // of GP_QEMU_FD
+	const char *text; // path, for messages; must stay valid
+	int fd; // FD: a connection. LISTEN: a listening socket
+	struct gp_qemu_opener opener;
 };
 
 /* Called from gp_qemu_endpoint_end_turn and the loop's dispatch, never from process. */
@@ -42,7 +44,6 @@ struct gp_qemu_endpoint {
 	struct wl_event_loop *loop;
 	struct gp_qemu_address address;
 	struct gp_qmp qmp;
-	int listen_fd; // owned, or -1
 	struct wl_event_source *listen_source;
 	struct gp_bus main;
 	const char *destination; // of calls on main; NULL: there is no bus between

@@ -8,6 +8,7 @@
 
 #include "common/fd.h"
 #include "common/log.h"
+#include "vmm-bridge/qemu/opener.h"
 #include "vmm-bridge/qemu/surface.h"
 #include "vmm-bridge/qemu/watch.h"
 
@@ -330,11 +331,12 @@ static bool add_objects(sd_bus *bus, struct gp_qemu_listener *listener) {
 }
 
 int gp_qemu_listener_start(struct gp_qemu_listener *listener, struct wl_event_loop *loop,
-	struct gp_qemu_surface *surface, struct gp_qemu_watch *watch) {
+	const struct gp_qemu_opener *opener, struct gp_qemu_surface *surface,
+	struct gp_qemu_watch *watch) {
 	*listener = (struct gp_qemu_listener){.surface = surface, .watch = watch};
 	int fds[2];
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) != 0) {
-		gp_error_errno("socketpair");
+	if (!opener->pair(opener->data, fds)) {
+		gp_warn_limited("no sockets for a listener: %m");
 		return -1;
 	}
 	sd_bus *bus = gp_bus_new(fds[0], false);

@@ -12,6 +12,7 @@
  * is sent before anything else is done.
  */
 
+struct gp_qemu_opener;
 struct gp_qemu_surface;
 struct gp_qemu_watch;
 
@@ -30,7 +31,8 @@ struct gp_qemu_listener {
  * logging. surface and watch must outlive the listener.
  */
 int gp_qemu_listener_start(struct gp_qemu_listener *listener, struct wl_event_loop *loop,
-	struct gp_qemu_surface *surface, struct gp_qemu_watch *watch);
+	const struct gp_qemu_opener *opener, struct gp_qemu_surface *surface,
+	struct gp_qemu_watch *watch);
 /* Nothing happens if it was not started. */
 void gp_qemu_listener_stop(struct gp_qemu_listener *listener);
 /* Whether QEMU has all that it asks for when it registers, and no longer waits for us. */

@@ -232,8 +232,8 @@ static const struct gp_qemu_endpoint_events endpoint_events = {
 	.event = handle_event,
 };
 
-void gp_qemu_start_watch(struct gp_qemu *qemu) {
-	gp_qemu_watch_start(&qemu->watch);
+void gp_qemu_start_watch(struct gp_qemu *qemu, void (*confine)(void)) {
+	gp_qemu_watch_start(&qemu->watch, confine);
 }
 
 bool gp_qemu_init(struct gp_qemu *qemu, struct wl_event_loop *loop,
@@ -245,8 +245,8 @@ bool gp_qemu_init(struct gp_qemu *qemu, struct wl_event_loop *loop,
 	qemu->n_consoles = n_scanouts;
 	gp_qemu_memories_init(&qemu->memories, presenter, force_copy);
 	for (uint32_t i = 0; i < n_scanouts; i++) {
-		gp_qemu_console_init(&qemu->consoles[i], loop, presenter, client, &qemu->memories,
-			i, &qemu->watch);
+		gp_qemu_console_init(&qemu->consoles[i], loop, &qemu->endpoint.address.opener,
+			presenter, client, &qemu->memories, i, &qemu->watch);
 	}
 	gp_qemu_seat_init(&qemu->seat, qemu->consoles, n_scanouts);
 	return gp_qemu_endpoint_init(&qemu->endpoint, loop, address, &endpoint_events, qemu);

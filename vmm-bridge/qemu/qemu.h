@@ -52,9 +52,9 @@ struct gp_qemu {
 
 /**
  * Starts what keeps QEMU from waiting for us (watch.h): to be called before other files are opened,
- * with a gp_qemu of zeros.
+ * with a gp_qemu of zeros. confine is for the process that it starts.
  */
-void gp_qemu_start_watch(struct gp_qemu *qemu);
+void gp_qemu_start_watch(struct gp_qemu *qemu, void (*confine)(void));
 /**
  * client and presenter must outlive it, and events. address.fd is taken in every case. False after
  * logging; it needs no finish then.

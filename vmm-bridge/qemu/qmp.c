@@ -10,7 +10,6 @@
 
 #include "common/fd.h"
 #include "common/log.h"
-#include "common/socket.h"
 
 static const char *get_string(struct json_object *object, const char *key) {
 	struct json_object *value;
@@ -91,13 +90,10 @@ static int handle_readable(int fd, uint32_t mask, void *data) {
 	return 0;
 }
 
-bool gp_qmp_connect(struct gp_qmp *qmp, struct wl_event_loop *loop, const char *path,
+bool gp_qmp_start(struct gp_qmp *qmp, struct wl_event_loop *loop, int fd,
 	const struct gp_qmp_events *events, void *data) {
-	*qmp = (struct gp_qmp){.fd = gp_socket_connect(path), .events = events, .data = data};
-	if (qmp->fd >= 0) {
-		qmp->source = wl_event_loop_add_fd(
-			loop, qmp->fd, WL_EVENT_READABLE, handle_readable, qmp);
-	}
+	*qmp = (struct gp_qmp){.fd = fd, .events = events, .data = data};
+	qmp->source = wl_event_loop_add_fd(loop, fd, WL_EVENT_READABLE, handle_readable, qmp);
 	if (qmp->source == NULL) {
 		gp_fd_close(&qmp->fd);
 	}

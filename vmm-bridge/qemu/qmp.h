@@ -40,8 +40,9 @@ struct gp_qmp {
 	bool lost; // it has ended: to be closed
 };
 
-/* events must outlive it. False with errno: nobody listens there. */
-bool gp_qmp_connect(struct gp_qmp *qmp, struct wl_event_loop *loop, const char *path,
+/* fd is connected and non-blocking, and taken in every case. events must outlive it. False: no
+ * memory. */
+bool gp_qmp_start(struct gp_qmp *qmp, struct wl_event_loop *loop, int fd,
 	const struct gp_qmp_events *events, void *data);
 /* Nothing happens if it is not connected. */
 void gp_qmp_close(struct gp_qmp *qmp);

@@ -4,7 +4,6 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -78,9 +77,9 @@ static bool handle_control(struct child *child) {
 
 static void look(struct child *child, unsigned index) {
 	struct watched *watched = &child->watched[index];
-	int unread = 0;
+	char byte;
 	bool stands_still = atomic_load(child->turns) == watched->turns &&
-		ioctl(watched->fd, FIONREAD, &unread) == 0 && unread > 0;
+		recv(watched->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
 	watched->look_ns = 0;
 	if (stands_still) {
 		shutdown(watched->fd, SHUT_RDWR);
@@ -126,7 +125,7 @@ static void watch_until_parent_ends(struct child *child) {
 	}
 }
 
-static _Noreturn void run_child(int control, const atomic_uint *turns) {
+static _Noreturn void run_child(int control, const atomic_uint *turns, void (*confine)(void)) {
 	prctl(PR_SET_NAME, "guestpane-watch");
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
@@ -138,6 +137,9 @@ static _Noreturn void run_child(int control, const atomic_uint *turns) {
 		child.watched[i].fd = -1;
 	}
 	struct epoll_event event = {.events = EPOLLIN, .data.u32 = CONTROL};
+	if (confine != NULL) {
+		confine();
+	}
 	if (epoll_ctl(child.epoll, EPOLL_CTL_ADD, child.control, &event) == 0) {
 		watch_until_parent_ends(&child);
 	}
@@ -146,7 +148,7 @@ static _Noreturn void run_child(int control, const atomic_uint *turns) {
 
 /* The parent */
 
-bool gp_qemu_watch_start(struct gp_qemu_watch *watch) {
+bool gp_qemu_watch_start(struct gp_qemu_watch *watch, void (*confine)(void)) {
 	*watch = (struct gp_qemu_watch){.fd = -1};
 	void *turns = mmap(NULL, sizeof(*watch->turns), PROT_READ | PROT_WRITE,
 		MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -160,7 +162,7 @@ bool gp_qemu_watch_start(struct gp_qemu_watch *watch) {
 	watch->fd = fds[0];
 	watch->pid = fork();
 	if (watch->pid == 0) {
-		run_child(fds[1], turns);
+		run_child(fds[1], turns, confine);
 	}
 	gp_fd_close(&fds[1]);
 	if (watch->pid < 0) {

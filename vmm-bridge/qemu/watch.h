@@ -22,8 +22,8 @@ struct gp_qemu_watch {
 };
 
 /* False after logging: nobody watches. It is the first thing to do: the child inherits what is
- * open, and closes it. */
-bool gp_qemu_watch_start(struct gp_qemu_watch *watch);
+ * open, and closes it. confine is called in it; NULL: it keeps its rights. */
+bool gp_qemu_watch_start(struct gp_qemu_watch *watch, void (*confine)(void));
 /* Nothing happens if it was not started. */
 void gp_qemu_watch_stop(struct gp_qemu_watch *watch);
 /* The parent's loop has turned, or it has handled a message. */

@@ -102,22 +102,28 @@ struct gp_vfio_device *gp_vfio_device_create(
 	}
 	device->ops = ops;
 	device->fd = fd;
-	device->vmm_fd = -1;
 	snprintf(device->pci, sizeof(device->pci), "%s", pci);
 	if (!read_regions(device, level) || !read_ids(device, level)) {
 		gp_vfio_device_destroy(device);
 		return NULL;
 	}
-	if (device->pci[0] == '\0') {
-		gp_pci_address_guess(device->vendor, device->product, device->pci);
-	}
-	if (device->pci[0] == '\0') {
-		gp_log_limited_here(quiet ? GP_LOG_DEBUG : GP_LOG_WARN,
-			"VFIO device %04x:%04x: its PCI address is not known", device->vendor,
-			device->product);
-	}
 	device->export_error = probe_export(device);
 	return device;
+}
+
+void gp_vfio_device_find_address(int fd, char pci[GP_PCI_ADDRESS_SIZE]) {
+	char path[48];
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	if (gp_pci_address_read_fdinfo(AT_FDCWD, path, pci)) {
+		return;
+	}
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	struct gp_vfio_device *device =
+		copy >= 0 ? gp_vfio_device_create(&gp_vfio_kernel_ops, copy, "", true) : NULL;
+	if (device != NULL) {
+		gp_pci_address_guess(device->vendor, device->product, pci);
+		gp_vfio_device_destroy(device);
+	}
 }
 
 void gp_vfio_device_destroy(struct gp_vfio_device *device) {

@@ -151,10 +151,10 @@ static void handle_accepted(void *data, int fd) {
 	}
 }
 
-static bool open_front(struct gp_vhost_device *device, const char *path, int fd) {
-	if (path != NULL) {
+static bool open_front(struct gp_vhost_device *device, int listener, int fd) {
+	if (listener != -1) {
 		device->listener =
-			gp_listener_create(device->front.loop, path, handle_accepted, device);
+			gp_listener_create(device->front.loop, listener, handle_accepted, device);
 		return device->listener != NULL;
 	}
 	device->queues.state = GP_VHOST_CONNECTED;
@@ -167,12 +167,13 @@ static bool open_front(struct gp_vhost_device *device, const char *path, int fd)
 	return true;
 }
 
-struct gp_vhost_device *gp_vhost_device_create(struct wl_event_loop *loop, const char *path, int fd,
+struct gp_vhost_device *gp_vhost_device_create(struct wl_event_loop *loop, int listener, int fd,
 	const struct gp_vhost_info *info, const struct gp_vhost_ops *ops, void *data) {
 	struct gp_vhost_device *device = calloc(1, sizeof(*device));
 	if (device == NULL || info->n_queues > GP_VHOST_QUEUES_MAX ||
 		(info->checkpoint != NULL && info->n_queues > GP_VHOST_CHECKPOINT_QUEUES)) {
 		gp_error("vhost: cannot make a device of %u queues", info->n_queues);
+		gp_fd_close(&listener);
 		gp_fd_close(&fd);
 		free(device);
 		return NULL;
@@ -187,7 +188,7 @@ struct gp_vhost_device *gp_vhost_device_create(struct wl_event_loop *loop, const
 	};
 	gp_back_channel_init(&device->front.back_channel);
 	gp_vhost_queues_init(&device->queues, info, ops, data);
-	if (!open_front(device, path, fd)) {
+	if (!open_front(device, listener, fd)) {
 		free(device);
 		return NULL;
 	}
