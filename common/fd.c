@@ -5,6 +5,18 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+static int reserve_start = INT32_MAX; // the lowest number of the reserve
+
+void gp_fd_keep_reserve(uint64_t limit) {
+	uint64_t reserve = limit / 2 < GP_FD_RESERVE ? limit / 2 : GP_FD_RESERVE;
+	reserve_start = limit - reserve < INT32_MAX ? (int)(limit - reserve) : INT32_MAX;
+}
+
+/* The kernel gives the lowest number that is free. */
+bool gp_fd_is_reserve(int fd) {
+	return fd >= reserve_start;
+}
+
 void gp_fd_close(int *fd) {
 	if (*fd == -1) {
 		return;

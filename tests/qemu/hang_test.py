@@ -40,7 +40,7 @@ def judge(shown, what, during, seconds=4):
 def stop_and(shown, moment):
     """For judge: stops the bridge, and lets QEMU do something for which it waits."""
     def during():
-        shown.bridge.process.send_signal(signal.SIGSTOP)
+        shown.signal_bridge(signal.SIGSTOP)
         moment()
     return during
 
@@ -52,7 +52,7 @@ def start(shown):
 
 
 def goes_on(shown, name):
-    shown.bridge.process.send_signal(signal.SIGCONT)
+    shown.signal_bridge(signal.SIGCONT)
     shown.await_same(name, graphic, 60)
 
 
@@ -76,10 +76,10 @@ def stopped_while_registering(shown):
 
         def during(delay_ms=delay_ms):
             time.sleep(delay_ms / 1000)
-            shown.bridge.process.send_signal(signal.SIGSTOP)
+            shown.signal_bridge(signal.SIGSTOP)
 
         judge(shown, f"stopped {delay_ms} ms after the start", during, 2)
-        shown.bridge.process.send_signal(signal.SIGCONT)
+        shown.signal_bridge(signal.SIGCONT)
     shown.await_same("after-registering", graphic, 60)
 
 
@@ -91,7 +91,7 @@ def killed(shown):
 
         def during(delay_ms=delay_ms):
             time.sleep(delay_ms / 1000)
-            shown.bridge.process.send_signal(signal.SIGKILL)
+            shown.signal_bridge(signal.SIGKILL)
 
         judge(shown, f"killed {delay_ms} ms after the start", during, 1)
         shown.bridge.process.wait(10)
@@ -112,9 +112,8 @@ def compositor_stopped(shown):
 
 def unwatched(shown):
     """Without the process that watches it takes long: what is measured above is real."""
-    children = pathlib.Path(f"/proc/{shown.bridge.pid}/task/{shown.bridge.pid}/children")
-    for child in children.read_text().split():
-        os.kill(int(child), signal.SIGKILL)
+    for pid in shown.watchers():
+        os.kill(pid, signal.SIGKILL)
     during = stop_and(shown, lambda: shown.qmp("system_reset"))
     slowest = shown.slowest_reply(5, during)
     note(f"unwatched: {slowest:.0f} ms")

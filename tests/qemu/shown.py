@@ -4,6 +4,7 @@ What QEMU itself takes for the picture (QMP screendump) is what every case compa
 """
 
 import json
+import os
 import pathlib
 import socket
 import sys
@@ -37,6 +38,26 @@ class Shown(Machine):
             "guestpane-bridge", [self.build / "vmm-bridge/guestpane-bridge",
                                  "--qmp", self.bridge_monitor, "--display", self.bridge_socket,
                                  "--name", "guest", "--log-level", "debug", *options])
+
+    def children(self, pid):
+        try:
+            text = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text()
+        except OSError:
+            return []  # it has ended
+        return list(map(int, text.split()))
+
+    def watchers(self):
+        """The processes that keep QEMU from waiting: each worker has one."""
+        return [child for worker in self.children(self.bridge.pid)
+                for child in self.children(worker)]
+
+    def signal_bridge(self, number):
+        """To the keeper and its workers."""
+        for pid in (self.bridge.pid, *self.children(self.bridge.pid)):
+            try:
+                os.kill(pid, number)
+            except ProcessLookupError:
+                pass
 
     def monitors(self):
         words = []

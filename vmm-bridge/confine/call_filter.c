@@ -10,7 +10,9 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #ifdef HAVE_SECCOMP
@@ -38,12 +40,16 @@ static const struct allowed_call allowed_calls[] = {
 	{"mremap"},
 	{"brk"},
 	{"madvise", .argument = 2, .mask = INT, .value = MADV_DONTDUMP},
-	// the loop
+// the loop
+#ifdef SYS_epoll_wait
 	{"epoll_wait"},
+#else
 	{"epoll_pwait"},
+#endif
 	{"epoll_ctl"},
 	{"poll"},
 	{"ppoll"},
+	{"timerfd_create"},
 	{"timerfd_settime"},
 	{"restart_syscall"},
 	// descriptors that it has
@@ -57,6 +63,8 @@ static const struct allowed_call allowed_calls[] = {
 #endif
 	{"fstatfs"},
 	{"close"},
+	{"flock", .argument = 1, .mask = INT, .value = LOCK_EX}, // the trace
+	{"flock", .argument = 1, .mask = INT, .value = LOCK_UN},
 	{"fcntl", .argument = 1, .mask = INT, .value = F_DUPFD_CLOEXEC},
 	{"fcntl", .argument = 1, .mask = INT, .value = F_GETFD}, // sd-bus
 	{"fcntl", .argument = 1, .mask = INT, .value = F_SETFD},
@@ -66,6 +74,7 @@ static const struct allowed_call allowed_calls[] = {
 	{"fcntl", .argument = 1, .mask = INT, .value = F_ADD_SEALS},
 	// sockets that it has; to nobody else
 	{"accept4"},
+	{"getsockname"}, // sd-bus: whether descriptors can be passed
 	{"getsockopt"},
 	{"recvfrom"},
 	{"recvmsg"},
