@@ -342,6 +342,17 @@ static void test_broker(void **state) {
 	assert_int_equal(call(&broker, GP_BROKER_DISPLAY, "/etc/passwd", 12, &reply), 0);
 	assert_int_equal(reply.frame.n_fds, 1);
 	close_fds(&reply.frame);
+	/* QEMU's display: another path, and pairs where they are of use. */
+	assert_int_equal(call(&broker, GP_BROKER_QEMU, "", 0, &reply), -ENOENT);
+	assert_int_equal(call(&broker, GP_BROKER_PAIR, "", 0, &reply), -EPERM);
+	broker.qemu = path;
+	broker.pairs = true;
+	assert_int_equal(call(&broker, GP_BROKER_QEMU, "/etc/passwd", 12, &reply), 0);
+	assert_int_equal(reply.frame.n_fds, 1);
+	close_fds(&reply.frame);
+	assert_int_equal(call(&broker, GP_BROKER_PAIR, "", 0, &reply), 0);
+	assert_int_equal(reply.frame.n_fds, 2);
+	close_fds(&reply.frame);
 	unlink(path);
 	gp_fd_close(&listener);
 

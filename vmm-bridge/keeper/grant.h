@@ -13,6 +13,7 @@
 
 enum gp_grant_kind {
 	GP_GRANT_LISTENER, // index: of the device
+	GP_GRANT_QEMU, // QEMU's display: a listener, or a connection
 	GP_GRANT_CONTROL,
 	GP_GRANT_TRACE,
 	GP_GRANT_UDMABUF,

@@ -472,6 +472,8 @@ static bool init(struct gp_keeper *keeper, const struct gp_keeper_settings *sett
 	bool ok = keeper->executable != -1 && watch(keeper);
 	gp_broker_init(&keeper->broker, keeper->loop);
 	keeper->broker.display = settings->display;
+	keeper->broker.qemu = settings->qemu;
+	keeper->broker.pairs = settings->pairs;
 	keeper->broker.looks = settings->looks;
 	keeper->broker.vmm_pid = settings->vmm_pid;
 	return ok;

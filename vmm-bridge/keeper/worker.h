@@ -56,6 +56,10 @@ void gp_worker_done(struct gp_worker *worker);
 
 /* A connection to the compositor, or -1 with errno. data: a struct gp_worker. */
 int gp_worker_open_display(void *data);
+/* A connection to QEMU's monitor, or to the bus that it is on, in the same way. */
+int gp_worker_open_qemu(void *data);
+/* A pair of sockets. False with errno. data as above. */
+bool gp_worker_open_pair(void *data, int fds[2]);
 /* How the VMM's devices are found. Its data is a struct gp_worker. */
 extern const struct gp_vfio_finder gp_worker_vfio_finder;
 
