@@ -40,7 +40,11 @@ static bool start_trace(const struct gp_bridge_options *options, struct gp_worke
 
 /* It has looked at the host; from now on it opens nothing. Then come its VM's things. */
 static bool confine_and_wait(const struct gp_bridge_options *options, struct gp_worker *worker) {
-	gp_confine();
+	if (gp_bridge_options_qemu(options)) {
+		gp_confine_qemu();
+	} else {
+		gp_confine();
+	}
 	return gp_worker_wait(worker) && start_trace(options, worker);
 }
 

@@ -201,7 +201,7 @@ struct gp_qemu_bridge *gp_qemu_bridge_create(struct wl_event_loop *loop,
 	bridge->options = options;
 	bridge->worker = worker;
 	bridge->loop = loop;
-	gp_qemu_start_watch(&bridge->qemu, gp_confine);
+	gp_qemu_start_watch(&bridge->qemu, gp_confine_qemu);
 	return bridge;
 }
 

@@ -28,6 +28,7 @@ struct allowed_call {
 	unsigned argument; // allowed if this one, masked, is the value; mask 0: always
 	uint64_t mask, value;
 	bool own; // the value is the process id
+	bool qemu; // only where QEMU's own display is the source
 };
 
 /* The kernel looks at the lower half of such an argument; libc may extend its sign. */
@@ -56,7 +57,7 @@ static const struct allowed_call allowed_calls[] = {
 	{"read"},
 	{"write"},
 	{"pread64"},
-	{"lseek"}, // the size of a dma-buf
+	{"lseek", .qemu = true}, // the size of a dma-buf
 	{"fstat"},
 #if defined(__GLIBC__) && !__GLIBC_PREREQ(2, 39) // it makes fstat of this
 	{"newfstatat", .argument = 3, .mask = INT, .value = AT_EMPTY_PATH},
@@ -66,15 +67,15 @@ static const struct allowed_call allowed_calls[] = {
 	{"flock", .argument = 1, .mask = INT, .value = LOCK_EX}, // the trace
 	{"flock", .argument = 1, .mask = INT, .value = LOCK_UN},
 	{"fcntl", .argument = 1, .mask = INT, .value = F_DUPFD_CLOEXEC},
-	{"fcntl", .argument = 1, .mask = INT, .value = F_GETFD}, // sd-bus
-	{"fcntl", .argument = 1, .mask = INT, .value = F_SETFD},
+	{"fcntl", .argument = 1, .mask = INT, .value = F_GETFD, .qemu = true}, // sd-bus
+	{"fcntl", .argument = 1, .mask = INT, .value = F_SETFD, .qemu = true},
 	{"fcntl", .argument = 1, .mask = INT, .value = F_GETFL},
 	{"fcntl", .argument = 1, .mask = INT, .value = F_SETFL},
 	{"fcntl", .argument = 1, .mask = INT, .value = F_GET_SEALS},
 	{"fcntl", .argument = 1, .mask = INT, .value = F_ADD_SEALS},
 	// sockets that it has; to nobody else
 	{"accept4"},
-	{"getsockname"}, // sd-bus: whether descriptors can be passed
+	{"getsockname", .qemu = true}, // sd-bus: whether descriptors can be passed
 	{"getsockopt"},
 	{"recvfrom"},
 	{"recvmsg"},
@@ -85,7 +86,7 @@ static const struct allowed_call allowed_calls[] = {
 	{"memfd_create"},
 	{"ftruncate"},
 	{"ioctl", .argument = 1, .mask = INT, .value = UDMABUF_CREATE_LIST},
-	{"ioctl", .argument = 1, .mask = INT, .value = DMA_BUF_IOCTL_SYNC},
+	{"ioctl", .argument = 1, .mask = INT, .value = DMA_BUF_IOCTL_SYNC, .qemu = true},
 	{"ioctl", .argument = 1, .mask = INT, .value = VFIO_DEVICE_GET_INFO},
 	{"ioctl", .argument = 1, .mask = INT, .value = VFIO_DEVICE_GET_REGION_INFO},
 	{"ioctl", .argument = 1, .mask = INT, .value = VFIO_DEVICE_FEATURE},
@@ -118,11 +119,14 @@ static int allow(scmp_filter_ctx filter, const struct allowed_call *call) {
 		: seccomp_rule_add(filter, SCMP_ACT_ALLOW, number, 0);
 }
 
-static int add_rules(scmp_filter_ctx filter, unsigned *n_calls) {
+static int add_rules(scmp_filter_ctx filter, bool qemu, unsigned *n_calls) {
 	int error = 0;
 	for (size_t i = 0; i < sizeof(allowed_calls) / sizeof(allowed_calls[0]) && error == 0;
 		i++) {
 		const char *name = allowed_calls[i].name;
+		if (allowed_calls[i].qemu && !qemu) {
+			continue;
+		}
 		error = allow(filter, &allowed_calls[i]);
 		/* The rows of a call follow each other, so it counts once. */
 		*n_calls += (i == 0 || strcmp(name, allowed_calls[i - 1].name) != 0) &&
@@ -138,9 +142,9 @@ static int add_rules(scmp_filter_ctx filter, unsigned *n_calls) {
 	return error;
 }
 
-void gp_call_filter_load(struct gp_confinement *confinement) {
+void gp_call_filter_load(bool qemu, struct gp_confinement *confinement) {
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
-	int error = filter != NULL ? add_rules(filter, &confinement->n_calls) : -ENOMEM;
+	int error = filter != NULL ? add_rules(filter, qemu, &confinement->n_calls) : -ENOMEM;
 	if (error == 0) {
 		error = seccomp_load(filter);
 	}
@@ -152,7 +156,7 @@ void gp_call_filter_load(struct gp_confinement *confinement) {
 	}
 }
 #else
-void gp_call_filter_load(struct gp_confinement *confinement) {
+void gp_call_filter_load(bool qemu, struct gp_confinement *confinement) {
 	snprintf(confinement->seccomp_reason, sizeof(confinement->seccomp_reason),
 		"built without libseccomp");
 }

@@ -1,6 +1,8 @@
 #ifndef GP_VMM_BRIDGE_CONFINE_CALL_FILTER_H
 #define GP_VMM_BRIDGE_CONFINE_CALL_FILTER_H
 
+#include <stdbool.h>
+
 struct gp_confinement;
 
 /**
@@ -16,6 +18,6 @@ struct gp_confinement;
  */
 
 /* Needs no_new_privs. Nothing that the other parts of gp_confine need is left afterwards. */
-void gp_call_filter_load(struct gp_confinement *confinement);
+void gp_call_filter_load(bool qemu, struct gp_confinement *confinement);
 
 #endif

@@ -41,7 +41,7 @@ static void log_result(void) {
 	}
 }
 
-void gp_confine(void) {
+static void confine(bool qemu) {
 	confinement.no_new_privileges = gp_rights_forbid_new();
 	if (SANITIZED || !confinement.no_new_privileges) { // the rest needs it
 		const char *reason = SANITIZED ? "built with AddressSanitizer" : "no no_new_privs";
@@ -52,9 +52,17 @@ void gp_confine(void) {
 	} else {
 		gp_rights_give_up(&confinement);
 		gp_landlock_restrict(&confinement);
-		gp_call_filter_load(&confinement); // it refuses the calls of the others
+		gp_call_filter_load(qemu, &confinement); // it refuses the calls of the others
 	}
 	log_result();
+}
+
+void gp_confine(void) {
+	confine(false);
+}
+
+void gp_confine_qemu(void) {
+	confine(true);
 }
 
 void gp_confine_keeper(void) {

@@ -39,6 +39,9 @@ struct gp_confinement {
  */
 void gp_confine(void);
 
+/* The same with QEMU's own display as the source: D-Bus and foreign dma-bufs take two calls more. */
+void gp_confine_qemu(void);
+
 /**
  * The same for the keeper, which reads no guest bytes, but what a worker sends: it changes no file,
  * and no process of its user, its workers for example, can look into it. It looks into the VMM, so
