@@ -14,6 +14,11 @@ static bool join_path(char *buf, size_t size, const char *head, const char *tail
 	return true;
 }
 
+static bool is_directory(const char *path) {
+	struct stat st;
+	return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
 bool gp_runtime_path(char *buf, size_t size, const char *name) {
 	const char *runtime_dir = getenv("XDG_RUNTIME_DIR");
 	if (runtime_dir == NULL || runtime_dir[0] == '\0') {
@@ -23,7 +28,8 @@ bool gp_runtime_path(char *buf, size_t size, const char *name) {
 	if (!join_path(buf, size, runtime_dir, "")) {
 		return false;
 	}
-	if (mkdir(buf, 0700) != 0 && errno != EEXIST) {
+	/* A process that may make no directory, as a bridge's worker, finds the one that is there. */
+	if (!is_directory(buf) && mkdir(buf, 0700) != 0 && errno != EEXIST) {
 		return false;
 	}
 	return join_path(buf, size, runtime_dir, name);
