@@ -35,7 +35,9 @@
 #include "compositor/output/output.h"
 #include "compositor/output/shown.h"
 #include "compositor/status.h"
+#include "compositor/system/card.h"
 #include "compositor/system/command.h"
+#include "compositor/system/passed_socket.h"
 #include "compositor/system/security.h"
 
 static const int handled_signals[] = {SIGINT, SIGTERM, SIGHUP, SIGCHLD};
@@ -55,7 +57,7 @@ static void reload(struct gp_server *server) {
 		gp_error("the old configuration stays");
 		return;
 	}
-	gp_info("%s: loaded", settings->path);
+	gp_info("%s: loaded", settings->path[0] != '\0' ? settings->path : "no configuration file");
 	gp_outputs_wake(&server->outputs);
 	struct gp_output *output;
 	wl_list_for_each (output, &server->outputs.list, link) {
@@ -68,14 +70,25 @@ static void reload(struct gp_server *server) {
 
 static int handle_signal(int number, void *data) {
 	struct gp_server *server = data;
-	if (number == SIGHUP && server->settings.path[0] != '\0') {
+	bool notified = gp_service_is_notified(&server->service);
+	bool reloads = number == SIGHUP && (server->settings.path[0] != '\0' || notified);
+	if (number == SIGCHLD) {
+		if (server->command != NULL && gp_command_reap(server->command)) {
+			gp_info("the command has ended with status %d", server->command->status);
+			gp_server_terminate(server, server->command->status);
+		}
+	} else if (reloads && server->started) {
+		gp_service_notify_reloading(&server->service);
 		reload(server);
-	} else if (number != SIGCHLD) {
+		gp_service_notify(&server->service, "READY=1");
+		gp_summary_update(&server->summary);
+	} else if (!reloads && !server->started) {
+		/* wlroots waits for the seat in its own loop, and does not look at ours. */
+		gp_info("terminated by signal %d", number);
+		exit(GP_EXIT_OK);
+	} else if (!reloads) {
 		gp_info("terminated by signal %d", number);
 		gp_server_terminate(server, GP_EXIT_OK);
-	} else if (server->command != NULL && gp_command_reap(server->command)) {
-		gp_info("the command has ended with status %d", server->command->status);
-		gp_server_terminate(server, server->command->status);
 	}
 	return 0;
 }
@@ -195,10 +208,23 @@ static void find_gpu(struct wlr_backend *backend, void *data) {
 }
 
 static bool init_backend(struct gp_server *server) {
+	bool wants_card = gp_card_is_wanted();
+	if (wants_card && !gp_card_exists()) {
+		gp_error("no graphics card: /dev/dri has none; load its driver, start guestpane in "
+			 "a Wayland or X11 session, or set WLR_BACKENDS=headless");
+		return false;
+	}
+	/* Keyboard and mouse may come later, or never. */
+	setenv("WLR_LIBINPUT_NO_DEVICES", "1", false);
 	server->backend = gp_parent_create_backend(server->loop, &server->session);
+	if (server->backend == NULL && wants_card) {
+		gp_error("no seat: start seatd and be in the group of its socket, or log in on a "
+			 "virtual terminal; or start guestpane in a Wayland or X11 session");
+		return false;
+	}
 	if (server->backend == NULL) {
-		gp_error("no backend: neither a seat with a GPU, nor a compositor to be a window "
-			 "of");
+		gp_error("no backend: WAYLAND_DISPLAY, DISPLAY or WLR_BACKENDS names one that does "
+			 "not work; unset it to use the seat and its graphics card");
 		return false;
 	}
 	server->new_output.notify = handle_new_output;
@@ -273,6 +299,12 @@ static void handle_last_window_closed(struct wl_listener *listener, void *data) 
 	gp_server_terminate(server, GP_EXIT_OK);
 }
 
+static void handle_quit(struct wl_listener *listener, void *data) {
+	struct gp_server *server = wl_container_of(listener, server, quit);
+	gp_info("the user quits");
+	gp_server_terminate(server, GP_EXIT_OK);
+}
+
 static bool init_outputs(struct gp_server *server) {
 	struct gp_outputs *outputs = &server->outputs;
 	if (!gp_outputs_init(outputs, server->display, server->session)) {
@@ -284,6 +316,7 @@ static bool init_outputs(struct gp_server *server) {
 	outputs->settings = &server->settings;
 	server->last_window_closed.notify = handle_last_window_closed;
 	wl_signal_add(&outputs->events.last_window_closed, &server->last_window_closed);
+	gp_summary_init(&server->summary, &server->service, outputs, &server->settings);
 	return true;
 }
 
@@ -335,6 +368,8 @@ static bool init_objects(struct gp_server *server) {
 		gp_error("the objects of the compositor cannot be made");
 		return false;
 	}
+	server->quit.notify = handle_quit;
+	wl_signal_add(&server->seat.shortcut.events.quit, &server->quit);
 	init_session(server);
 	gp_security_init(server->display);
 	return true;
@@ -363,9 +398,17 @@ static bool init_bridge_sockets(struct gp_server *server) {
 	struct gp_service *service = &server->service;
 	gp_bridge_sockets_init(&server->bridge_sockets, server->display);
 	for (size_t i = 0; i < service->n_sockets; i++) {
-		const char *guest = service->sockets[i].guest;
-		if (!add_bridge_socket(server, guest[0] != '\0' ? guest : NULL, NULL,
-			    gp_fd_take(&service->sockets[i].fd))) {
+		char guest[GP_GUEST_NAME_MAX + 1];
+		struct gp_service_socket *passed = &service->sockets[i];
+		if (!gp_passed_socket_parse(passed->name, guest)) {
+			gp_service_refuse_socket(
+				passed, "its name is neither bridge nor bridge-NAME");
+			continue;
+		}
+		const char *name = guest[0] != '\0' ? guest : NULL;
+		if (gp_bridge_sockets_find(&server->bridge_sockets, name) != NULL) {
+			gp_service_refuse_socket(passed, "there is another one of that name");
+		} else if (!add_bridge_socket(server, name, NULL, gp_fd_take(&passed->fd))) {
 			return false;
 		}
 	}
@@ -478,6 +521,7 @@ static void finish_outputs(struct gp_server *server) {
 }
 
 static void finish_objects(struct gp_server *server) {
+	gp_summary_finish(&server->summary);
 	gp_output_management_finish(&server->output_management);
 	finish_outputs(server);
 	gp_output_power_finish(&server->output_power);

@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 #include <wayland-server-core.h>
 
+#include "common/service.h"
 #include "compositor/config/options.h"
 #include "compositor/config/settings.h"
 #include "compositor/guest/manager.h"
@@ -15,8 +16,8 @@
 #include "compositor/output/placement.h"
 #include "compositor/output/power.h"
 #include "compositor/seat/seat.h"
+#include "compositor/summary.h"
 #include "compositor/system/bridge_socket.h"
-#include "compositor/system/service.h"
 #include "compositor/system/session.h"
 
 #define GP_STARTING_OUTPUTS_MAX 32
@@ -30,6 +31,7 @@ struct gp_server {
 	const struct gp_options *options;
 	struct gp_settings settings;
 	struct gp_service service;
+	struct gp_summary summary;
 
 	struct wl_display *display;
 	struct wl_event_loop *loop;
@@ -72,6 +74,7 @@ struct gp_server {
 	struct wl_listener gpu_destroy; // of the KMS backend that the renderer belongs to
 	struct wl_listener renderer_lost;
 	struct wl_listener last_window_closed;
+	struct wl_listener quit;
 };
 
 /**

@@ -479,8 +479,9 @@ static bool create_device(struct gp_bridge *bridge, struct gp_bridge_options *op
 	if (options->socket_path == NULL && info.resuming) {
 		options->fd = gp_keeper_dup_socket(bridge->keeper, 0);
 	}
-	bridge->vhost = gp_vhost_device_create(bridge->loop, options->socket_path,
-		gp_fd_take(&options->fd), &info, &vhost_ops, bridge);
+	int *fd = options->socket_path != NULL ? &options->listen_fd : &options->fd;
+	bridge->vhost = gp_vhost_device_create(
+		bridge->loop, options->socket_path, gp_fd_take(fd), &info, &vhost_ops, bridge);
 	if (bridge->vhost == NULL) {
 		return false;
 	}

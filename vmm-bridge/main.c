@@ -6,6 +6,8 @@
 #include <wayland-client-core.h>
 #include <wayland-server-core.h>
 
+#include "common/fd.h"
+#include "common/service.h"
 #include "common/trace.h"
 #include "vmm-bridge/bridge.h"
 #include "vmm-bridge/confine.h"
@@ -14,6 +16,11 @@
 #include "vmm-bridge/virtio/guest_memory.h"
 
 #define EXIT_USAGE 2
+
+struct program {
+	struct gp_bridge_options options;
+	struct gp_service service;
+};
 
 static int handle_signal(int signal_number, void *data) {
 	bool *running = data;
@@ -37,13 +44,13 @@ static void confine(const struct gp_bridge_options *options) {
 }
 
 static bool open_trace(const struct gp_bridge_options *options) {
-	char program[96];
-	snprintf(program, sizeof(program), "guestpane-bridge %s", options->name);
-	return options->trace_path == NULL || gp_trace_open(options->trace_path, program);
+	char name[96];
+	snprintf(name, sizeof(name), "guestpane-bridge %s", options->name);
+	return options->trace_path == NULL || gp_trace_open(options->trace_path, name);
 }
 
-static int run(
-	struct wl_event_loop *loop, struct gp_bridge_options *options, struct gp_keeper *keeper) {
+static int run(struct wl_event_loop *loop, struct program *program, struct gp_keeper *keeper) {
+	struct gp_bridge_options *options = &program->options;
 	bool running = true;
 	struct wl_event_source *terminate =
 		wl_event_loop_add_signal(loop, SIGTERM, handle_signal, &running);
@@ -58,6 +65,9 @@ static int run(
 	if (ok) {
 		confine(options);
 		ok = gp_bridge_resume(bridge);
+	}
+	if (ok) {
+		gp_service_notify(&program->service, "READY=1");
 	}
 	while (ok && running && !gp_bridge_finished(bridge)) {
 		ok = gp_bridge_dispatch(bridge);
@@ -95,8 +105,8 @@ static void raise_file_limit(void) {
 
 /* What a worker of the keeper does, or the only process without one. */
 static int work(void *data, struct gp_keeper *keeper) {
-	struct gp_bridge_options *options = data;
-	if (!open_trace(options) || !gp_guest_memory_guard()) {
+	struct program *program = data;
+	if (!open_trace(&program->options) || !gp_guest_memory_guard()) {
 		return EXIT_FAILURE;
 	}
 	struct wl_event_loop *loop = wl_event_loop_create();
@@ -104,28 +114,39 @@ static int work(void *data, struct gp_keeper *keeper) {
 		gp_error_errno("cannot make an event loop");
 		return EXIT_FAILURE;
 	}
-	int status = run(loop, options, keeper);
+	int status = run(loop, program, keeper);
 	wl_event_loop_destroy(loop);
 	return status;
 }
 
 int main(int argc, char *argv[]) {
-	struct gp_bridge_options options;
-	switch (gp_bridge_options_parse(&options, argc, argv)) {
+	struct program program;
+	struct gp_bridge_options *options = &program.options;
+	gp_log_init("guestpane-bridge", GP_LOG_INFO);
+	gp_service_init(&program.service);
+	switch (gp_bridge_options_parse(options, &program.service, argc, argv)) {
 	case GP_BRIDGE_OPTIONS_DONE:
 		return EXIT_SUCCESS;
 	case GP_BRIDGE_OPTIONS_USAGE:
 		return EXIT_USAGE;
 	case GP_BRIDGE_OPTIONS_DOCTOR:
-		return gp_doctor_run(stdout, "", options.vmm_pid);
+		return gp_doctor_run(stdout, "", options->vmm_pid);
 	case GP_BRIDGE_OPTIONS_RUN:
 		break;
 	}
-	gp_log_init("guestpane-bridge", options.log_level);
+	gp_log_init("guestpane-bridge", options->log_level);
+	gp_log_set_subject(options->name);
 	wl_log_set_handler_client(log_libwayland);
 	wl_log_set_handler_server(log_libwayland);
 	signal(SIGPIPE, SIG_IGN);
 	raise_file_limit();
-	return options.has_keeper ? gp_keeper_run(work, &options, &options.fd)
-				  : work(&options, NULL);
+	if (!options->has_keeper) {
+		return work(&program, NULL);
+	}
+	if (options->listen_fd != -1) {
+		/* A VMM can connect by now. Workers do not talk to the service manager. */
+		gp_service_notify(&program.service, "READY=1");
+		gp_fd_close(&program.service.notify_fd);
+	}
+	return gp_keeper_run(work, &program, &options->fd);
 }

@@ -6,8 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/fd.h"
 #include "common/limits.h"
 #include "common/runtime_path.h"
+#include "common/service.h"
 #include "vmm-bridge/vfio/pci_address.h"
 
 #define NAME_MAX_BYTES 64
@@ -154,36 +156,89 @@ static bool same_input(const struct gp_input_spec *a, const struct gp_input_spec
 	return a->kind == b->kind && a->scanout == b->scanout;
 }
 
+/* KIND, or KIND, the separator and a scanout; *end is after them. */
+static bool parse_device(
+	struct gp_input_spec *spec, const char *text, char separator, const char **end) {
+	*spec = (struct gp_input_spec){.scanout = GP_INPUT_ALL_SCANOUTS, .listen_fd = -1};
+	size_t length = strspn(text, "abcdefghijklmnopqrstuvwxyz");
+	while (strlen(gp_input_kind_name(spec->kind)) != length ||
+		strncmp(gp_input_kind_name(spec->kind), text, length) != 0) {
+		if (++spec->kind == GP_INPUT_KINDS) {
+			return false;
+		}
+	}
+	*end = text + length;
+	if (**end == separator) {
+		uint32_t scanout;
+		if (!gp_input_has_scanouts(spec->kind) ||
+			!parse_digits(*end + 1, GP_SCANOUTS_MAX - 1, &scanout, end)) {
+			return false;
+		}
+		spec->scanout = (int)scanout;
+	}
+	return true;
+}
+
+static bool add_input(struct gp_bridge_options *options, const struct gp_input_spec *spec) {
+	if (options->n_inputs == GP_INPUTS_MAX) {
+		return false;
+	}
+	for (size_t i = 0; i < options->n_inputs; i++) {
+		if (same_input(&options->inputs[i], spec)) {
+			return false;
+		}
+	}
+	options->inputs[options->n_inputs++] = *spec;
+	return true;
+}
+
 /* KIND[:SCANOUT]=PATH */
 static bool parse_input(struct gp_bridge_options *options, const char *text) {
-	struct gp_input_spec spec = {.scanout = GP_INPUT_ALL_SCANOUTS};
-	size_t length = strcspn(text, ":=");
-	while (strlen(gp_input_kind_name(spec.kind)) != length ||
-		strncmp(gp_input_kind_name(spec.kind), text, length) != 0) {
-		if (++spec.kind == GP_INPUT_KINDS) {
-			return false;
-		}
-	}
-	text += length;
-	if (*text == ':') {
-		uint32_t scanout;
-		if (!gp_input_has_scanouts(spec.kind) ||
-			!parse_digits(text + 1, GP_SCANOUTS_MAX - 1, &scanout, &text)) {
-			return false;
-		}
-		spec.scanout = (int)scanout;
-	}
-	if (text[0] != '=' || text[1] == '\0' || options->n_inputs == GP_INPUTS_MAX) {
+	struct gp_input_spec spec;
+	if (!parse_device(&spec, text, ':', &text) || text[0] != '=' || text[1] == '\0') {
 		return false;
 	}
 	spec.path = text + 1;
-	for (size_t i = 0; i < options->n_inputs; i++) {
-		if (same_input(&options->inputs[i], &spec)) {
+	return add_input(options, &spec);
+}
+
+/* Whether that is the name of a device, and there is no other one of it. */
+static bool take_socket_as(struct gp_bridge_options *options, struct gp_service_socket *socket,
+	const char *name, const char *suffix) {
+	struct gp_input_spec spec;
+	const char *end = name + strlen("gpu");
+	if (strncmp(name, "gpu", 3) == 0 && strcmp(end, suffix) == 0) {
+		if (options->socket_path != NULL || options->fd >= 0) {
 			return false;
 		}
+		options->socket_path = socket->path;
+		options->listen_fd = gp_fd_take(&socket->fd);
+		return true;
 	}
-	options->inputs[options->n_inputs++] = spec;
+	if (!parse_device(&spec, name, '-', &end) || strcmp(end, suffix) != 0) {
+		return false;
+	}
+	spec.path = socket->path;
+	spec.listen_fd = socket->fd;
+	if (!add_input(options, &spec)) {
+		return false;
+	}
+	socket->fd = -1;
 	return true;
+}
+
+static void take_sockets(struct gp_bridge_options *options, struct gp_service *service) {
+	for (size_t i = 0; i < service->n_sockets; i++) {
+		struct gp_service_socket *socket = &service->sockets[i];
+		const char *slash = strrchr(socket->path, '/');
+		const char *file = slash != NULL ? slash + 1 : "";
+		if (!take_socket_as(options, socket, socket->name, "") &&
+			!take_socket_as(options, socket, file, ".sock")) {
+			gp_service_refuse_socket(socket,
+				"neither its name nor its path is that of a device that is "
+				"missing");
+		}
+	}
 }
 
 enum option_id {
@@ -363,8 +418,9 @@ static enum gp_bridge_options_result print(const char *text) {
 }
 
 enum gp_bridge_options_result gp_bridge_options_parse(
-	struct gp_bridge_options *options, int argc, char *argv[]) {
+	struct gp_bridge_options *options, struct gp_service *service, int argc, char *argv[]) {
 	*options = (struct gp_bridge_options){
+		.listen_fd = -1,
 		.fd = -1,
 		.name = "vm",
 		.mode = {.width = 1280, .height = 800, .refresh_mhz = 60000},
@@ -399,6 +455,7 @@ enum gp_bridge_options_result gp_bridge_options_parse(
 	if (doctor) {
 		return GP_BRIDGE_OPTIONS_DOCTOR;
 	}
+	take_sockets(options, service);
 	if ((options->socket_path != NULL) == (options->fd >= 0)) {
 		fprintf(stderr,
 			"guestpane-bridge: give either --socket-path or --fd; see --help\n");

@@ -274,6 +274,13 @@ static bool read_hotkey(struct parser *parser, const struct scfg_directive *dire
 	return true;
 }
 
+static bool read_quit(struct parser *parser, const struct scfg_directive *directive) {
+	const char *text = directive->params[0];
+	parser->config->no_quit = strcmp(text, "off") == 0;
+	return parser->config->no_quit || strcmp(text, "on") == 0 ||
+		fail(parser, directive, "%.60s is not on or off", text);
+}
+
 static bool read_label(struct parser *parser, const struct scfg_directive *directive) {
 	struct gp_config *config = parser->config;
 	double seconds = 0;
@@ -374,6 +381,9 @@ static bool read_directive(struct parser *parser, const struct scfg_directive *d
 	if (strcmp(directive->name, "bridge-socket") == 0) {
 		return check_shape(parser, directive, 2, false) &&
 			read_bridge_socket(parser, directive);
+	}
+	if (strcmp(directive->name, "quit") == 0) {
+		return check_shape(parser, directive, 1, false) && read_quit(parser, directive);
 	}
 	if (strcmp(directive->name, "hotkey") == 0) {
 		return check_shape(parser, directive, 1, false) && read_hotkey(parser, directive);

@@ -61,6 +61,7 @@ struct gp_config {
 	struct gp_guest_sockets guest_sockets; // read at the start only
 	bool has_hotkey;
 	struct gp_hotkey hotkey;
+	bool no_quit; // by the hotkey
 	struct gp_config_input inputs[GP_CONFIG_INPUTS_MAX];
 	size_t n_inputs;
 	char first[GP_CONFIG_NAME_MAX]; // guest that comes to the front by itself; may be empty

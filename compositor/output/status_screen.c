@@ -8,7 +8,6 @@
 #include "common/log.h"
 #include "compositor/view/cairo_buffer.h"
 
-#define PRODUCT "Guestpane"
 #define FONT "sans"
 #define TEXT_PIXELS_MIN 10
 
@@ -86,8 +85,8 @@ static void draw_screen(const struct gp_status_screen *status_screen, cairo_t *c
 	}
 	draw_text(cairo, width, y, status_screen->message, unit * 0.5, PANGO_WEIGHT_NORMAL,
 		&message_color);
-	draw_text(cairo, width, height - unit * 1.4, PRODUCT, unit * 0.36, PANGO_WEIGHT_NORMAL,
-		&product_color);
+	draw_text(cairo, width, height - unit * 1.4, status_screen->foot, unit * 0.36,
+		PANGO_WEIGHT_NORMAL, &product_color);
 }
 
 static void set_image(struct wlr_scene_buffer *node, struct gp_cairo_buffer *image) {
@@ -211,6 +210,14 @@ void gp_status_screen_show_screen(
 	snprintf(status_screen->heading, sizeof(status_screen->heading), "%s", heading);
 	snprintf(status_screen->message, sizeof(status_screen->message), "%s", message);
 	status_screen->dirty = true;
+}
+
+void gp_status_screen_set_foot(struct gp_status_screen *status_screen, const char *text) {
+	if (strcmp(status_screen->foot, text) == 0) {
+		return;
+	}
+	snprintf(status_screen->foot, sizeof(status_screen->foot), "%s", text);
+	status_screen->dirty |= status_screen->message[0] != '\0';
 }
 
 void gp_status_screen_hide_screen(struct gp_status_screen *status_screen) {

@@ -20,6 +20,7 @@ struct gp_status_screen {
 	bool dirty; // the scene does not have what follows
 	/* Empty: nothing. */
 	char heading[GP_STATUS_SCREEN_TEXT_MAX], message[GP_STATUS_SCREEN_TEXT_MAX];
+	char foot[GP_STATUS_SCREEN_TEXT_MAX];
 	char label_text[GP_STATUS_SCREEN_TEXT_MAX];
 };
 
@@ -34,6 +35,8 @@ void gp_status_screen_set_size(struct gp_status_screen *status_screen, int width
 /* Shows the screen. The heading may be empty. */
 void gp_status_screen_show_screen(
 	struct gp_status_screen *status_screen, const char *heading, const char *message);
+/* Sets the line at the foot of each screen. */
+void gp_status_screen_set_foot(struct gp_status_screen *status_screen, const char *text);
 void gp_status_screen_hide_screen(struct gp_status_screen *status_screen);
 /* Shows a label in a corner, above the guests; NULL for none. */
 void gp_status_screen_set_label(struct gp_status_screen *status_screen, const char *text);

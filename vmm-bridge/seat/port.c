@@ -125,7 +125,8 @@ bool gp_input_port_init(struct gp_input_port *port, struct wl_event_loop *loop,
 	gp_input_device_init(&port->device, spec->kind, spec->scanout, &device_ops, port);
 	struct gp_vhost_info info = {.n_queues = QUEUES};
 	gp_keeper_get_info(keeper, index, &info);
-	port->vhost = gp_vhost_device_create(loop, spec->path, -1, &info, &vhost_ops, port);
+	port->vhost =
+		gp_vhost_device_create(loop, spec->path, spec->listen_fd, &info, &vhost_ops, port);
 	return port->vhost != NULL;
 }
 

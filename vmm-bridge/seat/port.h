@@ -19,6 +19,7 @@ struct gp_input_spec {
 	enum gp_input_kind kind;
 	int scanout; // that it belongs to, or GP_INPUT_ALL_SCANOUTS
 	const char *path; // of the socket
+	int listen_fd; // that listens there; -1: none does yet
 };
 
 /* The guest has set the LEDs of its keyboard, bits of (1 << LED_*). */

@@ -153,7 +153,7 @@ static void handle_accepted(void *data, int fd) {
 static bool open_front(struct gp_vhost_device *device, const char *path, int fd) {
 	if (path != NULL) {
 		device->listener =
-			gp_listener_create(device->front.loop, path, handle_accepted, device);
+			gp_listener_create(device->front.loop, path, fd, handle_accepted, device);
 		return device->listener != NULL;
 	}
 	device->queues.state = GP_VHOST_CONNECTED;

@@ -1,6 +1,7 @@
 #include "vmm-bridge/vhost/listener.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,7 @@
 struct gp_listener {
 	int fd;
 	char *path;
+	bool owns_path;
 	struct wl_event_source *source;
 	struct wl_event_source *rest_timer;
 	gp_listener_func accepted;
@@ -44,18 +46,20 @@ static int handle_connection(int fd, uint32_t mask, void *data) {
 	return 0;
 }
 
-struct gp_listener *gp_listener_create(
-	struct wl_event_loop *loop, const char *path, gp_listener_func accepted, void *data) {
+struct gp_listener *gp_listener_create(struct wl_event_loop *loop, const char *path, int fd,
+	gp_listener_func accepted, void *data) {
 	struct gp_listener *listener = calloc(1, sizeof(*listener));
 	if (listener == NULL) {
 		gp_error_errno("vhost: calloc");
+		gp_fd_close(&fd);
 		return NULL;
 	}
 	listener->accepted = accepted;
 	listener->data = data;
 	listener->path = strdup(path);
-	listener->fd = listener->path != NULL ? gp_socket_listen(path) : -1;
-	if (listener->fd == -1) {
+	listener->owns_path = fd == -1;
+	listener->fd = listener->owns_path ? gp_socket_listen(path) : fd;
+	if (listener->fd == -1 || listener->path == NULL) {
 		gp_error_errno("vhost: cannot listen at %s", path);
 		goto err;
 	}
@@ -83,7 +87,7 @@ void gp_listener_destroy(struct gp_listener *listener) {
 	if (listener->rest_timer != NULL) {
 		wl_event_source_remove(listener->rest_timer);
 	}
-	if (listener->fd != -1) {
+	if (listener->fd != -1 && listener->owns_path && listener->path != NULL) {
 		unlink(listener->path); // ours only if listening worked
 	}
 	gp_fd_close(&listener->fd);

@@ -8,11 +8,12 @@ struct wl_event_loop;
 typedef void (*gp_listener_func)(void *data, int fd);
 
 /**
- * A listening socket at path, which is removed on destroy. When descriptors run out it rests for a
- * second rather than spin. Returns NULL after logging.
+ * A listening socket at path, which is removed on destroy; or fd, if that is not -1, which listens
+ * there already and whose path somebody else removes. Takes the fd, also on failure. When
+ * descriptors run out it rests for a second rather than spin. Returns NULL after logging.
  */
-struct gp_listener *gp_listener_create(
-	struct wl_event_loop *loop, const char *path, gp_listener_func accepted, void *data);
+struct gp_listener *gp_listener_create(struct wl_event_loop *loop, const char *path, int fd,
+	gp_listener_func accepted, void *data);
 /* NULL is fine. */
 void gp_listener_destroy(struct gp_listener *listener);
 
