@@ -305,6 +305,27 @@ static void handle_quit(struct wl_listener *listener, void *data) {
 	gp_server_terminate(server, GP_EXIT_OK);
 }
 
+static void handle_quit_request(struct wl_listener *listener, void *data) {
+	struct gp_server *server = wl_container_of(listener, server, quit_request);
+	gp_info("guestpanectl quits");
+	/* The reply goes out first. */
+	gp_server_terminate(server, GP_EXIT_OK);
+}
+
+static void handle_reload_request(struct wl_listener *listener, void *data) {
+	struct gp_server *server = wl_container_of(listener, server, reload_request);
+	reload(server);
+	gp_summary_update(&server->summary);
+}
+
+static void init_requests(struct gp_server *server) {
+	gp_requests_init(&server->requests, server);
+	server->quit_request.notify = handle_quit_request;
+	wl_signal_add(&server->requests.events.quit, &server->quit_request);
+	server->reload_request.notify = handle_reload_request;
+	wl_signal_add(&server->requests.events.reload, &server->reload_request);
+}
+
 static bool init_outputs(struct gp_server *server) {
 	struct gp_outputs *outputs = &server->outputs;
 	if (!gp_outputs_init(outputs, server->display, server->session)) {
@@ -423,8 +444,9 @@ static bool init_sockets(struct gp_server *server) {
 		return false;
 	}
 	server->outputs.bridge_socket = gp_bridge_sockets_find(&server->bridge_sockets, NULL)->path;
+	init_requests(server);
 	server->control = gp_control_create(
-		server->loop, options->control_socket, gp_status_handle_request, server);
+		server->loop, options->control_socket, gp_requests_handle, &server->requests);
 	if (server->control == NULL) {
 		return false;
 	}

@@ -15,6 +15,7 @@
 #include "compositor/output/outputs.h"
 #include "compositor/output/placement.h"
 #include "compositor/output/power.h"
+#include "compositor/requests.h"
 #include "compositor/seat/seat.h"
 #include "compositor/summary.h"
 #include "compositor/system/bridge_socket.h"
@@ -32,6 +33,7 @@ struct gp_server {
 	struct gp_settings settings;
 	struct gp_service service;
 	struct gp_summary summary;
+	struct gp_requests requests;
 
 	struct wl_display *display;
 	struct wl_event_loop *loop;
@@ -75,6 +77,8 @@ struct gp_server {
 	struct wl_listener renderer_lost;
 	struct wl_listener last_window_closed;
 	struct wl_listener quit;
+	struct wl_listener quit_request;
+	struct wl_listener reload_request;
 };
 
 /**

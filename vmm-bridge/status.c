@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "client/guest_scanout.h"
+#include "common/control.h"
 #include "vmm-bridge/gpu/device.h"
 #include "vmm-bridge/keeper/keeper.h"
 #include "vmm-bridge/options.h"
@@ -121,6 +122,7 @@ struct json_object *gp_status_create(const struct gp_status_parts *parts) {
 	struct gp_gpu_info info;
 	gp_gpu_get_info(parts->gpu, &info);
 	struct json_object *object = json_object_new_object();
+	json_object_object_add(object, "schema", json_object_new_int(GP_STATUS_SCHEMA));
 	add_string(object, "program", "guestpane-bridge");
 	add_string(object, "version", GP_VERSION);
 	add_number(object, "pid", (int64_t)getpid());

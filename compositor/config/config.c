@@ -417,6 +417,54 @@ static bool load(struct parser *parser) {
 	return ok;
 }
 
+bool gp_config_set_output(struct gp_config *config, const struct gp_config_identity *identity,
+	const char *setting, const char *value, char error[GP_CONFIG_ERROR_MAX]) {
+	const struct gp_config_output *found = gp_config_find_output(config, identity);
+	struct gp_config_output changed = {.transform = -1};
+	char *params[] = {(char *)value}, text[GP_CONFIG_ERROR_MAX];
+	const struct scfg_directive directive = {
+		.name = (char *)setting, .params = params, .params_len = 1};
+	struct parser parser = {.path = "", .error = text, .config = config};
+	if (found != NULL) {
+		changed = *found;
+	}
+	if (!read_output_setting(&parser, &directive, &changed)) {
+		/* Without the place in a file. */
+		snprintf(error, GP_CONFIG_ERROR_MAX, "%s", strstr(text, ": ") + 2);
+		return false;
+	}
+	if (found != NULL && strcmp(found->name, "*") != 0) {
+		config->outputs[found - config->outputs] = changed;
+		return true;
+	}
+	if (config->n_outputs == GP_CONFIG_OUTPUTS_MAX ||
+		strlen(identity->connector) >= GP_CONFIG_NAME_MAX) {
+		snprintf(error, GP_CONFIG_ERROR_MAX, "the configuration has too many outputs");
+		return false;
+	}
+	strcpy(changed.name, identity->connector);
+	config->outputs[config->n_outputs++] = changed;
+	return true;
+}
+
+bool gp_config_set_pin(
+	struct gp_config *config, const char *guest, uint32_t scanout, const char *output) {
+	if (scanout >= GP_SCANOUTS_MAX || strlen(guest) >= GP_CONFIG_NAME_MAX ||
+		strlen(output) >= GP_CONFIG_NAME_MAX) {
+		return false;
+	}
+	const struct gp_config_guest *found = gp_config_find_guest(config, guest);
+	size_t at = found != NULL ? (size_t)(found - config->guests) : config->n_guests;
+	if (at == GP_CONFIG_GUESTS_MAX) {
+		return false;
+	}
+	if (found == NULL) {
+		strcpy(config->guests[config->n_guests++].name, guest);
+	}
+	strcpy(config->guests[at].scanouts[scanout], output);
+	return true;
+}
+
 struct gp_config *gp_config_load(const char *path, char error[GP_CONFIG_ERROR_MAX]) {
 	struct parser parser = {.path = path, .error = error};
 	parser.config = calloc(1, sizeof(*parser.config));

@@ -125,7 +125,7 @@ static void set_foot(struct gp_output *output) {
 		fprintf(out, "  ·  %s+Q: quit", keys);
 	}
 	if (outputs->session != NULL) {
-		fputs("  ·  Ctrl+Alt+F2: another terminal", out);
+		fputs("  ·  Ctrl+Alt+F2: terminal", out);
 	}
 	fclose(out);
 	foot[sizeof(foot) - 1] = '\0';

@@ -39,9 +39,11 @@ static PangoLayout *create_layout(
 	return layout;
 }
 
-/* Draws centred lines with their top at y, and returns their height. An empty text has none. */
-static int draw_text(cairo_t *cairo, int width, double y, const char *text, double pixels,
-	PangoWeight weight, const struct color *color) {
+enum edge { TOP, BOTTOM };
+
+/* Draws centred lines with an edge at y, and returns their height. An empty text has none. */
+static int draw_text(cairo_t *cairo, int width, enum edge edge, double y, const char *text,
+	double pixels, PangoWeight weight, const struct color *color) {
 	if (text[0] == '\0') {
 		return 0;
 	}
@@ -54,7 +56,7 @@ static int draw_text(cairo_t *cairo, int width, double y, const char *text, doub
 	pango_layout_get_pixel_size(layout, NULL, &text_height);
 
 	set_color(cairo, color);
-	cairo_move_to(cairo, margin, (int)y);
+	cairo_move_to(cairo, margin, (int)(edge == TOP ? y : y - text_height));
 	pango_cairo_show_layout(cairo, layout);
 	g_object_unref(layout);
 	return text_height;
@@ -76,16 +78,16 @@ static void draw_screen(const struct gp_status_screen *status_screen, cairo_t *c
 	set_color(cairo, &background_color);
 	cairo_paint(cairo);
 	double y = height * 0.38;
-	int drawn = draw_text(cairo, width, y, status_screen->heading, unit, PANGO_WEIGHT_SEMIBOLD,
-		&heading_color);
+	int drawn = draw_text(cairo, width, TOP, y, status_screen->heading, unit,
+		PANGO_WEIGHT_SEMIBOLD, &heading_color);
 	if (drawn > 0) {
 		y += drawn + unit * 0.4;
 		draw_accent(cairo, width, y, unit);
 		y += unit * 0.6;
 	}
-	draw_text(cairo, width, y, status_screen->message, unit * 0.5, PANGO_WEIGHT_NORMAL,
+	draw_text(cairo, width, TOP, y, status_screen->message, unit * 0.5, PANGO_WEIGHT_NORMAL,
 		&message_color);
-	draw_text(cairo, width, height - unit * 1.4, status_screen->foot, unit * 0.36,
+	draw_text(cairo, width, BOTTOM, height - unit * 0.7, status_screen->foot, unit * 0.36,
 		PANGO_WEIGHT_NORMAL, &product_color);
 }
 
