@@ -57,11 +57,11 @@ class Measure:
 
     def memory(self, session, case):
         for name, program in ("bridge", session.bridges[0]), ("compositor", session.compositor):
-            size = memory_mib(program.pid)
+            size = memory_mib(program.worker_pid)
             for key, what in (("own", "own memory"), ("shared", "shared memory mapped"),
                               ("peak", "peak of both")):
                 self.emit("memory", case, f"{name}: {what}", size[key], "MiB", path=session.path)
-            self.emit("memory", case, f"{name}: descriptors", count_fds(program.pid),
+            self.emit("memory", case, f"{name}: descriptors", count_fds(program.worker_pid),
                       path=session.path)
 
     ## Groups
@@ -258,12 +258,12 @@ class Measure:
     def wakeups(self, session, case, seconds, act=None, blinks=0):
         programs = [*session.bridges, session.compositor]
         session.settle()
-        before = [switches(program.pid) for program in programs]
+        before = [switches(program.worker_pid) for program in programs]
         if act is None:
             time.sleep(seconds)
         else:
             act()
-        after = [switches(program.pid) for program in programs]
+        after = [switches(program.worker_pid) for program in programs]
         for program, first, last in zip(programs, before, after):
             name = "compositor" if program is session.compositor else "bridge"
             self.emit("idle", case, f"{name} wakeups", last - first, path=session.path,

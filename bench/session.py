@@ -134,6 +134,10 @@ class Session:
     def bridge_socket(self):
         return self.directory / "bridge.sock"
 
+    @property
+    def client_socket(self):
+        return self.directory / "client.sock"
+
     def wait(self, what, condition, seconds=PATIENCE, step=0.01):
         end = time.monotonic() + seconds
         while not (found := condition()):
@@ -154,9 +158,11 @@ class Session:
             "guestpane", [self.build / "compositor/guestpane",
                           "--bridge-socket", self.bridge_socket,
                           "--control-socket", self.directory / "guestpane.ctl",
+                          "--client-socket", f"grim={self.client_socket}:capture",
                           "--config", self.config,
                           "--size", f"{self.width}x{self.height}", *self.trace_options],
             self.directory / "guestpane.log", env)
+        self.compositor.worker_pid = self.compositor.pid
         self.wait("the compositor",
                   lambda: (self.status(self.compositor) or {}).get("outputs"))
         if self.path == "KMS":
@@ -179,6 +185,7 @@ class Session:
         self.bridges.append(bridge)
         self.wait("the bridge", lambda: path.exists() and
                   (self.status(bridge) or {}).get("display") == "connected")
+        bridge.worker_pid = self.status(bridge)["worker_pid"]
         return path
 
     def start_guest(self, blobs=3, *options):
@@ -219,9 +226,8 @@ class Session:
 
     def has_colour(self, colour):
         """Whether a picture of the output has it, among the pixels that are looked at."""
-        display = next(path for path in self.directory.glob("wayland-*") if path.suffix != ".lock")
         grab = subprocess.run(["grim", "-t", "ppm", "-"], capture_output=True, check=True,
-                              env={**self.env, "WAYLAND_DISPLAY": str(display)})
+                              env={**self.env, "WAYLAND_DISPLAY": str(self.client_socket)})
         pixels = grab.stdout.split(b"\n", 3)[3]
         return any(pixels[i:i + 3] == colour for i in range(0, len(pixels), 3 * 97))
 
@@ -233,7 +239,7 @@ class Session:
     def cost(self):
         """Yields a dict that has, after the block, CPU time in ns of the two kinds of process."""
         def take():
-            return (sum(cpu_ns(bridge.pid) for bridge in self.bridges),
+            return (sum(cpu_ns(bridge.worker_pid) for bridge in self.bridges),
                     cpu_ns(self.compositor.pid))
         spent, before = {}, take()
         yield spent
@@ -252,9 +258,9 @@ class Session:
             yield calls
             return
         table = self.directory / "strace"
-        tracer = Program("strace", ["strace", "-c", "-f", "-o", table, "-p", program.pid],
+        tracer = Program("strace", ["strace", "-c", "-f", "-o", table, "-p", program.worker_pid],
                          self.directory / "strace.log", self.env)
-        status = pathlib.Path(f"/proc/{program.pid}/status")
+        status = pathlib.Path(f"/proc/{program.worker_pid}/status")
         self.wait("strace", lambda: "TracerPid:\t0" not in status.read_text())
         try:
             yield calls

@@ -26,7 +26,7 @@ ASSERT_SAME(GP_CLIENT_BLOB_DEVICE_DMABUF, GUEST_BLOB_V1_KIND_DEVICE_DMABUF);
 
 static int handle_revoke_limit(void *data) {
 	struct gp_client_blobs *blobs = data;
-	gp_warn("the compositor did not give memory back within %d ms", REVOKE_LIMIT_MS);
+	gp_warn_limited("the compositor did not give memory back within %d ms", REVOKE_LIMIT_MS);
 	gp_client_connection_fail(blobs->connection);
 	return 0;
 }
@@ -119,7 +119,7 @@ static void handle_failed(void *data, struct guest_blob_v1 *proxy, uint32_t seri
 static void handle_revoked(void *data, struct guest_blob_v1 *proxy) {
 	struct gp_client_blob *blob = data;
 	if (!blob->revoking) {
-		gp_warn("the compositor says revoked and was not asked to");
+		gp_warn_limited("the compositor says revoked and was not asked to");
 		return;
 	}
 	const struct gp_client_blob_events *events = blob->events;
@@ -144,7 +144,7 @@ struct gp_client_blob *gp_client_blobs_add(struct gp_client_blobs *blobs, struct
 	}
 	struct gp_client_blob *blob = calloc(1, sizeof(*blob));
 	if (blob == NULL) {
-		gp_error_errno("cannot make a blob");
+		gp_error_limited("cannot make a blob: %m");
 		return NULL;
 	}
 	blob->blobs = blobs;
@@ -157,7 +157,7 @@ struct gp_client_blob *gp_client_blobs_add(struct gp_client_blobs *blobs, struct
 	blob->proxy = guest_v1_create_blob(
 		guest, fd, (uint32_t)(size >> 32), (uint32_t)size, kind, device);
 	if (blob->proxy == NULL) {
-		gp_error_errno("cannot make a blob");
+		gp_error_limited("cannot make a blob: %m");
 		free(blob);
 		return NULL;
 	}
@@ -221,7 +221,7 @@ struct gp_client_buffer *gp_client_buffer_create(
 	}
 	struct gp_client_buffer *buffer = calloc(1, sizeof(*buffer));
 	if (buffer == NULL) {
-		gp_error_errno("cannot make a buffer");
+		gp_error_limited("cannot make a buffer: %m");
 		return NULL;
 	}
 	buffer->blob = blob;
@@ -232,7 +232,7 @@ struct gp_client_buffer *gp_client_buffer_create(
 		(uint32_t)(layout->modifier >> 32), (uint32_t)layout->modifier,
 		layout->planes[0].offset, layout->planes[0].stride);
 	if (buffer->proxy == NULL) {
-		gp_error_errno("cannot make a buffer");
+		gp_error_limited("cannot make a buffer: %m");
 		free(buffer);
 		return NULL;
 	}

@@ -4,9 +4,11 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 #include <wayland-client-core.h>
 #include <wayland-server-core.h>
 
+#include "client/guest_scanout.h"
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/socket.h"
@@ -56,17 +58,18 @@ static void log_loss(struct gp_client_connection *connection) {
 		uint32_t code = wl_display_get_protocol_error(connection->display, &interface, &id);
 		const char *name = interface != NULL ? interface->name : "?";
 		if (!connection->events->refused(connection->data, name, code)) {
-			gp_error("the compositor refused a request: error %u on %s#%u", code, name,
-				id);
+			gp_error_limited("the compositor refused a request: error %u on %s#%u",
+				code, name, id);
 		}
 	} else if (connection->established_ns != 0 && !connection->broken) {
-		gp_warn("lost the compositor: %s",
+		gp_warn_limited("lost the compositor: %s",
 			error == 0 || error == EPIPE || error == ECONNRESET
 				? "it closed the connection"
 				: strerror(error));
 	} else if (!connection->broken && connection->logged_error != ECONNRESET) {
 		connection->logged_error = ECONNRESET;
-		gp_warn("the compositor at %s closed a new connection", connection->path);
+		gp_warn_limited("the compositor at %s closed a new connection",
+			connection->options->socket);
 	}
 }
 
@@ -113,7 +116,7 @@ void gp_client_connection_flush(struct gp_client_connection *connection) {
 	/* Other errors are left to the reading side, which may find a protocol error's text. */
 	if (failed && !connection->broken &&
 		is_overflow(wl_display_get_error(connection->display))) {
-		gp_warn("the compositor does not read its socket");
+		gp_warn_limited("the compositor does not read its socket");
 		gp_client_connection_fail(connection);
 	}
 	if (blocked && connection->blocked_ns == 0) {
@@ -133,7 +136,7 @@ bool gp_client_connection_check(struct gp_client_connection *connection) {
 		return true;
 	}
 	if (!connection->broken) {
-		gp_warn("the compositor does not read its socket");
+		gp_warn_limited("the compositor does not read its socket");
 		gp_client_connection_fail(connection);
 	}
 	return false;
@@ -175,14 +178,17 @@ static void log_connect_error(struct gp_client_connection *connection, int error
 	}
 	connection->logged_error = error;
 	if (error == ENOENT || error == ECONNREFUSED) {
-		gp_info("waiting for a compositor at %s", connection->path);
+		gp_info_limited("waiting for a compositor at %s", connection->options->socket);
 	} else {
-		gp_warn("cannot connect to %s: %s", connection->path, strerror(error));
+		gp_warn_limited(
+			"cannot connect to %s: %s", connection->options->socket, strerror(error));
 	}
 }
 
 static bool connect_display(struct gp_client_connection *connection) {
-	int fd = gp_socket_connect(connection->path);
+	const struct gp_client_options *options = connection->options;
+	int fd = options->open != NULL ? options->open(options->open_data)
+				       : gp_socket_connect(options->socket);
 	connection->reached = fd >= 0;
 	if (fd < 0) {
 		return false;
@@ -203,6 +209,10 @@ static bool connect_display(struct gp_client_connection *connection) {
 	}
 	gp_client_connection_flush(connection);
 	return true;
+}
+
+pid_t gp_client_connection_get_pid(const struct gp_client_connection *connection) {
+	return connection->options->pid != 0 ? connection->options->pid : getpid();
 }
 
 void gp_client_connection_open(struct gp_client_connection *connection) {
@@ -252,10 +262,11 @@ static int handle_retry(void *data) {
 }
 
 bool gp_client_connection_init(struct gp_client_connection *connection, struct wl_event_loop *loop,
-	const char *path, const struct gp_client_connection_events *events, void *data) {
+	const struct gp_client_options *options, const struct gp_client_connection_events *events,
+	void *data) {
 	*connection = (struct gp_client_connection){
 		.loop = loop,
-		.path = path,
+		.options = options,
 		.events = events,
 		.data = data,
 		.retry_timer = wl_event_loop_add_timer(loop, handle_retry, connection),

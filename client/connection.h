@@ -3,12 +3,14 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 /**
  * The connection to the compositor's socket: made when the socket appears, and again after it was
  * lost, with growing pauses. It knows none of the objects that live on it.
  */
 
+struct gp_client_options;
 struct wl_display;
 struct wl_event_loop;
 struct wl_event_source;
@@ -24,7 +26,7 @@ struct gp_client_connection_events {
 
 struct gp_client_connection {
 	struct wl_event_loop *loop;
-	const char *path; // of the socket
+	const struct gp_client_options *options; // socket, open, pid
 	const struct gp_client_connection_events *events;
 	void *data;
 	struct wl_event_source *retry_timer;
@@ -42,11 +44,15 @@ struct gp_client_connection {
 	uint64_t blocked_ns; // since when the compositor has not read; 0: it does
 };
 
-/* loop, path and events must outlive it. Returns false without memory. */
+/* loop, options and events must outlive it. Returns false without memory. */
 bool gp_client_connection_init(struct gp_client_connection *connection, struct wl_event_loop *loop,
-	const char *path, const struct gp_client_connection_events *events, void *data);
+	const struct gp_client_options *options, const struct gp_client_connection_events *events,
+	void *data);
 /* Disconnects without `lost`: what was made on the display must have been destroyed. */
 void gp_client_connection_finish(struct gp_client_connection *connection);
+
+/* The process that the compositor sees at this end. */
+pid_t gp_client_connection_get_pid(const struct gp_client_connection *connection);
 
 /* Tries to connect, and goes on trying by itself. */
 void gp_client_connection_open(struct gp_client_connection *connection);

@@ -39,8 +39,8 @@ static void handle_failed(void *data, struct gp_client_blob *blob, struct gp_cli
 	const struct gp_client_failure *failure) {
 	struct gp_client_cursor *cursor = data;
 	if (!cursor->refused) {
-		gp_warn("scanout %u has no cursor: the compositor refused it: %s", cursor->scanout,
-			failure->message);
+		gp_warn_limited("scanout %u has no cursor: the compositor refused it: %s",
+			cursor->scanout, failure->message);
 		cursor->refused = true;
 	}
 }
@@ -70,12 +70,12 @@ static bool ensure_memory(struct gp_client_cursor *cursor) {
 	}
 	cursor->memfd = gp_memfd_create_sealed("guestpane-cursor", MEMORY_BYTES);
 	if (cursor->memfd < 0) {
-		gp_error_errno("cannot make memory for a cursor");
+		gp_error_limited("cannot make memory for a cursor: %m");
 		return false;
 	}
 	void *map = mmap(NULL, MEMORY_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, cursor->memfd, 0);
 	if (map == MAP_FAILED) {
-		gp_error_errno("cannot map memory for a cursor");
+		gp_error_limited("cannot map memory for a cursor: %m");
 		gp_fd_close(&cursor->memfd);
 		return false;
 	}

@@ -10,7 +10,7 @@
 ASSERT_SAME(GP_CLIENT_VM_WAITING, GUEST_V1_STATE_WAITING);
 ASSERT_SAME(GP_CLIENT_VM_RUNNING, GUEST_V1_STATE_RUNNING);
 ASSERT_SAME(GP_CLIENT_VM_PAUSED, GUEST_V1_STATE_PAUSED);
-ASSERT_SAME(GP_CLIENT_VM_DISCONNECTED, GUEST_V1_STATE_GONE);
+ASSERT_SAME(GP_CLIENT_VM_DISCONNECTED, GUEST_V1_STATE_DISCONNECTED);
 
 bool gp_client_guest_init(struct gp_client_guest *guest, struct gp_client_connection *connection,
 	uint32_t n_scanouts, const struct gp_client_events *events, void *data) {

@@ -58,7 +58,7 @@ static bool handle_connection_refused(void *data, const char *interface, uint32_
 		return false;
 	}
 	if (client->refusal != old) {
-		gp_error("the compositor at %s does not take the guest %s: %s",
+		gp_error_limited("the compositor at %s does not take the guest %s: %s",
 			client->options.socket, client->options.name, client->refusal);
 	}
 	return true;
@@ -81,7 +81,7 @@ static const struct gp_client_connection_events connection_events = {
 
 /* Without memory. */
 static void fail(struct gp_client *client) {
-	gp_error("no memory for the objects of the guest");
+	gp_error_limited("no memory for the objects of the guest");
 	gp_client_connection_fail(&client->connection);
 }
 
@@ -98,7 +98,7 @@ static void handle_created(void *data, struct wl_callback *callback, uint32_t se
 	client->ready = true;
 	client->refusal = NULL;
 	client->counters.connects++;
-	gp_info("connected to the compositor at %s", client->options.socket);
+	gp_info_limited("connected to the compositor at %s", client->options.socket);
 	if (client->events->connected != NULL) {
 		client->events->connected(client->data);
 	}
@@ -157,7 +157,7 @@ struct gp_client *gp_client_create(struct wl_event_loop *loop,
 		.data = client,
 	};
 	if (!gp_client_connection_init(
-		    &client->connection, loop, options->socket, &connection_events, client)) {
+		    &client->connection, loop, &client->options, &connection_events, client)) {
 		gp_error_errno("cannot make the client of the compositor");
 		free(client);
 		return NULL;

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 /**
  * libguest-scanout: the client half of the Wayland protocol guest-scanout-v1. It shows the scanouts
@@ -171,6 +172,13 @@ struct gp_client_seat_events {
 
 struct gp_client_options {
 	const char *socket; // path of the compositor's bridge socket; must stay valid
+	/**
+	 * Connects to it, for a program that may not: a descriptor, or -1 with errno. NULL: this is
+	 * done here.
+	 */
+	int (*open)(void *data);
+	void *open_data;
+	pid_t pid; // of the process that connects then; 0: this one
 	const char
 		*name; // of the VM: 1 to 64 bytes of UTF-8, no control characters; must stay valid
 	uint8_t uuid[16]; // in the order of RFC 9562; zeros: none

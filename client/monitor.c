@@ -17,7 +17,7 @@ void gp_client_monitor_add_mode(struct gp_client_monitor_batch *batch, bool pref
 	}
 	if (width <= 0 || width > MODE_DIMENSION_MAX || height <= 0 ||
 		height > MODE_DIMENSION_MAX) {
-		gp_warn("the compositor sent a mode of %dx%d", width, height);
+		gp_warn_limited("the compositor sent a mode of %dx%d", width, height);
 		return;
 	}
 	if (monitor->n_modes == GP_CLIENT_MODES_MAX) {

@@ -212,7 +212,7 @@ static void handle_tablet_added(
 	struct gp_client_pens *pens = data;
 	struct gp_client_tablet *tablet = calloc(1, sizeof(*tablet));
 	if (tablet == NULL) {
-		gp_error("tablet: no memory");
+		gp_error_limited("tablet: no memory");
 		zwp_tablet_v2_destroy(proxy);
 		return;
 	}
@@ -226,7 +226,7 @@ static void handle_tool_added(
 	struct gp_client_pens *pens = data;
 	struct gp_client_tool *tool = calloc(1, sizeof(*tool));
 	if (tool == NULL) {
-		gp_error("pen: no memory");
+		gp_error_limited("pen: no memory");
 		zwp_tablet_tool_v2_destroy(proxy);
 		return;
 	}

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <wayland-client.h>
 
+#include "client/guest_scanout.h"
 #include "common/log.h"
 #include "guest-scanout-v1-client-protocol.h"
 #include "viewporter-client-protocol.h"
@@ -82,7 +83,7 @@ static void handle_sync(void *data, struct wl_callback *callback, uint32_t seria
 	if (!registry->logged_missing) {
 		gp_error("%s is not a bridge socket: the compositor there offers no %s to this "
 			 "client",
-			registry->connection->path,
+			registry->connection->options->socket,
 			registry->manager == NULL ? guest_scanout_manager_v1_interface.name
 						  : "wl_compositor of version 4");
 		registry->logged_missing = true;

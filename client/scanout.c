@@ -1,6 +1,5 @@
 #include "client/scanout.h"
 
-#include <unistd.h>
 #include <wayland-client.h>
 
 #include "common/log.h"
@@ -172,7 +171,8 @@ void gp_scanout_surface_show(struct gp_scanout_surface *scanout, struct gp_clien
 	struct gp_rect clipped;
 	if (!gp_rect_inside(&shown, whole.width, whole.height) || shown.width == 0 ||
 		shown.height == 0) {
-		gp_warn("scanout %u: a source outside its buffer is not shown", scanout->index);
+		gp_warn_limited(
+			"scanout %u: a source outside its buffer is not shown", scanout->index);
 		return;
 	}
 	uint64_t start_ns = gp_trace_now();
@@ -185,7 +185,8 @@ void gp_scanout_surface_show(struct gp_scanout_surface *scanout, struct gp_clien
 	wl_surface_commit(scanout->surface);
 	scanout->n_frames++;
 	if (gp_trace_on) {
-		uint64_t frame = gp_trace_frame_id(getpid(), scanout->index, scanout->n_frames);
+		pid_t pid = gp_client_connection_get_pid(scanout->cursor.blobs->connection);
+		uint64_t frame = gp_trace_frame_id(pid, scanout->index, scanout->n_frames);
 		gp_trace_commit(frame, start_ns);
 	}
 }

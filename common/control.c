@@ -33,7 +33,7 @@ struct gp_control {
 	struct wl_event_loop *loop;
 	gp_control_handler handler;
 	void *data;
-	char *path;
+	char *path; // to be removed, or NULL
 	int fd;
 	struct wl_event_source *source, *retry_timer;
 	struct client clients[CLIENTS_MAX];
@@ -140,7 +140,7 @@ static void client_init(struct client *client, int fd) {
 		wl_event_loop_add_fd(loop, fd, WL_EVENT_READABLE, client_handle_event, client);
 	client->timer = wl_event_loop_add_timer(loop, client_handle_timeout, client);
 	if (client->source == NULL || client->timer == NULL) {
-		gp_error_errno("control: wl_event_loop_add");
+		gp_error_limited("control: wl_event_loop_add: %m");
 		client_finish(client);
 		return;
 	}
@@ -165,7 +165,7 @@ static int control_handle_connection(int fd, uint32_t mask, void *data) {
 			 * No descriptors, say: the connection stays pending, so ignore it for a
 			 * while.
 			 */
-			gp_error_errno("control: accept4");
+			gp_error_limited("control: accept4: %m");
 			wl_event_source_fd_update(control->source, 0);
 			wl_event_source_timer_update(control->retry_timer, ACCEPT_RETRY_MS);
 		}
@@ -186,42 +186,49 @@ static int control_handle_retry(void *data) {
 	return 0;
 }
 
-static bool control_listen(struct gp_control *control) {
-	control->fd = gp_socket_listen(control->path);
-	if (control->fd == -1) {
-		gp_error_errno("control: cannot listen at %s", control->path);
-		return false;
+struct gp_control *gp_control_create_at(
+	struct wl_event_loop *loop, int fd, gp_control_handler handler, void *data) {
+	struct gp_control *control = calloc(1, sizeof(*control));
+	if (control == NULL) {
+		gp_error_errno("control: malloc");
+		gp_fd_close(&fd);
+		return NULL;
+	}
+	*control = (struct gp_control){.loop = loop, .handler = handler, .data = data, .fd = fd};
+	for (size_t i = 0; i < CLIENTS_MAX; i++) {
+		control->clients[i] = (struct client){.control = control, .fd = -1};
 	}
 	control->source = wl_event_loop_add_fd(
-		control->loop, control->fd, WL_EVENT_READABLE, control_handle_connection, control);
-	control->retry_timer =
-		wl_event_loop_add_timer(control->loop, control_handle_retry, control);
+		loop, fd, WL_EVENT_READABLE, control_handle_connection, control);
+	control->retry_timer = wl_event_loop_add_timer(loop, control_handle_retry, control);
 	if (control->source == NULL || control->retry_timer == NULL) {
-		gp_error_errno("control: cannot watch %s", control->path);
-		return false;
+		gp_error_errno("control: cannot watch the socket");
+		gp_control_destroy(control);
+		return NULL;
 	}
-	return true;
+	return control;
 }
 
 struct gp_control *gp_control_create(
 	struct wl_event_loop *loop, const char *path, gp_control_handler handler, void *data) {
-	struct gp_control *control = calloc(1, sizeof(*control));
 	char *own_path = strdup(path);
-	if (control == NULL || own_path == NULL) {
+	if (own_path == NULL) {
 		gp_error_errno("control: malloc");
-		free(control);
+		return NULL;
+	}
+	int fd = gp_socket_listen(path);
+	if (fd == -1) {
+		gp_error_errno("control: cannot listen at %s", path);
 		free(own_path);
 		return NULL;
 	}
-	*control = (struct gp_control){
-		.loop = loop, .handler = handler, .data = data, .path = own_path, .fd = -1};
-	for (size_t i = 0; i < CLIENTS_MAX; i++) {
-		control->clients[i] = (struct client){.control = control, .fd = -1};
-	}
-	if (!control_listen(control)) {
-		gp_control_destroy(control);
+	struct gp_control *control = gp_control_create_at(loop, fd, handler, data);
+	if (control == NULL) {
+		unlink(path);
+		free(own_path);
 		return NULL;
 	}
+	control->path = own_path;
 	return control;
 }
 
@@ -234,7 +241,7 @@ void gp_control_destroy(struct gp_control *control) {
 	}
 	remove_source(&control->source);
 	remove_source(&control->retry_timer);
-	if (control->fd != -1) {
+	if (control->path != NULL) {
 		unlink(control->path);
 	}
 	gp_fd_close(&control->fd);

@@ -26,6 +26,9 @@ typedef struct json_object *(*gp_control_handler)(void *data, const char *reques
 /* Listens at path. Returns NULL after logging if that fails. The path is removed on destroy. */
 struct gp_control *gp_control_create(
 	struct wl_event_loop *loop, const char *path, gp_control_handler handler, void *data);
+/* The same at a listening socket, which is taken in every case. */
+struct gp_control *gp_control_create_at(
+	struct wl_event_loop *loop, int fd, gp_control_handler handler, void *data);
 /* NULL is fine. */
 void gp_control_destroy(struct gp_control *control);
 

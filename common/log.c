@@ -160,3 +160,30 @@ bool gp_log_limit_pass(struct gp_log_limit *limit, uint64_t *suppressed) {
 	limit->suppressed = 0;
 	return true;
 }
+
+void gp_vlog_limited(
+	struct gp_log_limit *limit, enum gp_log_level level, const char *fmt, va_list args) {
+	char message[MESSAGE_MAX];
+	uint64_t suppressed;
+	int saved = errno;
+	/* A line that is not shown anyway does not count. */
+	if (level > max_level || !gp_log_limit_pass(limit, &suppressed)) {
+		return;
+	}
+	errno = saved;
+	vsnprintf(message, sizeof(message), fmt, args);
+	if (suppressed > 0) {
+		gp_log(level, "%s (%llu such lines suppressed)", message,
+			(unsigned long long)suppressed);
+	} else {
+		gp_log(level, "%s", message);
+	}
+	errno = saved;
+}
+
+void gp_log_limited(struct gp_log_limit *limit, enum gp_log_level level, const char *fmt, ...) {
+	va_list args;
+	va_start(args, fmt);
+	gp_vlog_limited(limit, level, fmt, args);
+	va_end(args);
+}

@@ -57,7 +57,25 @@ struct gp_log_limit {
 	uint32_t used;
 };
 
+/* Of one place in the code, in a process that serves one peer. */
+#define GP_LOG_LIMIT_INIT {.burst = 10, .interval_ns = UINT64_C(10000000000)}
+
 /* Whether a line may be written now. *suppressed is the number swallowed before it. */
 bool gp_log_limit_pass(struct gp_log_limit *limit, uint64_t *suppressed);
+/* A line that the limit may swallow; the next one that it lets through ends with their number. */
+void gp_log_limited(struct gp_log_limit *limit, enum gp_log_level level, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+void gp_vlog_limited(struct gp_log_limit *limit, enum gp_log_level level, const char *fmt,
+	va_list args) __attribute__((format(printf, 3, 0)));
+
+/* With a limit for this place in the code. */
+#define gp_log_limited_here(level, ...)                                                            \
+	do {                                                                                       \
+		static struct gp_log_limit limit_of_place = GP_LOG_LIMIT_INIT;                     \
+		gp_log_limited(&limit_of_place, level, __VA_ARGS__);                               \
+	} while (0)
+#define gp_error_limited(...) gp_log_limited_here(GP_LOG_ERROR, __VA_ARGS__)
+#define gp_warn_limited(...) gp_log_limited_here(GP_LOG_WARN, __VA_ARGS__)
+#define gp_info_limited(...) gp_log_limited_here(GP_LOG_INFO, __VA_ARGS__)
 
 #endif

@@ -16,6 +16,13 @@
 #define GP_MONITOR_MODES_MAX 16
 #define GP_MONITOR_WORDS_MAX 64 // with the terminating zero
 
+/* The length of a period; mhz may be anything. */
+static inline uint64_t gp_refresh_period_ns(uint64_t mhz) {
+	mhz = mhz == 0 ? GP_REFRESH_DEFAULT_MHZ : mhz;
+	mhz = mhz < GP_REFRESH_MIN_MHZ ? GP_REFRESH_MIN_MHZ : mhz;
+	return 1000000000000ull / (mhz > GP_REFRESH_MAX_MHZ ? GP_REFRESH_MAX_MHZ : mhz);
+}
+
 struct gp_mode {
 	uint32_t width, height; // pixels
 	uint32_t refresh_mhz; // 0: unknown

@@ -58,8 +58,16 @@ static bool begin(const char *program) {
 	return trace_fd != -1;
 }
 
+int gp_trace_open_file(const char *path) {
+	return open(path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600);
+}
+
 bool gp_trace_open(const char *path, const char *program) {
-	trace_fd = open(path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600);
+	return gp_trace_start(gp_trace_open_file(path), path, program);
+}
+
+bool gp_trace_start(int fd, const char *path, const char *program) {
+	trace_fd = fd;
 	if (trace_fd == -1 || flock(trace_fd, LOCK_EX) != 0) {
 		gp_error_errno("trace: %s", path);
 		close_trace();

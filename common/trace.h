@@ -28,6 +28,10 @@ extern bool gp_trace_on;
  * logging, also if the file is not a trace.
  */
 bool gp_trace_open(const char *path, const char *program);
+/* The same in two steps, for a program that opens files for another one. -1 with errno. */
+int gp_trace_open_file(const char *path);
+/* Takes fd. */
+bool gp_trace_start(int fd, const char *path, const char *program);
 
 /* CLOCK_MONOTONIC in nanoseconds; 0 while there is no trace. */
 static inline uint64_t gp_trace_now(void) {

@@ -8,21 +8,34 @@
 #include "compositor/config/options.h"
 #include "compositor/server.h"
 
-/* wlroots reports as an error what is often tried and handled, and has no warnings. */
+/*
+ * wlroots reports as an error what is often tried and handled, and has no warnings. Clients can make
+ * it repeat some.
+ */
 static void log_wlroots(enum wlr_log_importance importance, const char *fmt, va_list args) {
-	gp_vlog(importance == WLR_ERROR ? GP_LOG_WARN : GP_LOG_DEBUG, fmt, args);
+	static struct gp_log_limit limit = {.burst = 100, .interval_ns = 200000000};
+	if (importance == WLR_ERROR) {
+		gp_vlog_limited(&limit, GP_LOG_WARN, fmt, args);
+	} else {
+		gp_vlog(GP_LOG_DEBUG, fmt, args);
+	}
 }
 
 /* libwayland's lines end with a newline. A client that tries again causes the same one: no news. */
 static void log_wayland(const char *fmt, va_list args) {
+	static struct gp_log_limit limit = {.burst = 100, .interval_ns = 200000000};
 	static char last[512];
 	char line[512];
 	int length = vsnprintf(line, sizeof(line), fmt, args);
 	if (length > 0 && length < (int)sizeof(line) && line[length - 1] == '\n') {
 		line[length - 1] = '\0';
 	}
-	gp_log(strcmp(line, last) != 0 ? GP_LOG_WARN : GP_LOG_DEBUG, "wayland: %s", line);
-	strcpy(last, line);
+	if (strcmp(line, last) != 0) {
+		gp_log_limited(&limit, GP_LOG_WARN, "wayland: %s", line);
+		strcpy(last, line);
+	} else {
+		gp_debug("wayland: %s", line);
+	}
 }
 
 static void init_log(enum gp_log_level level) {

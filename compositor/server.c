@@ -16,6 +16,7 @@
 #include <wlr/types/wlr_ext_image_copy_capture_v1.h>
 #include <wlr/types/wlr_fixes.h>
 #include <wlr/types/wlr_linux_dmabuf_v1.h>
+#include <wlr/types/wlr_linux_drm_syncobj_v1.h>
 #include <wlr/types/wlr_output_layout.h>
 #include <wlr/types/wlr_presentation_time.h>
 #include <wlr/types/wlr_screencopy_v1.h>
@@ -34,11 +35,10 @@
 #include "compositor/output/apply.h"
 #include "compositor/output/output.h"
 #include "compositor/output/shown.h"
+#include "compositor/sockets.h"
 #include "compositor/status.h"
 #include "compositor/system/card.h"
 #include "compositor/system/command.h"
-#include "compositor/system/passed_socket.h"
-#include "compositor/system/security.h"
 
 static const int handled_signals[] = {SIGINT, SIGTERM, SIGHUP, SIGCHLD};
 
@@ -278,12 +278,21 @@ static bool init_dmabuf(struct gp_server *server) {
 		NULL;
 }
 
+/* Release points are of frames, which the renderer draws and the backend shows. */
+static bool init_syncobj(struct gp_server *server) {
+	if (!server->renderer->features.timeline || !server->backend->features.timeline) {
+		return true;
+	}
+	return wlr_linux_drm_syncobj_manager_v1_create(
+		       server->display, 1, wlr_renderer_get_drm_fd(server->renderer)) != NULL;
+}
+
 static bool init_globals(struct gp_server *server) {
 	struct wl_display *display = server->display;
 	/* Without a renderer: surfaces keep no textures, and those who show a buffer own it. */
 	return wlr_compositor_create(display, 6, NULL) != NULL &&
 		wlr_renderer_init_wl_shm(server->renderer, display) && init_dmabuf(server) &&
-		wlr_subcompositor_create(display) != NULL &&
+		init_syncobj(server) && wlr_subcompositor_create(display) != NULL &&
 		wlr_viewporter_create(display) != NULL &&
 		wlr_presentation_create(display, server->backend, 2) != NULL &&
 		wlr_single_pixel_buffer_manager_v1_create(display) != NULL &&
@@ -378,7 +387,8 @@ static bool init_objects(struct gp_server *server) {
 	gp_guest_manager_init(&server->guest_manager, server->renderer);
 	server->guest_request.notify = handle_guest_request;
 	wl_signal_add(&server->guest_manager.events.guest_request, &server->guest_request);
-	if (!init_outputs(server) || !init_globals(server) ||
+	if (!gp_security_init(&server->security, server->display) || !init_outputs(server) ||
+		!init_globals(server) ||
 		!gp_guest_manager_v1_init(&server->guest_manager, server->display) ||
 		!gp_placement_init(&server->placement, &server->outputs, &server->guest_manager) ||
 		!gp_output_management_init(
@@ -392,70 +402,21 @@ static bool init_objects(struct gp_server *server) {
 	server->quit.notify = handle_quit;
 	wl_signal_add(&server->seat.shortcut.events.quit, &server->quit);
 	init_session(server);
-	gp_security_init(server->display);
 	return true;
-}
-
-/* Takes the fd. The first one of a guest is in force: the service manager's, the command line's. */
-static bool add_bridge_socket(
-	struct gp_server *server, const char *guest, const char *path, int listen_fd) {
-	if (gp_bridge_sockets_find(&server->bridge_sockets, guest) != NULL) {
-		gp_fd_close(&listen_fd);
-		return true;
-	}
-	return gp_bridge_sockets_add(&server->bridge_sockets, guest, path, listen_fd) != NULL;
-}
-
-static bool add_guest_sockets(struct gp_server *server, const struct gp_guest_sockets *sockets) {
-	for (size_t i = 0; i < sockets->n; i++) {
-		if (!add_bridge_socket(server, sockets->list[i].guest, sockets->list[i].path, -1)) {
-			return false;
-		}
-	}
-	return true;
-}
-
-static bool init_bridge_sockets(struct gp_server *server) {
-	struct gp_service *service = &server->service;
-	gp_bridge_sockets_init(&server->bridge_sockets, server->display);
-	for (size_t i = 0; i < service->n_sockets; i++) {
-		char guest[GP_GUEST_NAME_MAX + 1];
-		struct gp_service_socket *passed = &service->sockets[i];
-		if (!gp_passed_socket_parse(passed->name, guest)) {
-			gp_service_refuse_socket(
-				passed, "its name is neither bridge nor bridge-NAME");
-			continue;
-		}
-		const char *name = guest[0] != '\0' ? guest : NULL;
-		if (gp_bridge_sockets_find(&server->bridge_sockets, name) != NULL) {
-			gp_service_refuse_socket(passed, "there is another one of that name");
-		} else if (!add_bridge_socket(server, name, NULL, gp_fd_take(&passed->fd))) {
-			return false;
-		}
-	}
-	return add_bridge_socket(server, NULL, server->options->bridge_socket, -1) &&
-		add_guest_sockets(server, &server->options->guest_sockets) &&
-		add_guest_sockets(server, &server->settings.config->guest_sockets);
 }
 
 static bool init_sockets(struct gp_server *server) {
 	const struct gp_options *options = server->options;
-	if (!init_bridge_sockets(server)) {
+	if (!gp_server_open_bridge_sockets(server)) {
 		return false;
 	}
-	server->outputs.bridge_socket = gp_bridge_sockets_find(&server->bridge_sockets, NULL)->path;
+	if (!gp_server_open_client_sockets(server)) {
+		return false;
+	}
 	init_requests(server);
 	server->control = gp_control_create(
 		server->loop, options->control_socket, gp_requests_handle, &server->requests);
-	if (server->control == NULL) {
-		return false;
-	}
-	server->display_name = wl_display_add_socket_auto(server->display);
-	if (server->display_name == NULL) {
-		gp_error_errno("no socket for Wayland clients");
-		return false;
-	}
-	return true;
+	return server->control != NULL;
 }
 
 /* Each blob of each guest is a descriptor. */
@@ -472,10 +433,20 @@ static void raise_file_limit(struct gp_server *server) {
 	}
 }
 
+static void set_environment(const char *name, const char *value) {
+	if (value != NULL) {
+		setenv(name, value, true);
+	} else {
+		unsetenv(name);
+	}
+}
+
 static bool start_command(struct gp_server *server) {
 	const struct gp_options *options = server->options;
-	setenv("WAYLAND_DISPLAY", server->display_name, true);
-	setenv("GUESTPANE_BRIDGE_SOCKET", server->outputs.bridge_socket, true);
+	/* Not the parent compositor's: what the command starts would open its windows there. */
+	set_environment("WAYLAND_DISPLAY",
+		options->client_grants.n > 0 ? options->client_grants.list[0].path : NULL);
+	set_environment("GUESTPANE_BRIDGE_SOCKET", server->outputs.bridge_socket);
 	if (options->command == NULL) {
 		return true;
 	}
@@ -514,9 +485,8 @@ enum gp_exit gp_server_init(struct gp_server *server, const struct gp_options *o
 	if (!start_backend(server)) {
 		return GP_EXIT_NO_SEAT;
 	}
-	gp_info("backend %s, renderer %s, bridges at %s, clients at %s",
-		gp_status_backend_name(server), gp_status_renderer_name(server),
-		server->outputs.bridge_socket, server->display_name);
+	gp_info("backend %s, renderer %s", gp_status_backend_name(server),
+		gp_status_renderer_name(server));
 	if (!start_command(server) || !gp_service_start_watchdog(&server->service, server->loop)) {
 		return GP_EXIT_RUNTIME;
 	}
@@ -559,6 +529,8 @@ static void finish_display(struct gp_server *server) {
 	wl_display_destroy_clients(server->display);
 	finish_objects(server);
 	gp_bridge_sockets_finish(&server->bridge_sockets);
+	gp_client_sockets_finish(&server->client_sockets);
+	gp_security_finish(&server->security);
 
 	struct wlr_backend *backend = server->backend;
 	if (backend != NULL) {

@@ -19,6 +19,8 @@
 #include "compositor/seat/seat.h"
 #include "compositor/summary.h"
 #include "compositor/system/bridge_socket.h"
+#include "compositor/system/client_socket.h"
+#include "compositor/system/security.h"
 #include "compositor/system/session.h"
 
 #define GP_STARTING_OUTPUTS_MAX 32
@@ -50,10 +52,11 @@ struct gp_server {
 	struct gp_output_management output_management;
 	struct gp_output_power output_power;
 	struct gp_seat seat;
+	struct gp_security security;
 	struct gp_bridge_sockets bridge_sockets;
+	struct gp_client_sockets client_sockets;
 	struct gp_control *control;
 	struct gp_command *command; // NULL if there is none, or it has ended
-	const char *display_name; // of the ordinary socket
 
 	/* Outputs that came while the backend was started. */
 	struct wlr_output *starting[GP_STARTING_OUTPUTS_MAX];

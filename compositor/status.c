@@ -27,6 +27,7 @@
 #endif
 
 #include "common/control.h"
+#include "compositor/config/client_grant.h"
 #include "compositor/guest/blob.h"
 #include "compositor/guest/scanout.h"
 #include "compositor/nested/window.h"
@@ -214,7 +215,7 @@ static struct json_object *describe_guest(
 	const struct gp_bridge_socket *socket =
 		gp_bridge_socket_of_client(wl_resource_get_client(guest->resource));
 	add_string(object, "name", guest->name);
-	add_string(object, "socket", socket != NULL ? socket->path : NULL);
+	add_string(object, "socket", socket != NULL ? socket->listener.path : NULL);
 	add_uuid(object, guest->uuid);
 	add_int(object, "generation", guest->generation);
 	add_string(object, "title", guest->title);
@@ -257,8 +258,29 @@ static struct json_object *describe_bridge_sockets(const struct gp_server *serve
 	const struct gp_bridge_socket *socket;
 	wl_list_for_each (socket, &server->bridge_sockets.list, link) {
 		struct json_object *object = json_object_new_object();
-		add_string(object, "path", socket->path);
+		add_string(object, "path", socket->listener.path);
 		add_string(object, "guest", socket->guest);
+		json_object_array_add(sockets, object);
+	}
+	return sockets;
+}
+
+static struct json_object *describe_client_sockets(const struct gp_server *server) {
+	struct json_object *sockets = json_object_new_array();
+	const struct gp_client_socket *socket;
+	wl_list_for_each (socket, &server->client_sockets.list, link) {
+		struct json_object *object = json_object_new_object();
+		struct json_object *permissions = json_object_new_array();
+		add_string(object, "name", socket->name);
+		add_string(object, "path", socket->listener.path);
+		for (size_t i = 0; i < GP_PERMISSIONS; i++) {
+			if ((socket->permissions >> i & 1) != 0) {
+				json_object_array_add(
+					permissions, json_object_new_string(gp_permission_name(i)));
+			}
+		}
+		json_object_object_add(object, "permissions", permissions);
+		add_int(object, "clients", (int64_t)socket->n_clients);
 		json_object_array_add(sockets, object);
 	}
 	return sockets;
@@ -273,9 +295,9 @@ struct json_object *gp_status_describe(const struct gp_server *server) {
 	add_gpu(object, wlr_renderer_get_drm_fd(server->renderer));
 	add_string(object, "backend", gp_status_backend_name(server));
 	add_string(object, "session", gp_vt_session_state(&server->seat_session));
-	add_string(object, "wayland_display", server->display_name);
 
 	json_object_object_add(object, "bridge_sockets", describe_bridge_sockets(server));
+	json_object_object_add(object, "client_sockets", describe_client_sockets(server));
 	json_object_object_add(object, "seat", describe_seat(server));
 	const struct gp_settings *settings = &server->settings;
 	add_string(object, "config", settings->path[0] != '\0' ? settings->path : NULL);

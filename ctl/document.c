@@ -29,7 +29,7 @@ struct section {
 struct layout {
 	const char *program; // of the document
 	const char *lines[5]; // one without any member that is there is left out
-	const struct section *sections[4];
+	const struct section *sections[5];
 };
 
 static const struct section compositor_outputs = {
@@ -81,6 +81,18 @@ static const struct section compositor_sockets = {
 		(const struct column[]){
 			{"BRIDGE SOCKET", "{path}"},
 			{"GUEST", "{guest}"},
+			{0},
+		},
+};
+
+static const struct section compositor_clients = {
+	.member = "client_sockets",
+	.columns =
+		(const struct column[]){
+			{"CLIENT SOCKET", "{name}"},
+			{"PATH", "{path}"},
+			{"CLIENTS", "{clients}"},
+			{"PERMISSIONS", "{permissions}"},
 			{0},
 		},
 };
@@ -138,7 +150,8 @@ static const struct layout layouts[] = {
 	{
 		.program = "guestpane",
 		.lines = {"{program} {version}: {renderer} renderer, GPU {gpu}, {backend} backend"},
-		.sections = {&compositor_sockets, &compositor_outputs, &compositor_guests},
+		.sections = {&compositor_sockets, &compositor_clients, &compositor_outputs,
+			&compositor_guests},
 	},
 	{
 		.program = "guestpane-bridge",
@@ -185,15 +198,29 @@ static struct json_object *find_member(
 	return object;
 }
 
+static void print_list(FILE *out, struct json_object *array) {
+	for (size_t i = 0; i < json_object_array_length(array); i++) {
+		const char *text = json_object_get_string(json_object_array_get_idx(array, i));
+		char shown[CELL_MAX];
+		gp_escape(shown, sizeof(shown), text != NULL ? text : "-");
+		fprintf(out, "%s%s", i > 0 ? ", " : "", shown);
+	}
+}
+
 /* Returns whether the member is there and not empty. */
 static bool print_member(FILE *out, struct json_object *object, const char *path, size_t length) {
 	struct json_object *value = find_member(object, path, length);
 	const char *text = json_object_get_string(value);
 	char shown[CELL_MAX];
 
-	if (text == NULL || text[0] == '\0') {
+	bool is_list = json_object_is_type(value, json_type_array);
+	if (text == NULL || text[0] == '\0' || (is_list && json_object_array_length(value) == 0)) {
 		fputs("-", out);
 		return false;
+	}
+	if (is_list) {
+		print_list(out, value);
+		return true;
 	}
 	if (length >= 4 && memcmp(path + length - 4, "_mhz", 4) == 0) {
 		fprintf(out, "%.2f", json_object_get_double(value) / 1000);

@@ -44,7 +44,7 @@ trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
 # The bridge finds guestpane through $GUESTPANE_BRIDGE_SOCKET, which guestpane sets.
-"$BRIDGE" --keeper --socket-path "$socket" --name "$NAME" ${MODE:+--mode "$MODE"} \
+"$BRIDGE" --socket-path "$socket" --name "$NAME" ${MODE:+--mode "$MODE"} \
 	--input "keyboard=$dir/keyboard.sock" --input "tablet=$dir/tablet.sock" \
 	--input "mouse=$dir/mouse.sock" &
 bridge_pid=$!

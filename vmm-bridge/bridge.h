@@ -9,12 +9,12 @@
  */
 
 struct gp_bridge;
-struct gp_keeper;
+struct gp_worker;
 struct wl_event_loop;
 
-/* options must stay valid; its fd is taken in every case. keeper NULL: none. NULL after logging. */
-struct gp_bridge *gp_bridge_create(
-	struct wl_event_loop *loop, struct gp_bridge_options *options, struct gp_keeper *keeper);
+/* options and worker must outlive it. NULL after logging. */
+struct gp_bridge *gp_bridge_create(struct wl_event_loop *loop,
+	const struct gp_bridge_options *options, struct gp_worker *worker);
 /**
  * Takes over the front ends that an earlier process has left with the keeper, if any. To be called
  * next, but after all rights were given up: it handles what the guest has left. False after

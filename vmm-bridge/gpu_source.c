@@ -19,7 +19,7 @@ struct resource_memory {
 	struct gp_memory base;
 	struct wl_list link; // gp_gpu_source.memories
 	const struct gp_exporter *exporter;
-	const struct gp_resource *resource;
+	struct gp_resource *resource;
 };
 
 static struct resource_memory *from_base(const struct gp_memory *base) {
@@ -67,13 +67,16 @@ static const struct gp_memory_ops blob_ops = {
 };
 
 static bool export_2d(struct gp_memory *base, struct gp_memory_file *out) {
-	out->fd = fcntl(from_base(base)->resource->shm_fd, F_DUPFD_CLOEXEC, 0);
+	const struct gp_host_copy *copy = &from_base(base)->resource->host_copy;
+	out->fd = fcntl(copy->fd, F_DUPFD_CLOEXEC, 0);
 	if (out->fd < 0) {
 		snprintf(out->reason, sizeof(out->reason), "cannot duplicate its file: %s",
 			strerror(errno));
 		return false;
 	}
-	out->size = base->size;
+	out->size = copy->file_size;
+	out->n_halves = copy->n_halves;
+	out->half_size = copy->half_size;
 	out->kind = GP_CLIENT_BLOB_SHM;
 	out->how = "2d";
 	snprintf(out->reason, sizeof(out->reason),
@@ -81,8 +84,26 @@ static bool export_2d(struct gp_memory *base, struct gp_memory_file *out) {
 	return true;
 }
 
+static struct gp_memory_half get_half_2d(const struct gp_memory *base) {
+	const struct gp_host_copy *copy = &from_base(base)->resource->host_copy;
+	return (struct gp_memory_half){
+		.index = copy->current,
+		.stale = copy->wanted.n > 0,
+		.reported = copy->changed.width == 0,
+	};
+}
+
+static uint64_t update_half_2d(struct gp_memory *base, unsigned half, struct gp_rect *changed) {
+	struct gp_resource *resource = from_base(base)->resource;
+	uint64_t copied = gp_host_copy_update(&resource->host_copy, &resource->backing, half);
+	*changed = gp_host_copy_take_changed(&resource->host_copy);
+	return copied;
+}
+
 static const struct gp_memory_ops ops_2d = {
 	.export = export_2d,
+	.get_half = get_half_2d,
+	.update_half = update_half_2d,
 	.describe = describe,
 };
 
@@ -96,7 +117,7 @@ static struct resource_memory *create_memory(
 	struct gp_gpu_source *source, struct gp_resource *resource) {
 	struct resource_memory *memory = calloc(1, sizeof(*memory));
 	if (memory == NULL) {
-		gp_error_errno("cannot show resource %u", resource->id);
+		gp_error_limited("cannot show resource %u: %m", resource->id);
 		return NULL;
 	}
 	memory->exporter = source->exporter;

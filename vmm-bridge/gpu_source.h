@@ -7,7 +7,7 @@
 
 /**
  * The virtio-gpu device as a source of the presenter: resources are memory. A blob is exported, or
- * copied from the guest's memory; the host copy of a 2D resource is a file already.
+ * copied from the guest's memory; the host copy of a 2D resource is a file already, with halves.
  */
 
 struct gp_exporter;

@@ -2,55 +2,42 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <wayland-client-core.h>
 #include <wayland-server-core.h>
 
 #include "common/fd.h"
 #include "common/service.h"
+#include "common/sigbus.h"
 #include "common/trace.h"
 #include "vmm-bridge/bridge.h"
 #include "vmm-bridge/confine.h"
 #include "vmm-bridge/doctor/doctor.h"
 #include "vmm-bridge/keeper/keeper.h"
-#include "vmm-bridge/virtio/guest_memory.h"
+#include "vmm-bridge/keeper/worker.h"
+#include "vmm-bridge/openings.h"
+#include "vmm-bridge/passed.h"
 
 #define EXIT_USAGE 2
 
-struct program {
-	struct gp_bridge_options options;
-	struct gp_service service;
-};
+/* The worker */
 
 static int handle_signal(int signal_number, void *data) {
 	bool *running = data;
-	gp_info("ended by signal %d", signal_number);
 	*running = false;
 	return 0;
 }
 
-/* What is opened by name is open by now, except for what --vfio finds later. */
-static void confine(const struct gp_bridge_options *options) {
-	const char *sockets[2 + GP_INPUTS_MAX] = {options->socket_path, options->control_path};
-	for (size_t i = 0; i < options->n_inputs; i++) {
-		sockets[2 + i] = options->inputs[i].path;
-	}
-	gp_confine(&(struct gp_confine_rules){
-		.copies_fds = options->vfio != GP_VFIO_NONE &&
-			(options->vmm_pid != 0 || options->n_vfio_fds == 0),
-		.sockets = sockets,
-		.n_sockets = 2 + options->n_inputs,
-	});
+static bool start_trace(const struct gp_bridge_options *options, struct gp_worker *worker) {
+	char program[96];
+	int fd = gp_worker_take_grant(worker, GP_GRANT_TRACE, 0);
+	snprintf(program, sizeof(program), "guestpane-bridge %s", options->name);
+	return fd < 0 || gp_trace_start(fd, options->trace_path, program);
 }
 
-static bool open_trace(const struct gp_bridge_options *options) {
-	char name[96];
-	snprintf(name, sizeof(name), "guestpane-bridge %s", options->name);
-	return options->trace_path == NULL || gp_trace_open(options->trace_path, name);
-}
-
-static int run(struct wl_event_loop *loop, struct program *program, struct gp_keeper *keeper) {
-	struct gp_bridge_options *options = &program->options;
+static int run(struct wl_event_loop *loop, const struct gp_bridge_options *options,
+	struct gp_worker *worker) {
 	bool running = true;
 	struct wl_event_source *terminate =
 		wl_event_loop_add_signal(loop, SIGTERM, handle_signal, &running);
@@ -60,14 +47,12 @@ static int run(struct wl_event_loop *loop, struct program *program, struct gp_ke
 		gp_error_errno("cannot handle signals");
 		return EXIT_FAILURE;
 	}
-	struct gp_bridge *bridge = gp_bridge_create(loop, options, keeper);
+	struct gp_bridge *bridge = gp_bridge_create(loop, options, worker);
 	bool ok = bridge != NULL;
 	if (ok) {
-		confine(options);
+		/* All that it needs is open. */
+		gp_confine(&(struct gp_confine_rules){0});
 		ok = gp_bridge_resume(bridge);
-	}
-	if (ok) {
-		gp_service_notify(&program->service, "READY=1");
 	}
 	while (ok && running && !gp_bridge_finished(bridge)) {
 		ok = gp_bridge_dispatch(bridge);
@@ -78,15 +63,59 @@ static int run(struct wl_event_loop *loop, struct program *program, struct gp_ke
 	return ok ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
+static int work(const struct gp_bridge_options *options) {
+	int status = EXIT_FAILURE;
+	prctl(PR_SET_NAME, "guestpane-bridge"); // it was executed by a descriptor
+	struct gp_worker *worker = gp_worker_create(options->worker_channel);
+	struct wl_event_loop *loop = wl_event_loop_create();
+	if (loop == NULL) {
+		gp_error_errno("cannot make an event loop");
+	} else if (worker != NULL && start_trace(options, worker) && gp_sigbus_catch()) {
+		status = run(loop, options, worker);
+	}
+	if (loop != NULL) {
+		wl_event_loop_destroy(loop);
+	}
+	gp_worker_destroy(worker);
+	return status;
+}
+
+/* The keeper */
+
+static int keep(const struct gp_bridge_options *options, struct gp_passed *passed) {
+	struct gp_openings openings;
+	int status = EXIT_FAILURE;
+	if (gp_openings_open(&openings, options, passed)) {
+		gp_service_notify(passed->service, "READY=1"); // a VMM can connect
+		status = gp_keeper_run(&(struct gp_keeper_settings){
+			.argv = passed->argv,
+			.display = options->display,
+			.looks = options->vfio != GP_VFIO_NONE &&
+				(options->vmm_pid != 0 || options->n_vfio_fds == 0),
+			.vmm_pid = options->vmm_pid,
+			.grants = openings.grants,
+			.n_grants = openings.n,
+			.socket = gp_fd_take(&openings.socket),
+		});
+	}
+	gp_openings_close(&openings);
+	return status;
+}
+
 /* A compositor that is tried again says the same again: that is no news. */
 static void log_libwayland(const char *fmt, va_list args) {
+	static struct gp_log_limit limit = GP_LOG_LIMIT_INIT;
 	static char last[256];
 	char line[256];
 	int length = vsnprintf(line, sizeof(line), fmt, args);
 	if (length > 0 && (size_t)length < sizeof(line) && line[length - 1] == '\n') {
 		line[length - 1] = '\0';
 	}
-	gp_log(strcmp(line, last) != 0 ? GP_LOG_WARN : GP_LOG_DEBUG, "libwayland: %s", line);
+	if (strcmp(line, last) != 0) {
+		gp_log_limited(&limit, GP_LOG_WARN, "libwayland: %s", line);
+	} else {
+		gp_debug("libwayland: %s", line);
+	}
 	strcpy(last, line);
 }
 
@@ -103,50 +132,33 @@ static void raise_file_limit(void) {
 	}
 }
 
-/* What a worker of the keeper does, or the only process without one. */
-static int work(void *data, struct gp_keeper *keeper) {
-	struct program *program = data;
-	if (!open_trace(&program->options) || !gp_guest_memory_guard()) {
-		return EXIT_FAILURE;
-	}
-	struct wl_event_loop *loop = wl_event_loop_create();
-	if (loop == NULL) {
-		gp_error_errno("cannot make an event loop");
-		return EXIT_FAILURE;
-	}
-	int status = run(loop, program, keeper);
-	wl_event_loop_destroy(loop);
-	return status;
-}
-
 int main(int argc, char *argv[]) {
-	struct program program;
-	struct gp_bridge_options *options = &program.options;
+	struct gp_bridge_options options;
+	struct gp_service service;
+	struct gp_passed passed;
 	gp_log_init("guestpane-bridge", GP_LOG_INFO);
-	gp_service_init(&program.service);
-	switch (gp_bridge_options_parse(options, &program.service, argc, argv)) {
+	gp_service_init(&service);
+	if (!gp_passed_init(&passed, &service, argc, argv)) {
+		gp_error("there are too many arguments");
+		return EXIT_USAGE;
+	}
+	switch (gp_bridge_options_parse(&options, passed.argc, passed.argv)) {
 	case GP_BRIDGE_OPTIONS_DONE:
 		return EXIT_SUCCESS;
 	case GP_BRIDGE_OPTIONS_USAGE:
 		return EXIT_USAGE;
 	case GP_BRIDGE_OPTIONS_DOCTOR:
-		return gp_doctor_run(stdout, "", options->vmm_pid);
+		return gp_doctor_run(stdout, "", options.vmm_pid);
 	case GP_BRIDGE_OPTIONS_RUN:
 		break;
 	}
-	gp_log_init("guestpane-bridge", options->log_level);
-	gp_log_set_subject(options->name);
+	gp_log_init("guestpane-bridge", options.log_level);
+	gp_log_set_subject(options.name);
 	wl_log_set_handler_client(log_libwayland);
 	wl_log_set_handler_server(log_libwayland);
 	signal(SIGPIPE, SIG_IGN);
 	raise_file_limit();
-	if (!options->has_keeper) {
-		return work(&program, NULL);
-	}
-	if (options->listen_fd != -1) {
-		/* A VMM can connect by now. Workers do not talk to the service manager. */
-		gp_service_notify(&program.service, "READY=1");
-		gp_fd_close(&program.service.notify_fd);
-	}
-	return gp_keeper_run(work, &program, &options->fd);
+	int status = options.worker_channel >= 0 ? work(&options) : keep(&options, &passed);
+	gp_service_finish(&service);
+	return status;
 }

@@ -6,10 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/fd.h"
 #include "common/limits.h"
 #include "common/runtime_path.h"
-#include "common/service.h"
 #include "vmm-bridge/vfio/pci_address.h"
 
 #define NAME_MAX_BYTES 64
@@ -39,7 +37,6 @@ static const char usage[] =
 	"                         of none, or of the one at that PCI address (default: auto)\n"
 	"  --vmm-pid PID          process of the VMM (default: the peer of the socket)\n"
 	"  --vfio-fd N            file descriptor N is a VFIO device of the VM; may be repeated\n"
-	"  --keeper               restart the bridge after a crash; the VM keeps its display\n"
 	"  --control-socket PATH  socket for guestpanectl\n"
 	"                         (default: $XDG_RUNTIME_DIR/guestpane/bridge-NAME.ctl)\n"
 	"  --log-level LEVEL      error, warn, info or debug (default: info)\n"
@@ -156,89 +153,36 @@ static bool same_input(const struct gp_input_spec *a, const struct gp_input_spec
 	return a->kind == b->kind && a->scanout == b->scanout;
 }
 
-/* KIND, or KIND, the separator and a scanout; *end is after them. */
-static bool parse_device(
-	struct gp_input_spec *spec, const char *text, char separator, const char **end) {
-	*spec = (struct gp_input_spec){.scanout = GP_INPUT_ALL_SCANOUTS, .listen_fd = -1};
-	size_t length = strspn(text, "abcdefghijklmnopqrstuvwxyz");
-	while (strlen(gp_input_kind_name(spec->kind)) != length ||
-		strncmp(gp_input_kind_name(spec->kind), text, length) != 0) {
-		if (++spec->kind == GP_INPUT_KINDS) {
-			return false;
-		}
-	}
-	*end = text + length;
-	if (**end == separator) {
-		uint32_t scanout;
-		if (!gp_input_has_scanouts(spec->kind) ||
-			!parse_digits(*end + 1, GP_SCANOUTS_MAX - 1, &scanout, end)) {
-			return false;
-		}
-		spec->scanout = (int)scanout;
-	}
-	return true;
-}
-
-static bool add_input(struct gp_bridge_options *options, const struct gp_input_spec *spec) {
-	if (options->n_inputs == GP_INPUTS_MAX) {
-		return false;
-	}
-	for (size_t i = 0; i < options->n_inputs; i++) {
-		if (same_input(&options->inputs[i], spec)) {
-			return false;
-		}
-	}
-	options->inputs[options->n_inputs++] = *spec;
-	return true;
-}
-
 /* KIND[:SCANOUT]=PATH */
 static bool parse_input(struct gp_bridge_options *options, const char *text) {
-	struct gp_input_spec spec;
-	if (!parse_device(&spec, text, ':', &text) || text[0] != '=' || text[1] == '\0') {
+	struct gp_input_spec spec = {.scanout = GP_INPUT_ALL_SCANOUTS};
+	size_t length = strcspn(text, ":=");
+	while (strlen(gp_input_kind_name(spec.kind)) != length ||
+		strncmp(gp_input_kind_name(spec.kind), text, length) != 0) {
+		if (++spec.kind == GP_INPUT_KINDS) {
+			return false;
+		}
+	}
+	text += length;
+	if (*text == ':') {
+		uint32_t scanout;
+		if (!gp_input_has_scanouts(spec.kind) ||
+			!parse_digits(text + 1, GP_SCANOUTS_MAX - 1, &scanout, &text)) {
+			return false;
+		}
+		spec.scanout = (int)scanout;
+	}
+	if (text[0] != '=' || text[1] == '\0' || options->n_inputs == GP_INPUTS_MAX) {
 		return false;
 	}
 	spec.path = text + 1;
-	return add_input(options, &spec);
-}
-
-/* Whether that is the name of a device, and there is no other one of it. */
-static bool take_socket_as(struct gp_bridge_options *options, struct gp_service_socket *socket,
-	const char *name, const char *suffix) {
-	struct gp_input_spec spec;
-	const char *end = name + strlen("gpu");
-	if (strncmp(name, "gpu", 3) == 0 && strcmp(end, suffix) == 0) {
-		if (options->socket_path != NULL || options->fd >= 0) {
+	for (size_t i = 0; i < options->n_inputs; i++) {
+		if (same_input(&options->inputs[i], &spec)) {
 			return false;
 		}
-		options->socket_path = socket->path;
-		options->listen_fd = gp_fd_take(&socket->fd);
-		return true;
 	}
-	if (!parse_device(&spec, name, '-', &end) || strcmp(end, suffix) != 0) {
-		return false;
-	}
-	spec.path = socket->path;
-	spec.listen_fd = socket->fd;
-	if (!add_input(options, &spec)) {
-		return false;
-	}
-	socket->fd = -1;
+	options->inputs[options->n_inputs++] = spec;
 	return true;
-}
-
-static void take_sockets(struct gp_bridge_options *options, struct gp_service *service) {
-	for (size_t i = 0; i < service->n_sockets; i++) {
-		struct gp_service_socket *socket = &service->sockets[i];
-		const char *slash = strrchr(socket->path, '/');
-		const char *file = slash != NULL ? slash + 1 : "";
-		if (!take_socket_as(options, socket, socket->name, "") &&
-			!take_socket_as(options, socket, file, ".sock")) {
-			gp_service_refuse_socket(socket,
-				"neither its name nor its path is that of a device that is "
-				"missing");
-		}
-	}
 }
 
 enum option_id {
@@ -259,7 +203,7 @@ enum option_id {
 	OPTION_PRINT_CAPABILITIES,
 	OPTION_LOG_LEVEL,
 	OPTION_TRACE,
-	OPTION_KEEPER,
+	OPTION_WORKER,
 	OPTION_VERSION,
 	OPTION_HELP,
 };
@@ -282,7 +226,7 @@ static const struct option long_options[] = {
 	{"print-capabilities", no_argument, NULL, OPTION_PRINT_CAPABILITIES},
 	{"log-level", required_argument, NULL, OPTION_LOG_LEVEL},
 	{"trace", required_argument, NULL, OPTION_TRACE},
-	{"keeper", no_argument, NULL, OPTION_KEEPER},
+	{"worker", required_argument, NULL, OPTION_WORKER},
 	{"version", no_argument, NULL, OPTION_VERSION},
 	{"help", no_argument, NULL, OPTION_HELP},
 	{0},
@@ -355,8 +299,11 @@ static bool store(struct gp_bridge_options *options, int option, const char *val
 	case OPTION_TRACE:
 		options->trace_path = value;
 		return true;
-	case OPTION_KEEPER:
-		options->has_keeper = true;
+	case OPTION_WORKER:
+		if (!parse_number(value, 0, INT_MAX, &number)) {
+			return fail("worker", value, "nothing: it is for this program only");
+		}
+		options->worker_channel = (int)number;
 		return true;
 	}
 	return false;
@@ -373,15 +320,6 @@ static bool check_inputs(const struct gp_bridge_options *options) {
 				gp_input_kind_name(options->inputs[i].kind), scanout);
 			return false;
 		}
-	}
-	return true;
-}
-
-/* The keeper does not know when to release a device that it was given. */
-static bool check_keeper(const struct gp_bridge_options *options) {
-	if (options->has_keeper && options->n_vfio_fds > 0 && options->socket_path != NULL) {
-		fprintf(stderr, "guestpane-bridge: --keeper with --vfio-fd needs --fd\n");
-		return false;
 	}
 	return true;
 }
@@ -418,10 +356,10 @@ static enum gp_bridge_options_result print(const char *text) {
 }
 
 enum gp_bridge_options_result gp_bridge_options_parse(
-	struct gp_bridge_options *options, struct gp_service *service, int argc, char *argv[]) {
+	struct gp_bridge_options *options, int argc, char *argv[]) {
 	*options = (struct gp_bridge_options){
-		.listen_fd = -1,
 		.fd = -1,
+		.worker_channel = -1,
 		.name = "vm",
 		.mode = {.width = 1280, .height = 800, .refresh_mhz = 60000},
 		.n_scanouts = 1,
@@ -455,13 +393,11 @@ enum gp_bridge_options_result gp_bridge_options_parse(
 	if (doctor) {
 		return GP_BRIDGE_OPTIONS_DOCTOR;
 	}
-	take_sockets(options, service);
 	if ((options->socket_path != NULL) == (options->fd >= 0)) {
 		fprintf(stderr,
 			"guestpane-bridge: give either --socket-path or --fd; see --help\n");
 		return GP_BRIDGE_OPTIONS_USAGE;
 	}
-	return check_inputs(options) && check_keeper(options) && add_defaults(options)
-		? GP_BRIDGE_OPTIONS_RUN
-		: GP_BRIDGE_OPTIONS_USAGE;
+	return check_inputs(options) && add_defaults(options) ? GP_BRIDGE_OPTIONS_RUN
+							      : GP_BRIDGE_OPTIONS_USAGE;
 }

@@ -12,22 +12,16 @@
 
 #define GP_VFIO_FDS_MAX 16
 
-struct gp_service;
-
 /* Where memory that is not the VM's RAM is looked for. */
 enum gp_vfio_choice {
 	GP_VFIO_AUTO, // in the passed descriptors, else in the VMM's
 	GP_VFIO_NONE, // nowhere
 };
 
-/**
- * The command line of guestpane-bridge, and the sockets that the service manager passes. Strings
- * point into argv, the environment, the service or the buffers.
- */
+/* The command line of guestpane-bridge. Strings point into argv, the environment or the buffers. */
 struct gp_bridge_options {
 	const char *socket_path; // listens here, or NULL
-	int listen_fd; // that listens there; -1: none does yet
-	int fd; // connected socket, or -1
+	int fd; // number of a connected socket, or -1
 	const char *display; // the compositor's bridge socket
 	const char *name;
 	uint8_t uuid[16]; // zeros: none
@@ -46,7 +40,7 @@ struct gp_bridge_options {
 	bool control_set; // on the command line
 	enum gp_log_level log_level;
 	const char *trace_path; // NULL: no trace
-	bool has_keeper;
+	int worker_channel; // not for users: this process is a worker (keeper/worker.h); or -1
 
 	char display_buffer[PATH_MAX], control_buffer[PATH_MAX];
 };
@@ -57,12 +51,7 @@ enum gp_bridge_options_result {
 	GP_BRIDGE_OPTIONS_DONE, // --help and the like: exit 0
 	GP_BRIDGE_OPTIONS_USAGE, // exit 2; the message is out
 };
-/**
- * Takes the sockets of the service, which must stay valid. Each is for the device that its name or
- * the last part of its path means: gpu, keyboard, tablet, mouse, touch or pen, or tablet-0 for the
- * tablet of scanout 0, with ".sock" at the end of a path.
- */
 enum gp_bridge_options_result gp_bridge_options_parse(
-	struct gp_bridge_options *options, struct gp_service *service, int argc, char *argv[]);
+	struct gp_bridge_options *options, int argc, char *argv[]);
 
 #endif

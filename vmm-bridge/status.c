@@ -8,15 +8,15 @@
 
 #include "client/guest_scanout.h"
 #include "common/control.h"
+#include "common/sigbus.h"
+#include "vmm-bridge/display.h"
 #include "vmm-bridge/gpu/device.h"
-#include "vmm-bridge/keeper/keeper.h"
+#include "vmm-bridge/keeper/worker.h"
 #include "vmm-bridge/options.h"
-#include "vmm-bridge/present/presenter.h"
 #include "vmm-bridge/seat/inputs.h"
 #include "vmm-bridge/vfio/device.h"
 #include "vmm-bridge/vfio/vfio.h"
 #include "vmm-bridge/vhost/device.h"
-#include "vmm-bridge/virtio/guest_memory.h"
 
 /* json-c returns NULL without memory and takes NULL as null: nothing here needs a check. */
 
@@ -33,11 +33,11 @@ static void add_number(struct json_object *object, const char *key, uint64_t val
 }
 
 static struct json_object *scanout_status(const struct gp_status_parts *parts, uint32_t index) {
-	const struct gp_scanout_report *report = &parts->reports[index];
+	const struct gp_scanout_report *report = &parts->display->reports[index];
 	struct gp_gpu_scanout_info info;
 	gp_gpu_get_scanout_info(parts->gpu, index, &info);
 	struct gp_presenter_info presented;
-	gp_presenter_get_info(parts->presenter, index, &presented);
+	gp_presenter_get_info(&parts->display->presenter, index, &presented);
 	char mode[64];
 	snprintf(mode, sizeof(mode), "%" PRIu32 "x%" PRIu32 "@%.2f", info.mode.width,
 		info.mode.height, info.mode.refresh_mhz / 1000.0);
@@ -82,21 +82,21 @@ static struct json_object *replies_status(
 
 static struct json_object *counters_status(
 	const struct gp_status_parts *parts, const struct gp_gpu_info *info) {
-	const struct gp_client_counters *client = gp_client_counters(parts->client);
+	const struct gp_client_counters *client = gp_client_counters(parts->display->client);
 	struct json_object *object = json_object_new_object();
 	add_number(object, "commits", client->commits);
 	add_number(object, "releases", client->releases);
 	add_number(object, "imports", client->imports);
 	add_number(object, "imports_failed", client->imports_failed);
 	add_number(object, "display_connections", client->connects);
-	add_number(object, "bytes_copied", parts->presenter->bytes_copied);
+	add_number(object, "bytes_copied", parts->display->presenter.bytes_copied + info->copied);
 	add_number(object, "bytes_transferred", info->transferred);
-	add_number(object, "late_revokes", parts->presenter->late_revokes);
+	add_number(object, "late_revokes", parts->display->presenter.revokes.late);
 	add(object, "replies", replies_status(parts, info->n_scanouts));
 	add_number(object, "guest_errors", info->guest_errors);
 	add_number(object, "commands", info->commands);
-	add_number(object, "memory_faults", gp_guest_memory_faults());
-	add_number(object, "restarts", gp_keeper_restarts(parts->keeper));
+	add_number(object, "memory_faults", gp_sigbus_count());
+	add_number(object, "restarts", gp_worker_get_restarts(parts->worker));
 	return object;
 }
 
@@ -125,19 +125,21 @@ struct json_object *gp_status_create(const struct gp_status_parts *parts) {
 	json_object_object_add(object, "schema", json_object_new_int(GP_STATUS_SCHEMA));
 	add_string(object, "program", "guestpane-bridge");
 	add_string(object, "version", GP_VERSION);
-	add_number(object, "pid", (int64_t)getpid());
+	add_number(object, "pid", (uint64_t)gp_worker_get_keeper_pid(parts->worker));
+	add_number(object, "worker_pid", (uint64_t)getpid());
 	add_string(object, "name", parts->options->name);
 	add_string(object, "vmm", gp_vhost_state_name(gp_vhost_device_state(parts->vhost)));
-	const char *refusal = gp_client_refusal(parts->client);
+	const char *refusal = gp_client_refusal(parts->display->client);
 	const char *display = refusal != NULL ? "refused" : "waiting";
-	add_string(object, "display", gp_client_connected(parts->client) ? "connected" : display);
+	add_string(object, "display",
+		gp_client_connected(parts->display->client) ? "connected" : display);
 	add_string(object, "display_reason", refusal != NULL ? refusal : "");
 	struct json_object *scanouts = json_object_new_array();
 	for (uint32_t i = 0; i < info.n_scanouts; i++) {
 		json_object_array_add(scanouts, scanout_status(parts, i));
 	}
 	add(object, "scanouts", scanouts);
-	add(object, "focused", json_object_new_boolean(gp_client_focused(parts->client)));
+	add(object, "focused", json_object_new_boolean(gp_client_focused(parts->display->client)));
 	add(object, "inputs", gp_inputs_status(parts->inputs));
 	add(object, "devices", devices_status(parts->vfio));
 	add_number(object, "resources", info.n_resources);

@@ -176,7 +176,7 @@ static void flip_ours(const char *mode, unsigned n_frames) {
 			fe_start(&fe),
 		"no connection to the bridge");
 	struct process processes[] = {
-		watch("bridge", host.bridges[0].pid),
+		watch("bridge", (pid_t)host_status_number(&host.bridges[0], "worker_pid")),
 		watch("compositor", host.compositor.pid),
 	};
 	measure(&fe, blob, n_frames, processes, 2);

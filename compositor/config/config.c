@@ -348,10 +348,38 @@ static bool read_time(
 
 /* A path that depends on where the program was started would be of no use in a file. */
 static bool read_bridge_socket(struct parser *parser, const struct scfg_directive *directive) {
+	if (directive->params_len == 1 && strcmp(directive->params[0], GP_NO_BRIDGE_SOCKET) == 0) {
+		parser->config->no_bridge_socket = true;
+		return check_shape(parser, directive, 1, false);
+	}
+	if (!check_shape(parser, directive, 2, false)) {
+		return false;
+	}
 	const char *path = directive->params[1];
 	const char *cause = path[0] != '/'
 		? "a socket path begins with /"
 		: gp_guest_sockets_add(&parser->config->guest_sockets, directive->params[0], path);
+	return cause == NULL || fail(parser, directive, "%s", cause);
+}
+
+/* Permissions follow name and path. */
+static bool read_client_socket(struct parser *parser, const struct scfg_directive *directive) {
+	uint32_t permissions = 0;
+	if (directive->params_len < 2) {
+		return fail(parser, directive, "client-socket needs a name and a path");
+	}
+	if (!check_shape(parser, directive, directive->params_len, false)) {
+		return false;
+	}
+	for (size_t i = 2; i < directive->params_len; i++) {
+		const char *name = directive->params[i];
+		if (!gp_permissions_add(&permissions, name, strlen(name))) {
+			return fail(parser, directive,
+				"%.60s is not a permission; there are " GP_PERMISSIONS_RULE, name);
+		}
+	}
+	const char *cause = gp_client_grants_add(&parser->config->client_grants,
+		directive->params[0], directive->params[1], permissions);
 	return cause == NULL || fail(parser, directive, "%s", cause);
 }
 
@@ -379,8 +407,10 @@ static bool read_directive(struct parser *parser, const struct scfg_directive *d
 			read_name(parser, directive, directive->params[0], parser->config->first);
 	}
 	if (strcmp(directive->name, "bridge-socket") == 0) {
-		return check_shape(parser, directive, 2, false) &&
-			read_bridge_socket(parser, directive);
+		return read_bridge_socket(parser, directive);
+	}
+	if (strcmp(directive->name, "client-socket") == 0) {
+		return read_client_socket(parser, directive);
 	}
 	if (strcmp(directive->name, "quit") == 0) {
 		return check_shape(parser, directive, 1, false) && read_quit(parser, directive);

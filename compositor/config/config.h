@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "common/limits.h"
+#include "compositor/config/client_grant.h"
 #include "compositor/config/guest_socket.h"
 #include "compositor/config/hotkeys.h"
 #include "compositor/config/scaling.h"
@@ -58,7 +59,10 @@ struct gp_config {
 	int32_t sleep_when_off_ms; // an output whose guest has switched its scanout off
 	int32_t sleep_when_idle_ms; // all outputs, when nobody is at the seat
 	int32_t idle_inhibit_ms; // a frame keeps the seat from being idle
-	struct gp_guest_sockets guest_sockets; // read at the start only
+	/* Read at the start only. */
+	bool no_bridge_socket; // but those of guests
+	struct gp_guest_sockets guest_sockets;
+	struct gp_client_grants client_grants;
 	bool has_hotkey;
 	struct gp_hotkey hotkey;
 	bool no_quit; // by the hotkey

@@ -8,6 +8,7 @@
 
 #define GP_PATH_MAX 108 // bytes of a socket's path, with the terminating zero
 #define GP_GUEST_SOCKETS_MAX 64
+#define GP_NO_BRIDGE_SOCKET "none" // in the place of the general one's path
 
 /**
  * Bridge sockets that are for one guest each: who connects there is that guest, and nobody else is.

@@ -16,11 +16,15 @@ static const char usage[] =
 	"Wayland compositor or an X server, or headless. With a command, runs it and exits when\n"
 	"it exits.\n"
 	"\n"
-	"  --bridge-socket PATH   socket for bridges\n"
+	"  --bridge-socket PATH   socket for bridges, or none, if all guests have their own\n"
 	"                         (default: $XDG_RUNTIME_DIR/guestpane/bridge.sock)\n"
 	"  --bridge-socket NAME=PATH\n"
 	"                         socket for the bridge of the guest NAME, which cannot connect\n"
 	"                         to another one then; for each guest that has one\n"
+	"  --client-socket NAME=PATH[:PERMISSION,…]\n"
+	"                         socket for other Wayland clients, which may do what is said:\n"
+	"                         " GP_PERMISSIONS_RULE ";\n"
+	"                         for each tool that needs one\n"
 	"  --control-socket PATH  socket for guestpanectl\n"
 	"                         (default: $XDG_RUNTIME_DIR/guestpane/compositor.ctl)\n"
 	"  --size WIDTHxHEIGHT    size of windows and headless outputs (default: 1280x800)\n"
@@ -30,7 +34,6 @@ static const char usage[] =
 	"                         fullscreen\n"
 	"  --fullscreen           open fullscreen windows\n"
 	"  --vt-switch            let Ctrl+Alt+F1 to F12 switch the virtual terminal\n"
-	"  --allow-virtual-input  let ordinary clients type and point in guests\n"
 	"  --config FILE          configuration file (default: guestpane/guestpane.conf in\n"
 	"                         $XDG_CONFIG_HOME, ~/.config or /etc)\n"
 	"  --check-config         check the configuration file and exit\n"
@@ -42,8 +45,8 @@ static const char usage[] =
 	"                         file\n"
 	"  --help, --version      print and exit\n"
 	"\n"
-	"The command gets the bridge socket in GUESTPANE_BRIDGE_SOCKET and the socket for\n"
-	"ordinary clients in WAYLAND_DISPLAY.\n"
+	"The command gets the bridge socket in GUESTPANE_BRIDGE_SOCKET and the first client\n"
+	"socket of the command line in WAYLAND_DISPLAY.\n"
 	"\n"
 	"wlroots reads WLR_BACKENDS (headless, wayland, x11, drm) and WLR_RENDERER (pixman,\n"
 	"gles2, vulkan). WLR_HEADLESS_OUTPUTS, WLR_WL_OUTPUTS and WLR_X11_OUTPUTS set the number\n"
@@ -54,12 +57,12 @@ static const char usage[] =
 
 enum option_id {
 	OPTION_BRIDGE_SOCKET = 256,
+	OPTION_CLIENT_SOCKET,
 	OPTION_CONTROL_SOCKET,
 	OPTION_SIZE,
 	OPTION_HOTKEY,
 	OPTION_FULLSCREEN,
 	OPTION_VT_SWITCH,
-	OPTION_ALLOW_VIRTUAL_INPUT,
 	OPTION_CONFIG,
 	OPTION_CHECK_CONFIG,
 	OPTION_FIRST,
@@ -72,12 +75,12 @@ enum option_id {
 
 static const struct option long_options[] = {
 	{"bridge-socket", required_argument, NULL, OPTION_BRIDGE_SOCKET},
+	{"client-socket", required_argument, NULL, OPTION_CLIENT_SOCKET},
 	{"control-socket", required_argument, NULL, OPTION_CONTROL_SOCKET},
 	{"size", required_argument, NULL, OPTION_SIZE},
 	{"hotkey", required_argument, NULL, OPTION_HOTKEY},
 	{"fullscreen", no_argument, NULL, OPTION_FULLSCREEN},
 	{"vt-switch", no_argument, NULL, OPTION_VT_SWITCH},
-	{"allow-virtual-input", no_argument, NULL, OPTION_ALLOW_VIRTUAL_INPUT},
 	{"config", required_argument, NULL, OPTION_CONFIG},
 	{"check-config", no_argument, NULL, OPTION_CHECK_CONFIG},
 	{"first", required_argument, NULL, OPTION_FIRST},
@@ -99,16 +102,21 @@ static bool parse_path(char out[GP_PATH_MAX], const char *option, const char *pa
 	return true;
 }
 
-/* NAME=PATH, or PATH: what contains a slash is no name of a guest. */
+/* NAME=PATH, PATH or none: what contains a slash is no name of a guest. */
 static bool parse_bridge_socket(struct gp_options *options, const char *text) {
 	size_t length = strcspn(text, "=");
 	if (text[length] == '\0' || memchr(text, '/', length) != NULL ||
 		!gp_guest_socket_is_name(text, length)) {
-		if (options->bridge_socket[0] != '\0') {
+		if (options->bridge_socket[0] != '\0' || options->no_bridge_socket) {
 			fputs("guestpane: --bridge-socket: one PATH only, others are NAME=PATH\n",
 				stderr);
 			return false;
 		}
+		if (strcmp(text, GP_NO_BRIDGE_SOCKET) == 0) {
+			options->no_bridge_socket = true;
+			return true;
+		}
+		options->has_bridge_socket = true;
 		return parse_path(options->bridge_socket, "--bridge-socket", text);
 	}
 	char guest[GP_GUEST_NAME_MAX + 1] = {0};
@@ -116,6 +124,14 @@ static bool parse_bridge_socket(struct gp_options *options, const char *text) {
 	const char *cause = gp_guest_sockets_add(&options->guest_sockets, guest, text + length + 1);
 	if (cause != NULL) {
 		fprintf(stderr, "guestpane: --bridge-socket %s: %s\n", text, cause);
+	}
+	return cause == NULL;
+}
+
+static bool parse_client_socket(struct gp_options *options, const char *text) {
+	const char *cause = gp_client_grants_parse(&options->client_grants, text);
+	if (cause != NULL) {
+		fprintf(stderr, "guestpane: --client-socket %s: %s\n", text, cause);
 	}
 	return cause == NULL;
 }
@@ -185,6 +201,8 @@ static bool parse_option(struct gp_options *options, int id, int *exit_status) {
 	switch (id) {
 	case OPTION_BRIDGE_SOCKET:
 		return parse_bridge_socket(options, optarg);
+	case OPTION_CLIENT_SOCKET:
+		return parse_client_socket(options, optarg);
 	case OPTION_CONTROL_SOCKET:
 		return parse_path(options->control_socket, "--control-socket", optarg);
 	case OPTION_SIZE:
@@ -196,9 +214,6 @@ static bool parse_option(struct gp_options *options, int id, int *exit_status) {
 		return true;
 	case OPTION_VT_SWITCH:
 		options->vt_switch = true;
-		return true;
-	case OPTION_ALLOW_VIRTUAL_INPUT:
-		options->allow_virtual_input = true;
 		return true;
 	case OPTION_CONFIG:
 		options->config_path = optarg;
@@ -261,6 +276,8 @@ bool gp_options_parse(struct gp_options *options, int argc, char *argv[], int *e
 		return true; // without sockets
 	}
 	*exit_status = GP_EXIT_RUNTIME;
-	return set_default_path(options->bridge_socket, "bridge.sock", "--bridge-socket") &&
+	return (options->no_bridge_socket ||
+		       set_default_path(
+			       options->bridge_socket, "bridge.sock", "--bridge-socket")) &&
 		set_default_path(options->control_socket, "compositor.ctl", "--control-socket");
 }

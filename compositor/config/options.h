@@ -4,6 +4,7 @@
 #include <stdbool.h>
 
 #include "common/log.h"
+#include "compositor/config/client_grant.h"
 #include "compositor/config/guest_socket.h"
 #include "compositor/config/hotkeys.h"
 #include "compositor/config/scaling.h"
@@ -21,12 +22,15 @@ enum gp_exit {
  */
 struct gp_options {
 	char bridge_socket[GP_PATH_MAX], control_socket[GP_PATH_MAX];
+	bool has_bridge_socket; // it was given; else it is the default path
+	bool no_bridge_socket; // but those of guests
 	struct gp_guest_sockets guest_sockets;
+	struct gp_client_grants client_grants;
 	int width, height; // of outputs that have no size of their own
 	bool has_hotkey;
 	struct gp_hotkey hotkey;
 	bool fullscreen;
-	bool vt_switch, allow_virtual_input;
+	bool vt_switch;
 	const char *config_path; // NULL: the default one; points into argv
 	bool check_config; // do nothing else
 	const char *first; // guest; may be NULL; points into argv

@@ -69,6 +69,12 @@ void gp_settings_finish(struct gp_settings *settings) {
 	settings->config = NULL;
 }
 
+bool gp_settings_has_general_bridge_socket(const struct gp_settings *settings) {
+	const struct gp_options *options = settings->options;
+	return options->has_bridge_socket ||
+		(!options->no_bridge_socket && !settings->config->no_bridge_socket);
+}
+
 const struct gp_config_output *gp_settings_find_output(
 	const struct gp_settings *settings, const struct gp_config_identity *output) {
 	return gp_config_find_output(settings->config, output);

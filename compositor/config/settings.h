@@ -33,6 +33,8 @@ bool gp_settings_reload(struct gp_settings *settings);
 /* Settings that are all zeros are fine. */
 void gp_settings_finish(struct gp_settings *settings);
 
+/* Whether there is a bridge socket besides those that are for one guest each. */
+bool gp_settings_has_general_bridge_socket(const struct gp_settings *settings);
 /* Returns NULL if the configuration does not know the output. */
 const struct gp_config_output *gp_settings_find_output(
 	const struct gp_settings *settings, const struct gp_config_identity *output);

@@ -166,7 +166,8 @@ void gp_guest_blob_create(
 	struct gp_guest *guest, uint32_t id, int fd, uint64_t size, uint32_t kind) {
 	struct wl_client *client = wl_resource_get_client(guest->resource);
 	struct gp_guest_blob *blob = calloc(1, sizeof(*blob));
-	struct gp_blob_memory *memory = gp_blob_memory_create(fd, size, kind, guest->quota);
+	struct wl_event_loop *loop = wl_display_get_event_loop(wl_client_get_display(client));
+	struct gp_blob_memory *memory = gp_blob_memory_create(loop, fd, size, kind, guest->quota);
 	if (blob == NULL || memory == NULL) {
 		goto err_memory;
 	}

@@ -6,6 +6,8 @@
 
 struct gp_import_failure;
 struct wlr_buffer;
+struct wlr_scene_buffer_set_buffer_options;
+struct wlr_scene_output_sample_event;
 struct wlr_surface;
 
 /**
@@ -38,5 +40,17 @@ struct wlr_buffer *gp_surface_get_content(
 	struct wlr_surface *surface, const struct gp_import_failure **failure);
 /* Whether a buffer is attached or committed: too late for a new role. */
 bool gp_surface_has_content(const struct wlr_surface *surface);
+
+/**
+ * For a surface with explicit synchronization (linux-drm-syncobj): its content is shown, with
+ * options that wait until it is drawn, and a frame samples it until the event's release point. The
+ * surface may be NULL. The content's memory is not given back before that point in any case.
+ */
+void gp_surface_set_acquire_point(
+	struct wlr_surface *surface, struct wlr_scene_buffer_set_buffer_options *options);
+void gp_surface_content_handle_sample(struct gp_surface_content *content,
+	struct wlr_surface *surface, const struct wlr_scene_output_sample_event *event);
+/* Whether the present content has such a point to wait for. */
+bool gp_surface_has_acquire_point(struct wlr_surface *surface);
 
 #endif

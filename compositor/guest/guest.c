@@ -8,8 +8,9 @@
 #include "compositor/memory/quota.h"
 #include "guest-scanout-v1-protocol.h"
 
+#define LOG_INTERVAL_NS UINT64_C(1000000000)
 #define FAILURE_BURST 8
-#define FAILURE_INTERVAL_NS UINT64_C(1000000000)
+#define STATE_BURST 32 // a guest that boots has some
 
 bool gp_guest_may_show(const struct gp_guest *guest) {
 	return guest->state == GUEST_V1_STATE_RUNNING || guest->state == GUEST_V1_STATE_PAUSED;
@@ -20,7 +21,7 @@ const char *gp_guest_state_name(uint32_t state) {
 		[GUEST_V1_STATE_WAITING] = "waiting",
 		[GUEST_V1_STATE_RUNNING] = "running",
 		[GUEST_V1_STATE_PAUSED] = "paused",
-		[GUEST_V1_STATE_GONE] = "gone",
+		[GUEST_V1_STATE_DISCONNECTED] = "disconnected",
 	};
 	return names[state];
 }
@@ -40,7 +41,8 @@ void gp_guest_set_state(struct gp_guest *guest, uint32_t state) {
 		return;
 	}
 	guest->state = state;
-	gp_info("guest %s: %s", guest->name, gp_guest_state_name(state));
+	gp_log_limited(&guest->state_limit, GP_LOG_INFO, "guest %s: %s", guest->name,
+		gp_guest_state_name(state));
 	if (!gp_guest_may_show(guest)) {
 		reset(guest);
 	}
@@ -71,15 +73,8 @@ void gp_guest_count_import(struct gp_guest *guest, const struct gp_import_failur
 		return;
 	}
 	guest->n_imports_failed++;
-	uint64_t suppressed = 0;
-	if (!gp_log_limit_pass(&guest->failure_limit, &suppressed)) {
-		return;
-	}
-	gp_warn("guest %s: import failed: %s", guest->name, failure->message);
-	if (suppressed > 0) {
-		gp_warn("guest %s: %llu such lines suppressed", guest->name,
-			(unsigned long long)suppressed);
-	}
+	gp_log_limited(&guest->failure_limit, GP_LOG_WARN, "guest %s: import failed: %s",
+		guest->name, failure->message);
 }
 
 struct gp_guest *gp_guest_create(struct gp_guest_manager *manager, struct wl_resource *resource,
@@ -94,7 +89,9 @@ struct gp_guest *gp_guest_create(struct gp_guest_manager *manager, struct wl_res
 	guest->quota = gp_quota_ref(quota);
 	guest->quota->n_guests++;
 	guest->failure_limit =
-		(struct gp_log_limit){.burst = FAILURE_BURST, .interval_ns = FAILURE_INTERVAL_NS};
+		(struct gp_log_limit){.burst = FAILURE_BURST, .interval_ns = LOG_INTERVAL_NS};
+	guest->state_limit =
+		(struct gp_log_limit){.burst = STATE_BURST, .interval_ns = LOG_INTERVAL_NS};
 	strcpy(guest->name, name);
 	strcpy(guest->title, name);
 	memcpy(guest->uuid, uuid, GP_GUEST_UUID_SIZE);
@@ -103,12 +100,14 @@ struct gp_guest *gp_guest_create(struct gp_guest_manager *manager, struct wl_res
 	wl_signal_init(&guest->events.reset);
 	wl_signal_init(&guest->events.destroy);
 	wl_list_insert(manager->guests.prev, &guest->link);
-	gp_info("guest %s: connected", guest->name);
+	gp_log_limited(gp_guest_manager_get_log(manager, guest->name), GP_LOG_INFO,
+		"guest %s: connected", guest->name);
 	return guest;
 }
 
 void gp_guest_destroy(struct gp_guest *guest) {
-	gp_info("guest %s: disconnected", guest->name);
+	gp_log_limited(gp_guest_manager_get_log(guest->manager, guest->name), GP_LOG_INFO,
+		"guest %s: disconnected", guest->name);
 	wl_signal_emit_mutable(&guest->events.destroy, guest);
 	wl_list_remove(&guest->link);
 	guest->quota->n_guests--;

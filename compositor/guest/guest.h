@@ -37,7 +37,7 @@ struct gp_guest {
 	struct gp_guest_scanout *scanouts[GP_SCANOUTS_MAX]; // NULL where there is none
 	struct wl_list blobs; // gp_guest_blob.link
 	uint64_t n_imports, n_imports_failed;
-	struct gp_log_limit failure_limit;
+	struct gp_log_limit failure_limit, state_limit;
 
 	struct {
 		struct wl_signal change; // of the state or the title

@@ -38,7 +38,7 @@ static void guest_handle_set_title(
 
 static void guest_handle_set_state(
 	struct wl_client *client, struct wl_resource *resource, uint32_t state) {
-	if (state > GUEST_V1_STATE_GONE) {
+	if (state > GUEST_V1_STATE_DISCONNECTED) {
 		wl_resource_post_error(
 			resource, GUEST_V1_ERROR_INVALID_STATE, "unknown state %u", state);
 		return;

@@ -4,11 +4,13 @@
 #include <stdbool.h>
 #include <wayland-server-core.h>
 
+#include "common/log.h"
 #include "compositor/memory/importer.h"
 
 struct wlr_renderer;
 
 #define GP_GUEST_REFUSAL_MAX 320
+#define GP_GUEST_LOGS 16
 
 struct gp_guest_request {
 	struct wl_client *client;
@@ -26,6 +28,8 @@ struct gp_guest_manager {
 
 	struct wl_list guests; // gp_guest.link, oldest first
 	bool paused;
+	/* Of the lines that guests come and leave, by name: a bridge may do so without end. */
+	struct gp_log_limit logs[GP_GUEST_LOGS];
 
 	struct {
 		/* A client wants to make a guest; any listener may refuse. */
@@ -40,6 +44,8 @@ struct gp_guest_manager {
 };
 
 void gp_guest_manager_init(struct gp_guest_manager *manager, struct wlr_renderer *renderer);
+/* The limit for lines about guests of this name, connected or not. Others may share it. */
+struct gp_log_limit *gp_guest_manager_get_log(struct gp_guest_manager *manager, const char *name);
 /**
  * While paused, nothing is shown and no output reads a buffer. Some are still locked: a plane that
  * is not ours keeps its last buffer until it gets another. So revoked memory is unused at once.

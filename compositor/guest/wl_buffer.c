@@ -4,6 +4,7 @@
 #include <wayland-server-protocol.h>
 
 #include "common/trace.h"
+#include "compositor/memory/blob_memory.h"
 #include "compositor/memory/guest_buffer.h"
 #include "compositor/memory/importer.h"
 
@@ -19,19 +20,36 @@ static void drop_buffer(struct gp_guest_wl_buffer *wl_buffer) {
 	wlr_buffer_drop(&wl_buffer->buffer->base);
 }
 
+/* The memory is NULL for an inert buffer. */
+static void release(struct gp_guest_wl_buffer *wl_buffer, struct gp_blob_memory *memory) {
+	if (memory == NULL || !gp_blob_memory_wait_read(memory, &wl_buffer->fence)) {
+		wl_buffer_send_release(wl_buffer->resource);
+	}
+}
+
+static void handle_fence_done(struct gp_read_fence *fence) {
+	struct gp_guest_wl_buffer *wl_buffer = wl_container_of(fence, wl_buffer, fence);
+	/* It may be shown again: then it is released after that. */
+	if (wl_buffer->buffer->base.n_locks == 0) {
+		wl_buffer_send_release(wl_buffer->resource);
+	}
+}
+
 static void handle_buffer_release(struct wl_listener *listener, void *data) {
 	struct gp_guest_wl_buffer *wl_buffer = wl_container_of(listener, wl_buffer, buffer_release);
-	wl_buffer_send_release(wl_buffer->resource);
+	release(wl_buffer, wl_buffer->buffer->memory);
 }
 
 static void handle_buffer_lost(struct wl_listener *listener, void *data) {
 	struct gp_guest_wl_buffer *wl_buffer = wl_container_of(listener, wl_buffer, buffer_lost);
 	bool was_locked = wl_buffer->buffer->was_locked;
+	/* Of the caller, who has a reference. */
+	struct gp_blob_memory *memory = wl_buffer->buffer->memory;
 	drop_buffer(wl_buffer);
 	set_buffer(wl_buffer, wl_buffer->spare);
 	wl_buffer->spare = NULL;
 	if (was_locked) {
-		wl_buffer_send_release(wl_buffer->resource);
+		release(wl_buffer, memory);
 	}
 }
 
@@ -46,6 +64,7 @@ static const struct wl_buffer_interface wl_buffer_impl = {
 static void wl_buffer_handle_resource_destroy(struct wl_resource *resource) {
 	struct gp_guest_wl_buffer *wl_buffer = wl_resource_get_user_data(resource);
 	wl_list_remove(&wl_buffer->link);
+	gp_read_fence_finish(&wl_buffer->fence);
 	drop_buffer(wl_buffer);
 	if (wl_buffer->spare != NULL) {
 		wlr_buffer_drop(&wl_buffer->spare->base);
@@ -94,6 +113,7 @@ struct gp_guest_wl_buffer *gp_guest_wl_buffer_create(struct wl_client *client, u
 	buffer->imported_ns = gp_trace_now();
 	wl_buffer->spare = spare;
 	wl_list_init(&wl_buffer->link);
+	gp_read_fence_init(&wl_buffer->fence, handle_fence_done);
 	wl_buffer->buffer_release.notify = handle_buffer_release;
 	wl_buffer->buffer_lost.notify = handle_buffer_lost;
 	set_buffer(wl_buffer, buffer);

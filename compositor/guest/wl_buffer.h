@@ -4,6 +4,8 @@
 #include <stdint.h>
 #include <wayland-server-core.h>
 
+#include "compositor/memory/read_fence.h"
+
 struct gp_blob_memory;
 struct gp_buffer_layout;
 struct gp_guest_buffer;
@@ -19,6 +21,7 @@ struct gp_guest_wl_buffer {
 	struct wl_list link; // gp_guest_blob.wl_buffers, or itself
 	struct gp_guest_buffer *buffer; // it is the owner
 	struct gp_guest_buffer *spare; // inert; NULL once it is the buffer
+	struct gp_read_fence fence; // nobody uses it any more, and a GPU still reads it
 
 	struct wl_listener buffer_release;
 	struct wl_listener buffer_lost;

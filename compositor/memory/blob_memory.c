@@ -22,8 +22,10 @@
 #define DMA_BUF_MAGIC 0x444d4142
 #endif
 
+static void handle_fence_done(struct gp_read_fence *fence);
+
 struct gp_blob_memory *gp_blob_memory_create(
-	int fd, uint64_t size, uint32_t kind, struct gp_quota *quota) {
+	struct wl_event_loop *loop, int fd, uint64_t size, uint32_t kind, struct gp_quota *quota) {
 	struct gp_blob_memory *memory = calloc(1, sizeof(*memory));
 	if (memory == NULL) {
 		close(fd);
@@ -35,6 +37,8 @@ struct gp_blob_memory *gp_blob_memory_create(
 	memory->kind = kind;
 	memory->quota = gp_quota_ref(quota);
 	memory->quota->n_blobs++;
+	memory->loop = loop;
+	gp_read_fence_init(&memory->fence, handle_fence_done);
 	wl_signal_init(&memory->events.revoke);
 	wl_signal_init(&memory->events.unused);
 	return memory;
@@ -58,6 +62,8 @@ void gp_blob_memory_unref(struct gp_blob_memory *memory) {
 	if (memory == NULL || --memory->n_refs > 0) {
 		return;
 	}
+	gp_read_fence_finish(&memory->fence);
+	gp_read_points_finish(&memory->read_points);
 	release_memory(memory);
 	memory->quota->n_blobs--;
 	gp_quota_unref(memory->quota);
@@ -182,6 +188,7 @@ void gp_blob_memory_end_read(struct gp_blob_memory *memory) {
 void gp_blob_memory_add_user(struct gp_blob_memory *memory) {
 	gp_blob_memory_ref(memory);
 	memory->n_users++;
+	memory->was_used = true;
 }
 
 void gp_blob_memory_remove_user(struct gp_blob_memory *memory) {
@@ -199,11 +206,31 @@ void gp_blob_memory_revoke(struct gp_blob_memory *memory) {
 	}
 }
 
-void gp_blob_memory_end_use(struct gp_blob_memory *memory) {
-	if (!memory->revoked || memory->unused) {
-		return;
-	}
+void gp_blob_memory_add_read_point(
+	struct gp_blob_memory *memory, struct wlr_drm_syncobj_timeline *timeline, uint64_t point) {
+	gp_read_points_add(&memory->read_points, timeline, point);
+}
+
+bool gp_blob_memory_wait_read(struct gp_blob_memory *memory, struct gp_read_fence *fence) {
+	/* What was never checked may be any file, also one whose poll never returns. */
+	return memory->kind != GUEST_BLOB_V1_KIND_SHM && memory->was_used && memory->fd >= 0 &&
+		gp_read_fence_wait(fence, memory->loop, memory->fd, &memory->read_points);
+}
+
+static void set_unused(struct gp_blob_memory *memory) {
 	memory->unused = true;
 	release_memory(memory);
 	wl_signal_emit_mutable(&memory->events.unused, memory);
+}
+
+static void handle_fence_done(struct gp_read_fence *fence) {
+	struct gp_blob_memory *memory = wl_container_of(fence, memory, fence);
+	set_unused(memory);
+}
+
+void gp_blob_memory_end_use(struct gp_blob_memory *memory) {
+	if (memory->revoked && !memory->unused && !gp_read_fence_is_waiting(&memory->fence) &&
+		!gp_blob_memory_wait_read(memory, &memory->fence)) {
+		set_unused(memory);
+	}
 }

@@ -6,6 +6,8 @@
 #include <stdint.h>
 #include <wayland-server-core.h>
 
+#include "compositor/memory/read_fence.h"
+
 struct gp_import_failure;
 struct gp_quota;
 
@@ -20,6 +22,7 @@ struct gp_blob_memory {
 	int fd; // -1 once nothing reads it any more
 	uint64_t size; // bytes that may be used, as the client said
 	uint32_t kind; // enum guest_blob_v1_kind
+	bool was_used; // it had a user, so it was checked, and a GPU may read it
 	bool revoked;
 	bool unused; // events.unused was emitted
 
@@ -27,17 +30,24 @@ struct gp_blob_memory {
 	size_t n_mapped; // bytes
 	struct gp_quota *quota; // a reference
 
+	struct wl_event_loop *loop;
+	struct gp_read_points read_points; // where GPUs have read it
+	struct gp_read_fence fence; // it was revoked, has no users, and a GPU still reads it
+
 	struct {
 		/* The client takes the memory back. Users stop in the handler if they can. */
 		struct wl_signal revoke;
-		/* It was revoked and nothing reads it any more; the fd is closed. Emitted once. */
+		/**
+		 * It was revoked and nothing reads it any more, no GPU either; the fd is closed.
+		 * Emitted once.
+		 */
 		struct wl_signal unused;
 	} events;
 };
 
 /* Takes the fd, also on failure. Returns a reference, or NULL if memory is short. */
 struct gp_blob_memory *gp_blob_memory_create(
-	int fd, uint64_t size, uint32_t kind, struct gp_quota *quota);
+	struct wl_event_loop *loop, int fd, uint64_t size, uint32_t kind, struct gp_quota *quota);
 struct gp_blob_memory *gp_blob_memory_ref(struct gp_blob_memory *memory);
 /* NULL is fine. */
 void gp_blob_memory_unref(struct gp_blob_memory *memory);
@@ -58,11 +68,20 @@ void gp_blob_memory_add_user(struct gp_blob_memory *memory);
 /* events.unused follows the last one of revoked memory. */
 void gp_blob_memory_remove_user(struct gp_blob_memory *memory);
 
+/* A renderer that attaches no fences has read it when the timeline reaches the point. */
+void gp_blob_memory_add_read_point(
+	struct gp_blob_memory *memory, struct wlr_drm_syncobj_timeline *timeline, uint64_t point);
+/**
+ * Waits until the GPUs have read what they read of it now, as gp_read_fence_wait. What the CPU
+ * reads has been read.
+ */
+bool gp_blob_memory_wait_read(struct gp_blob_memory *memory, struct gp_read_fence *fence);
+
 /* Once only. events.unused follows, perhaps before this returns. The caller holds a reference. */
 void gp_blob_memory_revoke(struct gp_blob_memory *memory);
 /**
- * To be called when it is known that nobody reads the memory, whatever users there are: if it was
- * revoked, it is unused.
+ * To be called when it is known that nobody will read the memory, whatever users there are: if it
+ * was revoked, it is unused once the GPUs have read it.
  */
 void gp_blob_memory_end_use(struct gp_blob_memory *memory);
 

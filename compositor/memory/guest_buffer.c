@@ -170,3 +170,11 @@ struct gp_guest_buffer *gp_guest_buffer_try_from_buffer(struct wlr_buffer *base)
 bool gp_guest_buffer_is_inert(const struct gp_guest_buffer *buffer) {
 	return buffer->base.impl == &inert_impl;
 }
+
+void gp_guest_buffer_add_read_point(
+	struct wlr_buffer *base, struct wlr_drm_syncobj_timeline *timeline, uint64_t point) {
+	struct gp_guest_buffer *buffer = gp_guest_buffer_try_from_buffer(base);
+	if (timeline != NULL && buffer != NULL && buffer->memory != NULL) {
+		gp_blob_memory_add_read_point(buffer->memory, timeline, point);
+	}
+}

@@ -8,6 +8,7 @@
 
 struct gp_blob_memory;
 struct gp_import_failure;
+struct wlr_drm_syncobj_timeline;
 
 /**
  * A buffer in a blob, as the client described it.
@@ -61,5 +62,12 @@ struct gp_guest_buffer *gp_guest_buffer_create_inert(
 /* Returns NULL for a buffer of another kind. */
 struct gp_guest_buffer *gp_guest_buffer_try_from_buffer(struct wlr_buffer *base);
 bool gp_guest_buffer_is_inert(const struct gp_guest_buffer *buffer);
+
+/**
+ * A frame reads the buffer, which may be of another kind, until the timeline reaches the point. The
+ * timeline is NULL where the renderer attaches fences to what it reads.
+ */
+void gp_guest_buffer_add_read_point(
+	struct wlr_buffer *base, struct wlr_drm_syncobj_timeline *timeline, uint64_t point);
 
 #endif

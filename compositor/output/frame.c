@@ -1,6 +1,5 @@
 #include "compositor/output/frame.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <time.h>
 #include <wlr/backend/headless.h>
@@ -148,7 +147,8 @@ static void refuse(
 		class->scaled ? ", scaled" : "");
 	if (gp_refusals_add(&output->refusals, class, reason, gp_now_ns())) {
 		/* That a plane does not scale is common. */
-		gp_log(class->scaled ? GP_LOG_INFO : GP_LOG_WARN, "output %s: %s",
+		static struct gp_log_limit limit = {.burst = 32, .interval_ns = 1000000000};
+		gp_log_limited(&limit, class->scaled ? GP_LOG_INFO : GP_LOG_WARN, "output %s: %s",
 			output->wlr_output->name, reason);
 	}
 }
@@ -251,11 +251,8 @@ void gp_output_frame_handle_present(
 /* A driver that refuses one frame may refuse each. */
 static void warn_lost_frame(const struct gp_output *output) {
 	static struct gp_log_limit limit = {.burst = 3, .interval_ns = 10000000000};
-	uint64_t suppressed;
-	if (gp_log_limit_pass(&limit, &suppressed)) {
-		gp_warn("output %s: a frame cannot be committed; %" PRIu64 " such lines suppressed",
-			output->wlr_output->name, suppressed);
-	}
+	gp_log_limited(&limit, GP_LOG_WARN, "output %s: a frame cannot be committed",
+		output->wlr_output->name);
 }
 
 /*

@@ -7,6 +7,7 @@
 
 #include "compositor/guest/guest.h"
 #include "compositor/output/frame_queue.h"
+#include "compositor/output/policy.h"
 #include "compositor/output/refusals.h"
 #include "compositor/output/status_screen.h"
 #include "compositor/view/cursor_plane.h"
@@ -66,6 +67,7 @@ struct gp_output {
 	char last_guest[GP_GUEST_NAME_MAX + 1]; // that was in front last; empty if none was
 	bool front_waits; // for keys and buttons to be released
 	char removed_guest[GP_GUEST_NAME_MAX + 1]; // whose bridge disconnected; empty if none
+	struct gp_policy_place place; // that is kept for it
 
 	struct gp_window *window; // in a Wayland compositor, or NULL
 	bool windowed; // in that window, or in one of an X server

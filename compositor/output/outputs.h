@@ -30,7 +30,7 @@ struct gp_outputs {
 	struct wlr_allocator *allocator;
 	struct gp_parent *parent; // the compositor whose windows outputs may be in
 	const struct gp_settings *settings;
-	const char *bridge_socket; // path, for the status screen
+	const char *bridge_socket; // path, for the status screen; NULL: guests have their own
 
 	/* What is said on all outputs until then; see gp_outputs_show_notice. */
 	char notice[128];

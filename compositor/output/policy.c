@@ -60,6 +60,24 @@ void gp_policy_note_change(
 	}
 }
 
+void gp_policy_keep_place(
+	struct gp_policy_place *place, const struct gp_view *view, uint64_t now_ns) {
+	if (view->front && is_active(view)) {
+		strcpy(place->guest, view->scanout->guest->name);
+		place->scanout = view->scanout->index;
+		place->end_ns = now_ns + GP_POLICY_KEEP_NS;
+	}
+}
+
+bool gp_policy_is_kept(const struct gp_policy_place *place, uint64_t now_ns) {
+	return place->guest[0] != '\0' && now_ns < place->end_ns;
+}
+
+static bool is_for(const struct gp_policy_place *place, const struct gp_view *view) {
+	return place != NULL && view->scanout->index == place->scanout &&
+		strcmp(view->scanout->guest->name, place->guest) == 0;
+}
+
 /* A picture comes before none. Views of equal rank stay in the order in which they came. */
 static bool comes_before(const struct gp_view *a, const struct gp_view *b) {
 	if (b == NULL || a->has_picture != b->has_picture) {
@@ -68,8 +86,9 @@ static bool comes_before(const struct gp_view *a, const struct gp_view *b) {
 	return a->rank > b->rank;
 }
 
-struct gp_view *gp_policy_pick_front(const struct wl_list *views, const char *last, bool held) {
-	struct gp_view *view, *front = NULL, *wanting = NULL, *next = NULL;
+struct gp_view *gp_policy_pick_front(const struct wl_list *views, const char *last, bool held,
+	const struct gp_policy_place *place) {
+	struct gp_view *view, *front = NULL, *wanting = NULL, *returned = NULL, *next = NULL;
 	wl_list_for_each (view, views, output_link) {
 		if (!is_active(view)) {
 			continue;
@@ -78,6 +97,9 @@ struct gp_view *gp_policy_pick_front(const struct wl_list *views, const char *la
 		if (view->front && (front == NULL || view->rank > front->rank)) {
 			front = view;
 		}
+		if (is_for(place, view)) {
+			returned = view;
+		}
 		if (view->wants_front && view->has_picture) {
 			wanting = view;
 		}
@@ -85,7 +107,10 @@ struct gp_view *gp_policy_pick_front(const struct wl_list *views, const char *la
 			next = view;
 		}
 	}
-	struct gp_view *best = wanting != NULL ? wanting : front != NULL ? front : next;
+	struct gp_view *best = wanting != NULL ? wanting
+		: front != NULL                ? front
+		: place != NULL                ? returned
+					       : next;
 	bool from_another =
 		best != NULL && last[0] != '\0' && strcmp(best->scanout->guest->name, last) != 0;
 	return held && from_another ? front : best;

@@ -36,7 +36,7 @@ const char *gp_showing_name(enum gp_showing showing) {
 		[GP_SHOWING_OFF] = "off",
 		[GP_SHOWING_GUEST] = "guest",
 		[GP_SHOWING_PAUSED] = "paused",
-		[GP_SHOWING_DISCONNECTED] = "gone",
+		[GP_SHOWING_DISCONNECTED] = "disconnected",
 		[GP_SHOWING_IMPORT_FAILED] = "import-failed",
 	};
 	return names[showing];
@@ -48,7 +48,10 @@ bool gp_output_shows_guest(const struct gp_output *output) {
 }
 
 struct gp_view *gp_output_get_subject(const struct gp_output *output) {
-	return output->front != NULL ? output->front : gp_policy_pick_subject(&output->views);
+	if (output->front != NULL) {
+		return output->front;
+	}
+	return output->place.guest[0] == '\0' ? gp_policy_pick_subject(&output->views) : NULL;
 }
 
 static enum gp_showing find_showing(const struct gp_view *subject) {
@@ -56,7 +59,7 @@ static enum gp_showing find_showing(const struct gp_view *subject) {
 	if (scanout->guest->state == GUEST_V1_STATE_WAITING) {
 		return GP_SHOWING_WAITING;
 	}
-	if (scanout->guest->state == GUEST_V1_STATE_GONE) {
+	if (scanout->guest->state == GUEST_V1_STATE_DISCONNECTED) {
 		return GP_SHOWING_DISCONNECTED;
 	}
 	if (scanout->failure[0] != '\0') {
@@ -138,8 +141,11 @@ static void show_empty_screen(struct gp_output *output) {
 			"The connection to the virtual machine was lost");
 		return;
 	}
-	char message[GP_STATUS_SCREEN_TEXT_MAX];
-	snprintf(message, sizeof(message), "Bridges connect to %s", output->outputs->bridge_socket);
+	char message[GP_STATUS_SCREEN_TEXT_MAX] = "Each has a bridge socket of its own";
+	if (output->outputs->bridge_socket != NULL) {
+		snprintf(message, sizeof(message), "Bridges connect to %s",
+			output->outputs->bridge_socket);
+	}
 	gp_status_screen_show_screen(
 		&output->status_screen, "Waiting for a virtual machine", message);
 }
@@ -205,10 +211,16 @@ static bool has_others(const struct gp_output *output) {
 
 static void update_front(struct gp_output *output, uint64_t now_ns) {
 	struct gp_outputs *outputs = output->outputs;
-	struct gp_view *wanted = gp_policy_pick_front(&output->views, output->last_guest, false);
+	const struct gp_policy_place *place =
+		gp_policy_is_kept(&output->place, now_ns) ? &output->place : NULL;
+	struct gp_view *wanted =
+		gp_policy_pick_front(&output->views, output->last_guest, false, place);
 	output->front = outputs->held
-		? gp_policy_pick_front(&output->views, output->last_guest, true)
+		? gp_policy_pick_front(&output->views, output->last_guest, true, place)
 		: wanted;
+	if (output->front != NULL || place == NULL) {
+		output->place.guest[0] = '\0';
+	}
 	output->front_waits = output->front != wanted;
 	if (output->front == NULL) {
 		output->name_end_ns = 0;
@@ -255,6 +267,7 @@ static void arm_words_timer(const struct gp_output *output, uint64_t now_ns) {
 		output->hint_end_ns,
 		output->name_end_ns,
 		output->outputs->notice_end_ns,
+		output->place.guest[0] != '\0' ? output->place.end_ns : 0,
 		output->showing == GP_SHOWING_OFF ? output->showing_ns + OFF_WORDS_NS : 0,
 		output->showing == GP_SHOWING_PAUSED ? output->showing_ns + PAUSED_DELAY_NS : 0,
 	};
@@ -330,6 +343,7 @@ void gp_output_refresh(struct gp_output *output) {
 
 void gp_output_set_front(struct gp_output *output, struct gp_view *view) {
 	gp_policy_set_front(&output->views, view, ++output->outputs->stamp);
+	output->place.guest[0] = '\0';
 	gp_output_set_dirty(output);
 }
 
@@ -374,6 +388,7 @@ static void handle_view_destroy(struct wl_listener *listener, void *data) {
 	struct gp_view *view = data;
 	if (view->scanout->guest_removed) {
 		strcpy(output->removed_guest, view->scanout->guest->name);
+		gp_policy_keep_place(&output->place, view, gp_now_ns());
 	}
 	gp_output_remove_view(output, view);
 }

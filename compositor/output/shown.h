@@ -18,8 +18,8 @@ void gp_output_add_view(struct gp_output *output, struct gp_view *view);
 void gp_output_remove_view(struct gp_output *output, struct gp_view *view);
 
 /**
- * What the output shows depends on has changed: a view, its guest, the size, the settings. It is
- * decided anew once, at the end of this turn of the event loop.
+ * Something that decides what the output shows has changed: a view, its guest, the size, the
+ * settings. It is decided again once, at the end of this turn of the event loop.
  */
 void gp_output_set_dirty(struct gp_output *output);
 /* Decides it at once if it is dirty. To be called by who is about to make a frame, or to report. */

@@ -8,7 +8,6 @@
 #include <wlr/types/wlr_virtual_pointer_v1.h>
 
 #include "common/log.h"
-#include "compositor/config/options.h"
 #include "compositor/config/settings.h"
 #include "compositor/output/outputs.h"
 
@@ -80,7 +79,7 @@ int gp_seat_count_devices(const struct gp_seat *seat) {
 		wl_list_length(&seat->touch.screens) + wl_list_length(&seat->pen.tablets);
 }
 
-/* For remote control and tests: who may connect may type. */
+/* For remote control and tests: compositor/system/security.h decides who may type. */
 static bool init_virtual_input(struct gp_seat *seat, struct wl_display *display) {
 	struct wlr_virtual_keyboard_manager_v1 *keyboards =
 		wlr_virtual_keyboard_manager_v1_create(display);
@@ -125,9 +124,7 @@ bool gp_seat_init(struct gp_seat *seat, struct wl_display *display, struct wlr_b
 	gp_touch_init(&seat->touch, &seat->pointer);
 	ok = gp_pen_init(&seat->pen, display, &seat->pointer) && ok;
 	return gp_idle_init(&seat->idle, display, outputs, seat->wlr_seat, seat->pointer.cursor) &&
-		ok &&
-		(!outputs->settings->options->allow_virtual_input ||
-			init_virtual_input(seat, display));
+		ok && init_virtual_input(seat, display);
 }
 
 void gp_seat_finish(struct gp_seat *seat) {

@@ -1,12 +1,12 @@
 #include "compositor/system/bridge_client.h"
 
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include "common/fd.h"
 #include "common/clock.h"
 #include "common/socket.h"
+#include "compositor/system/socket_listener.h"
 
 static void handle_client_destroy(struct wl_listener *listener, void *data) {
 	struct gp_bridge_client *bridge = wl_container_of(listener, bridge, client_destroy);
@@ -84,17 +84,10 @@ static void destroy_idle(struct gp_bridge_clients *clients, const struct gp_brid
 	}
 }
 
-/* The kernel takes the lowest number: all that are below this one are in use. */
-static bool is_reserved(int fd) {
-	struct rlimit limit;
-	return getrlimit(RLIMIT_NOFILE, &limit) == 0 &&
-		(rlim_t)fd + GP_BRIDGE_FDS_RESERVED >= limit.rlim_cur;
-}
-
 /* Returns why the connection is refused; NULL: it is not. */
 static const char *admit(struct gp_bridge_clients *clients, const struct gp_bridge_client *new,
 	size_t socket_max, int fd) {
-	if (is_reserved(fd)) {
+	if (gp_socket_listener_is_reserved(fd)) {
 		return "too many open files";
 	}
 	if (find_cause(clients, new, socket_max) == NULL) {
@@ -105,19 +98,6 @@ static const char *admit(struct gp_bridge_clients *clients, const struct gp_brid
 		destroy_idle(clients, new);
 	}
 	return find_cause(clients, new, socket_max);
-}
-
-static void log_refused(
-	struct gp_bridge_clients *clients, const struct gp_bridge_client *new, const char *cause) {
-	uint64_t suppressed = 0;
-	if (!gp_log_limit_pass(&clients->refused_limit, &suppressed)) {
-		return;
-	}
-	gp_warn("bridge socket: a connection of process %d is refused: %s", new->pid, cause);
-	if (suppressed > 0) {
-		gp_warn("bridge socket: %llu such lines suppressed",
-			(unsigned long long)suppressed);
-	}
 }
 
 struct gp_bridge_client *gp_bridge_client_create(struct gp_bridge_clients *clients,
@@ -136,7 +116,9 @@ struct gp_bridge_client *gp_bridge_client_create(struct gp_bridge_clients *clien
 	const char *cause =
 		admit(clients, bridge, for_guest ? clients->of_guest_max : clients->max, fd);
 	if (cause != NULL) {
-		log_refused(clients, bridge, cause);
+		gp_log_limited(&clients->refused_limit, GP_LOG_WARN,
+			"bridge socket: a connection of process %d is refused: %s", bridge->pid,
+			cause);
 		goto err_fd;
 	}
 	bridge->client = wl_client_create(display, fd);

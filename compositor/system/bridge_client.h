@@ -22,8 +22,6 @@ struct gp_bridge_socket;
 #define GP_BRIDGES_OF_PROCESS_IDLE_MAX 8 // without a guest
 /* A connection that has made no guest by then gives way to a new one where there are too many. */
 #define GP_BRIDGE_IDLE_NS UINT64_C(10000000000)
-/* Descriptors of this process that connections leave to memory, outputs and the rest. */
-#define GP_BRIDGE_FDS_RESERVED 128
 
 /* All clients that are bridges, with the limits above, which may be changed after init. */
 struct gp_bridge_clients {

@@ -5,6 +5,7 @@
 #include <stddef.h>
 
 #include "compositor/system/bridge_client.h"
+#include "compositor/system/socket_listener.h"
 
 /**
  * The sockets that bridges connect to: the general one, and those that are for one guest each, so
@@ -21,10 +22,7 @@ struct gp_bridge_socket {
 	struct gp_bridge_sockets *sockets;
 	struct wl_list link; // gp_bridge_sockets.list
 	char *guest; // that alone may appear here; NULL: any that has no socket of its own
-	char *path; // that it is bound to
-	bool owned; // the path is ours to remove
-	int fd;
-	struct wl_event_source *source, *retry_timer;
+	struct gp_socket_listener listener;
 };
 
 void gp_bridge_sockets_init(struct gp_bridge_sockets *sockets, struct wl_display *display);

@@ -150,7 +150,9 @@ static void set_picture(struct gp_view *view, const pixman_region32_t *damage) {
 	if (damage != NULL && pixman_region32_empty(damage) && view->node->buffer == buffer) {
 		return;
 	}
-	wlr_scene_buffer_set_buffer_with_damage(view->node, buffer, damage);
+	struct wlr_scene_buffer_set_buffer_options options = {.damage = damage};
+	gp_surface_set_acquire_point(view->scanout->surface, &options);
+	wlr_scene_buffer_set_buffer_with_options(view->node, buffer, &options);
 }
 
 /* Whether it has a picture may have changed as well. */
@@ -197,6 +199,7 @@ static void handle_output_sample(struct wl_listener *listener, void *data) {
 	if (view->scanout->surface == NULL) {
 		return;
 	}
+	gp_surface_content_handle_sample(&view->scanout->content, view->scanout->surface, event);
 	if (event->direct_scanout) {
 		wlr_presentation_surface_scanned_out_on_output(
 			view->scanout->surface, event->output->output);

@@ -15,6 +15,14 @@ static void handle_frame_done(struct wl_listener *listener, void *data) {
 	}
 }
 
+static void handle_output_sample(struct wl_listener *listener, void *data) {
+	struct gp_view_cursor *cursor = wl_container_of(listener, cursor, output_sample);
+	struct gp_guest_cursor *source = cursor->scanout->cursor;
+	if (source != NULL) {
+		gp_surface_content_handle_sample(&source->content, source->surface, data);
+	}
+}
+
 bool gp_view_cursor_init(struct gp_view_cursor *cursor, struct gp_guest_scanout *scanout,
 	struct wlr_scene_tree *tree) {
 	cursor->scanout = scanout;
@@ -24,11 +32,14 @@ bool gp_view_cursor_init(struct gp_view_cursor *cursor, struct gp_guest_scanout 
 	}
 	cursor->frame_done.notify = handle_frame_done;
 	wl_signal_add(&cursor->node->events.frame_done, &cursor->frame_done);
+	cursor->output_sample.notify = handle_output_sample;
+	wl_signal_add(&cursor->node->events.output_sample, &cursor->output_sample);
 	return true;
 }
 
 void gp_view_cursor_finish(struct gp_view_cursor *cursor) {
 	wl_list_remove(&cursor->frame_done.link);
+	wl_list_remove(&cursor->output_sample.link);
 }
 
 /* The part of the cursor that is inside what is seen of its scanout, in pixels of the scanout. */
@@ -95,7 +106,9 @@ static bool show_on_plane(
 	const struct gp_guest_cursor *source = scanout->cursor;
 	const struct wlr_surface_state *state = &source->surface->current;
 	const struct wlr_box *box = &place->box;
-	if (place->plane == NULL || !is_whole(scanout, place)) {
+	/* The plane's picture is drawn at once. */
+	if (place->plane == NULL || !is_whole(scanout, place) ||
+		gp_surface_has_acquire_point(source->surface)) {
 		return false;
 	}
 	struct gp_cursor_picture picture = {
@@ -129,8 +142,10 @@ static void show_in_scene(struct gp_view_cursor *cursor, const struct gp_cursor_
 	wlr_scene_node_set_position(&cursor->node->node,
 		box->x + scale_down(visible->x, box->width, scanout->width),
 		box->y + scale_down(visible->y, box->height, scanout->height));
-	wlr_scene_buffer_set_buffer_with_damage(
-		cursor->node, scanout->cursor->content.buffer, damage);
+	struct wlr_scene_buffer_set_buffer_options options = {.damage = damage};
+	gp_surface_set_acquire_point(scanout->cursor->surface, &options);
+	wlr_scene_buffer_set_buffer_with_options(
+		cursor->node, scanout->cursor->content.buffer, &options);
 }
 
 void gp_view_cursor_update(struct gp_view_cursor *cursor, const struct gp_cursor_geometry *place,

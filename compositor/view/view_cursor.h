@@ -33,6 +33,7 @@ struct gp_view_cursor {
 	bool on_plane;
 
 	struct wl_listener frame_done;
+	struct wl_listener output_sample;
 };
 
 /* Returns false if memory is short. */

@@ -8,8 +8,7 @@
 
 void seat_start_compositor(struct host *host, unsigned outputs) {
 	assert_true(host_start_compositor(host, outputs, CASE_WIDTH, CASE_HEIGHT,
-		(const char *[]){
-			"--allow-virtual-input", "--config", vm_write_no_label(host), NULL}));
+		(const char *[]){"--config", vm_write_no_label(host), NULL}));
 }
 
 void seat_connect(struct fake_seat *seat, struct host *host) {
@@ -18,23 +17,18 @@ void seat_connect(struct fake_seat *seat, struct host *host) {
 	assert_true(fake_seat_connect(seat, path));
 }
 
-void seat_case_start_with(struct seat_case *c, struct host *host, const char *option) {
+void seat_case_start(struct seat_case *c, struct host *host) {
 	seat_start_compositor(host, 1);
 	input_init(&c->keyboard, host, "keyboard", 0);
 	input_init(&c->tablet, host, "tablet", 0);
 	vm_start(&c->vm, host, 0,
-		(const char *[]){
-			"--input", c->keyboard.option, "--input", c->tablet.option, option, NULL});
+		(const char *[]){"--input", c->keyboard.option, "--input", c->tablet.option, NULL});
 	vm_show_new(&c->vm, &c->blob, 1, RED);
 	input_start(&c->keyboard, INPUT_BUFFERS);
 	input_start(&c->tablet, INPUT_BUFFERS);
 	seat_connect(&c->seat, host);
 	assert_true(host_wait_string(&host->compositor, "seat.focus", "vm0", WAIT_MS));
 	input_skip(&c->tablet); // where the pointer is at first
-}
-
-void seat_case_start(struct seat_case *c, struct host *host) {
-	seat_case_start_with(c, host, NULL);
 }
 
 void seat_case_finish(struct seat_case *c) {

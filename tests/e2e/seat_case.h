@@ -16,15 +16,13 @@ struct seat_case {
 
 /* Starts one that lets a fake seat type. */
 void seat_start_compositor(struct host *host, unsigned outputs);
-/* Connects a seat to the ordinary socket. */
+/* Connects a seat to the client socket. */
 void seat_connect(struct fake_seat *seat, struct host *host);
 /* Ctrl, Super and the key, pressed and released. */
 void seat_press_hotkey(struct fake_seat *seat, uint32_t key);
 
 /* A VM with a keyboard and a tablet, its picture on the only output, and a seat. */
 void seat_case_start(struct seat_case *c, struct host *host);
-/* The same with an option of the bridge, which may be NULL. */
-void seat_case_start_with(struct seat_case *c, struct host *host, const char *option);
 void seat_case_finish(struct seat_case *c);
 
 #endif

@@ -180,22 +180,21 @@ def run_compositor(program, directory):
     assert path.exists(), "a socket that was handed over is not the program's to remove"
 
 
-def children(pid):
-    return [int(word) for word in
-            pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-
-
-def await_input(directory, kinds):
-    """Waits until the bridge replies, and has these devices."""
+def await_input(directory, kinds, restarts):
+    """Waits for the worker after so many others, which has these devices. Returns its process."""
     end = time.monotonic() + PATIENCE
     while True:
         try:
-            inputs = get_status(directory, "bridge-office")["inputs"]
-            break
-        except OSError:
-            assert time.monotonic() < end, "the bridge does not reply"
-            time.sleep(0.05)
+            status = get_status(directory, "bridge-office")
+            if status["counters"]["restarts"] == restarts:
+                break
+        except (OSError, ValueError):
+            pass
+        assert time.monotonic() < end, "the bridge does not reply"
+        time.sleep(0.05)
+    inputs = status["inputs"]
     assert [(entry["kind"], entry["scanout"]) for entry in inputs] == kinds, inputs
+    return status["worker_pid"]
 
 
 def run_bridge(program, directory):
@@ -209,7 +208,7 @@ def run_bridge(program, directory):
     vmm = socket.socket(socket.AF_UNIX)
     vmm.settimeout(PATIENCE)
     vmm.connect(str(paths[0]))
-    process = start([program, "--keeper", "--name", "office", "--vfio", "none", "--display",
+    process = start([program, "--name", "office", "--vfio", "none", "--display",
                      str(directory / "none.sock")], directory, sockets)
     try:
         await_word(notify, "READY=1")
@@ -218,15 +217,13 @@ def run_bridge(program, directory):
         # VHOST_USER_GET_FEATURES
         vmm.sendall(bytes.fromhex("010000000100000000000000"))
         assert len(vmm.recv(20, socket.MSG_WAITALL)) == 20
-        await_input(directory, [("keyboard", None), ("tablet", 0), ("mouse", None)])
+        kinds = [("keyboard", None), ("tablet", 0), ("mouse", None)]
+        worker = await_input(directory, kinds, 0)
         assert is_refused(paths[4])
 
-        worker = children(process.pid)
+        os.kill(worker, signal.SIGKILL)
+        await_input(directory, kinds, 1)
         vmm.close()
-        os.kill(worker[0], signal.SIGKILL)
-        while children(process.pid) in ([], worker):
-            time.sleep(0.05)
-        await_input(directory, [("keyboard", None), ("tablet", 0), ("mouse", None)])
         with socket.socket(socket.AF_UNIX) as again:
             again.settimeout(PATIENCE)
             again.connect(str(paths[0]))

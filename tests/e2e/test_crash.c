@@ -19,14 +19,11 @@
 #include "vmm-bridge/vhost/message.h"
 
 static const struct gp_rect whole = {0, 0, W, H};
-static const char *const keeper[] = {"--keeper", NULL};
 
 /* Ends the worker as a crash does, and waits for the next one. */
 static void crash_by(struct vm *vm, int signal_number) {
 	int64_t restarts = vm_counter(vm, "restarts");
-	int64_t worker = host_status_number(vm->bridge, "pid");
-	assert_true(worker > 0 && worker != vm->bridge->pid);
-	assert_int_equal(kill((pid_t)worker, signal_number), 0);
+	assert_int_equal(kill(vm_worker(vm)->pid, signal_number), 0);
 	assert_true(host_wait_number(vm->bridge, "counters.restarts", restarts + 1, WAIT_MS));
 	assert_true(host_wait_string(vm->bridge, "display", "connected", WAIT_MS));
 }
@@ -38,7 +35,8 @@ static void crash(struct vm *vm) {
 /* How the worker is confined, as the kernel says it. */
 static void read_seccomp(struct vm *vm, char seccomp[32]) {
 	char path[64], line[128];
-	snprintf(path, sizeof(path), "/proc/%d/status", (int)host_status_number(vm->bridge, "pid"));
+	snprintf(path, sizeof(path), "/proc/%d/status",
+		(int)host_status_number(vm->bridge, "worker_pid"));
 	FILE *file = fopen(path, "re");
 	assert_non_null(file);
 	seccomp[0] = '\0';
@@ -61,7 +59,7 @@ static void await_end(const struct vm *vm) {
 static void test_picture(struct host *host) {
 	struct vm vm;
 	struct gg_blob red, blue;
-	vm_start(&vm, host, 0, keeper);
+	vm_start(&vm, host, 0, NULL);
 	vm_show_new(&vm, &red, 1, RED);
 	crash(&vm);
 	vm_assert_color(&vm, OUTPUT, RED); // nobody has drawn anything
@@ -86,11 +84,11 @@ static void test_picture(struct host *host) {
 static void test_flips(struct host *host) {
 	struct vm vm;
 	struct gg_blob blobs[2];
-	vm_start(&vm, host, 0, keeper);
+	vm_start(&vm, host, 0, NULL);
 	vm_show_new(&vm, &blobs[0], 1, RED);
 	vm_show_new(&vm, &blobs[1], 2, BLUE);
 	for (unsigned i = 0; i < 4; i++) {
-		int64_t worker = host_status_number(vm.bridge, "pid");
+		int64_t worker = host_status_number(vm.bridge, "worker_pid");
 		for (unsigned flip = 0; flip < 20; flip++) {
 			uint32_t id = flip % 2 + 1;
 			struct virtio_gpu_set_scanout_blob set = wire_set_scanout_blob(0, id, W, H);
@@ -128,7 +126,7 @@ static void test_flips(struct host *host) {
 /* A 2D resource has its pixels in the worker; they are read again from the guest's memory. */
 static void test_2d(struct host *host) {
 	struct vm vm;
-	vm_start(&vm, host, 0, keeper);
+	vm_start(&vm, host, 0, NULL);
 	uint64_t gpa = fe_alloc(&vm.fe, SIZE);
 	uint32_t *pixels = fe_ptr(&vm.fe, gpa);
 	assert_int_equal(gg_create_2d(&vm.fe, 5, VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM, W, H), OK);
@@ -149,7 +147,7 @@ static void test_2d(struct host *host) {
 static void test_pause(struct host *host) {
 	struct vm vm;
 	struct gg_blob red, blue;
-	vm_start(&vm, host, 0, keeper);
+	vm_start(&vm, host, 0, NULL);
 	vm_show_new(&vm, &red, 1, RED);
 	assert_true(fe_stop(&vm.fe));
 	assert_true(host_wait_string(vm.bridge, "vmm", "paused", WAIT_MS));
@@ -189,7 +187,7 @@ static void disable_queues(struct vm *vm) {
 static void test_stopping(struct host *host) {
 	struct vm vm;
 	struct gg_blob red, blue;
-	vm_start(&vm, host, 0, keeper);
+	vm_start(&vm, host, 0, NULL);
 	vm_show_new(&vm, &red, 1, RED);
 	disable_queues(&vm);
 	crash(&vm);
@@ -220,7 +218,7 @@ static void test_stopping(struct host *host) {
 static void test_confined(struct host *host) {
 	struct vm vm;
 	struct gg_blob red;
-	vm_start(&vm, host, 0, keeper);
+	vm_start(&vm, host, 0, NULL);
 	vm_show_new(&vm, &red, 1, RED);
 	char before[32], after[32];
 	read_seccomp(&vm, before);
@@ -234,7 +232,7 @@ static void test_confined(struct host *host) {
 static void test_after_reset(struct host *host) {
 	struct vm vm;
 	struct gg_blob red, blue;
-	vm_start(&vm, host, 0, keeper);
+	vm_start(&vm, host, 0, NULL);
 	vm_show_new(&vm, &red, 1, RED);
 	assert_true(fe_stop(&vm.fe));
 	assert_true(fe_restart(&vm.fe, true));
@@ -250,14 +248,14 @@ static void test_after_reset(struct host *host) {
 static void test_vmm_gone(struct host *host) {
 	struct vm vm;
 	struct gg_blob red, blue;
-	vm_start(&vm, host, 0, keeper);
+	vm_start(&vm, host, 0, NULL);
 	unsigned fds = 0;
 	for (unsigned i = 0; i < 3; i++) {
 		vm_show_new(&vm, &red, 1, RED);
 		crash(&vm);
 		vm_assert_color(&vm, OUTPUT, RED);
 		if (i == 1) {
-			int64_t worker = host_status_number(vm.bridge, "pid");
+			int64_t worker = host_status_number(vm.bridge, "worker_pid");
 			kill((pid_t)worker, SIGABRT);
 		}
 		vm_disconnect(&vm);
@@ -280,7 +278,7 @@ static void test_fd(struct host *host) {
 	int ends[2];
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
 	host->vmm_fd = ends[1];
-	assert_true(host_start_bridge(host, 0, keeper));
+	assert_true(host_start_bridge(host, 0, NULL));
 	host->vmm_fd = 0;
 	close(ends[1]);
 	assert_true(host_wait_string(vm.bridge, "display", "connected", WAIT_MS));
@@ -299,21 +297,61 @@ static void test_fd(struct host *host) {
 	vm_finish(&vm);
 }
 
-/* Nobody is served by a worker that crashes at once, time and again: the VMM is told. */
+/* Whether the front end's socket is open; nothing is read from it. */
+static bool is_connected(struct vm *vm) {
+	char byte;
+	return recv(vm->fe.socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT) != 0;
+}
+
+/* A worker that crashes time and again is started after longer and longer pauses, for ever. */
 static void test_loop(struct host *host) {
 	struct vm vm;
 	struct gg_blob red;
-	vm_start(&vm, host, 0, keeper);
+	vm_start(&vm, host, 0, NULL);
 	vm_show_new(&vm, &red, 1, RED);
 	for (unsigned i = 0; i < 5; i++) {
+		uint64_t begin = host_now_ms();
+		crash(&vm);
+		assert_true(is_connected(&vm));
+		assert_true(i < 4 || host_now_ms() - begin >= 1000);
+	}
+	vm_assert_color(&vm, OUTPUT, RED);
+	kill(vm_worker(&vm)->pid, SIGABRT); // the next one comes in 10 s
+	vm_assert_status_screen(&vm, OUTPUT, RED);
+	host_sleep_ms(1000);
+	assert_true(host_alive(vm.bridge));
+	assert_true(is_connected(&vm));
+	vm_finish(&vm);
+}
+
+/* Without a VMM, which could lose something, that is the end. */
+static void test_loop_alone(struct host *host) {
+	struct program *bridge = &host->bridges[0];
+	assert_true(host_start_bridge(host, 0, NULL));
+	for (unsigned i = 0; i < 5 && host_alive(bridge); i++) {
+		struct vm vm = {.bridge = bridge};
+		kill(vm_worker(&vm)->pid, SIGABRT);
+		host_sleep_ms(i < 4 ? 500 : 0);
+	}
+	assert_true(program_ended_within(bridge, WAIT_MS));
+	assert_int_equal(host_stop(bridge), 1); // by itself
+}
+
+/* Each worker has a layout of its own. */
+static void test_layout(struct host *host) {
+	struct vm vm;
+	char path[64], before[64], after[64];
+	char *const lines[] = {before, after};
+	vm_start(&vm, host, 0, NULL);
+	for (unsigned i = 0; i < 2; i++) {
+		snprintf(path, sizeof(path), "/proc/%d/maps", (int)vm_worker(&vm)->pid);
+		FILE *file = fopen(path, "re");
+		assert_non_null(file);
+		assert_non_null(fgets(lines[i], sizeof(before), file));
+		fclose(file);
 		crash(&vm);
 	}
-	kill((pid_t)host_status_number(vm.bridge, "pid"), SIGABRT);
-	await_end(&vm);
-	assert_int_equal(host_stop(vm.bridge), 1); // by itself
-	char byte;
-	assert_int_equal(read(vm.fe.socket, &byte, 1), 0);
-	vm_assert_status_screen(&vm, OUTPUT, RED);
+	assert_string_not_equal(before, after);
 	vm_finish(&vm);
 }
 
@@ -321,16 +359,16 @@ static void test_loop(struct host *host) {
 static void test_ends(struct host *host) {
 	struct vm vm;
 	struct gg_blob red;
-	vm_start(&vm, host, 0, keeper);
+	vm_start(&vm, host, 0, NULL);
 	vm_show_new(&vm, &red, 1, RED);
 	crash(&vm);
-	pid_t worker = (pid_t)host_status_number(vm.bridge, "pid");
+	pid_t worker = (pid_t)host_status_number(vm.bridge, "worker_pid");
 	vm_finish(&vm);
 	assert_int_equal(host_stop(vm.bridge), 0);
 	assert_int_equal(kill(worker, 0), -1);
 
-	vm_start(&vm, host, 0, keeper);
-	worker = (pid_t)host_status_number(vm.bridge, "pid");
+	vm_start(&vm, host, 0, NULL);
+	worker = (pid_t)host_status_number(vm.bridge, "worker_pid");
 	host_kill(vm.bridge);
 	for (int i = 0; i < 1000 && kill(worker, 0) == 0; i++) {
 		host_sleep_ms(10);
@@ -350,6 +388,8 @@ static const struct host_case cases[] = {
 	{"the VMM goes", test_vmm_gone, 1},
 	{"a socket that was given", test_fd, 1},
 	{"time and again", test_loop, 1},
+	{"time and again without a VMM", test_loop_alone, 0},
+	{"another layout", test_layout, 1},
 	{"ends", test_ends, 1},
 };
 

@@ -5,6 +5,7 @@
 #include <linux/input.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <cmocka.h>
 
@@ -165,7 +166,8 @@ static void test_end_while_held(struct host *host) {
 	assert_true(fake_seat_key(&c.seat, KEY_P, true));
 	input_expect_group(&c.keyboard, EV_KEY, KEY_P, 1);
 	vm_disconnect(&c.vm);
-	assert_true(host_wait_string(&host->compositor, "outputs.0.showing", "gone", WAIT_MS));
+	assert_true(
+		host_wait_string(&host->compositor, "outputs.0.showing", "disconnected", WAIT_MS));
 	vm_show(&other, 0, 1);
 	vm_assert_status_screen(&c.vm, OUTPUT, BLUE);
 	assert_string_equal(host_status_string(&host->compositor, "seat.focus"), "");
@@ -174,6 +176,90 @@ static void test_end_while_held(struct host *host) {
 	vm_assert_color(&other, OUTPUT, BLUE);
 	assert_true(host_wait_string(&host->compositor, "seat.focus", "vm1", WAIT_MS));
 	input_expect_nothing(&keyboard);
+	fe_finish(&keyboard.fe);
+	vm_finish(&other);
+	seat_case_finish(&c);
+}
+
+/* The bridge of the guest in front is killed, with another guest behind. */
+static void lose_bridge(struct seat_case *c, struct input_device *other) {
+	host_kill(c->vm.bridge);
+	fe_finish(&c->keyboard.fe);
+	fe_finish(&c->tablet.fe);
+	vm_finish(&c->vm);
+	assert_true(host_wait_string(
+		&c->vm.host->compositor, "outputs.0.showing", "disconnected", WAIT_MS));
+	assert_string_equal(host_status_string(&c->vm.host->compositor, "seat.focus"), "");
+	/* What the user types goes to nobody: least of all to the guest behind. */
+	assert_true(fake_seat_key(&c->seat, KEY_P, true));
+	assert_true(fake_seat_key(&c->seat, KEY_P, false));
+	input_expect_nothing(other);
+}
+
+/* It is started again, with a VM whose driver is up and has shown nothing yet. */
+static void return_bridge(struct seat_case *c, struct host *host) {
+	vm_start(&c->vm, host, 0,
+		(const char *[]){"--input", c->keyboard.option, "--input", c->tablet.option, NULL});
+	input_start(&c->keyboard, INPUT_BUFFERS);
+	input_start(&c->tablet, INPUT_BUFFERS);
+}
+
+/* D14: a bridge that crashes and is started again does not cost its guest the front. */
+static void test_crash(struct host *host) {
+	struct seat_case c;
+	struct vm other;
+	struct gg_blob blob;
+	struct input_device keyboard;
+	seat_case_start(&c, host);
+	start_other(&other, &keyboard, host);
+	vm_blob(&other, &blob, 1, BLUE);
+	vm_show(&other, 0, 1);
+	vm_assert_color(&c.vm, OUTPUT, RED);
+
+	for (int round = 0; round < 2; round++) {
+		lose_bridge(&c, &keyboard);
+		return_bridge(&c, host);
+		assert_true(host_wait_string(&host->compositor, "outputs.0.guest", "vm0", WAIT_MS));
+		assert_true(host_wait_string(&host->compositor, "seat.focus", "vm0", WAIT_MS));
+		vm_show_new(&c.vm, &c.blob, 1, RED);
+		vm_assert_color(&c.vm, OUTPUT, RED);
+		input_skip(&c.keyboard);
+		assert_true(fake_seat_key(&c.seat, KEY_A, true));
+		input_expect_group(&c.keyboard, EV_KEY, KEY_A, 1);
+		assert_true(fake_seat_key(&c.seat, KEY_A, false));
+		input_expect_group(&c.keyboard, EV_KEY, KEY_A, 0);
+	}
+
+	/* The user has switched meanwhile: that stays. */
+	lose_bridge(&c, &keyboard);
+	seat_press_hotkey(&c.seat, KEY_TAB);
+	assert_true(host_wait_string(&host->compositor, "seat.focus", "vm1", WAIT_MS));
+	return_bridge(&c, host);
+	vm_blob(&c.vm, &c.blob, 1, RED);
+	vm_show(&c.vm, 0, 1);
+	vm_assert_color(&other, OUTPUT, BLUE);
+	assert_string_equal(host_status_string(&host->compositor, "seat.focus"), "vm1");
+	seat_press_hotkey(&c.seat, KEY_TAB);
+	assert_true(host_wait_string(&host->compositor, "seat.focus", "vm0", WAIT_MS));
+	input_skip(&keyboard);
+
+	/* It does not return: the one behind comes after a while, which is not the user's to wait. */
+	uint64_t begin = host_now_ms();
+	lose_bridge(&c, &keyboard);
+	assert_true(host_wait_string(&host->compositor, "seat.focus", "vm1", WAIT_MS));
+	printf("# the guest behind after %u ms\n", (unsigned)(host_now_ms() - begin));
+	assert_true(host_now_ms() - begin >= 2500);
+	vm_assert_color(&other, OUTPUT, BLUE);
+	return_bridge(&c, host);
+	vm_blob(&c.vm, &c.blob, 1, RED);
+	vm_show(&c.vm, 0, 1);
+	vm_assert_color(&other, OUTPUT, BLUE);
+
+	/* One that ends in order has no place to return to. */
+	seat_press_hotkey(&c.seat, KEY_TAB);
+	assert_true(host_wait_string(&host->compositor, "seat.focus", "vm0", WAIT_MS));
+	assert_int_equal(host_stop(c.vm.bridge), 0);
+	assert_true(host_wait_string(&host->compositor, "seat.focus", "vm1", 2000));
 	fe_finish(&keyboard.fe);
 	vm_finish(&other);
 	seat_case_finish(&c);
@@ -240,6 +326,7 @@ static const struct host_case cases[] = {
 	{"no picture yet", test_no_picture, 0},
 	{"a guest behind wants the front", test_take_over, 0},
 	{"end while a key is held", test_end_while_held, 0},
+	{"a crash of the bridge in front", test_crash, 0},
 	{"switch guest", test_switch, 0},
 };
 

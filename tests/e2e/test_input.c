@@ -381,33 +381,15 @@ static void test_config(struct host *host) {
 	seat_case_finish(&c);
 }
 
-/* Without the option a client cannot type. */
-static void test_not_allowed(struct host *host) {
-	struct fake_seat seat;
-	assert_true(host_start_compositor(host, 1, CASE_WIDTH, CASE_HEIGHT, NULL));
-	seat_connect(&seat, host);
-	assert_null(seat.keyboards);
-	assert_null(seat.pointers);
-	fake_seat_finish(&seat);
-	assert_int_equal(host_stop(&host->compositor), 0);
-
-	seat_start_compositor(host, 1);
-	assert_true(fake_seat_connect(&seat, host->bridge_socket));
-	assert_non_null(seat.seat);
-	assert_null(seat.keyboards);
-	assert_null(seat.pointers);
-	fake_seat_finish(&seat);
-}
-
 /* The worker crashes while a key and a button are down: nothing stays down in the guest. */
 static void test_crash(struct host *host) {
 	struct seat_case c;
-	seat_case_start_with(&c, host, "--keeper");
+	seat_case_start(&c, host);
 	assert_true(fake_seat_key(&c.seat, KEY_A, true));
 	input_expect_group(&c.keyboard, EV_KEY, KEY_A, 1);
 	assert_true(fake_seat_button(&c.seat, BTN_LEFT, true));
 	input_expect_group(&c.tablet, EV_KEY, BTN_LEFT, 1);
-	assert_int_equal(kill((pid_t)host_status_number(c.vm.bridge, "pid"), SIGABRT), 0);
+	assert_int_equal(kill((pid_t)host_status_number(c.vm.bridge, "worker_pid"), SIGABRT), 0);
 	assert_true(host_wait_number(c.vm.bridge, "counters.restarts", 1, WAIT_MS));
 	assert_true(host_wait_string(&host->compositor, "seat.focus", "vm0", WAIT_MS));
 	assert_true(fake_seat_key(&c.seat, KEY_A, false));
@@ -476,7 +458,6 @@ static const struct host_case cases[] = {
 	{"a crash of the bridge", test_crash, 0},
 	{"configuration space", test_config, 0},
 	{"quit", test_quit, 0},
-	{"virtual input not allowed", test_not_allowed, 0},
 };
 
 int main(int argc, char **argv) {

@@ -301,10 +301,10 @@ static void test_idle(struct host *host) {
 	vm_show_new(&vm, &red, 1, RED);
 	host_sleep_ms(300);
 	int64_t commits = vm_counter(&vm, "commits");
-	uint64_t bridge = host_count_wakeups(vm.bridge);
+	uint64_t bridge = host_count_wakeups(vm_worker(&vm));
 	uint64_t compositor = host_count_wakeups(&host->compositor);
 	host_sleep_ms(2000);
-	bridge = host_count_wakeups(vm.bridge) - bridge;
+	bridge = host_count_wakeups(vm_worker(&vm)) - bridge;
 	compositor = host_count_wakeups(&host->compositor) - compositor;
 	printf("# wakeups in 2 s without damage: bridge %ju, compositor %ju\n", (uintmax_t)bridge,
 		(uintmax_t)compositor);

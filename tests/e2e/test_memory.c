@@ -26,7 +26,7 @@ static void test_region_removed(struct host *host) {
 	assert_true(fd >= 0);
 	uint32_t *pixels = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	assert_true(pixels != MAP_FAILED);
-	unsigned fds = host_count_fds(vm.bridge);
+	unsigned fds = host_count_fds(vm_worker(&vm));
 	for (unsigned round = 0; round < 3; round++) {
 		assert_true(fe_add_region(&vm.fe, fd, gpa, size, uva, 0));
 		for (uint32_t i = 0; i < SIZE / 4096; i++) {
@@ -48,7 +48,7 @@ static void test_region_removed(struct host *host) {
 		vm_show_new(&vm, &blue, 10 + round, BLUE);
 		assert_int_equal(gg_unref(&vm.fe, 10 + round), OK);
 	}
-	assert_true(host_wait_fds(vm.bridge, fds, WAIT_MS));
+	assert_true(host_wait_fds(vm_worker(&vm), fds, WAIT_MS));
 	munmap(pixels, size);
 	close(fd);
 	vm_finish(&vm);
@@ -107,7 +107,7 @@ static void test_region_returns(struct host *host) {
 	gg_fill(pixels, W, &whole, RED);
 	vm_show(&vm, 0, 1);
 	vm_assert_color(&vm, OUTPUT, RED);
-	unsigned fds = host_count_fds(vm.bridge);
+	unsigned fds = host_count_fds(vm_worker(&vm));
 	for (unsigned round = 0; round < 3; round++) {
 		assert_true(fe_remove_region(&vm.fe, gpa, size, uva));
 		vm_assert_status_screen(&vm, OUTPUT, RED);
@@ -118,7 +118,7 @@ static void test_region_returns(struct host *host) {
 	vm_flush(&vm, 1, 0, 0, W, H);
 	vm_assert_color(&vm, OUTPUT, GREEN);
 	assert_int_equal(gg_set_scanout_blob(&vm.fe, 0, 1, W, H), OK);
-	assert_true(host_wait_fds(vm.bridge, fds, WAIT_MS));
+	assert_true(host_wait_fds(vm_worker(&vm), fds, WAIT_MS));
 	munmap(pixels, size);
 	close(fd);
 	vm_finish(&vm);
@@ -175,20 +175,20 @@ static void test_fds(struct host *host) {
 		if (i == 9) {
 			vm_show(&vm, 0, 1);
 			vm_assert_color(&vm, OUTPUT, RED);
-			bridge = host_count_fds(vm.bridge);
+			bridge = host_count_fds(vm_worker(&vm));
 			compositor = host_count_fds(&host->compositor);
 		}
 	}
 	vm_show(&vm, 0, 1);
 	vm_assert_color(&vm, OUTPUT, RED);
 	printf("# bridge %u, compositor %u descriptors\n", bridge, compositor);
-	assert_true(host_wait_fds(vm.bridge, bridge, WAIT_MS));
+	assert_true(host_wait_fds(vm_worker(&vm), bridge, WAIT_MS));
 	assert_true(host_wait_fds(&host->compositor, compositor, WAIT_MS));
 
 	/* Machines come and go. */
 	vm_disconnect(&vm);
 	assert_true(host_wait_string(vm.bridge, "vmm", "waiting", WAIT_MS));
-	bridge = host_count_fds(vm.bridge);
+	bridge = host_count_fds(vm_worker(&vm));
 	for (unsigned i = 0; i < 10; i++) {
 		vm_connect(&vm);
 		vm_blob(&vm, &shown, 1, RED);
@@ -197,7 +197,7 @@ static void test_fds(struct host *host) {
 	}
 	assert_true(host_wait_string(vm.bridge, "vmm", "waiting", WAIT_MS));
 	vm_assert_status_screen(&vm, OUTPUT, RED);
-	assert_true(host_wait_fds(vm.bridge, bridge, WAIT_MS));
+	assert_true(host_wait_fds(vm_worker(&vm), bridge, WAIT_MS));
 	vm_finish(&vm);
 }
 

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "tests/e2e/vm.h"
+#include "tests/harness/gpu_wire.h"
 
 #define MEASURE_MS 2000
 #define LONGEST_MS 500 // for one reply on a noisy machine; the rule says 50
@@ -193,6 +194,55 @@ static void test_flood(struct host *host) {
 	vm_finish(&vm);
 }
 
+/* What a kernel up to 5.10 does: flips of two 2D resources, as fast as it can, and no fence. */
+static bool flip_2d(struct vm *vm, const struct gp_rect *whole, uint32_t id) {
+	struct virtio_gpu_transfer_to_host_2d transfer = wire_transfer(id, whole, 0);
+	struct virtio_gpu_set_scanout set = wire_set_scanout(0, id, whole);
+	struct virtio_gpu_resource_flush flush = wire_flush(id, whole, 0);
+	bool ok = gg_send(&vm->fe, &transfer, sizeof(transfer)) >= 0 &&
+		gg_send(&vm->fe, &set, sizeof(set)) >= 0 &&
+		gg_send(&vm->fe, &flush, sizeof(flush)) >= 0;
+	for (unsigned i = 0; ok && i < 3; i++) {
+		ok = fe_wait_used(&vm->fe, 0, NULL, 0, NULL, 10000) >= 0;
+	}
+	return ok;
+}
+
+/* One of them is copied and shown in each period, the newest, and the last one always is. */
+static void test_flood_2d(struct host *host) {
+	struct vm vm;
+	const struct gp_rect whole = {0, 0, W, H};
+	uint32_t *pixels[2];
+	vm_start(&vm, host, 0, NULL);
+	for (uint32_t i = 0; i < 2; i++) {
+		uint64_t gpa = fe_alloc(&vm.fe, SIZE);
+		pixels[i] = fe_ptr(&vm.fe, gpa);
+		assert_int_equal(
+			gg_create_2d(&vm.fe, i + 1, VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM, W, H), OK);
+		assert_int_equal(gg_attach(&vm.fe, i + 1, gpa, SIZE), OK);
+		gg_fill(pixels[i], W, &whole, i == 0 ? RED : GREEN);
+	}
+	assert_true(flip_2d(&vm, &whole, 1));
+	vm_assert_color(&vm, OUTPUT, RED);
+	int64_t commits = vm_counter(&vm, "commits"), copied = vm_counter(&vm, "bytes_copied");
+	unsigned flips = 0;
+	uint64_t start = host_now_ms();
+	while (host_now_ms() < start + MEASURE_MS) {
+		assert_true(flip_2d(&vm, &whole, 1 + ++flips % 2));
+	}
+	int64_t periods = (int64_t)(host_now_ms() - start) * 60 / 1000 + 2;
+	commits = vm_counter(&vm, "commits") - commits;
+	copied = vm_counter(&vm, "bytes_copied") - copied;
+	printf("# %u flips in %jd periods: %jd frames, %.1f copies\n", flips, (intmax_t)periods,
+		(intmax_t)commits, (double)copied / (double)SIZE);
+	assert_true(commits <= periods);
+	assert_true(copied <= periods * (int64_t)SIZE);
+	gg_fill(pixels[1], W, &whole, BLUE);
+	assert_true(flip_2d(&vm, &whole, 2));
+	vm_assert_color(&vm, OUTPUT, BLUE);
+	vm_finish(&vm);
+}
+
 /* The same of a cursor; the compositor keeps up with it, and is not lost. */
 static void test_cursor_flood(struct host *host) {
 	struct vm vm;
@@ -225,6 +275,7 @@ static const struct host_case cases[] = {
 	{"no compositor", test_no_compositor, 0},
 	{"immediate", test_immediate, 1},
 	{"flood", test_flood, 1},
+	{"2D flood", test_flood_2d, 1},
 	{"cursor flood", test_cursor_flood, 1},
 };
 

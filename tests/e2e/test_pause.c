@@ -82,7 +82,7 @@ static void test_pause_rewritten(struct host *host) {
 	vm_flush(&vm, 2, 0, 0, W, H);
 	vm_assert_color(&vm, OUTPUT, GREEN);
 	/* Nor is anything left of it. */
-	unsigned fds = host_count_fds(vm.bridge);
+	unsigned fds = host_count_fds(vm_worker(&vm));
 	for (unsigned i = 0; i < 5; i++) {
 		assert_true(fe_stop(&vm.fe));
 		gg_fill(blue.pixels, W, &whole, BLUE);
@@ -92,7 +92,7 @@ static void test_pause_rewritten(struct host *host) {
 		vm_flush(&vm, 2, 0, 0, W, H);
 		vm_assert_color(&vm, OUTPUT, GREEN);
 	}
-	assert_true(host_wait_fds(vm.bridge, fds, WAIT_MS));
+	assert_true(host_wait_fds(vm_worker(&vm), fds, WAIT_MS));
 	vm_finish(&vm);
 }
 

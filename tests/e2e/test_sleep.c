@@ -32,8 +32,8 @@ static void write_config(struct host *host, char path[96], const char *config) {
 static void start(struct host *host, unsigned outputs, const char *config) {
 	char path[96];
 	write_config(host, path, config);
-	assert_true(host_start_compositor(host, outputs, W, H,
-		(const char *[]){"--allow-virtual-input", "--config", path, NULL}));
+	assert_true(host_start_compositor(
+		host, outputs, W, H, (const char *[]){"--config", path, NULL}));
 }
 
 static void get_display(struct host *host, char path[96]) {

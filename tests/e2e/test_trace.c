@@ -160,7 +160,7 @@ static void test_flows(struct host *host) {
 	const char *const args[] = {"--trace", path, NULL};
 	assert_true(host_start_compositor(host, 2, W, H, args));
 	vm_start(&vm, host, 0, (const char *[]){"--scanouts", "2", "--trace", path, NULL});
-	trace.bridge = vm.bridge->pid;
+	trace.bridge = vm_worker(&vm)->pid;
 	trace.compositor = host->compositor.pid;
 
 	vm_blob(&vm, &blob, 1, RED);

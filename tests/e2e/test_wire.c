@@ -351,7 +351,7 @@ static void test_frames(struct host *host) {
 	vm_start(&vm, host, 0, NULL);
 	vm_disconnect(&vm);
 	assert_true(host_wait_string(vm.bridge, "vmm", "waiting", WAIT_MS));
-	unsigned fds = host_count_fds(vm.bridge);
+	unsigned fds = host_count_fds(vm_worker(&vm));
 	bool more = true;
 	for (unsigned number = 0; more; number++) {
 		struct fe fe;
@@ -375,7 +375,7 @@ static void test_frames(struct host *host) {
 	}
 	assert_true(host_wait_string(vm.bridge, "vmm", "waiting", WAIT_MS));
 	host_sleep_ms(100);
-	assert_true(host_wait_fds(vm.bridge, fds, WAIT_MS));
+	assert_true(host_wait_fds(vm_worker(&vm), fds, WAIT_MS));
 	vm_connect(&vm);
 	vm_show_new(&vm, &red, 1, RED);
 

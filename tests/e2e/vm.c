@@ -154,6 +154,13 @@ void vm_set_fault(struct host *host, const char *name, bool on) {
 	assert_int_equal(fclose(file), 0);
 }
 
+const struct program *vm_worker(struct vm *vm) {
+	vm->worker = *vm->bridge;
+	vm->worker.pid = (pid_t)host_status_number(vm->bridge, "worker_pid");
+	assert_true(vm->worker.pid > 0 && vm->worker.pid != vm->bridge->pid);
+	return &vm->worker;
+}
+
 int64_t vm_counter(struct vm *vm, const char *name) {
 	char path[64];
 	snprintf(path, sizeof(path), "counters.%s", name);
@@ -191,7 +198,7 @@ bool vm_display_info(struct vm *vm, uint32_t scanout, uint32_t *width, uint32_t 
 /* The group. */
 
 static void no_udmabuf(struct host *host) {
-	case_skip(host, "no /dev/udmabuf");
+	case_skip(host, "no /dev/udmabuf: the suite hostvm has these cases");
 }
 
 int vm_main(const char *group, const struct host_case *cases, size_t n, int argc, char **argv) {

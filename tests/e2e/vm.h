@@ -35,6 +35,7 @@ struct vm {
 	unsigned index;
 	struct fe fe;
 	struct picture picture; // the last grab
+	struct program worker; // of the bridge; see vm_worker
 };
 
 /**
@@ -77,6 +78,8 @@ void vm_assert_off(struct vm *vm, const char *output, uint32_t color);
 void vm_load_faults(struct host *host);
 void vm_set_fault(struct host *host, const char *name, bool on);
 
+/* The process that does the bridge's work, as its status has it now. Until the next call. */
+const struct program *vm_worker(struct vm *vm);
 /* Counters of the bridge. */
 int64_t vm_counter(struct vm *vm, const char *name);
 /* Preferred size of a scanout by its EDID, and by the display info. */

@@ -21,6 +21,7 @@
 
 #include "common/fd.h"
 #include "common/log.h"
+#include "common/sigbus.h"
 #include "tests/fuzz/fuzz.h"
 #include "vmm-bridge/vhost/device.h"
 #include "vmm-bridge/vhost/message.h"
@@ -517,7 +518,7 @@ static void fuzz_device(struct input *input) {
 	rig.ram = mmap(NULL, RAM_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, rig.ram_fd, 0);
 	rig.kick_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	rig.loop = wl_event_loop_create();
-	rig.device = gp_vhost_device_create(rig.loop, NULL, pair[0], &info, &ops, NULL);
+	rig.device = gp_vhost_device_create(rig.loop, -1, pair[0], &info, &ops, NULL);
 	check(rig.device != NULL && rig.ram != MAP_FAILED);
 	for (unsigned i = 0; input->left > 0 && i < STEPS_MAX; i++) {
 		uint8_t choice = take_u8(input);
@@ -556,7 +557,7 @@ static int count_fds(void) {
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 	struct input input = {data, size};
 	gp_log_init("fuzz", GP_LOG_SILENT);
-	gp_guest_memory_guard();
+	gp_sigbus_catch();
 	int before = count_fds();
 	switch (take_u8(&input) % 4) {
 	case 0:

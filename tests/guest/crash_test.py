@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""A stock Linux guest whose bridge crashes, with a keeper.
+"""A stock Linux guest whose bridge crashes.
 
     crash_test.py BUILD-DIRECTORY LOG-DIRECTORY
 """
@@ -40,7 +40,7 @@ def crash(machine):
     """Ends the worker as a fault does; when the next one answers, its time in ms."""
     before = bridge_status(machine)
     begin = time.monotonic()
-    os.kill(before["pid"], signal.SIGSEGV)
+    os.kill(before["worker_pid"], signal.SIGSEGV)
     machine.wait("another worker", lambda: restarts(machine) ==
                  before["counters"]["restarts"] + 1, PATIENCE)
     return (time.monotonic() - begin) * 1000
@@ -112,9 +112,9 @@ CASES = [console, typing, page_flips, no_complaints]
 def main():
     build, logs = sys.argv[1:]
     with Machine(build, pathlib.Path(logs)) as machine:
-        machine.start_compositor(f"{WIDTH}x{HEIGHT}", options=["--allow-virtual-input"])
+        machine.start_compositor(f"{WIDTH}x{HEIGHT}")
         machine.hands = Hands(pathlib.Path(build) / "tests/harness/fake-seat", machine.display())
-        machine.start_bridge("guest", "--keeper", *machine.bridge_input_options())
+        machine.start_bridge("guest", *machine.bridge_input_options())
         machine.boot(*machine.qemu_input_options(), memory="512M")
         good = run_cases(machine, CASES)
         machine.hands.end()

@@ -169,8 +169,7 @@ def main():
     logs = pathlib.Path(logs)
     with Desk(build, logs, "first") as first, \
             Desk(build, logs / "second", "second", first) as second:
-        first.start_compositor("%dx%d" % SIZE, options=[
-            "--allow-virtual-input", "--config", configure(first, "off")])
+        first.start_compositor("%dx%d" % SIZE, options=["--config", configure(first, "off")])
         first.hands = Hands(pathlib.Path(build) / "tests/harness/fake-seat", first.display())
         good = run_cases((first, second), CASES)
         first.hands.end()

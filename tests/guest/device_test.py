@@ -15,6 +15,7 @@ import time
 
 from guest_test import HEIGHT, WIDTH, expect, is_red_bar, note, paint_console, run_cases
 from machine import Failure, Machine
+from stack import open_files
 from pattern import is_pattern
 
 IOMMU = ["-device", "intel-iommu,intremap=on,caching-mode=on",
@@ -155,24 +156,25 @@ def balance(machine):
     machine.device.do("cycles 20", 120)
     machine.device.do("show 0 whole")
     machine.await_picture("before-cycles", lambda picture: is_pattern(picture, 0))
-    before = machine.bridge.fds()
-    memory = resident(machine.bridge)
+    worker = machine.status()["guestpane-bridge"]["worker_pid"]
+    before = open_files(worker)
+    memory = resident(worker)
     start = time.monotonic()
     machine.device.do("cycles 1000", 600)
     machine.device.do("show 0 whole")
     machine.await_picture("after-cycles", lambda picture: is_pattern(picture, 0))
     try:
-        machine.wait("", lambda: len(machine.bridge.fds()) == len(before), 10)
+        machine.wait("", lambda: len(open_files(worker)) == len(before), 10)
     except Failure:
-        raise Failure(f"{before} became {machine.bridge.fds()}") from None
-    grown = resident(machine.bridge) - memory
+        raise Failure(f"{before} became {open_files(worker)}") from None
+    grown = resident(worker) - memory
     note(f"1000 cycles in {time.monotonic() - start:.1f} s, {len(before)} descriptors, "
          f"resident memory {grown:+d} KiB")
     expect(grown < 16 * 1024, f"the bridge has grown by {grown} KiB")
 
 
-def resident(program):
-    status = open(f"/proc/{program.pid}/status", encoding="ascii").read()
+def resident(pid):
+    status = open(f"/proc/{pid}/status", encoding="ascii").read()
     return int(re.search(r"^RssAnon:\s+(\d+) kB", status, re.MULTILINE).group(1))
 
 

@@ -13,6 +13,7 @@ import sys
 import time
 
 from machine import HERE, PATIENCE, Failure, Hands, Machine
+from stack import open_files
 
 WIDTH, HEIGHT = 1280, 800
 DEMO = HERE.parents[1] / "tools/guest/demo"
@@ -204,17 +205,17 @@ def second_guest(machine):
 
 
 def no_leaks(machine):
-    """With all guests gone, both programs hold the descriptors that they had before."""
-    for program, before in machine.fds_before.items():
+    """With all guests gone, all processes hold the descriptors that they had before."""
+    for (name, pid), before in machine.fds_before.items():
         try:
-            machine.wait(f"{program.name}'s descriptors", lambda p=program, b=before:
-                         len(p.fds()) == len(b), 10)
+            machine.wait(f"{name}'s descriptors", lambda p=pid, b=before:
+                         len(open_files(p)) == len(b), 10)
         except Failure as failure:
-            now = program.fds()
+            now = open_files(pid)
             more = [fd for fd in now if now.count(fd) > before.count(fd)]
-            raise Failure(f"{program.name} has {len(now)} descriptors, {len(before)} before: "
+            raise Failure(f"{name} has {len(now)} descriptors, {len(before)} before: "
                           f"{more}") from failure
-        note(f"{program.name}: {len(before)} descriptors")
+        note(f"{name}: {len(before)} descriptors")
 
 
 # US layout, as far as it is typed here: evdev codes.
@@ -338,12 +339,13 @@ def main():
     build, logs, *names = sys.argv[1:]
     cases = [case for case in CASES if not names or case.__name__ in ("boot_console", *names)]
     with Machine(build, logs) as machine:
-        machine.start_compositor(f"{WIDTH}x{HEIGHT}", options=["--allow-virtual-input"])
+        machine.start_compositor(f"{WIDTH}x{HEIGHT}")
         machine.start_bridge("guest", *machine.bridge_input_options())
         machine.hands = Hands(pathlib.Path(build) / "tests/harness/fake-seat", machine.display())
         time.sleep(1)
-        machine.fds_before = {program: program.fds()
-                              for program in (machine.compositor, machine.bridge)}
+        processes = {"guestpane": machine.compositor.pid, "keeper": machine.bridge.pid,
+                     "worker": machine.status()["guestpane-bridge"]["worker_pid"]}
+        machine.fds_before = {process: open_files(process[1]) for process in processes.items()}
         machine.boot(*machine.qemu_input_options())
         good = run_cases(machine, cases)
         machine.hands.end()

@@ -254,7 +254,7 @@ def main():
         machine.n_heard = 0
         machine.desktop = Desktop(build / "tests/e2e/e2e-parent", machine.env)
         machine.start_compositor(
-            f"{WIDTH}x{HEIGHT}", options=["--allow-virtual-input"],
+            f"{WIDTH}x{HEIGHT}",
             env={"WLR_BACKENDS": "wayland,headless", "WAYLAND_DISPLAY": "parent-0"})
         machine.start_bridge("guest", "--scanouts", "2", *machine.bridge_input_options())
         machine.hands = Hands(build / "tests/harness/fake-seat", machine.display())

@@ -106,7 +106,7 @@ def main():
     build, logs = sys.argv[1:]
     logs = pathlib.Path(logs)
     with Machine(build, logs) as first, Second(first, logs / "second") as second:
-        first.start_compositor("%dx%d" % SIZE, options=["--allow-virtual-input"])
+        first.start_compositor("%dx%d" % SIZE)
         first.hands = Hands(pathlib.Path(build) / "tests/harness/fake-seat", first.display())
         for machine, name in ((first, "first"), (second, "second")):
             machine.start_bridge(name)

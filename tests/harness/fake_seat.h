@@ -6,7 +6,7 @@
 
 /**
  * A keyboard and a pointer that a test moves: a client of the virtual-keyboard and virtual-pointer
- * protocols on the compositor's ordinary socket. Each function returns when the compositor has
+ * protocols on a client socket of the compositor. Each function returns when the compositor has
  * handled what it sent; false: the connection is broken.
  */
 struct fake_seat {

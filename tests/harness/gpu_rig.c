@@ -35,8 +35,9 @@ static void touch(const struct gp_resource *resource, const struct gp_framebuffe
 		require(gp_extents_read(&resource->backing, fb->offset, &byte, 1), "start outside");
 		require(gp_extents_read(&resource->backing, last, &byte, 1), "end outside");
 	} else {
-		byte = *(volatile uint8_t *)&resource->shm_map[fb->offset];
-		byte ^= *(volatile uint8_t *)&resource->shm_map[last];
+		const uint8_t *pixels = gp_host_copy_pixels(&resource->host_copy);
+		byte = *(const volatile uint8_t *)&pixels[fb->offset];
+		byte ^= *(const volatile uint8_t *)&pixels[last];
 	}
 }
 
@@ -69,9 +70,9 @@ static void handle_disable(void *data, uint32_t scanout) {
 	record(rig, RIG_DISABLE)->scanout = scanout;
 }
 
-static bool handle_flush(void *data, uint32_t scanout, const struct gp_rect *damage) {
+static bool handle_flush(void *data, uint32_t scanout, const struct gp_rect *damage, bool held) {
 	struct rig *rig = data;
-	const struct gp_resource *resource = rig->shown[scanout].resource;
+	struct gp_resource *resource = rig->shown[scanout].resource;
 	const struct gp_framebuffer *fb = &rig->shown[scanout].fb;
 	require(resource != NULL, "flush of nothing");
 	require(!rig->shown[scanout].revoked, "flush of revoked memory");
@@ -79,6 +80,7 @@ static bool handle_flush(void *data, uint32_t scanout, const struct gp_rect *dam
 	require(gp_rect_intersect(damage, &fb->rect, &inside) &&
 			memcmp(damage, &inside, sizeof(inside)) == 0,
 		"damage outside of the rectangle");
+	gp_resource_complete_transfers(resource);
 	touch(resource, fb);
 	struct rig_event *event = record(rig, RIG_FLUSH);
 	event->scanout = scanout;

@@ -22,7 +22,8 @@
 struct host {
 	char dir[48]; // XDG_RUNTIME_DIR, removed at the end
 	char bridge_socket[96];
-	char wayland_display[32]; // of the compositor, read when it is up
+	/* The compositor's socket for clients that may do everything; empty until it is up. */
+	char wayland_display[32];
 	struct program compositor, bridges[HOST_BRIDGES];
 	char vhost_sockets[HOST_BRIDGES][96];
 	const char *backend; // WLR_BACKENDS of the compositor, NULL: headless

@@ -49,7 +49,7 @@ extern struct vhost_rig vr;
 extern struct fe fe; // not connected after vr_setup
 extern const struct gp_vhost_ops vr_ops;
 
-/* For cmocka. Teardown fails if a descriptor or the socket's path is left. */
+/* For cmocka. Teardown fails if a descriptor is left. */
 int vr_setup(void **state);
 int vr_teardown(void **state);
 /* Done by those two: a device that listens at path, or has the connected socket fd. */

@@ -152,6 +152,7 @@ class Outside:
 def start_card(build):
     """The stack whose bridge is the virtio-gpu card of the VM."""
     stack = Stack(build)
+    stack.permissions = "capture,input,outputs,power,idle"
     for name in ("WAYLAND_DISPLAY", "DISPLAY"):
         stack.env.pop(name, None)
     stack.start_compositor("640x480", env={

@@ -134,7 +134,7 @@ static void test_cycles(struct host *host) {
 	vm_show(vm, 0, 1);
 	for (int i = 0; i < CYCLES; i++) {
 		if (i == 20) {
-			fds = host_count_fds(vm->bridge);
+			fds = host_count_fds(vm_worker(vm));
 		}
 		create(&assigned_vm, 2);
 		if (i % 10 == 0) {
@@ -148,7 +148,7 @@ static void test_cycles(struct host *host) {
 		}
 		assert_int_equal(gg_unref(&vm->fe, 2), OK);
 	}
-	assert_true(host_wait_fds(vm->bridge, fds, WAIT_MS));
+	assert_true(host_wait_fds(vm_worker(vm), fds, WAIT_MS));
 	assert_int_equal(host_status_number(vm->bridge, "resources"), 1);
 	finish(&assigned_vm);
 }
@@ -157,12 +157,12 @@ static void test_cycles(struct host *host) {
 static void test_crash(struct host *host) {
 	struct assigned_vm assigned_vm;
 	struct vm *vm = &assigned_vm.vm;
-	start_with(&assigned_vm, host, (const char *[]){"--keeper", NULL});
+	start(&assigned_vm, host);
 	paint(&assigned_vm, RED);
 	create(&assigned_vm, 1);
 	vm_show(vm, 0, 1);
 	vm_assert_color(vm, OUTPUT, RED);
-	assert_int_equal(kill((pid_t)host_status_number(vm->bridge, "pid"), SIGSEGV), 0);
+	assert_int_equal(kill((pid_t)host_status_number(vm->bridge, "worker_pid"), SIGSEGV), 0);
 	assert_true(host_wait_number(vm->bridge, "counters.restarts", 1, WAIT_MS));
 	vm_assert_color(vm, OUTPUT, RED);
 	assert_string_equal(

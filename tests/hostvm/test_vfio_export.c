@@ -17,6 +17,7 @@
 
 #include "common/fd.h"
 #include "common/log.h"
+#include "common/sigbus.h"
 #include "tests/hostvm/vfio_host.h"
 #include "vmm-bridge/export/export_vfio.h"
 #include "vmm-bridge/export/exporter.h"
@@ -48,7 +49,7 @@ static const struct gp_vfio_events events = {.object_removed = handle_removed};
 static int setup(void **state) {
 	struct fixture *f = calloc(1, sizeof(*f));
 	*state = f;
-	gp_exporter_init(&f->exporter, false);
+	gp_exporter_init(&f->exporter, false, gp_udmabuf_open_device(""), "");
 	f->vfio = gp_vfio_create(NULL, NULL, NULL, &events, f);
 	for (int i = 0; i < VFIO_HOST_DEVICES; i++) {
 		if (!vfio_host_find(&f->hosts[i], i) || !vfio_host_open(&f->hosts[i]) ||
@@ -367,13 +368,13 @@ static void test_decode_off(void **state) {
 	struct gp_export export = create_export(f, &extents, extents.length);
 	assert_int_equal(export.kind, GP_EXPORT_VFIO);
 
-	gp_guest_memory_guard(); // cmocka has its own handler before each test
+	gp_sigbus_catch(); // cmocka has its own handler before each test
 	// Nobody has told: a read faults, is survived, and reads as zeros.
 	vfio_host_set_decode(host, false);
-	unsigned faults = gp_guest_memory_faults();
+	unsigned faults = gp_sigbus_count();
 	assert_zeros(object->map, 16 * PAGE);
-	assert_int_not_equal(gp_guest_memory_faults(), faults);
-	print_message("# %u faults\n", gp_guest_memory_faults() - faults);
+	assert_int_not_equal(gp_sigbus_count(), faults);
+	print_message("# %u faults\n", gp_sigbus_count() - faults);
 
 	// It comes back in between: the same object has its content again.
 	vfio_host_set_decode(host, true);
@@ -387,9 +388,9 @@ static void test_decode_off(void **state) {
 	assert_ptr_equal(f->last_removed, object);
 	assert_true(object->removed);
 	assert_int_equal(object->fd, -1);
-	faults = gp_guest_memory_faults();
+	faults = gp_sigbus_count();
 	assert_zeros(object->map, host->bar_size);
-	assert_int_equal(gp_guest_memory_faults(), faults);
+	assert_int_equal(gp_sigbus_count(), faults);
 	assert_int_equal(gp_memory_object_map(object), -ENODEV);
 	assert_copies(f, &extents, extents.length, "was removed");
 	assert_int_equal(gp_vfio_resolve(f->vfio, host->bar_gpa, PAGE, &again, &offset), -EFAULT);

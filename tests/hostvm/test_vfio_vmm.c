@@ -22,8 +22,9 @@
 #include "common/log.h"
 #include "tests/hostvm/vfio_host.h"
 #include "vmm-bridge/vfio/device.h"
+#include "vmm-bridge/vfio/finder.h"
 #include "vmm-bridge/vfio/vfio.h"
-#include "vmm-bridge/vfio/vmm.h"
+#include "vmm-bridge/vfio/vmm_devices.h"
 #include "vmm-bridge/virtio/guest_memory.h"
 
 #define PAGE 4096u
@@ -34,6 +35,9 @@ struct fixture {
 	struct wl_event_loop *loop;
 	struct gp_vfio *vfio;
 	struct vfio_host hosts[VFIO_HOST_DEVICES];
+	struct gp_vmm_devices devices; // what the keeper has
+	pid_t target; // whose devices, or 0: the one at the other end of
+	int socket;
 	pid_t vmm;
 	int control; // to the VMM: '0'/'1' opens a device, 'c' closes all; it echoes when done
 	int removed, ended;
@@ -47,12 +51,48 @@ static void handle_removed(void *data, struct gp_memory_object *object) {
 static void handle_ended(void *data) {
 	struct fixture *f = data;
 	f->ended++;
+	gp_vmm_devices_finish(&f->devices);
 }
 
 static const struct gp_vfio_events events = {
 	.object_removed = handle_removed,
 	.vmm_ended = handle_ended,
 };
+
+/* The keeper's part, in this process. */
+
+static int find_vmm(void *data) {
+	struct fixture *f = data;
+	gp_vmm_devices_finish(&f->devices);
+	int result = f->target != 0 ? gp_vmm_devices_open(&f->devices, f->target)
+				    : gp_vmm_devices_open_peer(&f->devices, f->socket);
+	return result < 0 ? result : dup(f->devices.vmm.pidfd);
+}
+
+static int find_device(void *data, uint32_t index, struct gp_vfio_found *found) {
+	struct fixture *f = data;
+	int result = index == 0 ? gp_vmm_devices_look(&f->devices) : 0;
+	if (result < 0 || index >= f->devices.count) {
+		return result;
+	}
+	const struct gp_vmm_device *device = &f->devices.items[index];
+	*found = (struct gp_vfio_found){.id = device->id, .fd = dup(device->fd)};
+	memcpy(found->pci, device->pci, sizeof(found->pci));
+	return 1;
+}
+
+static const struct gp_vfio_finder finder = {.find_vmm = find_vmm, .find_device = find_device};
+
+static int attach_pid(struct fixture *f, pid_t pid) {
+	f->target = pid;
+	return gp_vfio_attach(f->vfio, &finder, f);
+}
+
+static int attach_socket(struct fixture *f, int socket) {
+	f->target = 0;
+	f->socket = socket;
+	return gp_vfio_attach(f->vfio, &finder, f);
+}
 
 static void run_vmm(struct fixture *f, int control) {
 	char command;
@@ -82,6 +122,7 @@ static int setup(void **state) {
 	struct fixture *f = calloc(1, sizeof(*f));
 	int pair[2];
 	*state = f;
+	gp_vmm_devices_init(&f->devices);
 	for (int i = 0; i < VFIO_HOST_DEVICES; i++) {
 		vfio_host_find(&f->hosts[i], i);
 	}
@@ -106,6 +147,7 @@ static int teardown(void **state) {
 	kill(f->vmm, SIGKILL);
 	waitpid(f->vmm, NULL, 0);
 	gp_vfio_destroy(f->vfio);
+	gp_vmm_devices_finish(&f->devices);
 	wl_event_loop_destroy(f->loop);
 	free(f);
 	return 0;
@@ -126,7 +168,7 @@ static void test_attach(void **state) {
 	struct gp_memory_object *object;
 	command(f, '0');
 	command(f, '1');
-	assert_int_equal(gp_vfio_attach_pid(f->vfio, f->vmm), 2);
+	assert_int_equal(attach_pid(f, f->vmm), 2);
 	assert_int_equal(gp_vfio_count(f->vfio), 2);
 	for (int i = 0; i < 2; i++) {
 		const char *pci = gp_vfio_at(f->vfio, i)->pci;
@@ -149,7 +191,7 @@ static void test_vmm_ends(void **state) {
 	struct fixture *f = *state;
 	struct gp_memory_object *object;
 	command(f, '0');
-	assert_int_equal(gp_vfio_attach_pid(f->vfio, f->vmm), 1);
+	assert_int_equal(attach_pid(f, f->vmm), 1);
 	assert_int_equal(resolve(f, 0, &object), 0);
 	assert_int_equal(gp_memory_object_map(object), 0);
 	kill(f->vmm, SIGKILL);
@@ -173,7 +215,7 @@ static void test_vmm_ends(void **state) {
 static void test_hotplug(void **state) {
 	struct fixture *f = *state;
 	struct gp_memory_object *object = NULL;
-	assert_int_equal(gp_vfio_attach_pid(f->vfio, f->vmm), 0);
+	assert_int_equal(attach_pid(f, f->vmm), 0);
 	assert_int_equal(resolve(f, 0, &object), -EFAULT);
 	command(f, '0');
 	wait_for_next_scan();
@@ -200,6 +242,29 @@ static void test_hotplug(void **state) {
 	assert_int_equal(f->ended, 0);
 }
 
+/* Unplugged and plugged again: another device, though it has the same number in the VMM. */
+static void test_replug(void **state) {
+	struct fixture *f = *state;
+	struct gp_memory_object *object;
+	command(f, '0');
+	assert_int_equal(attach_pid(f, f->vmm), 1);
+	assert_int_equal(resolve(f, 0, &object), 0);
+	uint64_t id = f->devices.items[0].id;
+	int number = f->devices.items[0].vmm_fd;
+	command(f, 'c');
+	gp_vfio_refresh(f->vfio); // else the group is busy
+	command(f, '0');
+	gp_vfio_refresh(f->vfio);
+	assert_int_equal(gp_vfio_count(f->vfio), 1);
+	assert_int_equal(f->devices.items[0].vmm_fd, number);
+	assert_true(f->devices.items[0].id > id);
+	assert_true(object->removed);
+	gp_memory_object_unref(object);
+	assert_int_equal(resolve(f, 0, &object), 0);
+	assert_false(object->removed);
+	gp_memory_object_unref(object);
+}
+
 /* The process at the other end of a socket, as vhost-user has it. */
 static void test_attach_socket(void **state) {
 	struct fixture *f = *state;
@@ -219,7 +284,7 @@ static void test_attach_socket(void **state) {
 		_exit(0);
 	}
 	int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-	assert_int_equal(gp_vfio_attach_socket(f->vfio, fd), 0);
+	assert_int_equal(attach_socket(f, fd), 0);
 	kill(vmm, SIGKILL);
 	waitpid(vmm, NULL, 0);
 	for (int i = 0; i < 50 && f->ended == 0; i++) {
@@ -227,12 +292,12 @@ static void test_attach_socket(void **state) {
 	}
 	assert_int_equal(f->ended, 1);
 	// The process is gone, and its pid may be anybody's.
-	assert_int_equal(gp_vfio_attach_socket(f->vfio, fd), -ESRCH);
+	assert_int_equal(attach_socket(f, fd), -ESRCH);
 	close(fd);
 	close(listener);
 
 	// The other child has a device.
-	assert_int_equal(gp_vfio_attach_pid(f->vfio, f->vmm), 1);
+	assert_int_equal(attach_pid(f, f->vmm), 1);
 }
 
 static bool write_yama(char scope) {
@@ -260,8 +325,9 @@ static int attach_as_nobody(pid_t target, char *log, size_t log_size) {
 		dup2(out[1], STDERR_FILENO);
 		become_nobody();
 		gp_log_init("test", GP_LOG_ERROR);
-		struct gp_vfio *vfio = gp_vfio_create(NULL, NULL, NULL, &events, NULL);
-		_exit(-gp_vfio_attach_pid(vfio, target));
+		struct fixture f = {.vfio = gp_vfio_create(NULL, NULL, NULL, &events, NULL)};
+		gp_vmm_devices_init(&f.devices);
+		_exit(-attach_pid(&f, target));
 	}
 	close(out[1]);
 	ssize_t n = 0;
@@ -284,8 +350,8 @@ static void test_refusals(void **state) {
 	struct fixture *f = *state;
 	char log[1024];
 
-	assert_int_equal(gp_vfio_attach_pid(f->vfio, 4000000), -ESRCH);
-	assert_int_equal(gp_vfio_attach_pid(f->vfio, -1), -EINVAL);
+	assert_int_equal(attach_pid(f, 4000000), -ESRCH);
+	assert_int_equal(attach_pid(f, -1), -EINVAL);
 
 	// Another user.
 	command(f, '0');
@@ -326,7 +392,7 @@ static void test_balance(void **state) {
 	gp_log_init("test", GP_LOG_WARN);
 	for (int i = 0; i <= 1000; i++) {
 		struct gp_memory_object *object;
-		assert_int_equal(gp_vfio_attach_pid(f->vfio, f->vmm), 1);
+		assert_int_equal(attach_pid(f, f->vmm), 1);
 		assert_int_equal(resolve(f, 0, &object), 0);
 		if (i % 100 == 0) {
 			assert_int_equal(gp_memory_object_map(object), 0);
@@ -351,6 +417,7 @@ int main(void) {
 		cmocka_unit_test_setup_teardown(test_attach, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_vmm_ends, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_hotplug, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_replug, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_attach_socket, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refusals, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_balance, setup, teardown),

@@ -454,7 +454,7 @@ static void test_limits(void **state) {
 	text[256] = '\0';
 	guest_v1_set_title(scene.guest, text);
 	guest_v1_set_title(scene.guest, "");
-	guest_v1_set_state(scene.guest, GUEST_V1_STATE_GONE);
+	guest_v1_set_state(scene.guest, GUEST_V1_STATE_DISCONNECTED);
 	guest_v1_get_scanout(scene.guest, new_surface(&scene), 15);
 	raw_blob(&scene, GIB, GUEST_BLOB_V1_KIND_SHM, NULL);
 	raw_blob(&scene, 4096, GUEST_BLOB_V1_KIND_DEVICE_DMABUF, "0000:03:00.1");

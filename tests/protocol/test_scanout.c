@@ -379,8 +379,8 @@ static void test_state_waiting(struct host *host) {
 	assert_state_drops(host, GUEST_V1_STATE_WAITING);
 }
 
-static void test_state_gone(struct host *host) {
-	assert_state_drops(host, GUEST_V1_STATE_GONE);
+static void test_state_disconnected(struct host *host) {
+	assert_state_drops(host, GUEST_V1_STATE_DISCONNECTED);
 }
 
 static void test_state_paused(struct host *host) {
@@ -426,7 +426,7 @@ static const struct host_case cases[] = {
 	{"next guest", test_next_guest, 1},
 	{"next generation", test_next_generation, 1},
 	{"state waiting", test_state_waiting, 1},
-	{"state gone", test_state_gone, 1},
+	{"state disconnected", test_state_disconnected, 1},
 	{"state paused", test_state_paused, 1},
 };
 

@@ -51,12 +51,12 @@ static int make_file(uint64_t size, int seals) {
 
 static struct gp_blob_memory *make_memory(void) {
 	return gp_blob_memory_create(
-		make_file(SIZE, F_SEAL_SHRINK), SIZE, GUEST_BLOB_V1_KIND_SHM, &quota);
+		NULL, make_file(SIZE, F_SEAL_SHRINK), SIZE, GUEST_BLOB_V1_KIND_SHM, &quota);
 }
 
 static void check_rejected(int fd, uint64_t size, uint32_t kind, const char *cause) {
 	struct gp_import_failure failure;
-	struct gp_blob_memory *memory = gp_blob_memory_create(fd, size, kind, &quota);
+	struct gp_blob_memory *memory = gp_blob_memory_create(NULL, fd, size, kind, &quota);
 	assert_false(gp_blob_memory_check(memory, &failure));
 	assert_int_equal(failure.reason, GUEST_BLOB_V1_FAILURE_BAD_MEMORY);
 	if (strstr(failure.message, cause) == NULL) {
@@ -90,7 +90,7 @@ static void test_map(void **state) {
 	assert_int_equal(pwrite(fd, "x", 1, SIZE - 1), 1);
 	/* A part of a page is mapped as a whole one. */
 	struct gp_blob_memory *memory =
-		gp_blob_memory_create(fd, SIZE - 1, GUEST_BLOB_V1_KIND_SHM, &quota);
+		gp_blob_memory_create(NULL, fd, SIZE - 1, GUEST_BLOB_V1_KIND_SHM, &quota);
 	assert_true(gp_blob_memory_map(memory, &failure));
 	const uint8_t *data = memory->data;
 	assert_int_equal(data[SIZE - 1], 'x');
@@ -117,7 +117,7 @@ static void test_map_fails(void **state) {
 	int write_only = open(path, O_WRONLY | O_CLOEXEC);
 	assert_true(write_only >= 0);
 	close(fd);
-	memory = gp_blob_memory_create(write_only, SIZE, GUEST_BLOB_V1_KIND_SHM, &quota);
+	memory = gp_blob_memory_create(NULL, write_only, SIZE, GUEST_BLOB_V1_KIND_SHM, &quota);
 	assert_false(gp_blob_memory_map(memory, &failure));
 	assert_int_equal(failure.reason, GUEST_BLOB_V1_FAILURE_UNSUPPORTED_KIND);
 	assert_int_equal(quota.n_mapped, 0);
@@ -141,8 +141,8 @@ static void test_pool(void **state) {
 	};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct gp_blob_memory *memory =
-			gp_blob_memory_create(make_file(rows[i].size, rows[i].seals), rows[i].size,
-				GUEST_BLOB_V1_KIND_SHM, &quota);
+			gp_blob_memory_create(NULL, make_file(rows[i].size, rows[i].seals),
+				rows[i].size, GUEST_BLOB_V1_KIND_SHM, &quota);
 		if (gp_blob_memory_is_pool(memory) != rows[i].pool) {
 			fail_msg("case %zu", i);
 		}
@@ -251,7 +251,7 @@ static void test_no_memory(void **state) {
 	int fd = make_file(SIZE, F_SEAL_SHRINK);
 	no_memory = true;
 	struct gp_blob_memory *memory =
-		gp_blob_memory_create(fd, SIZE, GUEST_BLOB_V1_KIND_SHM, &quota);
+		gp_blob_memory_create(NULL, fd, SIZE, GUEST_BLOB_V1_KIND_SHM, &quota);
 	no_memory = false;
 	assert_null(memory);
 	assert_int_equal(fcntl(fd, F_GETFD), -1);

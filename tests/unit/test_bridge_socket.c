@@ -179,7 +179,7 @@ static void test_reserve(void **state) {
 	struct rlimit low = limit;
 	int fd = connect_to(general_path);
 	assert_false(gp_socket_hung_up(fd));
-	low.rlim_cur = (rlim_t)fd + GP_BRIDGE_FDS_RESERVED;
+	low.rlim_cur = (rlim_t)fd + GP_SOCKET_FDS_RESERVED;
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
 	int other = connect_to(general_path);
 	assert_true(gp_socket_hung_up(other));
@@ -193,10 +193,11 @@ static void test_names(void **state) {
 	struct gp_bridge_client *general = last();
 	fds[1] = connect_to(office_path);
 	struct gp_bridge_client *office = last();
-	assert_string_equal(gp_bridge_socket_of_client(general->client)->path, general_path);
-	assert_string_equal(gp_bridge_socket_of_client(office->client)->path, office_path);
-	assert_string_equal(gp_bridge_sockets_find(&sockets, "office")->path, office_path);
-	assert_string_equal(gp_bridge_sockets_find(&sockets, NULL)->path, general_path);
+	assert_string_equal(
+		gp_bridge_socket_of_client(general->client)->listener.path, general_path);
+	assert_string_equal(gp_bridge_socket_of_client(office->client)->listener.path, office_path);
+	assert_string_equal(gp_bridge_sockets_find(&sockets, "office")->listener.path, office_path);
+	assert_string_equal(gp_bridge_sockets_find(&sockets, NULL)->listener.path, general_path);
 	assert_null(gp_bridge_sockets_find(&sockets, "lab"));
 
 	assert_false(admits(general, "office"));

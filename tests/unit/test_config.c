@@ -41,6 +41,9 @@ static void test_all(void **state) {
 					"idle-inhibit 1.5\n"
 					"bridge-socket \"an office\" /run/office.sock\n"
 					"bridge-socket lab /run/lab=1.sock\n"
+					"bridge-socket none\n"
+					"client-socket vnc /run/vnc.sock capture input\n"
+					"client-socket plain wayland-9\n"
 					"output DP-1 {\n"
 					"	mode 1920x1080@59.94\n"
 					"	scale 1.25\n"
@@ -78,6 +81,13 @@ static void test_all(void **state) {
 	assert_string_equal(config->guest_sockets.list[0].guest, "an office");
 	assert_string_equal(config->guest_sockets.list[0].path, "/run/office.sock");
 	assert_string_equal(config->guest_sockets.list[1].path, "/run/lab=1.sock");
+	assert_true(config->no_bridge_socket);
+	assert_int_equal(config->client_grants.n, 2);
+	assert_string_equal(config->client_grants.list[0].name, "vnc");
+	assert_string_equal(config->client_grants.list[0].path, "/run/vnc.sock");
+	assert_int_equal(config->client_grants.list[0].permissions,
+		GP_PERMISSION_CAPTURE | GP_PERMISSION_INPUT);
+	assert_int_equal(config->client_grants.list[1].permissions, 0);
 	const struct gp_config_output *output = gp_config_find_output(config, &dp);
 	assert_ptr_equal(output, &config->outputs[0]);
 	assert_int_equal(output->width, 1920);
@@ -115,7 +125,8 @@ static void test_empty(void **state) {
 	struct gp_config *config = load("");
 	assert_non_null(config);
 	assert_null(gp_config_find_output(config, &dp));
-	assert_false(config->has_hotkey || config->has_label);
+	assert_false(config->has_hotkey || config->has_label || config->no_bridge_socket);
+	assert_int_equal(config->client_grants.n, 0);
 	free(config);
 }
 
@@ -166,6 +177,13 @@ static const struct {
 	{"bridge-socket \"\" /a\n", 1, "a guest's name has"},
 	{"bridge-socket a /a\nbridge-socket a /b\n", 2, "has a bridge socket already"},
 	{"bridge-socket a /a {\n b\n}\n", 1, "no block"},
+	{"bridge-socket none {\n b\n}\n", 1, "no block"},
+	{"client-socket a\n", 1, "client-socket needs a name and a path"},
+	{"client-socket a b/c\n", 1, "begins with /"},
+	{"client-socket a /b all\n", 1, "all is not a permission; there are capture"},
+	{"client-socket \"a b\" /c\n", 1, "letters, digits"},
+	{"client-socket a /b\nclient-socket a /c\n", 2, "of that name already"},
+	{"client-socket a /b {\n c\n}\n", 1, "no block"},
 };
 
 static void test_mistakes(void **state) {

@@ -106,7 +106,11 @@ static void test_cursor_sizes(void **state) {
 	assert_int_equal(rig->cursor[64 + 24], 64 + 24);
 	/* 2D, 32×16. */
 	assert_int_equal(rig_create_2d(rig, 3, 32, 16), OK);
-	memset(gp_gpu_find_resource(rig->gpu, 3)->shm_map, 0xab, 32 * 16 * 4);
+	memset(rig->ram, 0xab, 32 * 16 * 4);
+	const struct gp_rect all = {0, 0, 32, 16};
+	assert_int_equal(rig_attach(rig, 3, GPA, 32 * 16 * 4), OK);
+	transfer = wire_transfer(3, &all, 0);
+	assert_int_equal(RIG_COMMAND(rig, transfer), OK);
 	assert_true(send_cursor(rig, UPDATE, 0, 3, 0, 0, 0));
 	assert_int_equal(rig->cursor[15 * 64 + 31], 0xabababab);
 	assert_int_equal(rig->cursor[15 * 64 + 32], 0);

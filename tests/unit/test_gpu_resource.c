@@ -107,7 +107,7 @@ static void test_host_bytes(void **state) {
 	struct gp_resource *second = gp_resources_add_2d(r, 2, f->format, 16384, 8191);
 	assert_non_null(first);
 	assert_non_null(second);
-	assert_int_equal(r->host_bytes, 16384ull * 16383 * 4);
+	assert_int_equal(r->host_bytes, 16384ull * 16383 * 4 * 2);
 	assert_null(gp_resources_add_2d(r, 3, f->format, 16384, 2));
 	struct gp_resource *third = gp_resources_add_2d(r, 3, f->format, 16384, 1);
 	assert_non_null(third);
@@ -116,7 +116,11 @@ static void test_host_bytes(void **state) {
 	assert_non_null(gp_resources_add_2d(r, 2, f->format, 16384, 2));
 	gp_resources_remove(r, first);
 	gp_resources_remove(r, third);
-	assert_int_equal(r->host_bytes, 16384 * 2 * 4);
+	assert_int_equal(r->host_bytes, 16384 * 2 * 4 * 2);
+	/* With two halves no compositor would take it. */
+	first = gp_resources_add_2d(r, 1, f->format, 16384, 8193);
+	assert_non_null(first);
+	assert_int_equal(first->host_copy.n_halves, 1);
 }
 
 static void test_host_copy(void **state) {
@@ -127,17 +131,17 @@ static void test_host_copy(void **state) {
 	assert_int_equal(resource->size, 660);
 	assert_true(gp_resource_has_pixels(resource));
 	/* The compositor may map it: it must not shrink. */
-	int seals = fcntl(resource->shm_fd, F_GET_SEALS);
+	int seals = fcntl(resource->host_copy.fd, F_GET_SEALS);
 	assert_true(seals != -1 && (seals & F_SEAL_SHRINK) != 0);
 	for (size_t i = 0; i < resource->size; i++) {
-		assert_int_equal(resource->shm_map[i], 0);
+		assert_int_equal(gp_host_copy_pixels(&resource->host_copy)[i], 0);
 	}
 }
 
 static void test_backing(void **state) {
 	struct fixture *f = *state;
 	struct gp_resource *resource = gp_resources_add_blob(&f->resources, 1, PAGE);
-	assert_int_equal(resource->shm_fd, -1);
+	assert_int_equal(resource->host_copy.fd, -1);
 	assert_false(gp_resource_has_pixels(resource));
 	attach(f, resource, (const uint8_t[]){3, 4, 9}, 3);
 	assert_true(resource->backed);
@@ -188,13 +192,16 @@ static void check_transfer(struct fixture *f, struct gp_resource *resource, cons
 	uint8_t *wanted = malloc(resource->size);
 	assert_non_null(wanted);
 	memset(wanted, 0xee, resource->size);
-	memset(resource->shm_map, 0xee, resource->size);
+	memset(gp_host_copy_pixels(&resource->host_copy), 0xee, resource->size);
 	for (uint32_t row = 0; ok && row < rect->height && rect->width > 0; row++) {
 		memcpy(wanted + (uint64_t)(rect->y + row) * STRIDE + rect->x * 4,
 			linear + offset + (uint64_t)row * STRIDE, rect->width * 4);
 	}
-	assert_int_equal(gp_resource_transfer(resource, rect, offset), ok);
-	assert_memory_equal(resource->shm_map, wanted, resource->size);
+	uint64_t copied, bytes = ok ? (uint64_t)rect->width * rect->height * 4 : 0;
+	assert_int_equal(gp_resource_transfer(resource, rect, offset, &copied), ok);
+	assert_int_equal(copied, 0);
+	assert_int_equal(gp_resource_complete_transfers(resource), bytes);
+	assert_memory_equal(gp_host_copy_pixels(&resource->host_copy), wanted, resource->size);
 	free(wanted);
 }
 
@@ -237,7 +244,8 @@ static void test_transfer_pieces(void **state) {
 static void test_transfer_unbacked(void **state) {
 	struct fixture *f = *state;
 	struct gp_resource *resource = gp_resources_add_2d(&f->resources, 1, f->format, W, H);
-	assert_false(gp_resource_transfer(resource, &(struct gp_rect){0, 0, 1, 1}, 0));
+	uint64_t copied;
+	assert_false(gp_resource_transfer(resource, &(struct gp_rect){0, 0, 1, 1}, 0, &copied));
 }
 
 /* Device memory that is not mapped in this process. */
@@ -250,7 +258,8 @@ static void test_transfer_unmapped(void **state) {
 	assert_true(gp_extents_append(&extents, &object, 0, PAGE));
 	gp_resource_attach(resource, &extents);
 	assert_false(gp_extents_map(&resource->backing));
-	assert_false(gp_resource_transfer(resource, &(struct gp_rect){0, 0, 8, 8}, 0));
+	uint64_t copied;
+	assert_false(gp_resource_transfer(resource, &(struct gp_rect){0, 0, 8, 8}, 0, &copied));
 	gp_resource_detach(resource);
 	assert_int_equal(object.refs, 1);
 }

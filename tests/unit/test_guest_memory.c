@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "common/fd.h"
+#include "common/sigbus.h"
 
 #define KIB UINT64_C(1024)
 #define UVA UINT64_C(0x7f0000000000)
@@ -265,7 +266,7 @@ static void test_huge_pages(void **state) {
 		print_message("no huge pages here: %s\n", strerror(errno));
 		skip();
 	}
-	assert_true(gp_guest_memory_guard());
+	assert_true(gp_sigbus_catch());
 	assert_int_equal(gp_guest_memory_add(memory, fd, 0xc0000, UVA, 0x200000, 0xc0000), 0);
 	struct iovec iov;
 	assert_int_equal(gp_guest_memory_map(memory, 0xc0000, 0x200000, &iov, 1), 1);
@@ -277,19 +278,19 @@ static void test_huge_pages(void **state) {
 static void test_guard(void **state) {
 	int fd = make_file(64 * KIB);
 	int mine = dup(fd);
-	assert_true(gp_guest_memory_guard());
+	assert_true(gp_sigbus_catch());
 	assert_int_equal(gp_guest_memory_add(memory, fd, 0, UVA, 64 * KIB, 0), 0);
 	volatile uint8_t *map = memory->regions[0]->map;
 	map[0] = 1;
 	map[8192] = 2;
-	unsigned before = gp_guest_memory_faults();
+	unsigned before = gp_sigbus_count();
 	assert_int_equal(ftruncate(mine, 4096), 0);
 	assert_int_equal(map[8192], 0);
 	map[8192] = 3; // nobody else sees it
 	assert_int_equal(map[8192], 3);
-	assert_int_equal(gp_guest_memory_faults(), before + 1);
+	assert_int_equal(gp_sigbus_count(), before + 1);
 	assert_int_equal(map[4096], 0);
-	assert_int_equal(gp_guest_memory_faults(), before + 2);
+	assert_int_equal(gp_sigbus_count(), before + 2);
 	assert_int_equal(map[0], 1); // the rest is as it was
 	gp_fd_close(&mine);
 }
@@ -302,7 +303,7 @@ static void test_guard_passes_on(void **state) {
 	for (int sent = 0; sent < 2; sent++) {
 		pid_t pid = fork();
 		if (pid == 0) {
-			gp_guest_memory_guard();
+			gp_sigbus_catch();
 			if (sent) {
 				raise(SIGBUS);
 			}

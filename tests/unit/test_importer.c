@@ -62,7 +62,7 @@ static struct gp_blob_memory *make_memory(uint64_t size, uint32_t kind, int seal
 	assert_int_equal(ftruncate(fd, size), 0);
 	assert_int_equal(pwrite(fd, "pixels", 6, OFFSET), 6);
 	assert_int_equal(fcntl(fd, F_ADD_SEALS, seals), 0);
-	return gp_blob_memory_create(fd, size, kind, &quota);
+	return gp_blob_memory_create(NULL, fd, size, kind, &quota);
 }
 
 static int setup(void **state) {

@@ -1,6 +1,7 @@
 /* What the keeper holds, and what a worker sends to it. */
 
 #include <errno.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -13,8 +14,11 @@
 
 #include "common/fd.h"
 #include "common/log.h"
+#include "common/socket.h"
 #include "tests/harness/vhost_rig.h"
+#include "vmm-bridge/keeper/broker.h"
 #include "vmm-bridge/keeper/channel.h"
+#include "vmm-bridge/keeper/pauses.h"
 #include "vmm-bridge/keeper/store.h"
 
 static struct gp_store store;
@@ -183,6 +187,35 @@ static void test_limit(void **state) {
 	assert_int_equal(frame.n_fds, 0);
 }
 
+static void test_pauses(void **state) {
+	static const unsigned pauses_ms[] = {0, 0, 10, 100, 1000, 10000, 10000};
+	const uint64_t second = 1000000000;
+	struct gp_pauses pauses = {0};
+	uint64_t now = 5 * second;
+	for (unsigned turn = 0; turn < 2; turn++) {
+		for (unsigned i = 0; i < 7; i++) {
+			gp_pauses_worker_started(&pauses, now);
+			now += second;
+			assert_int_equal(gp_pauses_worker_crashed(&pauses, now), pauses_ms[i]);
+			assert_int_equal(gp_pauses_exhausted(&pauses), i >= 4);
+		}
+		gp_pauses_worker_started(&pauses, now);
+		now += 60 * second; // it has lived long
+		assert_int_equal(gp_pauses_worker_crashed(&pauses, now), 0);
+		pauses.next = 0;
+	}
+	for (unsigned i = pauses.crashes; i < GP_PAUSES_CRASHES_MAX; i++) {
+		gp_pauses_worker_started(&pauses, now);
+		now += 60 * second;
+		assert_int_equal(gp_pauses_worker_crashed(&pauses, now), 0);
+		assert_false(gp_pauses_exhausted(&pauses));
+	}
+	gp_pauses_worker_started(&pauses, now);
+	now += 60 * second; // in all, there were too many
+	assert_int_equal(gp_pauses_worker_crashed(&pauses, now), 10000);
+	assert_true(gp_pauses_exhausted(&pauses));
+}
+
 /* The channel. */
 
 static int ends[2];
@@ -206,7 +239,7 @@ static void close_fds(struct gp_vhost_frame *frame) {
 
 static void test_channel(void **state) {
 	static uint8_t payload[GP_VHOST_PAYLOAD_MAX];
-	struct gp_channel_message in = {.kind = GP_CHANNEL_REQUEST, .device = 3, .accepted = 1};
+	struct gp_channel_message in = {.kind = GP_CHANNEL_REQUEST, .device = 3, .number = -7};
 	struct gp_channel_message out;
 	assert_int_equal(gp_channel_receive(ends[0], &out), 0);
 	for (uint32_t size = 0; size <= sizeof(payload); size += 1024) {
@@ -218,7 +251,7 @@ static void test_channel(void **state) {
 			assert_int_equal(gp_channel_receive(ends[0], &out), 1);
 			assert_int_equal(out.kind, GP_CHANNEL_REQUEST);
 			assert_int_equal(out.device, 3);
-			assert_int_equal(out.accepted, 1);
+			assert_int_equal(out.number, -7);
 			assert_int_equal(out.frame.request, 5);
 			assert_int_equal(out.frame.size, size);
 			assert_int_equal(out.frame.n_fds, n_fds);
@@ -246,6 +279,90 @@ static void test_channel_nonsense(void **state) {
 	assert_int_equal(gp_channel_receive(ends[0], &out), -EPROTO);
 }
 
+/* What one process has stored, the next one gets. */
+static void test_store_moves(void **state) {
+	struct gp_store copy;
+	struct gp_channel_message message;
+	gp_store_init(&copy);
+	gp_store_init(&store);
+	assert_true(gp_store_send(&store, ends[1], 0)); // nothing
+	assert_int_equal(gp_channel_receive(ends[0], &message), 0);
+	gp_store_connect(&store, eventfd(0, EFD_CLOEXEC));
+	handle_table(2);
+	handle_region(GP_VHOST_ADD_MEM_REG, 0x1000000);
+	handle_region(GP_VHOST_REM_MEM_REG, 0x100000);
+	handle_vring(GP_VHOST_SET_VRING_NUM, 1, 16);
+	handle_u64(GP_VHOST_SET_VRING_KICK, 1, 1);
+	struct gp_vhost_frame frame = make(GP_VHOST_SET_FEATURES, (uint64_t[1]){2}, 8, 0);
+	assert_true(gp_store_begin(&store, &frame));
+	assert_string_equal(kept(), "5 37 38 8 12");
+	assert_true(gp_store_send(&store, ends[1], 5));
+	while (gp_channel_receive(ends[0], &message) == 1) {
+		assert_int_equal(message.device, 5);
+		assert_true(gp_store_take(&copy, &message));
+		assert_int_equal(message.frame.n_fds, 0);
+	}
+	gp_store_clear(&store);
+	store = copy;
+	TAILQ_INIT(&store.requests);
+	TAILQ_CONCAT(&store.requests, &copy.requests, link);
+	assert_string_equal(kept(), "5 37 38 8 12");
+	assert_int_not_equal(store.socket, -1);
+	assert_non_null(store.pending);
+	gp_store_clear(&store);
+}
+
+/* The broker. */
+
+static int call(struct gp_broker *broker, int32_t number, const void *args, uint32_t size,
+	struct gp_channel_message *reply) {
+	struct gp_channel_message message = {
+		.kind = GP_CHANNEL_CALL, .device = 77, .number = number, .frame.size = size};
+	memcpy(message.frame.payload, args, size);
+	assert_true(gp_broker_handle(broker, &message, ends[1]));
+	assert_int_equal(gp_channel_receive(ends[0], reply), 1);
+	assert_int_equal(reply->kind, GP_CHANNEL_REPLY);
+	assert_int_equal(reply->device, 77);
+	return reply->number;
+}
+
+static void test_broker(void **state) {
+	char path[64];
+	struct gp_broker broker;
+	struct gp_channel_message reply;
+	uint32_t index = 0;
+	snprintf(path, sizeof(path), "/tmp/gp-test-keeper-%d", (int)getpid());
+	gp_broker_init(&broker);
+	assert_int_equal(call(&broker, GP_BROKER_DISPLAY, "", 0, &reply), -ENOENT);
+	broker.display = path;
+	assert_int_equal(call(&broker, GP_BROKER_DISPLAY, "", 0, &reply), -ENOENT);
+	int listener = gp_socket_listen(path);
+	/* A path in the call changes nothing. */
+	assert_int_equal(call(&broker, GP_BROKER_DISPLAY, "/etc/passwd", 12, &reply), 0);
+	assert_int_equal(reply.frame.n_fds, 1);
+	close_fds(&reply.frame);
+	unlink(path);
+	gp_fd_close(&listener);
+
+	broker.vmm_socket = ends[0];
+	assert_int_equal(call(&broker, GP_BROKER_VMM, "", 0, &reply), -ESRCH); // switched off
+	broker.looks = true;
+	assert_int_equal(call(&broker, GP_BROKER_VMM_DEVICE, &index, 4, &reply), -ESRCH);
+	assert_int_equal(call(&broker, GP_BROKER_VMM, "", 0, &reply), 0); // this process
+	assert_int_equal(reply.frame.n_fds, 1);
+	struct pollfd end = {.fd = reply.frame.fds[0], .events = POLLIN};
+	assert_int_equal(poll(&end, 1, 0), 0);
+	assert_int_equal(call(&broker, GP_BROKER_VMM_DEVICE, &index, 4, &reply), 0); // has none
+	index = UINT32_MAX;
+	assert_int_equal(call(&broker, GP_BROKER_VMM_DEVICE, &index, 4, &reply), 0);
+	assert_int_equal(call(&broker, GP_BROKER_VMM_DEVICE, &index, 3, &reply), -EINVAL);
+	assert_int_equal(call(&broker, GP_BROKER_CALLS, "", 0, &reply), -ENOSYS);
+	assert_int_equal(call(&broker, -1, "", 0, &reply), -ENOSYS);
+	gp_broker_drop_vmm(&broker);
+	assert_int_equal(poll(&end, 1, 0), 1);
+	close(end.fd);
+}
+
 int main(void) {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
 #define CHANNEL(function) cmocka_unit_test_setup_teardown(function, channel_setup, channel_teardown)
@@ -258,6 +375,9 @@ int main(void) {
 		TEST(test_limit),
 		CHANNEL(test_channel),
 		CHANNEL(test_channel_nonsense),
+		CHANNEL(test_store_moves),
+		CHANNEL(test_broker),
+		cmocka_unit_test(test_pauses),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -196,6 +196,58 @@ static void test_limit(void **state) {
 	assert_int_equal(suppressed, 1);
 }
 
+static unsigned count_messages(char level) {
+	unsigned n = 0;
+	while (next_message(level) != NULL) {
+		n++;
+	}
+	return n;
+}
+
+static void repeat(struct gp_log_limit *limit, int times) {
+	for (int i = 0; i < times; i++) {
+		errno = EPROTO;
+		gp_log_limited(limit, GP_LOG_WARN, "BAR %d: %m", i);
+		assert_int_equal(errno, EPROTO);
+	}
+}
+
+/* What a guest repeats is a bounded number of lines, and the next one has the count of the rest. */
+static void test_limited(void **state) {
+	struct gp_log_limit limit = GP_LOG_LIMIT_INIT;
+	limit.interval_ns *= 360;
+	repeat(&limit, 10000);
+	assert_string_equal(next_message('W'), "BAR 0: Protocol error");
+	assert_int_equal(count_messages('W'), limit.burst - 1);
+	limit.next_ns = 0; // an hour later
+	repeat(&limit, 10000);
+	char last[128];
+	snprintf(last, sizeof(last),
+		"BAR 0: Protocol error (%d such lines suppressed)",
+		10000 - (int)limit.burst);
+	assert_string_equal(next_message('W'), last);
+	assert_null(next_message('W'));
+}
+
+static void test_limited_here(void **state) {
+	unsigned ones = 0, lines = 0;
+	for (int i = 0; i < 10000; i++) {
+		gp_info_limited("one");
+		ones += count_messages('I');
+		gp_info_limited("two"); // each place has its own limit
+		lines += count_messages('I');
+	}
+	assert_int_equal(ones, 10);
+	assert_int_equal(lines, 10);
+}
+
+static void test_limited_silent(void **state) {
+	struct gp_log_limit limit = {.burst = 1, .interval_ns = UINT64_C(3600) * 1000000000};
+	gp_log_limited(&limit, GP_LOG_DEBUG, "not shown");
+	gp_log_limited(&limit, GP_LOG_INFO, "shown");
+	assert_string_equal(next_message('I'), "shown");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void) {
@@ -209,6 +261,9 @@ int main(void) {
 		cmocka_unit_test(test_escape),
 		cmocka_unit_test(test_escape_cuts),
 		cmocka_unit_test(test_limit),
+		TEST(test_limited),
+		TEST(test_limited_here),
+		TEST(test_limited_silent),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

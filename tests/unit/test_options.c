@@ -19,7 +19,7 @@ static int exit_status;
 
 /* Parses arguments that are separated by spaces, with what is printed out of the way. */
 static bool parse(const char *text) {
-	static char line[512], *argv[32];
+	static char line[512], *argv[40];
 	int argc = 0;
 	snprintf(line, sizeof(line), "guestpane %s", text);
 	for (char *word = strtok(line, " "); word != NULL; word = strtok(NULL, " ")) {
@@ -56,7 +56,9 @@ static void test_defaults(void **state) {
 	assert_string_equal(options.bridge_socket, "/tmp/guestpane/bridge.sock");
 	assert_string_equal(options.control_socket, "/tmp/guestpane/compositor.ctl");
 	assert_false(options.has_hotkey || options.has_scaling || options.fullscreen ||
-		options.vt_switch || options.allow_virtual_input || options.check_config);
+		options.vt_switch || options.check_config || options.has_bridge_socket ||
+		options.no_bridge_socket);
+	assert_int_equal(options.client_grants.n, 0);
 	assert_null(options.command);
 	assert_null(options.config_path);
 	assert_null(options.first);
@@ -65,7 +67,7 @@ static void test_defaults(void **state) {
 
 static void test_all(void **state) {
 	assert_true(parse("--bridge-socket /b --control-socket /c --size 16384x1 --hotkey none "
-			  "--fullscreen --vt-switch --allow-virtual-input --config /f "
+			  "--fullscreen --vt-switch --client-socket vnc=/v --config /f "
 			  "--first one --scaling fill --log-level debug --trace /t "
 			  "command --size 1"));
 	assert_string_equal(options.bridge_socket, "/b");
@@ -74,7 +76,8 @@ static void test_all(void **state) {
 	assert_int_equal(options.height, 1);
 	assert_true(options.has_hotkey);
 	assert_int_equal(options.hotkey.n, 0);
-	assert_true(options.fullscreen && options.vt_switch && options.allow_virtual_input);
+	assert_true(options.fullscreen && options.vt_switch && options.has_bridge_socket);
+	assert_int_equal(options.client_grants.n, 1);
 	assert_string_equal(options.config_path, "/f");
 	assert_string_equal(options.first, "one");
 	assert_int_equal(options.scaling, GP_SCALING_FILL);
@@ -133,6 +136,53 @@ static void test_bridge_sockets(void **state) {
 	assert_int_equal(many.n, GP_GUEST_SOCKETS_MAX);
 }
 
+static void test_no_bridge_socket(void **state) {
+	assert_true(parse("--bridge-socket none --bridge-socket a=/a"));
+	assert_true(options.no_bridge_socket);
+	assert_false(options.has_bridge_socket);
+	assert_int_equal(options.guest_sockets.n, 1);
+	assert_true(parse("--bridge-socket ./none"));
+	assert_false(options.no_bridge_socket);
+	assert_string_equal(options.bridge_socket, "./none");
+}
+
+/* Permissions stand behind the last colon, unless a slash follows it. */
+static void test_client_sockets(void **state) {
+	const struct gp_client_grants *grants = &options.client_grants;
+	assert_true(parse("--client-socket vnc=/run/vnc:capture,input "
+			  "--client-socket plain_1=wayland-5 --client-socket c=/a:b/c:power "
+			  "--client-socket d=/a=b:c/d"));
+	assert_int_equal(grants->n, 4);
+	assert_string_equal(grants->list[0].name, "vnc");
+	assert_string_equal(grants->list[0].path, "/run/vnc");
+	assert_int_equal(grants->list[0].permissions, GP_PERMISSION_CAPTURE | GP_PERMISSION_INPUT);
+	assert_string_equal(grants->list[1].name, "plain_1");
+	assert_string_equal(grants->list[1].path, "wayland-5");
+	assert_int_equal(grants->list[1].permissions, 0);
+	assert_string_equal(grants->list[2].path, "/a:b/c");
+	assert_int_equal(grants->list[2].permissions, GP_PERMISSION_POWER);
+	assert_string_equal(grants->list[3].path, "/a=b:c/d");
+	assert_ptr_equal(gp_client_grants_find(grants, "c"), &grants->list[2]);
+	assert_null(gp_client_grants_find(grants, "capture"));
+
+	/* Each name is read as it is written. */
+	for (size_t i = 0; i < GP_PERMISSIONS; i++) {
+		uint32_t permissions = 0;
+		const char *name = gp_permission_name(i);
+		assert_true(gp_permissions_add(&permissions, name, strlen(name)));
+		assert_int_equal(permissions, 1u << i);
+		assert_non_null(strstr(GP_PERMISSIONS_RULE, name));
+	}
+
+	struct gp_client_grants many = {0};
+	for (unsigned i = 0; i < GP_CLIENT_GRANTS_MAX; i++) {
+		char name[8];
+		snprintf(name, sizeof(name), "c%u", i);
+		assert_null(gp_client_grants_add(&many, name, "/s", 0));
+	}
+	assert_non_null(gp_client_grants_add(&many, "one-more", "/s", 0));
+}
+
 static void test_mistakes(void **state) {
 	static const char *const rows[] = {
 		"--unknown",
@@ -153,6 +203,22 @@ static void test_mistakes(void **state) {
 		"--bridge-socket /a --bridge-socket /b",
 		"--bridge-socket a=/a --bridge-socket a=/b",
 		"--bridge-socket a=",
+		"--bridge-socket none --bridge-socket /a",
+		"--bridge-socket /a --bridge-socket none",
+		"--client-socket /a",
+		"--client-socket =/a",
+		"--client-socket a=",
+		"--client-socket a=:capture",
+		"--client-socket a=b/c",
+		"--client-socket a/b=/c",
+		"--client-socket a=/b:",
+		"--client-socket a=/b:capture,",
+		"--client-socket a=/b:captur",
+		"--client-socket a=/b:captures",
+		"--client-socket a=/b:all",
+		"--client-socket a=/a --client-socket a=/b",
+		"--client-socket a2345678901234567890123456789012=/a",
+		"--allow-virtual-input",
 	};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		if (parse(rows[i]) || exit_status != GP_EXIT_USAGE) {
@@ -187,6 +253,8 @@ int main(void) {
 		cmocka_unit_test_setup(test_defaults, setup),
 		cmocka_unit_test_setup(test_all, setup),
 		cmocka_unit_test_setup(test_bridge_sockets, setup),
+		cmocka_unit_test_setup(test_no_bridge_socket, setup),
+		cmocka_unit_test_setup(test_client_sockets, setup),
 		cmocka_unit_test_setup(test_mistakes, setup),
 		cmocka_unit_test_setup(test_ends, setup),
 	};

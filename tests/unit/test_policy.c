@@ -158,7 +158,7 @@ static void set_fact(size_t i, char fact) {
 	view->has_picture = fact == PICTURE || fact == PAUSED;
 	view->life = had_picture ? rig.guest[i].life : 0;
 	rig.guest[i].state = fact == NOTHING ? GUEST_V1_STATE_WAITING
-		: fact == ENDED              ? GUEST_V1_STATE_GONE
+		: fact == ENDED              ? GUEST_V1_STATE_DISCONNECTED
 		: strchr("zy", fact) != NULL ? GUEST_V1_STATE_PAUSED
 					     : GUEST_V1_STATE_RUNNING;
 }
@@ -221,7 +221,7 @@ static void test_front(void **state) {
 			rig.view[*wants - 'a'].wants_front = true;
 		}
 		const struct gp_view *front =
-			gp_policy_pick_front(&rig.views, rows[i].last, rows[i].held);
+			gp_policy_pick_front(&rig.views, rows[i].last, rows[i].held, NULL);
 		const char *name = front != NULL ? front->scanout->guest->name : "";
 		if (strcmp(name, rows[i].front) != 0) {
 			fail_msg("row %zu, \"%s\": \"%s\" is in front, not \"%s\"", i,
@@ -232,7 +232,7 @@ static void test_front(void **state) {
 
 /* As an output does it after each event. */
 static void settle(void) {
-	struct gp_view *front = gp_policy_pick_front(&rig.views, "", false);
+	struct gp_view *front = gp_policy_pick_front(&rig.views, "", false, NULL);
 	if (front != NULL && !front->front) {
 		gp_policy_set_front(&rig.views, front, ++rig.stamp);
 	}
@@ -240,7 +240,7 @@ static void settle(void) {
 
 static void assert_front(size_t i) {
 	settle();
-	assert_ptr_equal(gp_policy_pick_front(&rig.views, "", false), &rig.view[i]);
+	assert_ptr_equal(gp_policy_pick_front(&rig.views, "", false, NULL), &rig.view[i]);
 }
 
 /* A picture that comes back, or comes first, takes nothing from the guest in front. */
@@ -264,7 +264,7 @@ static void test_rank(void **state) {
 	reset(0);
 	assert_front(0);
 	set_picture(0, true);
-	set_state(0, GUEST_V1_STATE_GONE);
+	set_state(0, GUEST_V1_STATE_DISCONNECTED);
 	assert_front(1);
 	/* The next VM of that name begins behind. */
 	set_state(0, GUEST_V1_STATE_RUNNING);
@@ -291,6 +291,79 @@ static void test_two_fronts(void **state) {
 	gp_policy_set_front(&rig.views, &rig.view[2], ++rig.stamp);
 	assert_front(2);
 	assert_false(rig.view[0].front || rig.view[1].front);
+}
+
+/* The bridge of a is lost, and its view with it, at 1 s; the next one of that name is c's. */
+static void test_place(void **state) {
+	static const struct {
+		const char *facts; // of b, and of the one that returns
+		const char *wants, *last;
+		bool held;
+		uint32_t scanout; // that returns
+		uint64_t after_ms;
+		const char *front;
+	} rows[] = {
+		/* Nobody takes the place, and who returns has it, with a picture or without. */
+		{"p ", "", "a", false, 0, 0, ""},
+		{"p ", "", "a", false, 0, 2999, ""},
+		{"pb", "", "a", false, 0, 10, "a"},
+		{"pp", "", "a", false, 0, 10, "a"},
+		{"pz", "", "a", false, 0, 2999, "a"},
+		{"pb", "", "a", true, 0, 10, "a"},
+		{"pe", "", "a", false, 0, 10, ""},
+		/* Another scanout is not the one that was there. */
+		{"pp", "", "a", false, 1, 10, ""},
+		/* The time is over. */
+		{"p ", "", "a", false, 0, 3000, "b"},
+		{"pb", "", "a", false, 0, 3000, "b"},
+		{"p ", "", "a", true, 0, 3000, ""},
+		/* The guest of the configuration comes with its first picture. */
+		{"pb", "b", "a", false, 0, 10, "b"},
+		{"bb", "b", "a", false, 0, 10, "a"},
+		{"pb", "b", "a", true, 0, 10, ""},
+	};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct gp_policy_place place = {0};
+		uint64_t begin_ns = UINT64_C(1000000000);
+		set_up(state);
+		set_fact(0, PICTURE);
+		gp_policy_set_front(&rig.views, &rig.view[0], ++rig.stamp);
+		gp_policy_keep_place(&place, &rig.view[0], begin_ns);
+		wl_list_remove(&rig.view[0].output_link);
+		strcpy(rig.guest[2].name, "a");
+		rig.scanout[2].index = rows[i].scanout;
+		set_fact(1, rows[i].facts[0]);
+		set_fact(2, rows[i].facts[1]);
+		rig.view[1].wants_front = rows[i].wants[0] != '\0';
+		bool kept = gp_policy_is_kept(&place, begin_ns + rows[i].after_ms * 1000000);
+		const struct gp_view *front = gp_policy_pick_front(
+			&rig.views, rows[i].last, rows[i].held, kept ? &place : NULL);
+		const char *name = front != NULL ? front->scanout->guest->name : "";
+		if (strcmp(name, rows[i].front) != 0) {
+			fail_msg("row %zu: \"%s\" is in front, not \"%s\"", i, name, rows[i].front);
+		}
+	}
+}
+
+/* Only who is in front has a place, and only as long as its VM runs or is paused. */
+static void test_no_place(void **state) {
+	struct gp_policy_place place = {0};
+	assert_false(gp_policy_is_kept(&place, 0));
+	set_picture(0, true);
+	set_picture(1, true);
+	assert_front(0);
+	gp_policy_keep_place(&place, &rig.view[1], 1);
+	assert_false(gp_policy_is_kept(&place, 1));
+	set_state(0, GUEST_V1_STATE_DISCONNECTED);
+	gp_policy_keep_place(&place, &rig.view[0], 1);
+	assert_false(gp_policy_is_kept(&place, 1));
+	assert_front(1);
+	/* The user's choice goes before: it is in front already. */
+	gp_policy_keep_place(&place, &rig.view[1], 1);
+	assert_true(gp_policy_is_kept(&place, 1));
+	rig.view[1].front = false;
+	gp_policy_set_front(&rig.views, &rig.view[2], ++rig.stamp);
+	assert_ptr_equal(gp_policy_pick_front(&rig.views, "b", false, &place), &rig.view[2]);
 }
 
 static void test_first(void **state) {
@@ -382,6 +455,8 @@ int main(void) {
 		cmocka_unit_test_setup(test_front, set_up),
 		cmocka_unit_test_setup(test_rank, set_up),
 		cmocka_unit_test_setup(test_two_fronts, set_up),
+		cmocka_unit_test_setup(test_place, set_up),
+		cmocka_unit_test_setup(test_no_place, set_up),
 		cmocka_unit_test_setup(test_first, set_up),
 		cmocka_unit_test_setup(test_subject, set_up),
 		cmocka_unit_test_setup(test_next, set_up),

@@ -50,7 +50,7 @@ static void test_halves(void **state) {
 		t.presenter.scanouts[0].half = 0;
 		gp_shown_add_missing(&t.presenter.scanouts[0], &bit);
 	}
-	assert_true(t.presenter.scanouts[0].missing[0].n <= GP_SHOWN_MISSING_MAX);
+	assert_true(t.presenter.scanouts[0].missing[0].n <= GP_RECTS_MAX);
 	fill(first, 4);
 	show(first, &(struct gp_rect){0, 31, 1, 1});
 	for (uint32_t i = 0; i < 20; i++) {

@@ -54,14 +54,14 @@ static void test_revoke_stuck(void **state) {
 	assert_true(gp_presenter_revoke(&t.presenter, &second->base, 0, true));
 	gp_presenter_wait_revoked(&t.presenter);
 	assert_true(t.client.waited_ms >= 45 && t.client.waited_ms <= 50);
-	assert_int_equal(t.presenter.late_revokes, 2);
+	assert_int_equal(t.presenter.revokes.late, 2);
 	/* What comes later waits for it no more, and has its own time. */
 	gp_presenter_end_turn(&t.presenter);
 	gp_presenter_wait_revoked(&t.presenter);
 	show(second, &whole);
 	assert_true(gp_presenter_revoke(&t.presenter, &second->base, 0, true));
 	assert_true(t.client.waited_ms >= 90 && t.client.waited_ms <= 100);
-	assert_int_equal(t.presenter.late_revokes, 3);
+	assert_int_equal(t.presenter.revokes.late, 3);
 	/* It catches up. */
 	for (unsigned i = 0; i < 3; i++) {
 		void *user = fake_client_revoke_one(&t.client);
@@ -96,7 +96,7 @@ static void test_reply_stuck(void **state) {
 	usleep(20000);
 	gp_presenter_end_turn(&t.presenter);
 	assert_int_equal(t.n_revoked, 2);
-	assert_int_equal(t.presenter.late_revokes, 2);
+	assert_int_equal(t.presenter.revokes.late, 2);
 	assert_int_equal(gp_presenter_deadline(&t.presenter), 0);
 	assert_int_equal(t.client.n_waits, 0);
 	/* The acknowledgement is no second reply. */
@@ -230,7 +230,7 @@ static void test_pause_stuck(void **state) {
 	t.client.stuck = true;
 	gp_presenter_pause(&t.presenter);
 	assert_true(t.client.waited_ms <= 50);
-	assert_int_equal(t.presenter.late_revokes, 1);
+	assert_int_equal(t.presenter.revokes.late, 1);
 }
 
 static void test_pause_unreadable(void **state) {

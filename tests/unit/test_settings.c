@@ -78,6 +78,24 @@ static void test_no_file(void **state) {
 	assert_int_equal(gp_settings_get_idle_inhibit_ms(&settings), 0);
 }
 
+/* The command line comes first. */
+static void test_bridge_socket(void **state) {
+	write_file("guestpane/guestpane.conf", "bridge-socket none\n");
+	setenv("XDG_CONFIG_HOME", dir, true);
+	assert_true(gp_settings_init(&settings, &options));
+	assert_false(gp_settings_has_general_bridge_socket(&settings));
+	options.has_bridge_socket = true;
+	assert_true(gp_settings_has_general_bridge_socket(&settings));
+	gp_settings_finish(&settings);
+
+	options.has_bridge_socket = false;
+	write_file("guestpane/guestpane.conf", "");
+	assert_true(gp_settings_init(&settings, &options));
+	assert_true(gp_settings_has_general_bridge_socket(&settings));
+	options.no_bridge_socket = true;
+	assert_false(gp_settings_has_general_bridge_socket(&settings));
+}
+
 static void test_paths(void **state) {
 	char config_home[128];
 	write_file("guestpane/guestpane.conf", "first config-home\n");
@@ -203,6 +221,7 @@ static void test_times(void **state) {
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_no_file, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_bridge_socket, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_paths, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_precedence, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_reload, setup, teardown),

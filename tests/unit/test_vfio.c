@@ -15,10 +15,12 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 #include <unistd.h>
+#include <wayland-server-core.h>
 #include <cmocka.h>
 
 #include "common/log.h"
 #include "vmm-bridge/vfio/device.h"
+#include "vmm-bridge/vfio/finder.h"
 #include "vmm-bridge/vfio/map.h"
 #include "vmm-bridge/vfio/uapi.h"
 #include "vmm-bridge/virtio/guest_memory.h"
@@ -368,18 +370,150 @@ static void test_map_refused(void **state) {
 	close(fd);
 }
 
-/* This process as the VMM: it has no VFIO device. */
-static void test_attach_self(void **state) {
+/* A VMM with up to two devices, whose descriptors are copies of files. */
+static struct {
+	uint64_t ids[2]; // 0: not plugged
+	int files[2];
+	int end; // write end of a pipe, or -1
+	int error;
+} vmm;
+
+static int find_vmm(void *data) {
+	int ends[2];
+	if (vmm.error != 0) {
+		return vmm.error;
+	}
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+	vmm.end = ends[1];
+	return ends[0];
+}
+
+static int find_device(void *data, uint32_t index, struct gp_vfio_found *found) {
+	for (unsigned i = 0; i < 2; i++) {
+		if (vmm.ids[i] != 0 && index-- == 0) {
+			*found = (struct gp_vfio_found){
+				.id = vmm.ids[i],
+				.fd = fcntl(vmm.files[i], F_DUPFD_CLOEXEC, 0),
+				.pci = "0000:00:05.0",
+			};
+			return 1;
+		}
+	}
+	return 0;
+}
+
+static const struct gp_vfio_finder finder = {.find_vmm = find_vmm, .find_device = find_device};
+
+/* A device is known by its id: another one with the same number and address is another one. */
+static void test_attach(void **state) {
 	struct removals removals = {0};
+	struct gp_memory_object *object;
+	uint64_t offset;
 	int before = count_fds();
-	struct gp_vfio *vfio = gp_vfio_create(NULL, NULL, &fake_ops, &events, &removals);
-	assert_int_equal(gp_vfio_attach_pid(vfio, getpid()), 0);
-	assert_int_equal(gp_vfio_attach_pid(vfio, getpid()), 0);
+	vmm.files[0] = make_device();
+	vmm.files[1] = make_device();
+	place_bar0(vmm.files[1], BAR0_GPA + BAR0_SIZE);
+	struct wl_event_loop *loop = wl_event_loop_create();
+	struct gp_vfio *vfio = gp_vfio_create(loop, NULL, &fake_ops, &events, &removals);
+	vmm.error = -EPERM;
+	assert_int_equal(gp_vfio_attach(vfio, &finder, NULL), -EPERM);
+	vmm.error = 0;
+	assert_int_equal(gp_vfio_attach(vfio, &finder, NULL), 0);
+
+	vmm.ids[0] = 1;
 	gp_vfio_refresh(vfio);
-	assert_int_equal(gp_vfio_attach_pid(vfio, 0), -EINVAL);
-	assert_int_equal(gp_vfio_attach_socket(vfio, STDIN_FILENO), -ENOTSOCK);
+	gp_vfio_refresh(vfio);
+	assert_int_equal(gp_vfio_count(vfio), 1);
+	assert_int_equal(gp_vfio_resolve(vfio, BAR0_GPA, PAGE, &object, &offset), 0);
+	assert_false(object->removed);
+	vmm.ids[0] = 2; // unplugged, and plugged again
+	gp_vfio_refresh(vfio);
+	assert_true(object->removed);
+	gp_memory_object_unref(object);
+	assert_int_equal(gp_vfio_count(vfio), 1);
+	assert_int_equal(gp_vfio_resolve(vfio, BAR0_GPA, PAGE, &object, &offset), 0);
+	vmm.ids[1] = 3;
+	gp_vfio_refresh(vfio);
+	assert_int_equal(gp_vfio_count(vfio), 2);
+	assert_false(object->removed);
+
+	close(vmm.end); // it ends
+	assert_int_equal(wl_event_loop_dispatch(loop, 1000), 0);
+	assert_true(object->removed);
+	assert_int_equal(gp_vfio_count(vfio), 0);
+	gp_memory_object_unref(object);
+	gp_vfio_refresh(vfio);
+	assert_int_equal(gp_vfio_count(vfio), 0);
 	gp_vfio_destroy(vfio);
+	wl_event_loop_destroy(loop);
+	close(vmm.files[0]);
+	close(vmm.files[1]);
 	assert_int_equal(count_fds(), before);
+}
+
+#define REPETITIONS 10000
+
+/* Each round is a BAR that cannot be mapped, and then one that moves. */
+static void move_around(int fd, struct gp_vfio *vfio) {
+	struct gp_memory_object *object;
+	uint64_t offset;
+	for (int i = 0; i < REPETITIONS; i++) {
+		uint64_t gpa = BAR0_GPA + (i % 2 != 0 ? BAR0_SIZE : 0);
+		place_bar0(fd, gpa);
+		gp_vfio_refresh(vfio);
+		assert_int_equal(gp_vfio_resolve(vfio, gpa, PAGE, &object, &offset), 0);
+		assert_int_equal(gp_memory_object_map(object), -ENODEV);
+		gp_memory_object_unref(object);
+	}
+}
+
+/* A guest moves its BARs as often as it likes: it does not fill the disk with that. */
+static void test_logs(void **state) {
+	struct removals removals = {0};
+	int fd = make_device();
+	fake.no_mmap = true;
+	struct gp_vfio *vfio = gp_vfio_create(NULL, NULL, &fake_ops, &events, &removals);
+	assert_true(gp_vfio_add_fd(vfio, dup(fd)));
+
+	int log = memfd_create("log", MFD_CLOEXEC), saved = dup(STDERR_FILENO);
+	assert_true(log >= 0 && saved >= 0);
+	dup2(log, STDERR_FILENO);
+	gp_log_init("test", GP_LOG_DEBUG);
+	move_around(fd, vfio);
+	gp_log_init("test", GP_LOG_SILENT);
+	dup2(saved, STDERR_FILENO);
+	close(saved);
+
+	char text[65536];
+	ssize_t n = pread(log, text, sizeof(text), 0);
+	assert_true(n > 0 && n < (ssize_t)sizeof(text));
+	int lines = 0;
+	for (ssize_t i = 0; i < n; i++) {
+		lines += text[i] == '\n';
+	}
+	/* Ten at once of each of the two kinds, and some later on a slow host. */
+	assert_true(lines >= 20 && lines <= 30);
+	assert_int_equal(removals.removed, REPETITIONS - 1);
+	close(log);
+	gp_vfio_destroy(vfio);
+	close(fd);
+}
+
+/* A device that was passed is not added a second time when it is found. */
+static void test_passed_and_found(void **state) {
+	struct removals removals = {0};
+	vmm.files[0] = make_device();
+	vmm.ids[0] = 9;
+	vmm.ids[1] = 0;
+	struct gp_vfio *vfio = gp_vfio_create(NULL, NULL, &fake_ops, &events, &removals);
+	assert_true(gp_vfio_add_fd(vfio, dup(vmm.files[0])));
+	/* A memory file says no address; a VFIO device does. */
+	strcpy(((struct gp_vfio_device *)gp_vfio_at(vfio, 0))->pci, "0000:00:05.0");
+	assert_int_equal(gp_vfio_attach(vfio, &finder, NULL), 1);
+	assert_int_equal(gp_vfio_count(vfio), 1);
+	gp_vfio_destroy(vfio);
+	close(vmm.files[0]);
+	close(vmm.end);
 }
 
 int main(void) {
@@ -390,7 +524,9 @@ int main(void) {
 		cmocka_unit_test(test_unusable),
 		cmocka_unit_test(test_map),
 		cmocka_unit_test(test_map_refused),
-		cmocka_unit_test(test_attach_self),
+		cmocka_unit_test(test_attach),
+		cmocka_unit_test(test_logs),
+		cmocka_unit_test(test_passed_and_found),
 	};
 	gp_log_init("test", GP_LOG_SILENT);
 	return cmocka_run_group_tests(tests, NULL, NULL);

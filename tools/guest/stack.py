@@ -29,6 +29,17 @@ def tail(path, lines=LOG_TAIL):
     return "\n".join("    | " + line for line in text[-lines:]) or "    (empty)"
 
 
+def open_files(pid):
+    """What the descriptors of a process are, as a sorted list."""
+    found = []
+    for entry in pathlib.Path(f"/proc/{pid}/fd").iterdir():
+        try:
+            found.append(os.readlink(entry))
+        except FileNotFoundError:
+            pass
+    return sorted(found)
+
+
 class Program:
     """A child with a log. It dies with us, even if we are killed."""
 
@@ -64,17 +75,6 @@ class Program:
             except subprocess.TimeoutExpired:
                 self.process.kill()
         return self.process.wait()
-
-    def fds(self):
-        """What its descriptors are, as a sorted list."""
-        found = []
-        directory = pathlib.Path(f"/proc/{self.pid}/fd")
-        for entry in directory.iterdir():
-            try:
-                found.append(os.readlink(entry))
-            except FileNotFoundError:
-                pass
-        return sorted(found)
 
 
 class Picture:
@@ -127,6 +127,8 @@ class Stack:
             self.env["WAYLAND_DISPLAY"] = os.path.join(
                 os.environ.get("XDG_RUNTIME_DIR", "/run"), parent)
         self.bridge_socket = self.directory / "guestpane/bridge.sock"
+        self.client_socket = self.directory / "client.sock"
+        self.permissions = "capture"  # of grim, and whatever else connects to that socket
         self.gpu_socket = self.directory / "gpu.sock"
         self.work = self.directory / "work"
         self.work.mkdir()
@@ -171,15 +173,14 @@ class Stack:
     def start_compositor(self, size="1280x800", env=None, options=()):
         self.env.update(env or {})
         self.compositor = self.start(
-            "guestpane", [self.build / "compositor/guestpane", "--size", size, *options])
+            "guestpane", [self.build / "compositor/guestpane", "--size", size, "--client-socket",
+                          f"tools={self.client_socket}:{self.permissions}", *options])
         self.wait("the compositor's sockets",
                   lambda: self.bridge_socket.exists() and self.display(), 30)
 
     def display(self):
-        """The compositor's ordinary Wayland socket."""
-        found = sorted(path for path in self.directory.glob("wayland-*")
-                       if path.suffix != ".lock")
-        return found[0] if found else None
+        """The compositor's socket for clients, if it is there."""
+        return self.client_socket if self.client_socket.exists() else None
 
     def start_bridge(self, name="guest", *options):
         self.bridge = self.start(

@@ -136,6 +136,7 @@ static void handle_device(void *data, int vmm_fd, int copy, const char *pci) {
 			report, "VFIO device %s of the VMM (fd %d) is not usable", pci, vmm_fd);
 		return;
 	}
+	gp_vfio_device_guess_address(device);
 	const char *name = gp_vfio_device_name(device);
 	switch (device->export_error) {
 	case 0:

@@ -77,23 +77,31 @@ static void log_limits(const struct gp_udmabuf *udmabuf) {
 		udmabuf->list_limit, udmabuf->size_limit >> 20, modes[i].width, modes[i].height);
 }
 
-void gp_udmabuf_open(struct gp_udmabuf *udmabuf, const char *root) {
-	*udmabuf = (struct gp_udmabuf){0};
+#define DEVICE "/dev/udmabuf"
+
+int gp_udmabuf_open_device(const char *root) {
+	char path[PATH_MAX];
+	snprintf(path, sizeof(path), "%s" DEVICE, root);
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+	return fd >= 0 ? fd : -errno;
+}
+
+void gp_udmabuf_init(struct gp_udmabuf *udmabuf, int fd, const char *root) {
+	*udmabuf = (struct gp_udmabuf){.fd = fd >= 0 ? fd : -1};
 	udmabuf->list_limit = read_parameter(root, "list_limit", LIST_LIMIT_DEFAULT);
 	udmabuf->size_limit = (uint64_t)read_parameter(root, "size_limit_mb", SIZE_LIMIT_MB_DEFAULT)
 		<< 20;
-	char path[PATH_MAX];
-	snprintf(path, sizeof(path), "%s/dev/udmabuf", root);
-	udmabuf->fd = open(path, O_RDWR | O_CLOEXEC);
-	if (udmabuf->fd < 0) {
-		explain_open(udmabuf, path, errno);
+	if (fd < 0) {
+		char path[PATH_MAX];
+		snprintf(path, sizeof(path), "%s" DEVICE, root);
+		explain_open(udmabuf, path, -fd);
 		gp_warn("the guest's frames will be copied: %s", udmabuf->reason);
 		return;
 	}
 	log_limits(udmabuf);
 }
 
-void gp_udmabuf_close(struct gp_udmabuf *udmabuf) {
+void gp_udmabuf_finish(struct gp_udmabuf *udmabuf) {
 	gp_fd_close(&udmabuf->fd);
 }
 

@@ -15,9 +15,13 @@ struct gp_udmabuf {
 	char reason[160]; // why it cannot be used, with its cure; empty if it can
 };
 
-/* Opens the device and reads its limits, below root; "" is the real root. Logs what is missing. */
-void gp_udmabuf_open(struct gp_udmabuf *udmabuf, const char *root);
-void gp_udmabuf_close(struct gp_udmabuf *udmabuf);
+/* Opens the device, below root; "" is the real root. A descriptor, or -errno. */
+int gp_udmabuf_open_device(const char *root);
+/**
+ * Takes the result of opening the device, and reads its limits, below root. Logs what is missing.
+ */
+void gp_udmabuf_init(struct gp_udmabuf *udmabuf, int fd, const char *root);
+void gp_udmabuf_finish(struct gp_udmabuf *udmabuf);
 
 /**
  * Exports the first size bytes of the extents, rounded up to whole pages: fd and size of *out.

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "common/fd.h"
 #include "vmm-bridge/export/export_vfio.h"
 #include "vmm-bridge/virtio/guest_memory.h"
 
@@ -25,19 +26,18 @@ static const struct {
 	[GP_EXPORT_VFIO] = {"vfio", GP_MEMORY_VFIO, create_vfio},
 };
 
-void gp_exporter_init_below(struct gp_exporter *exporter, bool force_copy, const char *root) {
+void gp_exporter_init(
+	struct gp_exporter *exporter, bool force_copy, int udmabuf, const char *root) {
 	*exporter = (struct gp_exporter){.udmabuf.fd = -1, .force_copy = force_copy};
 	if (!force_copy) {
-		gp_udmabuf_open(&exporter->udmabuf, root);
+		gp_udmabuf_init(&exporter->udmabuf, udmabuf, root);
+	} else if (udmabuf >= 0) {
+		gp_fd_close(&udmabuf);
 	}
 }
 
-void gp_exporter_init(struct gp_exporter *exporter, bool force_copy) {
-	gp_exporter_init_below(exporter, force_copy, "");
-}
-
 void gp_exporter_finish(struct gp_exporter *exporter) {
-	gp_udmabuf_close(&exporter->udmabuf);
+	gp_udmabuf_finish(&exporter->udmabuf);
 }
 
 enum gp_export_kind gp_export_find_kind(const struct gp_extents *extents) {

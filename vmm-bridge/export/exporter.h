@@ -24,9 +24,11 @@ struct gp_exporter {
 	bool force_copy; // no exports are wanted
 };
 
-void gp_exporter_init(struct gp_exporter *exporter, bool force_copy);
-/* The same with dev/udmabuf and sys/module/udmabuf below root, for tests; "" is the real one. */
-void gp_exporter_init_below(struct gp_exporter *exporter, bool force_copy, const char *root);
+/**
+ * udmabuf is the result of gp_udmabuf_open_device, and is taken. root is for tests, as there; "" is
+ * the real one.
+ */
+void gp_exporter_init(struct gp_exporter *exporter, bool force_copy, int udmabuf, const char *root);
 void gp_exporter_finish(struct gp_exporter *exporter);
 
 /**

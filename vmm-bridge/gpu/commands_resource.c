@@ -221,6 +221,7 @@ uint32_t gp_gpu_detach_backing(struct gp_gpu_call *call) {
 	if (resource->blob && resource->backed) {
 		revoke(call, resource);
 	}
+	call->gpu->copied += gp_resource_complete_transfers(resource);
 	gp_resource_detach(resource);
 	gp_saved_state_detach(&call->gpu->saved_state, resource->slot);
 	return VIRTIO_GPU_RESP_OK_NODATA;
@@ -256,13 +257,18 @@ uint32_t gp_gpu_transfer(struct gp_gpu_call *call) {
 		return gp_gpu_call_refuse(call, VIRTIO_GPU_RESP_ERR_UNSPEC,
 			"resource %u is in device memory that cannot be read", resource->id);
 	}
-	if (!gp_resource_transfer(resource, rect, offset)) {
+	uint64_t copied;
+	if (!gp_resource_transfer(resource, rect, offset, &copied)) {
 		return gp_gpu_call_refuse(call, VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER,
 			"rectangle %u,%u %ux%u at offset %" PRIu64
 			" of a resource of %ux%u with %" PRIu64 " bytes",
 			rect->x, rect->y, rect->width, rect->height, offset, resource->width,
 			resource->height, resource->backing.length);
 	}
+	if (call->command.fenced) {
+		copied += gp_resource_complete_transfers(resource);
+	}
+	call->gpu->copied += copied;
 	call->gpu->transferred +=
 		(uint64_t)rect->width * rect->height * resource->format->bytes_per_pixel;
 	return VIRTIO_GPU_RESP_OK_NODATA;

@@ -33,7 +33,7 @@ static bool read_row(
 	if (resource->blob) {
 		return gp_extents_read(&resource->backing, offset, out, length);
 	}
-	memcpy(out, resource->shm_map + offset, length);
+	memcpy(out, gp_host_copy_pixels(&resource->host_copy) + offset, length);
 	return true;
 }
 
@@ -83,6 +83,7 @@ static uint32_t set_pixels(struct gp_gpu_call *call, uint32_t id) {
 		return gp_gpu_call_refuse(call, VIRTIO_GPU_RESP_ERR_UNSPEC,
 			"resource %u is in device memory that cannot be read", id);
 	}
+	call->gpu->copied += gp_resource_complete_transfers(resource);
 	uint32_t pixels[GP_CURSOR_SIZE * GP_CURSOR_SIZE];
 	if (!read_pixels(resource, pixels)) {
 		return gp_gpu_call_refuse(call, VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER,

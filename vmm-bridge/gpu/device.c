@@ -9,9 +9,6 @@
 #include "vmm-bridge/gpu/commands_resource.h"
 #include "vmm-bridge/gpu/cursor.h"
 
-#define ERROR_LOG_BURST 10
-#define ERROR_LOG_INTERVAL_NS 1000000000ull
-
 static const struct {
 	uint32_t type;
 	gp_gpu_handler handler;
@@ -47,8 +44,7 @@ struct gp_gpu *gp_gpu_create(const struct gp_gpu_ops *ops, void *data,
 	gpu->ops = ops;
 	gpu->data = data;
 	gpu->memory = memory;
-	gpu->error_log.burst = ERROR_LOG_BURST;
-	gpu->error_log.interval_ns = ERROR_LOG_INTERVAL_NS;
+	gpu->error_log = (struct gp_log_limit)GP_LOG_LIMIT_INIT;
 	gp_held_replies_init(&gpu->held_replies, ops, data);
 	gp_displays_init(&gpu->displays, n_scanouts, mode);
 	for (uint32_t i = 0; i < n_scanouts; i++) {
@@ -163,6 +159,20 @@ void gp_gpu_reply_lost(
 	gpu->ops->push(gpu->data, queue, chain->head, (uint32_t)written, true);
 }
 
+/* What its transfers want is read while the guest's memory may be. Of what is shown that is not here. */
+static void complete_transfers(struct gp_gpu *gpu) {
+	for (size_t i = 0; i < gpu->resources.count; i++) {
+		struct gp_resource *resource = gpu->resources.items[i];
+		bool shown = false;
+		for (uint32_t j = 0; j < gpu->displays.count; j++) {
+			shown = shown ||
+				(gpu->scanouts[j].shown &&
+					gpu->scanouts[j].resource_id == resource->id);
+		}
+		gpu->copied += shown ? 0 : gp_resource_complete_transfers(resource);
+	}
+}
+
 static void reply_now(struct gp_gpu *gpu, struct gp_held_reply *reply) {
 	for (uint32_t i = 0; i < gpu->displays.count; i++) {
 		gp_scanout_forget_reply(&gpu->scanouts[i], reply);
@@ -171,6 +181,9 @@ static void reply_now(struct gp_gpu *gpu, struct gp_held_reply *reply) {
 }
 
 void gp_gpu_drain(struct gp_gpu *gpu, unsigned queue) {
+	if (queue == GP_GPU_QUEUE_CONTROL) {
+		complete_transfers(gpu);
+	}
 	struct gp_held_reply *reply = TAILQ_FIRST(&gpu->held_replies.list);
 	while (reply != NULL) {
 		struct gp_held_reply *next = TAILQ_NEXT(reply, link);
@@ -208,6 +221,7 @@ static void drop_backing(struct gp_gpu *gpu, struct gp_resource *resource) {
 			gpu->ops->resource_revoke(gpu->data, resource, 0, true);
 		}
 	}
+	gpu->copied += gp_resource_complete_transfers(resource);
 	gp_resource_lose(resource);
 }
 
@@ -294,6 +308,7 @@ void gp_gpu_get_info(const struct gp_gpu *gpu, struct gp_gpu_info *info) {
 		.commands = gpu->commands,
 		.guest_errors = gpu->guest_errors,
 		.transferred = gpu->transferred,
+		.copied = gpu->copied,
 	};
 }
 

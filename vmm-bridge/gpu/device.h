@@ -44,7 +44,8 @@ void gp_gpu_reply_lost(
 void gp_gpu_handle(
 	struct gp_gpu *gpu, unsigned queue, const struct gp_chain *chain, uint64_t now_ns);
 /**
- * Sends all held replies of the queue at once, as it stops (C9). A revocation that one of them
+ * Sends all held replies of the queue at once, as it stops (C9), and completes transfers into what
+ * is on no scanout; what is on one is scanout_flush's to complete. A revocation that one of them
  * waited for continues outside, and its gp_gpu_resource_revoked is ignored.
  */
 void gp_gpu_drain(struct gp_gpu *gpu, unsigned queue);
@@ -106,7 +107,8 @@ struct gp_gpu_info {
 	uint64_t host_bytes;
 	uint64_t commands;
 	uint64_t guest_errors;
-	uint64_t transferred; // bytes by TRANSFER_TO_HOST_2D into host copies
+	uint64_t transferred; // bytes that TRANSFER_TO_HOST_2D asked for
+	uint64_t copied; // bytes into host copies, but for frames
 };
 void gp_gpu_get_info(const struct gp_gpu *gpu, struct gp_gpu_info *info);
 void gp_gpu_get_scanout_info(

@@ -40,9 +40,12 @@ struct gp_gpu_ops {
 	 * The pixels in the rectangle, in coordinates of the framebuffer, have changed; show the
 	 * scanout's current resource. Returns true if gp_gpu_buffer_released will be called when
 	 * the buffer that this frame replaces is no longer read; false if it will not (no buffer is
-	 * replaced, hidden, no compositor): the device then paces by time alone.
+	 * replaced, hidden, no compositor): the device then paces by time alone. held: the reply to
+	 * the flush is held back, which paces the guest. If not, nothing does, and the return value
+	 * is false.
 	 */
-	bool (*scanout_flush)(void *data, uint32_t scanout, const struct gp_rect *damage);
+	bool (*scanout_flush)(
+		void *data, uint32_t scanout, const struct gp_rect *damage, bool held);
 
 	/**
 	 * The memory behind the resource's pixels is taken back: for a blob by detach, unref,

@@ -2,9 +2,6 @@
 
 #include "common/monitor.h"
 
-#define NS_PER_S 1000000000ull
-#define MHZ_PER_HZ 1000ull
-
 const char *gp_reply_cause_name(enum gp_reply_cause cause) {
 	static const char *const names[GP_REPLY_CAUSES] = {
 		[GP_REPLY_IMMEDIATE] = "immediate",
@@ -30,9 +27,7 @@ void gp_pacer_init(struct gp_pacer *pacer, uint32_t refresh_mhz) {
 }
 
 void gp_pacer_set_refresh(struct gp_pacer *pacer, uint32_t refresh_mhz) {
-	uint64_t mhz = refresh_mhz == 0 ? GP_REFRESH_DEFAULT_MHZ : refresh_mhz;
-	mhz = min_u64(max_u64(mhz, GP_REFRESH_MIN_MHZ), GP_REFRESH_MAX_MHZ);
-	pacer->period_ns = NS_PER_S * MHZ_PER_HZ / mhz;
+	pacer->period_ns = gp_refresh_period_ns(refresh_mhz);
 }
 
 /*

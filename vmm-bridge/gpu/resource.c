@@ -3,20 +3,14 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "common/checked.h"
-#include "common/fd.h"
-#include "common/log.h"
 
 static void resource_destroy(struct gp_resource *resource) {
 	assert(resource->outside == NULL);
 	gp_extents_finish(&resource->backing);
 	free(resource->ranges);
-	if (resource->shm_map != NULL) {
-		munmap(resource->shm_map, resource->size);
-	}
-	gp_fd_close(&resource->shm_fd);
+	gp_host_copy_finish(&resource->host_copy);
 	free(resource);
 }
 
@@ -70,7 +64,7 @@ static struct gp_resource *resource_create(uint32_t id, uint64_t size) {
 	if (resource != NULL) {
 		resource->id = id;
 		resource->size = size;
-		resource->shm_fd = -1;
+		resource->host_copy.fd = -1;
 	}
 	return resource;
 }
@@ -84,37 +78,16 @@ static void insert(struct gp_resources *resources, struct gp_resource *resource)
 	resources->count++;
 }
 
-/* Limited, as the guest can ask again and again. */
-static void log_host_error(const char *what) {
-	static struct gp_log_limit limit = {.burst = 5, .interval_ns = 10000000000};
-	uint64_t suppressed;
-	if (gp_log_limit_pass(&limit, &suppressed)) {
-		gp_error_errno("%s", what);
-	}
-}
-
-static bool make_host_copy(struct gp_resource *resource) {
-	resource->shm_fd = gp_memfd_create_sealed("guestpane-2d", resource->size);
-	if (resource->shm_fd == -1) {
-		log_host_error("memory file for a 2D resource");
-		return false;
-	}
-	void *map =
-		mmap(NULL, resource->size, PROT_READ | PROT_WRITE, MAP_SHARED, resource->shm_fd, 0);
-	if (map == MAP_FAILED) {
-		log_host_error("mmap of a 2D resource");
-		return false;
-	}
-	resource->shm_map = map;
-	return true;
-}
-
 struct gp_resource *gp_resources_add_2d(struct gp_resources *resources, uint32_t id,
 	const struct gp_format *format, uint32_t width, uint32_t height) {
 	uint64_t stride = (uint64_t)width * format->bytes_per_pixel;
 	uint64_t size;
-	if (!gp_mul_u64(stride, height, &size) || size == 0 || size > GP_RESOURCE_BYTES_MAX ||
-		!gp_range_inside(resources->host_bytes, size, GP_RESOURCE_HOST_BYTES_MAX) ||
+	if (!gp_mul_u64(stride, height, &size) || size == 0 || size > GP_RESOURCE_BYTES_MAX) {
+		return NULL;
+	}
+	unsigned n_halves;
+	uint64_t file_size = gp_host_copy_file_size(size, &n_halves);
+	if (!gp_range_inside(resources->host_bytes, file_size, GP_RESOURCE_HOST_BYTES_MAX) ||
 		!reserve(resources)) {
 		return NULL;
 	}
@@ -126,12 +99,13 @@ struct gp_resource *gp_resources_add_2d(struct gp_resources *resources, uint32_t
 	resource->width = width;
 	resource->height = height;
 	resource->stride = (uint32_t)stride;
-	if (!make_host_copy(resource)) {
+	if (!gp_host_copy_init(&resource->host_copy, width, height, resource->stride,
+		    format->bytes_per_pixel)) {
 		resource_destroy(resource);
 		return NULL;
 	}
 	insert(resources, resource);
-	resources->host_bytes += size;
+	resources->host_bytes += file_size;
 	return resource;
 }
 
@@ -164,7 +138,7 @@ void gp_resources_remove(struct gp_resources *resources, struct gp_resource *res
 	memmove(item, item + 1, (resources->count - i - 1) * sizeof(*item));
 	resources->count--;
 	if (!resource->blob) {
-		resources->host_bytes -= resource->size;
+		resources->host_bytes -= resource->host_copy.file_size;
 	}
 	resource_destroy(resource);
 }
@@ -223,59 +197,37 @@ bool gp_resource_find_again(
 	return true;
 }
 
-/* A position in a list of extents. Rows are read in rising order, so it only moves forward. */
-struct extent_walk {
-	const struct gp_extents *extents;
-	size_t index; // current extent
-	uint64_t start; // of the current extent in the concatenation
-};
-
-/* The range must be inside, and not before the last one. */
-static void walk_read(struct extent_walk *walk, uint64_t offset, uint8_t *out, uint64_t length) {
-	while (length > 0) {
-		const struct gp_extent *extent = &walk->extents->items[walk->index];
-		uint64_t skip = offset - walk->start;
-		if (skip >= extent->length) {
-			walk->start += extent->length;
-			walk->index++;
-			continue;
-		}
-		uint64_t left = extent->length - skip;
-		uint64_t part = left < length ? left : length;
-		memcpy(out, extent->object->map + extent->offset + skip, part);
-		out += part;
-		offset += part;
-		length -= part;
-	}
-}
-
-bool gp_resource_transfer(
-	struct gp_resource *resource, const struct gp_rect *rect, uint64_t offset) {
+bool gp_resource_transfer(struct gp_resource *resource, const struct gp_rect *rect, uint64_t offset,
+	uint64_t *copied) {
 	assert(!resource->blob);
+	*copied = 0;
 	if (!gp_rect_inside(rect, resource->width, resource->height)) {
 		return false;
 	}
-	uint64_t bpp = resource->format->bytes_per_pixel;
-	uint64_t row_bytes = rect->width * bpp;
-	uint64_t rows = rect->height;
-	if (row_bytes == 0 || rows == 0) {
+	if (rect->width == 0 || rect->height == 0) {
 		return true;
 	}
 	/* At most 1 GiB: the rectangle is inside the resource. */
-	uint64_t length = (rows - 1) * resource->stride + row_bytes;
+	uint64_t length = (uint64_t)(rect->height - 1) * resource->stride +
+		(uint64_t)rect->width * resource->format->bytes_per_pixel;
 	if (!gp_range_inside(offset, length, resource->backing.length) ||
 		!gp_extents_map(&resource->backing)) {
 		return false;
 	}
-	struct extent_walk walk = {.extents = &resource->backing};
-	uint8_t *out = resource->shm_map + (uint64_t)rect->y * resource->stride + rect->x * bpp;
-	if (row_bytes == resource->stride) {
-		row_bytes *= rows;
-		rows = 1;
-	}
-	for (uint64_t row = 0; row < rows; row++) {
-		uint64_t at = row * resource->stride;
-		walk_read(&walk, offset + at, out + at, row_bytes);
+	if (!gp_host_copy_want(&resource->host_copy, rect, offset)) {
+		*copied = gp_resource_complete_transfers(resource);
+		gp_host_copy_want(&resource->host_copy, rect, offset);
 	}
 	return true;
+}
+
+uint64_t gp_resource_complete_transfers(struct gp_resource *resource) {
+	struct gp_host_copy *copy = &resource->host_copy;
+	if (resource->blob || copy->wanted.n == 0) {
+		return 0;
+	}
+	/* Of what was ever shown the current half is read, and the other one hardly ever. */
+	unsigned half =
+		resource->outside != NULL ? (copy->current + 1) % copy->n_halves : copy->current;
+	return gp_host_copy_update(copy, &resource->backing, half);
 }

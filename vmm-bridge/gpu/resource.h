@@ -7,17 +7,17 @@
 
 #include "common/format.h"
 #include "common/rect.h"
+#include "vmm-bridge/gpu/host_copy.h"
 #include "vmm-bridge/virtio/guest_memory.h"
 
 /**
- * Resources of the guest, by id. A 2D resource (RESOURCE_CREATE_2D) has a host copy in a sealed
- * memory file that TRANSFER_TO_HOST_2D writes; the file is shown as it is. A blob resource has
- * only the guest's memory.
+ * Resources of the guest, by id. A 2D resource (RESOURCE_CREATE_2D) has a host copy, which is shown
+ * and which TRANSFER_TO_HOST_2D writes. A blob resource has only the guest's memory.
  */
 
 #define GP_RESOURCES_MAX 4096 // per guest
 #define GP_RESOURCE_BYTES_MAX (1ull << 30) // of one host copy or blob
-#define GP_RESOURCE_HOST_BYTES_MAX (1ull << 30) // of all host copies of a guest
+#define GP_RESOURCE_HOST_BYTES_MAX (2ull << 30) // of all host copies, with both halves
 /* An 8K buffer, scattered over single pages, has 32400. QEMU's own device ends at 16384. */
 #define GP_BACKING_ENTRIES_MAX 32768
 /* Of all resources of a guest; 48 MiB of this process, enough for 8 GiB of scattered pages. */
@@ -35,10 +35,9 @@ struct gp_resource {
 	/* 2D only. */
 	const struct gp_format *format;
 	uint32_t width, height, stride;
-	int shm_fd; // owned, -1 for blobs
-	uint8_t *shm_map; // size bytes
+	struct gp_host_copy host_copy;
 
-	uint64_t size; // bytes of the blob or the host copy
+	uint64_t size; // bytes of the blob, or of a half of the host copy
 	bool backed;
 	struct gp_extents backing; // the guest's memory, at least size bytes of it for blobs
 	bool lost; // the guest sees it as backed, but its region left the table: not backed here
@@ -61,7 +60,7 @@ static inline bool gp_resource_has_pixels(const struct gp_resource *resource) {
 struct gp_resources {
 	struct gp_resource **items; // sorted by id
 	size_t count, capacity;
-	uint64_t host_bytes;
+	uint64_t host_bytes; // of files of host copies
 };
 
 void gp_resources_finish(struct gp_resources *resources);
@@ -82,7 +81,10 @@ void gp_resources_remove(struct gp_resources *resources, struct gp_resource *res
 
 /* Takes the extents, empties *extents, and counts the generation up. */
 void gp_resource_attach(struct gp_resource *resource, struct gp_extents *extents);
-/* Drops the extents. The memory must have been revoked before if it is a blob's. */
+/**
+ * Drops the extents, and transfers that are not complete. The memory must have been revoked before
+ * if it is a blob's.
+ */
 void gp_resource_detach(struct gp_resource *resource);
 /* The same where the memory has left the table: where it was is remembered (B13). */
 void gp_resource_lose(struct gp_resource *resource);
@@ -94,12 +96,18 @@ bool gp_resource_find_again(
 	struct gp_resource *resource, const struct gp_guest_memory *memory, size_t extents_max);
 
 /**
- * TRANSFER_TO_HOST_2D (virtio 1.3, 5.7.6.8): copies rows of the rectangle from the backing, at
- * offset for its top left pixel and with the resource's own stride, into the host copy. False if
- * the rectangle or the range of the backing is outside, or the backing cannot be read here;
- * nothing is copied then. Only for 2D resources.
+ * TRANSFER_TO_HOST_2D (virtio 1.3, 5.7.6.8): the rows of the rectangle, from the backing, at offset
+ * for its top left pixel and with the resource's own stride, to the host copy; host_copy.h says
+ * when. False if the rectangle or the range of the backing is outside, or the backing cannot be
+ * read here; nothing is copied then. Only for 2D resources. *copied is the number of bytes that
+ * were copied for an earlier one.
  */
-bool gp_resource_transfer(
-	struct gp_resource *resource, const struct gp_rect *rect, uint64_t offset);
+bool gp_resource_transfer(struct gp_resource *resource, const struct gp_rect *rect, uint64_t offset,
+	uint64_t *copied);
+/**
+ * Copies what earlier transfers want, as the backing is about to be detached, or the pixels are
+ * read. Returns the number of bytes. Does nothing to blobs.
+ */
+uint64_t gp_resource_complete_transfers(struct gp_resource *resource);
 
 #endif

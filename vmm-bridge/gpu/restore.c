@@ -67,14 +67,18 @@ static void lose(struct gp_gpu *gpu, struct gp_resource *resource,
 	}
 }
 
-/* The host copy ended with its process; the guest's own memory is at least as new. */
+/**
+ * The host copy ended with its process; the guest's own memory is at least as new. It is not read
+ * before somebody needs it: the VM may be paused.
+ */
 static bool fill(struct gp_resource *resource) {
 	uint64_t rows = resource->backing.length / resource->stride;
 	struct gp_rect rect = {
 		.width = resource->width,
 		.height = rows < resource->height ? (uint32_t)rows : resource->height,
 	};
-	return gp_resource_transfer(resource, &rect, 0);
+	uint64_t copied;
+	return gp_resource_transfer(resource, &rect, 0, &copied);
 }
 
 /* Returns whether all of it is back. */

@@ -28,9 +28,9 @@ bool gp_gpu_set_saved_state(struct gp_gpu *gpu, void *area, size_t size);
  * has reached yet, and shows the present frame of each scanout. Call it when the guest's memory is
  * known. No reply is sent, and the area stays as it was: it can be done again after the next crash.
  *
- * Host copies of 2D resources are filled from their backing again. A resource whose memory is not
- * found is left without, as after gp_gpu_memory_removed. False if something could not be taken
- * over; it is logged and dropped, and all else is there.
+ * Host copies of 2D resources are read from their backing again, when they are shown. A resource
+ * whose memory is not found is left without, as after gp_gpu_memory_removed. False if something
+ * could not be taken over; it is logged and dropped, and all else is there.
  *
  * A command that ended just before the crash may be there although its chain was not pushed: if
  * it is handled again, one that creates, attaches or removes gets an error, and the others do the

@@ -161,7 +161,8 @@ void gp_saved_state_attach(struct gp_saved_state *state, uint32_t slot,
 	set_mark(&resource->backing, GP_SAVED_LOST);
 	if (!make_room(state, n_entries)) {
 		if (!state->full_logged) {
-			gp_warn("the guest's memory is in too many pieces to be saved: some of it "
+			gp_warn_limited(
+				"the guest's memory is in too many pieces to be saved: some of it "
 				"will be missing after a crash");
 		}
 		state->full_logged = true;

@@ -119,7 +119,8 @@ void gp_scanout_flush(struct gp_scanout *scanout, const struct gp_rect *rect,
 		return;
 	}
 	scanout->n_flushes++;
-	bool wait_release = scanout->ops->scanout_flush(scanout->data, scanout->index, &damage);
+	bool wait_release =
+		scanout->ops->scanout_flush(scanout->data, scanout->index, &damage, reply != NULL);
 	uint64_t frame = gp_trace_on ? gp_trace_take_committed() : 0;
 	if (reply == NULL) {
 		count_reply(scanout, GP_REPLY_IMMEDIATE, frame);

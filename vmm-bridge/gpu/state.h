@@ -30,7 +30,7 @@ struct gp_gpu {
 	struct gp_saved_state saved_state;
 	bool restoring; // commands come from the saved state: errors are not the guest's
 
-	uint64_t commands, guest_errors, transferred;
+	uint64_t commands, guest_errors, transferred, copied;
 	struct gp_log_limit error_log;
 };
 

@@ -1,11 +1,13 @@
 #include "vmm-bridge/keeper/channel.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 
 struct datagram {
-	uint32_t kind, device, accepted;
+	uint32_t kind, device;
+	int32_t number;
 	uint32_t request, flags, size; // of the frame
 	uint8_t payload[GP_VHOST_PAYLOAD_MAX]; // first size
 };
@@ -17,7 +19,7 @@ bool gp_channel_send(int fd, const struct gp_channel_message *message) {
 	struct datagram datagram;
 	datagram.kind = message->kind;
 	datagram.device = message->device;
-	datagram.accepted = message->accepted;
+	datagram.number = message->number;
 	datagram.request = frame->request;
 	datagram.flags = frame->flags;
 	datagram.size = frame->size;
@@ -66,10 +68,23 @@ int gp_channel_receive(int fd, struct gp_channel_message *message) {
 	}
 	message->kind = datagram.kind;
 	message->device = datagram.device;
-	message->accepted = datagram.accepted;
+	message->number = datagram.number;
 	frame->request = datagram.request;
 	frame->flags = datagram.flags;
 	frame->size = datagram.size;
 	memcpy(frame->payload, datagram.payload, datagram.size);
 	return 1;
+}
+
+int gp_channel_wait(int fd, struct gp_channel_message *message, int timeout_ms) {
+	struct pollfd pollfd = {.fd = fd, .events = POLLIN};
+	int r = gp_channel_receive(fd, message);
+	while (r == 0) {
+		int n = poll(&pollfd, 1, timeout_ms);
+		if (n == 0 || (n < 0 && errno != EINTR)) {
+			return n < 0 ? -errno : 0;
+		}
+		r = gp_channel_receive(fd, message);
+	}
+	return r;
 }

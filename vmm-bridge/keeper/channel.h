@@ -8,22 +8,32 @@
 #include "vmm-bridge/vhost/message.h"
 
 /**
- * Messages from the worker to the keeper: a datagram each, on a SOCK_SEQPACKET pair, which holds
- * what was sent when the worker ends. Descriptors are passed along and stay the sender's.
+ * Messages between keeper and worker: a datagram each, on a SOCK_SEQPACKET pair, which holds what
+ * was sent when its sender ends. Descriptors are passed along and stay the sender's.
  */
 
 enum gp_channel_kind {
+	/* What is stored of a front end (store.h): from the worker, and back to the next one. */
 	GP_CHANNEL_CONNECTED, // one descriptor: the front end's socket
 	GP_CHANNEL_DISCONNECTED,
 	GP_CHANNEL_REQUEST, // frame, with its descriptors
-	GP_CHANNEL_HANDLED,
+	GP_CHANNEL_HANDLED, // number: 1 if it was accepted, else 0
+
+	/* To the worker, at its start. */
+	GP_CHANNEL_SHARED, // one descriptor: struct gp_shared. number: how many workers there were
+	GP_CHANNEL_GRANT, // number: its kind; one descriptor, or device is an errno; index: payload
+	GP_CHANNEL_READY, // that was all
+
+	/* The worker asks for something (broker.h); replies come in order. */
+	GP_CHANNEL_CALL, // number: enum gp_broker_call; device: serial number; payload
+	GP_CHANNEL_REPLY, // number: the result; device: the call's; payload, descriptors
 };
 
 struct gp_channel_message {
 	uint32_t kind;
 	uint32_t device; // index
-	uint32_t accepted; // HANDLED: 0 or 1
-	struct gp_vhost_frame frame; // REQUEST: all of it; CONNECTED: the descriptor
+	int32_t number;
+	struct gp_vhost_frame frame; // REQUEST: all of it; others: payload, size and descriptors
 };
 
 /* Waits for room. False with errno. */
@@ -33,5 +43,7 @@ bool gp_channel_send(int fd, const struct gp_channel_message *message);
  * -errno on failure: -ECONNRESET at the end, -EPROTO for a malformed one (dropped).
  */
 int gp_channel_receive(int fd, struct gp_channel_message *message);
+/* The same, but waits so long for one; -1: for ever. */
+int gp_channel_wait(int fd, struct gp_channel_message *message, int timeout_ms);
 
 #endif

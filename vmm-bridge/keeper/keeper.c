@@ -2,363 +2,423 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <wayland-server-core.h>
 
 #include "common/clock.h"
 #include "common/fd.h"
 #include "common/log.h"
+#include "vmm-bridge/keeper/broker.h"
 #include "vmm-bridge/keeper/channel.h"
+#include "vmm-bridge/keeper/pauses.h"
+#include "vmm-bridge/keeper/shared.h"
 #include "vmm-bridge/keeper/store.h"
 
-/* After more crashes than that in that time a new worker would crash, too. */
-#define CRASHES_MAX 5
-#define CRASHES_NS UINT64_C(60000000000)
-
-struct shared {
-	struct gp_vhost_checkpoint checkpoints[GP_KEEPER_DEVICES_MAX];
-	_Alignas(4096) uint8_t area[GP_KEEPER_AREA_BYTES];
-};
-
-struct device {
-	struct gp_keeper *keeper;
-	unsigned index;
-	struct gp_store store;
-};
+#define WORKER_CHANNEL_FD 3 // in the worker
+#define WORKER_ARGS_MAX 256
+#define MESSAGES_PER_TURN 64
+/* A worker that does not read for so long does not work. */
+#define SEND_TIMEOUT_S 5
 
 struct gp_keeper {
-	struct shared *shared;
-	struct device devices[GP_KEEPER_DEVICES_MAX];
-	unsigned restarts;
-	int channel; // this process's end
-	bool channel_failed; // the worker's: logged once
-
-	/* Of the keeper's process alone. */
+	struct gp_keeper_settings *settings;
+	struct wl_event_loop *loop;
+	struct wl_event_source *signals[3], *pause_timer;
 	sigset_t signal_mask; // as it was before
-	int signal_fd;
-	pid_t worker;
-	bool stopping;
-	uint64_t crashes_ns[CRASHES_MAX];
+	int executable; // of this program
+	int shared; // a file of struct gp_shared
+	struct gp_store stores[GP_KEEPER_DEVICES_MAX];
+	struct gp_broker broker;
+	struct wl_event_source *vmm_source;
+	struct gp_pauses pauses;
+
+	pid_t worker; // 0: none at present
+	int channel; // to it, or -1
+	struct wl_event_source *channel_source;
+	unsigned restarts;
+	bool stopping; // ends when the worker has
+	bool done;
+	int status; // to exit with
 };
 
-/* The worker's side. */
-
-static void send_message(struct device *device, const struct gp_channel_message *message) {
-	struct gp_keeper *keeper = device->keeper;
-	if (!gp_channel_send(keeper->channel, message) && !keeper->channel_failed) {
-		keeper->channel_failed = true;
-		gp_error_errno(
-			"keeper: a request cannot be stored; after a crash the VM has no display");
-	}
-}
-
-static void handle_connected(void *data, int socket) {
-	struct device *device = data;
-	struct gp_channel_message message = {
-		.kind = GP_CHANNEL_CONNECTED,
-		.device = device->index,
-		.frame = {.fds = {socket}, .n_fds = 1},
-	};
-	send_message(device, &message);
-}
-
-static void handle_disconnected(void *data) {
-	struct device *device = data;
-	struct gp_channel_message message = {
-		.kind = GP_CHANNEL_DISCONNECTED, .device = device->index};
-	send_message(device, &message);
-}
-
-static void handle_request(void *data, const struct gp_vhost_frame *frame) {
-	struct device *device = data;
-	struct gp_channel_message message = {
-		.kind = GP_CHANNEL_REQUEST, .device = device->index, .frame = *frame};
-	send_message(device, &message);
-}
-
-static void handle_handled(void *data, bool accepted) {
-	struct device *device = data;
-	struct gp_channel_message message = {
-		.kind = GP_CHANNEL_HANDLED, .device = device->index, .accepted = accepted};
-	send_message(device, &message);
-}
-
-static const struct gp_vhost_checkpoint_events checkpoint_events = {
-	.connected = handle_connected,
-	.disconnected = handle_disconnected,
-	.request = handle_request,
-	.handled = handle_handled,
-};
-
-unsigned gp_keeper_restarts(const struct gp_keeper *keeper) {
-	return keeper != NULL ? keeper->restarts : 0;
-}
-
-void gp_keeper_get_info(struct gp_keeper *keeper, unsigned index, struct gp_vhost_info *info) {
-	if (keeper != NULL && index < GP_KEEPER_DEVICES_MAX) {
-		info->checkpoint = &keeper->shared->checkpoints[index];
-		info->checkpoint_events = &checkpoint_events;
-		info->checkpoint_data = &keeper->devices[index];
-		info->resuming = gp_keeper_has_front(keeper, index);
-	}
-}
-
-void *gp_keeper_get_area(struct gp_keeper *keeper) {
-	return keeper != NULL ? keeper->shared->area : NULL;
-}
-
-bool gp_keeper_has_front(const struct gp_keeper *keeper, unsigned index) {
-	return keeper != NULL && index < GP_KEEPER_DEVICES_MAX &&
-		keeper->devices[index].store.socket != -1;
-}
-
-int gp_keeper_dup_socket(const struct gp_keeper *keeper, unsigned index) {
-	return gp_keeper_has_front(keeper, index)
-		? fcntl(keeper->devices[index].store.socket, F_DUPFD_CLOEXEC, 0)
-		: -1;
-}
-
-/* Queues start when all that they need is there, and run when all have started. */
-static int rank(const struct gp_vhost_frame *frame) {
-	return frame->request == GP_VHOST_SET_VRING_KICK      ? 1
-		: frame->request == GP_VHOST_SET_VRING_ENABLE ? 2
-							      : 0;
-}
-
-void gp_keeper_replay(
-	const struct gp_keeper *keeper, unsigned index, struct gp_vhost_device *device) {
-	const struct gp_store *store = &keeper->devices[index].store;
-	for (int turn = 0; turn < 3; turn++) {
-		const struct gp_store_request *request;
-		TAILQ_FOREACH(request, &store->requests, link) {
-			if (rank(&request->frame) == turn) {
-				gp_vhost_device_replay(device, &request->frame);
-			}
-		}
-	}
-}
-
-void gp_keeper_handle_pending(
-	const struct gp_keeper *keeper, unsigned index, struct gp_vhost_device *device) {
-	const struct gp_store_request *pending = keeper->devices[index].store.pending;
-	if (pending != NULL) {
-		gp_vhost_device_handle(device, &pending->frame);
-	}
-}
-
-void gp_keeper_done(struct gp_keeper *keeper) {
+static bool has_front(const struct gp_keeper *keeper) {
 	for (unsigned i = 0; i < GP_KEEPER_DEVICES_MAX; i++) {
-		gp_store_clear(&keeper->devices[i].store);
-	}
-}
-
-/* The keeper's side. */
-
-static void store_message(struct gp_store *store, struct gp_channel_message *message) {
-	switch (message->kind) {
-	case GP_CHANNEL_CONNECTED:
-		gp_store_connect(
-			store, message->frame.n_fds > 0 ? gp_fd_take(&message->frame.fds[0]) : -1);
-		break;
-	case GP_CHANNEL_DISCONNECTED:
-		gp_store_clear(store);
-		break;
-	case GP_CHANNEL_REQUEST:
-		if (!gp_store_begin(store, &message->frame)) {
-			gp_error("keeper: no room for a request: after a crash the VM has "
-				 "no display");
+		if (keeper->stores[i].socket != -1) {
+			return true;
 		}
-		break;
-	case GP_CHANNEL_HANDLED:
-		gp_store_end(store, message->accepted != 0);
-		break;
 	}
-	gp_vhost_frame_close_fds(&message->frame);
+	return false;
 }
 
-/* Stores all messages of the worker so far. False at its end. */
-static bool read_channel(struct gp_keeper *keeper) {
+/* The VMM */
+
+static void drop_vmm(struct gp_keeper *keeper) {
+	if (keeper->vmm_source != NULL) {
+		wl_event_source_remove(keeper->vmm_source);
+		keeper->vmm_source = NULL;
+	}
+	gp_broker_drop_vmm(&keeper->broker);
+}
+
+static int handle_vmm_end(int fd, uint32_t mask, void *data) {
+	drop_vmm(data);
+	return 0;
+}
+
+static bool handle_call(struct gp_keeper *keeper, const struct gp_channel_message *call) {
+	struct gp_broker *broker = &keeper->broker;
+	if (keeper->vmm_source != NULL && call->number == GP_BROKER_VMM) {
+		drop_vmm(keeper);
+	}
+	broker->vmm_socket = keeper->stores[0].socket;
+	bool ok = gp_broker_handle(broker, call, keeper->channel);
+	if (keeper->vmm_source == NULL && broker->vmm.vmm.pidfd >= 0) {
+		keeper->vmm_source = wl_event_loop_add_fd(keeper->loop, broker->vmm.vmm.pidfd,
+			WL_EVENT_READABLE, handle_vmm_end, keeper);
+	}
+	return ok;
+}
+
+/* The display's front end has changed: nothing of the last VMM may be left. */
+static void forget_vmm(struct gp_keeper *keeper) {
+	drop_vmm(keeper);
+	for (size_t i = 0; i < keeper->settings->n_grants; i++) {
+		struct gp_grant *grant = &keeper->settings->grants[i];
+		if (grant->kind == GP_GRANT_VFIO && grant->fd >= 0) {
+			gp_fd_close(&grant->fd);
+			grant->fd = -ENODEV;
+		}
+	}
+}
+
+/* The channel */
+
+/* Does what a message of the worker says. False: it is not to be served any more. */
+static bool handle_message(struct gp_keeper *keeper, struct gp_channel_message *message) {
+	switch (message->kind) {
+	case GP_CHANNEL_CALL: {
+		bool ok = handle_call(keeper, message);
+		gp_vhost_frame_close_fds(&message->frame);
+		return ok;
+	}
+	case GP_CHANNEL_CONNECTED:
+	case GP_CHANNEL_DISCONNECTED:
+	case GP_CHANNEL_REQUEST:
+	case GP_CHANNEL_HANDLED:
+		if (message->device < GP_KEEPER_DEVICES_MAX) {
+			break;
+		}
+		/* fallthrough */
+	default:
+		gp_vhost_frame_close_fds(&message->frame);
+		return false;
+	}
+	if (message->kind == GP_CHANNEL_DISCONNECTED && message->device == 0) {
+		forget_vmm(keeper);
+	}
+	if (!gp_store_take(&keeper->stores[message->device], message)) {
+		gp_error("keeper: no room for a request: after a crash the VM has no display");
+	}
+	return true;
+}
+
+static void close_channel(struct gp_keeper *keeper) {
+	if (keeper->channel_source != NULL) {
+		wl_event_source_remove(keeper->channel_source);
+		keeper->channel_source = NULL;
+	}
+	gp_fd_close(&keeper->channel);
+}
+
+/* Handles up to max messages. False: the channel is of no use any more. */
+static bool read_channel(struct gp_keeper *keeper, unsigned max) {
 	struct gp_channel_message message;
-	int r;
-	while ((r = gp_channel_receive(keeper->channel, &message)) != 0) {
-		if (r == -EPROTO) {
-			gp_error("keeper: a request is missing: after a crash the VM may have "
-				 "no display");
-		} else if (r < 0) {
+	for (unsigned i = 0; i < max; i++) {
+		int r = gp_channel_receive(keeper->channel, &message);
+		if (r == 0) {
+			return true;
+		}
+		if (r < 0 || !handle_message(keeper, &message)) {
+			if (r != -ECONNRESET) {
+				gp_error("keeper: the worker says what it must not: ended");
+				kill(keeper->worker, SIGKILL);
+			}
 			return false;
-		} else if (message.device < GP_KEEPER_DEVICES_MAX) {
-			store_message(&keeper->devices[message.device].store, &message);
-		} else {
-			gp_vhost_frame_close_fds(&message.frame);
 		}
 	}
 	return true;
 }
 
-static void handle_signal(struct gp_keeper *keeper, bool *ended) {
-	struct signalfd_siginfo info;
-	if (read(keeper->signal_fd, &info, sizeof(info)) != sizeof(info)) {
-		return;
+static int handle_channel(int fd, uint32_t mask, void *data) {
+	struct gp_keeper *keeper = data;
+	if (!read_channel(keeper, MESSAGES_PER_TURN)) {
+		close_channel(keeper);
 	}
-	if (info.ssi_signo == SIGCHLD) {
-		*ended = true;
-	} else {
-		keeper->stopping = true;
-		kill(keeper->worker, (int)info.ssi_signo);
-	}
+	return 0;
 }
 
-/* Waits until the worker has ended. Returns its status as of waitpid. */
-static int attend(struct gp_keeper *keeper) {
-	struct pollfd fds[] = {
-		{.fd = keeper->signal_fd, .events = POLLIN},
-		{.fd = keeper->channel, .events = POLLIN},
+/* All that a worker needs to begin. False with errno. */
+static bool send_start(struct gp_keeper *keeper, int channel) {
+	struct gp_channel_message message = {
+		.kind = GP_CHANNEL_SHARED,
+		.number = (int32_t)keeper->restarts,
+		.frame = {.fds = {keeper->shared}, .n_fds = 1},
 	};
-	int status = EXIT_FAILURE << 8; // as of an exit
-	for (;;) {
-		bool ended = false;
-		if (poll(fds, 2, -1) < 0 && errno != EINTR) {
-			gp_error_errno("keeper: poll");
-			kill(keeper->worker, SIGTERM);
-			waitpid(keeper->worker, &status, 0);
-			return status;
-		}
-		if ((fds[0].revents & POLLIN) != 0) {
-			handle_signal(keeper, &ended);
-		}
-		/* In this order, as all messages before its end count. */
-		bool done = ended && waitpid(keeper->worker, &status, WNOHANG) == keeper->worker;
-		if (fds[1].fd != -1 && !read_channel(keeper)) {
-			gp_fd_close(&keeper->channel); // or the worker would wait for us to read
-			fds[1].fd = -1;
-		}
-		if (done) {
-			return status;
-		}
+	bool ok = gp_channel_send(channel, &message);
+	for (size_t i = 0; i < keeper->settings->n_grants; i++) {
+		const struct gp_grant *grant = &keeper->settings->grants[i];
+		message = (struct gp_channel_message){
+			.kind = GP_CHANNEL_GRANT,
+			.number = (int32_t)grant->kind,
+			.device = grant->fd < 0 ? (uint32_t)-grant->fd : 0,
+			.frame = {.size = sizeof(grant->index),
+				.fds = {grant->fd},
+				.n_fds = grant->fd >= 0},
+		};
+		memcpy(message.frame.payload, &grant->index, sizeof(grant->index));
+		ok = ok && gp_channel_send(channel, &message);
 	}
+	for (unsigned i = 0; i < GP_KEEPER_DEVICES_MAX; i++) {
+		ok = ok && gp_store_send(&keeper->stores[i], channel, i);
+	}
+	message = (struct gp_channel_message){.kind = GP_CHANNEL_READY};
+	return ok && gp_channel_send(channel, &message);
 }
 
-/* In the worker's process: it must not outlive the keeper. */
-static bool become_worker(struct gp_keeper *keeper, pid_t parent, int channel) {
-	keeper->channel = channel;
-	gp_fd_close(&keeper->signal_fd);
+/* The worker */
+
+/* In the child. It must not outlive the keeper, and gets its channel and nothing else. */
+static void become_worker(const struct gp_keeper *keeper, pid_t parent, int channel) {
+	char number[16];
+	const char *argv[WORKER_ARGS_MAX];
+	size_t argc = 0;
+	for (; keeper->settings->argv[argc] != NULL && argc < WORKER_ARGS_MAX - 3; argc++) {
+		argv[argc] = keeper->settings->argv[argc];
+	}
+	snprintf(number, sizeof(number), "%d", WORKER_CHANNEL_FD);
+	argv[argc++] = "--worker";
+	argv[argc++] = number;
+	argv[argc] = NULL;
 	sigprocmask(SIG_SETMASK, &keeper->signal_mask, NULL);
-	return prctl(PR_SET_PDEATHSIG, SIGTERM) == 0 && getppid() == parent;
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent) {
+		_exit(EXIT_FAILURE);
+	}
+	int executable = fcntl(keeper->executable, F_DUPFD_CLOEXEC, WORKER_CHANNEL_FD + 1);
+	if (executable >= 0 &&
+		(channel == WORKER_CHANNEL_FD ? fcntl(channel, F_SETFD, 0)
+					      : dup2(channel, WORKER_CHANNEL_FD)) >= 0 &&
+		close_range(WORKER_CHANNEL_FD + 1, ~0u, CLOSE_RANGE_CLOEXEC) == 0) {
+		fexecve(executable, (char *const *)argv, environ);
+	}
+	gp_error_errno("keeper: cannot execute a worker");
+	_exit(EXIT_FAILURE);
 }
 
-static bool start_worker(
-	struct gp_keeper *keeper, int (*work)(void *data, struct gp_keeper *keeper), void *data) {
+static void start_worker(struct gp_keeper *keeper) {
 	int ends[2];
 	pid_t parent = getpid();
+	const struct timeval timeout = {.tv_sec = SEND_TIMEOUT_S};
+	gp_pauses_worker_started(&keeper->pauses, gp_now_ns());
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) {
 		gp_error_errno("keeper: socketpair");
-		return false;
+		return;
 	}
+	setsockopt(ends[0], SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout));
 	keeper->worker = fork();
 	if (keeper->worker == 0) {
-		gp_fd_close(&ends[0]);
-		exit(become_worker(keeper, parent, ends[1]) ? work(data, keeper) : EXIT_FAILURE);
+		become_worker(keeper, parent, ends[1]);
 	}
-	keeper->channel = ends[0];
 	gp_fd_close(&ends[1]);
+	keeper->channel = ends[0];
 	if (keeper->worker < 0) {
+		keeper->worker = 0;
 		gp_error_errno("keeper: fork");
-		return false;
+	} else if (!send_start(keeper, keeper->channel)) {
+		gp_error_errno("keeper: the worker does not start");
+		kill(keeper->worker, SIGKILL);
+	} else {
+		keeper->channel_source = wl_event_loop_add_fd(
+			keeper->loop, keeper->channel, WL_EVENT_READABLE, handle_channel, keeper);
 	}
-	return true;
 }
 
-/* False: there were too many. */
-static bool count_crash(struct gp_keeper *keeper) {
-	uint64_t *oldest = &keeper->crashes_ns[keeper->restarts % CRASHES_MAX];
-	uint64_t now_ns = gp_now_ns();
-	bool too_many = *oldest != 0 && now_ns - *oldest < CRASHES_NS;
-	*oldest = now_ns;
+static void end(struct gp_keeper *keeper, int status) {
+	keeper->done = true;
+	keeper->status = status;
+}
+
+/* There is no worker: another one, at once or after a pause. */
+static void schedule_worker(struct gp_keeper *keeper) {
+	unsigned crashes = keeper->pauses.crashes;
+	bool was_exhausted = gp_pauses_exhausted(&keeper->pauses);
+	unsigned pause_ms = gp_pauses_worker_crashed(&keeper->pauses, gp_now_ns());
+	bool exhausted = gp_pauses_exhausted(&keeper->pauses);
+	if (exhausted && !has_front(keeper)) {
+		gp_error("workers crash again and again: ended");
+		end(keeper, EXIT_FAILURE);
+		return;
+	}
+	if (exhausted && (!was_exhausted || crashes == GP_PAUSES_CRASHES_MAX)) {
+		gp_error("WORKERS CRASH AGAIN AND AGAIN (%u so far). Another one is tried every 10 "
+			 "seconds: to end now would end the VM, which cannot connect again. Save "
+			 "your work in the VM and shut it down.",
+			keeper->pauses.crashes);
+	}
 	keeper->restarts++;
-	return !too_many;
+	gp_info("another worker takes over%s", pause_ms > 0 ? " after a pause" : "");
+	if (pause_ms == 0) {
+		start_worker(keeper);
+	}
+	/* Also where it could not be started. */
+	if (keeper->worker == 0) {
+		wl_event_source_timer_update(
+			keeper->pause_timer, pause_ms > 0 ? (int)pause_ms : 1000);
+	}
 }
 
-static int run(struct gp_keeper *keeper, int (*work)(void *data, struct gp_keeper *keeper),
-	void *data, int *socket) {
-	for (;;) {
-		if (!start_worker(keeper, work, data)) {
-			return EXIT_FAILURE;
-		}
-		gp_fd_close(socket);
-		int status = attend(keeper);
-		gp_fd_close(&keeper->channel);
-		if (WIFEXITED(status)) {
-			return WEXITSTATUS(status);
-		}
-		if (keeper->stopping) {
-			return EXIT_FAILURE;
-		}
+static int handle_pause_end(void *data) {
+	struct gp_keeper *keeper = data;
+	if (keeper->worker == 0 && !keeper->stopping) {
+		start_worker(keeper);
+	}
+	return 0;
+}
+
+static void handle_worker_end(struct gp_keeper *keeper, int status) {
+	/* All messages before its end count. */
+	if (keeper->channel != -1) {
+		read_channel(keeper, UINT32_MAX);
+		close_channel(keeper);
+	}
+	keeper->worker = 0;
+	bool crashed = WIFSIGNALED(status);
+	if (keeper->stopping || (!crashed && !has_front(keeper))) {
+		end(keeper, crashed ? EXIT_FAILURE : WEXITSTATUS(status));
+		return;
+	}
+	if (crashed) {
 		gp_error("the worker has crashed: signal %d (%s)", WTERMSIG(status),
 			strsignal(WTERMSIG(status)));
-		if (!count_crash(keeper)) {
-			gp_error("the worker has crashed %d times within a minute: ended; the VM "
-				 "has no display until it is started again",
-				CRASHES_MAX + 1);
-			return EXIT_FAILURE;
-		}
-		gp_info("another worker takes over");
+	} else {
+		gp_error("the worker has ended with status %d, but its VM has not",
+			WEXITSTATUS(status));
 	}
+	schedule_worker(keeper);
 }
 
-static struct gp_keeper *create(void) {
+/* Signals */
+
+static int handle_child(int signal_number, void *data) {
+	struct gp_keeper *keeper = data;
+	int status;
+	pid_t pid;
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		if (pid == keeper->worker) {
+			handle_worker_end(keeper, status);
+		}
+	}
+	return 0;
+}
+
+static int handle_stop(int signal_number, void *data) {
+	struct gp_keeper *keeper = data;
+	gp_info("ended by signal %d", signal_number);
+	keeper->stopping = true;
+	if (keeper->worker != 0) {
+		kill(keeper->worker, SIGTERM);
+	} else {
+		end(keeper, EXIT_SUCCESS);
+	}
+	return 0;
+}
+
+static bool watch(struct gp_keeper *keeper) {
+	/* It may be inherited as ignored, which would hide the worker's end. */
+	signal(SIGCHLD, SIG_DFL);
+	sigprocmask(SIG_SETMASK, NULL, &keeper->signal_mask);
+	keeper->loop = wl_event_loop_create();
+	if (keeper->loop == NULL) {
+		return false;
+	}
+	keeper->signals[0] = wl_event_loop_add_signal(keeper->loop, SIGCHLD, handle_child, keeper);
+	keeper->signals[1] = wl_event_loop_add_signal(keeper->loop, SIGTERM, handle_stop, keeper);
+	keeper->signals[2] = wl_event_loop_add_signal(keeper->loop, SIGINT, handle_stop, keeper);
+	keeper->pause_timer = wl_event_loop_add_timer(keeper->loop, handle_pause_end, keeper);
+	return keeper->signals[0] != NULL && keeper->signals[1] != NULL &&
+		keeper->signals[2] != NULL && keeper->pause_timer != NULL;
+}
+
+static void finish(struct gp_keeper *keeper) {
+	close_channel(keeper);
+	drop_vmm(keeper);
+	for (unsigned i = 0; i < GP_KEEPER_DEVICES_MAX; i++) {
+		gp_store_clear(&keeper->stores[i]);
+	}
+	struct wl_event_source *sources[] = {
+		keeper->signals[0], keeper->signals[1], keeper->signals[2], keeper->pause_timer};
+	for (size_t i = 0; i < sizeof(sources) / sizeof(sources[0]); i++) {
+		if (sources[i] != NULL) {
+			wl_event_source_remove(sources[i]);
+		}
+	}
+	if (keeper->loop != NULL) {
+		wl_event_loop_destroy(keeper->loop);
+	}
+	gp_fd_close(&keeper->executable);
+	gp_fd_close(&keeper->shared);
+	free(keeper);
+}
+
+static bool init(struct gp_keeper *keeper, struct gp_keeper_settings *settings) {
+	keeper->settings = settings;
+	keeper->channel = -1;
+	gp_broker_init(&keeper->broker);
+	keeper->broker.display = settings->display;
+	keeper->broker.looks = settings->looks;
+	keeper->broker.vmm_pid = settings->vmm_pid;
+	for (unsigned i = 0; i < GP_KEEPER_DEVICES_MAX; i++) {
+		gp_store_init(&keeper->stores[i]);
+	}
+	if (settings->socket != -1) {
+		gp_store_connect(&keeper->stores[0], gp_fd_take(&settings->socket));
+	}
+	keeper->executable = open("/proc/self/exe", O_PATH | O_CLOEXEC);
+	keeper->shared = gp_memfd_create_sealed("guestpane-bridge", sizeof(struct gp_shared));
+	return keeper->executable != -1 && keeper->shared != -1 && watch(keeper);
+}
+
+int gp_keeper_run(struct gp_keeper_settings *settings) {
 	struct gp_keeper *keeper = calloc(1, sizeof(*keeper));
 	if (keeper == NULL) {
-		return NULL;
-	}
-	keeper->shared = mmap(NULL, sizeof(*keeper->shared), PROT_READ | PROT_WRITE,
-		MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (keeper->shared == MAP_FAILED) {
-		free(keeper);
-		return NULL;
-	}
-	madvise(keeper->shared, sizeof(*keeper->shared), MADV_DONTDUMP);
-	for (unsigned i = 0; i < GP_KEEPER_DEVICES_MAX; i++) {
-		struct device *device = &keeper->devices[i];
-		device->keeper = keeper;
-		device->index = i;
-		gp_store_init(&device->store);
-	}
-	return keeper;
-}
-
-static bool watch_signals(struct gp_keeper *keeper) {
-	sigset_t mask;
-	signal(SIGCHLD,
-		SIG_DFL); // it may be inherited as ignored, which would hide the worker's end
-	sigemptyset(&mask);
-	sigaddset(&mask, SIGCHLD);
-	sigaddset(&mask, SIGTERM);
-	sigaddset(&mask, SIGINT);
-	sigprocmask(SIG_BLOCK, &mask, &keeper->signal_mask);
-	keeper->signal_fd = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
-	return keeper->signal_fd != -1;
-}
-
-int gp_keeper_run(int (*work)(void *data, struct gp_keeper *keeper), void *data, int *socket) {
-	struct gp_keeper *keeper = create();
-	if (keeper == NULL || !watch_signals(keeper)) {
 		gp_error_errno("cannot make a keeper");
-		gp_fd_close(socket);
+		return EXIT_FAILURE;
+	}
+	if (!init(keeper, settings)) {
+		gp_error_errno("cannot make a keeper");
+		finish(keeper);
 		return EXIT_FAILURE;
 	}
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-	int status = run(keeper, work, data, socket);
-	gp_keeper_done(keeper);
-	gp_fd_close(&keeper->signal_fd);
-	munmap(keeper->shared, sizeof(*keeper->shared));
-	free(keeper);
+	start_worker(keeper);
+	if (keeper->worker == 0) {
+		end(keeper, EXIT_FAILURE);
+	}
+	while (!keeper->done) {
+		if (wl_event_loop_dispatch(keeper->loop, -1) < 0 && errno != EINTR) {
+			gp_error_errno("keeper: cannot wait for events");
+			end(keeper, EXIT_FAILURE);
+		}
+	}
+	int status = keeper->status;
+	finish(keeper);
 	return status;
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/fd.h"
+#include "vmm-bridge/keeper/channel.h"
 
 void gp_store_init(struct gp_store *store) {
 	*store = (struct gp_store){.socket = -1};
@@ -156,4 +157,50 @@ void gp_store_end(struct gp_store *store, bool accepted) {
 	} else {
 		request_destroy(request);
 	}
+}
+
+bool gp_store_take(struct gp_store *store, struct gp_channel_message *message) {
+	bool ok = true;
+	switch (message->kind) {
+	case GP_CHANNEL_CONNECTED:
+		gp_store_connect(
+			store, message->frame.n_fds > 0 ? gp_fd_take(&message->frame.fds[0]) : -1);
+		break;
+	case GP_CHANNEL_DISCONNECTED:
+		gp_store_clear(store);
+		break;
+	case GP_CHANNEL_REQUEST:
+		ok = gp_store_begin(store, &message->frame);
+		break;
+	case GP_CHANNEL_HANDLED:
+		gp_store_end(store, message->number != 0);
+		break;
+	}
+	gp_vhost_frame_close_fds(&message->frame);
+	return ok;
+}
+
+bool gp_store_send(const struct gp_store *store, int channel, unsigned device) {
+	if (store->socket == -1) {
+		return true;
+	}
+	struct gp_channel_message message = {
+		.kind = GP_CHANNEL_CONNECTED,
+		.device = device,
+		.frame = {.fds = {store->socket}, .n_fds = 1},
+	};
+	const struct gp_channel_message handled = {
+		.kind = GP_CHANNEL_HANDLED, .device = device, .number = 1};
+	bool ok = gp_channel_send(channel, &message);
+	message.kind = GP_CHANNEL_REQUEST;
+	const struct gp_store_request *request;
+	TAILQ_FOREACH(request, &store->requests, link) {
+		message.frame = request->frame;
+		ok = ok && gp_channel_send(channel, &message) && gp_channel_send(channel, &handled);
+	}
+	if (store->pending != NULL) {
+		message.frame = store->pending->frame;
+		ok = ok && gp_channel_send(channel, &message);
+	}
+	return ok;
 }

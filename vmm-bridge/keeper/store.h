@@ -7,6 +7,8 @@
 
 #include "vmm-bridge/vhost/message.h"
 
+struct gp_channel_message;
+
 /**
  * The requests of a front end that set up a device: what a fresh process has to replay. A request
  * that a later one makes void is dropped, so there are some hundred at most, of which most are
@@ -39,5 +41,13 @@ void gp_store_connect(struct gp_store *store, int socket);
 bool gp_store_begin(struct gp_store *store, struct gp_vhost_frame *frame);
 /* That request was handled. */
 void gp_store_end(struct gp_store *store, bool accepted);
+
+/**
+ * Does what a message about a front end says, and closes the descriptors that it does not need.
+ * False: there was no room for a request.
+ */
+bool gp_store_take(struct gp_store *store, struct gp_channel_message *message);
+/* Sends all of it, so that an empty one at the other end becomes the same. False with errno. */
+bool gp_store_send(const struct gp_store *store, int channel, unsigned device);
 
 #endif

@@ -15,14 +15,10 @@
 
 /* The guest can make us try again and again. */
 static void log_failure(const struct gp_memory *memory, const char *reason, const char *cause) {
-	static struct gp_log_limit limit = {.burst = 10, .interval_ns = 1000000000};
-	uint64_t suppressed;
-	if (gp_log_limit_pass(&limit, &suppressed)) {
-		char name[32];
-		memory->ops->describe(memory, name, sizeof(name));
-		gp_error("cannot show %s of %" PRIu64 " bytes: %s%s%s", name, memory->size, reason,
-			reason[0] != '\0' ? "; " : "", cause);
-	}
+	char name[32];
+	memory->ops->describe(memory, name, sizeof(name));
+	gp_error_limited("cannot show %s of %" PRIu64 " bytes: %s%s%s", name, memory->size, reason,
+		reason[0] != '\0' ? "; " : "", cause);
 }
 
 uint64_t gp_import_copy_size(uint64_t size) {
@@ -82,7 +78,7 @@ struct gp_import *gp_import_create(
 	struct gp_client *client, struct gp_memory *memory, const char *refusal) {
 	struct gp_import *import = calloc(1, sizeof(*import));
 	if (import == NULL) {
-		gp_error_errno("cannot show the guest's memory");
+		gp_error_limited("cannot show the guest's memory: %m");
 		return NULL;
 	}
 	import->memory = memory;
@@ -98,6 +94,10 @@ struct gp_import *gp_import_create(
 	}
 	if (gp_trace_on) {
 		gp_trace_step(GP_TRACE_EXPORT, start_ns, gp_trace_now());
+	}
+	if (file->n_halves > 1) {
+		import->n_halves = file->n_halves;
+		import->half_size = file->half_size;
 	}
 	import->blob = gp_client_blob_create(client, file->fd, file->size, file->kind,
 		file->device[0] != '\0' ? file->device : NULL, import);

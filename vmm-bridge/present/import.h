@@ -16,7 +16,7 @@
 
 /*
  * A copy has two halves, so that there is one to write into while the compositor reads the other:
- * a picture on the screen is never written to.
+ * a picture on the screen is never written to. Memory may come with halves of its own.
  */
 #define GP_IMPORT_HALVES 2
 #define GP_IMPORT_ANY_SCANOUT UINT32_MAX
@@ -25,7 +25,7 @@ struct gp_import_buffer {
 	struct gp_client_buffer *buffer;
 	struct gp_client_layout layout;
 	uint32_t scanout; // the one that shows it, as each writes when it may; of a copy only
-	unsigned half; // of a copy, else 0
+	unsigned half; // of a copy, or of the memory's own halves; else 0
 	uint64_t used; // when, in gp_import.uses
 };
 
@@ -36,8 +36,8 @@ struct gp_import {
 	uint64_t memory_id;
 	struct gp_memory_file file; // fd is -1: the compositor has it
 	uint8_t *copy; // file.size bytes, mapped; NULL: it is the memory's own file
-	uint64_t half_size; // bytes from one half of the copy to the next
-	unsigned n_halves; // 1 if two would be too large for a blob, or if it is no copy
+	uint64_t half_size; // bytes from one half to the next
+	unsigned n_halves; // 1 if two would be too large for a blob, or if there are none
 	struct gp_client_blob *blob;
 	bool ending; // revoke was sent; freed when the compositor acknowledges it
 	bool late; // it has not in time, and nobody waits for that any more

@@ -9,16 +9,13 @@
 #define IMPORTS_ENDING_MAX 224
 #define COPY_BYTES_MAX (2ull << 30) // both halves of each, though the second is seldom used
 
-#define LOG_BURST 20
-#define LOG_INTERVAL_NS 1000000000ull
-
 void gp_import_cache_init(struct gp_import_cache *cache, struct gp_client *client,
 	struct gp_shown *scanouts, uint32_t n_scanouts) {
 	*cache = (struct gp_import_cache){
 		.client = client,
 		.scanouts = scanouts,
 		.n_scanouts = n_scanouts,
-		.log = {.burst = LOG_BURST, .interval_ns = LOG_INTERVAL_NS},
+		.log = GP_LOG_LIMIT_INIT,
 	};
 	wl_list_init(&cache->imports);
 }
@@ -133,14 +130,10 @@ static bool make_room(struct gp_import_cache *cache, uint64_t size) {
 }
 
 static void log_import(struct gp_import_cache *cache, const struct gp_import *import) {
-	uint64_t suppressed;
-	if (!gp_log_limit_pass(&cache->log, &suppressed)) {
-		return;
-	}
 	char name[32];
 	import->memory->ops->describe(import->memory, name, sizeof(name));
-	gp_info("%s is shown by way of %s%s%s", name, import->file.how,
-		import->file.reason[0] != '\0' ? ": " : "", import->file.reason);
+	gp_log_limited(&cache->log, GP_LOG_INFO, "%s is shown by way of %s%s%s", name,
+		import->file.how, import->file.reason[0] != '\0' ? ": " : "", import->file.reason);
 }
 
 /* Imports the memory, by a copy if refusal says why not by its own file. */
@@ -204,10 +197,35 @@ static bool is_half_free(const struct gp_import_cache *cache, const struct gp_im
 	return true;
 }
 
+static bool is_half_read(const struct gp_import *import, unsigned half) {
+	for (size_t i = 0; i < import->n_buffers; i++) {
+		const struct gp_import_buffer *buffer = &import->buffers[i];
+		if (buffer->half == half && gp_client_buffer_busy(buffer->buffer)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Whoever writes to such a half writes all that it lacks: nobody at all may read it. */
+static int find_own_half(const struct gp_import *import) {
+	struct gp_memory_half last = import->memory->ops->get_half(import->memory);
+	for (unsigned i = 0; last.stale && i < import->n_halves; i++) {
+		unsigned half = (last.index + i) % import->n_halves;
+		if (!is_half_read(import, half)) {
+			return (int)half;
+		}
+	}
+	return last.stale ? -1 : (int)last.index;
+}
+
 int gp_import_cache_find_half(
 	const struct gp_import_cache *cache, const struct gp_import *import, uint32_t scanout) {
 	if (import->n_halves == 1) {
 		return 0;
+	}
+	if (import->copy == NULL) {
+		return find_own_half(import);
 	}
 	const struct gp_shown *shown = &cache->scanouts[scanout];
 	/* Flips among n buffers need no second half, nor its import. */
@@ -251,13 +269,10 @@ bool gp_import_cache_handle_refusal(struct gp_import_cache *cache, struct gp_imp
 	char text[sizeof(import->refusal)];
 	memcpy(text, import->refusal, sizeof(text));
 	import->refused.format = 0;
-	uint64_t suppressed;
-	if (gp_log_limit_pass(&cache->log, &suppressed)) {
-		char name[32];
-		memory->ops->describe(memory, name, sizeof(name));
-		gp_warn("%s (%.4s): %s%s", name, (const char *)&pixels.format, text,
-			give_up ? "; it cannot be shown" : "");
-	}
+	char name[32];
+	memory->ops->describe(memory, name, sizeof(name));
+	gp_log_limited(&cache->log, GP_LOG_WARN, "%s (%.4s): %s%s", name,
+		(const char *)&pixels.format, text, give_up ? "; it cannot be shown" : "");
 	if (import->refused_lasting) {
 		remember_refusal(cache, kind, &pixels, text);
 	}

@@ -48,7 +48,7 @@ struct gp_client_buffer *gp_import_cache_get_buffer(struct gp_import_cache *cach
 /**
  * The half of the import's copy that the scanout may write to, as nobody reads what it writes;
  * the one that it has written last, if that is free. -1: it has to wait for a release. 0 for what
- * is no copy.
+ * has no halves. Of memory with halves of its own it is the last one, if nothing is to be written.
  */
 int gp_import_cache_find_half(
 	const struct gp_import_cache *cache, const struct gp_import *import, uint32_t scanout);

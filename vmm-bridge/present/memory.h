@@ -23,9 +23,18 @@ struct gp_memory_file {
 	uint64_t size; // bytes
 	enum gp_client_blob_kind kind;
 	bool revocable; // the guest may take it back
+	unsigned n_halves; // that gp_memory_ops.update_half writes; 0: there are none
+	uint64_t half_size; // bytes from one to the next
 	const char *how; // the way it was made, in a word for people; static
 	char device[32]; // PCI address for GP_CLIENT_BLOB_DEVICE_DMABUF, else empty
 	char reason[256]; // why not in a better way, with its cure; empty for the best
+};
+
+/* The half of its file that was written last. */
+struct gp_memory_half {
+	unsigned index;
+	bool stale; // the memory has changed since
+	bool reported; // update_half would report no change
 };
 
 struct gp_memory_ops {
@@ -41,6 +50,17 @@ struct gp_memory_ops {
 	 */
 	uint64_t (*read_rows)(struct gp_memory *memory, uint8_t *copy,
 		const struct gp_client_layout *layout, const struct gp_rect *rect);
+	/**
+	 * For a file of our own with halves, so that there is one to write into while the
+	 * compositor reads the other. NULL: there are none, and the file has what the guest
+	 * changes.
+	 *
+	 * update_half brings a half, which nobody should read, up to date; it is the last one then.
+	 * *changed, in pixels, is what has changed since the last call, perhaps nothing. Returns
+	 * the number of bytes that were written.
+	 */
+	struct gp_memory_half (*get_half)(const struct gp_memory *memory);
+	uint64_t (*update_half)(struct gp_memory *memory, unsigned half, struct gp_rect *changed);
 	/* Its name for log lines. */
 	void (*describe)(const struct gp_memory *memory, char *out, size_t size);
 };

@@ -1,19 +1,10 @@
 #include "vmm-bridge/present/presenter.h"
 
-#include <stdlib.h>
-
 #include "common/clock.h"
-
-/**
- * What the VMM's requests in a turn of the loop, which stands still meanwhile, and the guest's
- * DETACH wait for the compositor at most (B9).
- */
-#define REVOKE_WAIT_NS 50000000ull
+#include "common/monitor.h"
+#include "common/trace.h"
 
 #define STILLS_BYTES_MAX (1ull << 30) // of all scanouts
-
-#define LATE_LOG_BURST 5
-#define LATE_LOG_INTERVAL_NS 1000000000ull
 
 void gp_presenter_init(struct gp_presenter *presenter, struct gp_client *client,
 	uint32_t n_scanouts, const struct gp_presenter_events *events, void *data) {
@@ -22,9 +13,17 @@ void gp_presenter_init(struct gp_presenter *presenter, struct gp_client *client,
 		.data = data,
 		.client = client,
 		.n_scanouts = n_scanouts,
-		.late_log = {.burst = LATE_LOG_BURST, .interval_ns = LATE_LOG_INTERVAL_NS},
 	};
 	gp_import_cache_init(&presenter->cache, client, presenter->scanouts, n_scanouts);
+	gp_revokes_init(&presenter->revokes, &presenter->cache);
+	for (uint32_t i = 0; i < n_scanouts; i++) {
+		gp_presenter_set_refresh(presenter, i, 0);
+	}
+}
+
+void gp_presenter_set_refresh(
+	struct gp_presenter *presenter, uint32_t scanout, uint32_t refresh_mhz) {
+	presenter->scanouts[scanout].period_ns = gp_refresh_period_ns(refresh_mhz);
 }
 
 void gp_presenter_finish(struct gp_presenter *presenter) {
@@ -33,8 +32,7 @@ void gp_presenter_finish(struct gp_presenter *presenter) {
 		gp_still_destroy(presenter->stills[i]);
 		presenter->stills[i] = NULL;
 	}
-	free(presenter->revokes);
-	presenter->revokes = NULL;
+	gp_revokes_finish(&presenter->revokes);
 }
 
 /* Ends imports whose memory was taken back, and that were kept as the last ones on screen. */
@@ -62,12 +60,24 @@ static void update_copy(struct gp_presenter *presenter, struct gp_shown *shown,
 	} else {
 		gp_shown_reset_halves(shown);
 	}
-	const struct gp_missing *missing = &shown->missing[half];
+	const struct gp_rects *missing = &shown->missing[half];
 	for (size_t i = 0; i < missing->n; i++) {
 		presenter->bytes_copied +=
-			gp_import_update(import, half, &shown->layout, &missing->rects[i]);
+			gp_import_update(import, half, &shown->layout, &missing->items[i]);
 	}
 	gp_shown_half_written(shown, half);
+}
+
+/* The same of a half that the memory itself has. Returns what has changed. */
+static struct gp_rect update_half(
+	struct gp_presenter *presenter, struct gp_memory *memory, unsigned half) {
+	struct gp_rect changed;
+	uint64_t start_ns = gp_trace_now();
+	presenter->bytes_copied += memory->ops->update_half(memory, half, &changed);
+	if (gp_trace_on) {
+		gp_trace_step(GP_TRACE_COPY, start_ns, gp_trace_now());
+	}
+	return changed;
 }
 
 /* Whether the next frame is a copy, and all of it that could be written to is being read. */
@@ -75,8 +85,59 @@ static bool must_wait(const struct gp_presenter *presenter, uint32_t index) {
 	const struct gp_shown *shown = &presenter->scanouts[index];
 	const struct gp_import *import =
 		shown->memory != NULL ? gp_import_find_newest(shown->memory) : NULL;
-	return import != NULL && !import->ending && import->copy != NULL &&
+	return import != NULL && !import->ending && import->n_halves > 1 &&
 		gp_import_cache_find_half(&presenter->cache, import, index) < 0;
+}
+
+/* Whether the scanout shows all that its memory has, which takes halves of its own to know. */
+static bool is_up_to_date(const struct gp_presenter *presenter, uint32_t index) {
+	const struct gp_shown *shown = &presenter->scanouts[index];
+	if (shown->memory == NULL || shown->memory->ops->get_half == NULL) {
+		return false;
+	}
+	const struct gp_memory_half half = shown->memory->ops->get_half(shown->memory);
+	return !half.stale && half.reported && shown->copied != NULL && shown->buffer != NULL &&
+		!shown->lost_frame;
+}
+
+static void commit(struct gp_presenter *presenter, uint32_t index, struct gp_client_buffer *buffer,
+	const struct gp_rect *seen, const struct gp_rect *damage, const struct gp_import *import) {
+	struct gp_shown *shown = &presenter->scanouts[index];
+	const struct gp_client_rect source = client_rect(seen), part = client_rect(damage);
+	gp_client_show(presenter->client, index, buffer, &source, &part);
+	gp_shown_release(shown, buffer); // it is on screen again
+	shown->buffer = buffer;
+	shown->buffer_source = *seen;
+	shown->copied = import;
+	shown->committed = true;
+}
+
+/**
+ * Of memory with halves of its own, all scanouts that show it show the same half: else each could
+ * keep the one that another one needs, and no release would ever come.
+ */
+static void show_half_elsewhere(struct gp_presenter *presenter, uint32_t index,
+	struct gp_import *import, unsigned half, const struct gp_rect *changed) {
+	for (uint32_t i = 0; i < presenter->n_scanouts; i++) {
+		struct gp_shown *shown = &presenter->scanouts[i];
+		if (i == index || shown->memory != import->memory || shown->copied != import ||
+			shown->buffer == NULL) {
+			continue;
+		}
+		struct gp_rect damage;
+		bool any = gp_rect_intersect(changed, &shown->source, &damage);
+		struct gp_client_buffer *buffer = gp_import_cache_get_buffer(
+			&presenter->cache, import, &shown->layout, i, half);
+		if (buffer == NULL || (buffer == shown->buffer && !any)) {
+			shown->lost_frame |= buffer == NULL;
+			continue;
+		}
+		commit(presenter, i, buffer, &shown->source, &damage, import);
+		/* This was its frame: it has all that it waited for. */
+		shown->due_ns = gp_now_ns() + shown->period_ns;
+		shown->deferred = shown->waiting = shown->paced = false;
+		gp_shown_release(shown, GP_SHOWN_WAITING);
+	}
 }
 
 /**
@@ -110,18 +171,23 @@ static struct gp_client_buffer *show(struct gp_presenter *presenter, uint32_t in
 		damage = NULL; // what is on screen is older than the frame before
 		shown->lost_frame = false;
 	}
+	*previous = shown->buffer;
+	if (memory->ops->get_half != NULL) {
+		struct gp_rect changed = {0}, part = *seen;
+		if (!presenter->paused) {
+			changed = update_half(presenter, memory, (unsigned)half);
+		}
+		if (damage != NULL && shown->copied == import) {
+			gp_rect_intersect(&changed, seen, &part);
+		}
+		commit(presenter, index, buffer, seen, &part, import);
+		show_half_elsewhere(presenter, index, import, (unsigned)half, &changed);
+		return buffer;
+	}
 	if (import->copy != NULL) {
 		update_copy(presenter, shown, import, (unsigned)half, damage);
 	}
-	const struct gp_client_rect source = client_rect(seen);
-	const struct gp_client_rect part = damage != NULL ? client_rect(damage) : source;
-	gp_client_show(presenter->client, index, buffer, &source, &part);
-	gp_shown_release(shown, buffer); // it is on screen again
-	*previous = shown->buffer;
-	shown->buffer = buffer;
-	shown->buffer_source = *seen;
-	shown->copied = import;
-	shown->committed = true;
+	commit(presenter, index, buffer, seen, damage != NULL ? damage : seen, import);
 	return buffer;
 }
 
@@ -131,9 +197,9 @@ static void show_again(
 	struct gp_shown *shown = &presenter->scanouts[index];
 	struct gp_client_buffer *previous;
 	shown->deferred &= presenter->paused; // it waits for the resume
-	shown->waiting = false;
+	shown->waiting = shown->paced = false;
 	if (shown->flushed && !presenter->paused && must_wait(presenter, index)) {
-		gp_shown_defer(shown, damage != NULL ? damage : &shown->source);
+		gp_shown_defer(shown, damage != NULL ? damage : &shown->source, false);
 		shown->waiting = true;
 		return;
 	}
@@ -179,101 +245,52 @@ static bool shown_elsewhere(const struct gp_presenter *presenter, uint32_t scano
 	return false;
 }
 
-bool gp_presenter_flush(
-	struct gp_presenter *presenter, uint32_t scanout, const struct gp_rect *damage) {
+/* held: the guest waits for the reply, which paces it. */
+static bool flush(
+	struct gp_presenter *presenter, uint32_t scanout, const struct gp_rect *damage, bool held) {
 	struct gp_shown *shown = &presenter->scanouts[scanout];
 	if (presenter->paused) {
-		gp_shown_defer(shown, damage);
+		gp_shown_defer(shown, damage, false);
 		return false;
 	}
 	shown->flushed = shown->memory != NULL;
+	if (is_up_to_date(presenter, scanout)) {
+		return false;
+	}
+	bool paced = !held && shown->memory != NULL && shown->memory->ops->get_half != NULL;
 	if (must_wait(presenter, scanout)) {
 		/* Until it is copied the guest must not paint over it. */
-		gp_shown_defer(shown, damage);
+		gp_shown_defer(shown, damage, paced);
 		shown->waiting = true;
-		return gp_shown_owe_reply(shown, GP_SHOWN_WAITING);
+		return held && gp_shown_owe_reply(shown, GP_SHOWN_WAITING);
 	}
-	if (shown->deferred || !gp_shown_take_token(shown, gp_now_ns())) {
-		gp_shown_defer(shown, damage);
+	uint64_t now_ns = gp_now_ns();
+	if (shown->deferred ||
+		!(paced ? gp_shown_take_period(shown, now_ns)
+			: gp_shown_take_token(shown, now_ns))) {
+		gp_shown_defer(shown, damage, paced);
 		return false;
 	}
 	struct gp_client_buffer *previous;
 	struct gp_client_buffer *buffer = show(presenter, scanout, damage, &previous);
 	/* The copy has just been made: the guest's own memory is not read any more. */
-	bool copied = buffer != NULL && shown->copied->copy != NULL;
-	bool owed = buffer != NULL && !copied && previous != NULL && previous != buffer &&
+	bool copied = buffer != NULL &&
+		(shown->copied->copy != NULL || shown->memory->ops->get_half != NULL);
+	bool owed = held && buffer != NULL && !copied && previous != NULL && previous != buffer &&
 		shown->visible && !shown_elsewhere(presenter, scanout, previous) &&
 		gp_client_buffer_busy(previous) && gp_shown_owe_reply(shown, previous);
 	end_orphans(presenter);
 	return owed;
 }
 
-/* Whether one has to wait until the compositor reads it no longer. */
-static bool is_awaited(const struct gp_import *import) {
-	return import->ending && import->file.revocable && !import->late;
+bool gp_presenter_flush(
+	struct gp_presenter *presenter, uint32_t scanout, const struct gp_rect *damage) {
+	return flush(presenter, scanout, damage, true);
 }
 
-/* Whether the compositor may read memory of that id, though the guest has taken it back. */
-static bool is_read(const struct gp_presenter *presenter, uint64_t memory_id) {
-	const struct gp_import *import;
-	wl_list_for_each (import, &presenter->cache.imports, link) {
-		if (import->memory_id == memory_id && is_awaited(import)) {
-			return true;
-		}
-	}
-	return false;
-}
-
-/**
- * Nobody waits any longer for a compositor that stands still: it loses the connection soon
- * (client/blob.c), or catches up. memory_id NULL: for anything.
- */
-static void give_up(struct gp_presenter *presenter, const uint64_t *memory_id) {
-	uint64_t before = presenter->late_revokes, suppressed;
-	struct gp_import *import;
-	wl_list_for_each (import, &presenter->cache.imports, link) {
-		if (is_awaited(import) && (memory_id == NULL || import->memory_id == *memory_id)) {
-			import->late = true;
-			presenter->late_revokes++;
-		}
-	}
-	if (presenter->late_revokes > before &&
-		gp_log_limit_pass(&presenter->late_log, &suppressed)) {
-		gp_warn("the compositor did not give memory back within %llu ms; the VM does not "
-			"wait for it",
-			REVOKE_WAIT_NS / 1000000);
-	}
-}
-
-static void wait_revoked(struct gp_presenter *presenter) {
-	uint64_t now_ns = gp_now_ns();
-	if (presenter->wait_until_ns == 0) {
-		presenter->wait_until_ns = now_ns + REVOKE_WAIT_NS;
-	}
-	uint64_t left_ns =
-		presenter->wait_until_ns > now_ns ? presenter->wait_until_ns - now_ns : 0;
-	if (!gp_client_wait_revoked(presenter->client, (int)(left_ns / 1000000))) {
-		give_up(presenter, NULL);
-	}
-}
-
-static bool add_revoke(struct gp_presenter *presenter, uint64_t memory_id, uint64_t token) {
-	if (presenter->n_revokes == presenter->revokes_capacity) {
-		size_t capacity = 2 * presenter->revokes_capacity + 8;
-		void *revokes =
-			reallocarray(presenter->revokes, capacity, sizeof(presenter->revokes[0]));
-		if (revokes == NULL) {
-			return false;
-		}
-		presenter->revokes = revokes;
-		presenter->revokes_capacity = capacity;
-	}
-	presenter->revokes[presenter->n_revokes++] = (struct gp_pending_revoke){
-		.memory_id = memory_id,
-		.token = token,
-		.deadline_ns = gp_now_ns() + REVOKE_WAIT_NS,
-	};
-	return true;
+void gp_presenter_flush_without_reply(
+	struct gp_presenter *presenter, uint32_t scanout, const struct gp_rect *damage) {
+	flush(presenter, scanout, damage, false);
 }
 
 bool gp_presenter_revoke(
@@ -296,13 +313,13 @@ bool gp_presenter_revoke(
 		}
 	}
 	/* Nor need anybody wait until the compositor ends its use of a copy. */
-	if (!is_read(presenter, memory->id)) {
+	if (!gp_revokes_is_read(&presenter->revokes, memory->id)) {
 		return true;
 	}
-	if (!wait && add_revoke(presenter, memory->id, token)) {
+	if (!wait && gp_revokes_add(&presenter->revokes, memory->id, token)) {
 		return false;
 	}
-	wait_revoked(presenter);
+	gp_revokes_wait(&presenter->revokes);
 	return true;
 }
 
@@ -323,13 +340,7 @@ void gp_presenter_end_all(struct gp_presenter *presenter) {
 }
 
 void gp_presenter_wait_revoked(struct gp_presenter *presenter) {
-	const struct gp_import *import;
-	wl_list_for_each (import, &presenter->cache.imports, link) {
-		if (is_awaited(import)) {
-			wait_revoked(presenter);
-			return; // the list has changed
-		}
-	}
+	gp_revokes_wait(&presenter->revokes);
 }
 
 /**
@@ -354,7 +365,7 @@ static void freeze(struct gp_presenter *presenter, uint32_t index, uint64_t *byt
 		layout = import != NULL ? buffer->layout : layout;
 		source = shown->buffer_source;
 	}
-	shown->deferred = shown->waiting = shown->lost_frame = false;
+	shown->deferred = shown->waiting = shown->paced = shown->lost_frame = false;
 	gp_shown_release(shown, GP_SHOWN_WAITING);
 	if (memory == NULL || (memory->host_copy && !waited)) {
 		return;
@@ -378,6 +389,23 @@ static void freeze(struct gp_presenter *presenter, uint32_t index, uint64_t *byt
 	}
 }
 
+/* Halves of its own become what a copy would be: from then on they need nothing of the guest's. */
+static void complete_half(struct gp_presenter *presenter, uint32_t index) {
+	struct gp_memory *memory = presenter->scanouts[index].memory;
+	if (memory == NULL || memory->ops->get_half == NULL) {
+		return;
+	}
+	const struct gp_memory_half last = memory->ops->get_half(memory);
+	const struct gp_import *import = gp_import_find_newest(memory);
+	int half = (int)last.index;
+	if (last.stale && import != NULL && !import->ending) {
+		half = gp_import_cache_find_half(&presenter->cache, import, index);
+		/* Nobody waits for a release now. The other one has been replaced already. */
+		half = half >= 0 ? half : (int)((last.index + 1) % import->n_halves);
+	}
+	update_half(presenter, memory, (unsigned)half);
+}
+
 void gp_presenter_pause(struct gp_presenter *presenter) {
 	if (presenter->paused) {
 		return;
@@ -385,6 +413,7 @@ void gp_presenter_pause(struct gp_presenter *presenter) {
 	presenter->paused = true;
 	uint64_t bytes_left = STILLS_BYTES_MAX;
 	for (uint32_t i = 0; i < presenter->n_scanouts; i++) {
+		complete_half(presenter, i);
 		freeze(presenter, i, &bytes_left);
 	}
 	struct gp_import *import;
@@ -491,11 +520,14 @@ static bool show_deferred_frames(struct gp_presenter *presenter) {
 		if (shown->waiting) {
 			shown->waiting = must_wait(presenter, i); // a release brings us here again
 		}
-		if (shown->deferred && !shown->waiting && gp_shown_take_token(shown, gp_now_ns())) {
+		uint64_t now_ns = gp_now_ns();
+		if (shown->deferred && !shown->waiting &&
+			(shown->paced ? gp_shown_take_period(shown, now_ns)
+				      : gp_shown_take_token(shown, now_ns))) {
 			struct gp_rect damage = shown->deferred_damage;
 			show_again(presenter, i, &damage);
 		}
-		done = done && (!shown->deferred || shown->waiting);
+		done = done && (!shown->deferred || shown->waiting || shown->paced);
 	}
 	return done;
 }
@@ -506,18 +538,7 @@ static void send_replies(struct gp_presenter *presenter) {
 			presenter->events->buffer_released(presenter->data, i);
 		}
 	}
-	for (size_t i = 0; i < presenter->n_revokes;) {
-		const struct gp_pending_revoke revoke = presenter->revokes[i];
-		if (is_read(presenter, revoke.memory_id)) {
-			if (gp_now_ns() < revoke.deadline_ns) {
-				i++;
-				continue;
-			}
-			give_up(presenter, &revoke.memory_id);
-		}
-		presenter->revokes[i] = presenter->revokes[--presenter->n_revokes];
-		presenter->events->memory_revoked(presenter->data, revoke.memory_id, revoke.token);
-	}
+	gp_revokes_send(&presenter->revokes, presenter->events->memory_revoked, presenter->data);
 }
 
 bool gp_presenter_end_turn(struct gp_presenter *presenter) {
@@ -532,15 +553,18 @@ bool gp_presenter_end_turn(struct gp_presenter *presenter) {
 	}
 	bool done = show_deferred_frames(presenter);
 	send_replies(presenter);
-	presenter->wait_until_ns = 0;
+	gp_revokes_end_turn(&presenter->revokes);
 	return done;
 }
 
 uint64_t gp_presenter_deadline(const struct gp_presenter *presenter) {
-	uint64_t deadline_ns = 0;
-	for (size_t i = 0; i < presenter->n_revokes; i++) {
-		uint64_t ns = presenter->revokes[i].deadline_ns;
-		deadline_ns = deadline_ns == 0 || ns < deadline_ns ? ns : deadline_ns;
+	uint64_t deadline_ns = gp_revokes_deadline(&presenter->revokes);
+	for (uint32_t i = 0; i < presenter->n_scanouts && !presenter->paused; i++) {
+		const struct gp_shown *shown = &presenter->scanouts[i];
+		uint64_t ns = shown->due_ns;
+		if (shown->deferred && shown->paced && !shown->waiting) {
+			deadline_ns = deadline_ns == 0 || ns < deadline_ns ? ns : deadline_ns;
+		}
 	}
 	return deadline_ns;
 }

@@ -7,6 +7,7 @@
 
 #include "common/limits.h"
 #include "vmm-bridge/present/import_cache.h"
+#include "vmm-bridge/present/revokes.h"
 #include "vmm-bridge/present/shown.h"
 #include "vmm-bridge/present/still.h"
 
@@ -32,13 +33,6 @@ struct gp_presenter_events {
 	void (*memory_revoked)(void *data, uint64_t memory_id, uint64_t token);
 };
 
-/* A reply that is owed once no import of that memory is read any more, or it is late. */
-struct gp_pending_revoke {
-	uint64_t memory_id;
-	uint64_t token;
-	uint64_t deadline_ns;
-};
-
 struct gp_presenter {
 	const struct gp_presenter_events *events;
 	void *data;
@@ -50,11 +44,7 @@ struct gp_presenter {
 	struct gp_still *stills[GP_SCANOUTS_MAX];
 	const char *blank_reasons[GP_SCANOUTS_MAX];
 	struct gp_import_cache cache;
-	struct gp_pending_revoke *revokes;
-	size_t n_revokes, revokes_capacity;
-	uint64_t wait_until_ns; // of all waits in this turn of the loop; 0: there was none
-	uint64_t late_revokes; // that the VM did not wait for
-	struct gp_log_limit late_log;
+	struct gp_revokes revokes;
 	uint64_t bytes_copied;
 	bool any_refused; // an import has a refusal that has not been dealt with
 	bool any_freed; // an import was freed: there may be room for a lost frame
@@ -82,6 +72,16 @@ void gp_presenter_disable(struct gp_presenter *presenter, uint32_t scanout);
  */
 bool gp_presenter_flush(
 	struct gp_presenter *presenter, uint32_t scanout, const struct gp_rect *damage);
+/**
+ * The same of a guest that waits for no reply, so that nothing paces it. buffer_released will not
+ * come. Of memory with halves of its own one frame is shown in each period of the mode: the first
+ * one at once, of those that follow in the same period the newest when the next one begins.
+ */
+void gp_presenter_flush_without_reply(
+	struct gp_presenter *presenter, uint32_t scanout, const struct gp_rect *damage);
+/* The refresh of the scanout's mode; 0: not known, as at first. */
+void gp_presenter_set_refresh(
+	struct gp_presenter *presenter, uint32_t scanout, uint32_t refresh_mhz);
 /**
  * The guest takes the memory back, which is not used here afterwards. True: nobody reads it any
  * more. False: memory_revoked will be called, with the token. True in every case if wait is true;
@@ -125,7 +125,10 @@ void gp_presenter_revoked(struct gp_presenter *presenter, struct gp_import *impo
  * sends the replies. False if a frame is still deferred: to be called again in a millisecond.
  */
 bool gp_presenter_end_turn(struct gp_presenter *presenter);
-/* When it is to be called without an event, for replies that do not wait any longer; 0: never. */
+/**
+ * When it is to be called without an event, for replies that do not wait any longer, or a frame of
+ * the next period; 0: never.
+ */
 uint64_t gp_presenter_deadline(const struct gp_presenter *presenter);
 
 /* How the compositor has what a scanout shows, for people. */

@@ -13,8 +13,7 @@ static bool same_rect(const struct gp_rect *a, const struct gp_rect *b) {
 /* The deferred frame is not shown any more: what it has changed must come with the next one. */
 static void drop_deferred(struct gp_shown *shown) {
 	shown->lost_frame |= shown->deferred;
-	shown->deferred = false;
-	shown->waiting = false;
+	shown->deferred = shown->waiting = shown->paced = false;
 	gp_shown_release(shown, GP_SHOWN_WAITING);
 }
 
@@ -36,8 +35,7 @@ void gp_shown_disable(struct gp_shown *shown) {
 	shown->copied = NULL;
 	shown->flushed = false;
 	shown->committed = false;
-	shown->deferred = false;
-	shown->waiting = false;
+	shown->deferred = shown->waiting = shown->paced = false;
 	shown->buffer = NULL;
 	shown->n_replaced = 0;
 }
@@ -72,50 +70,33 @@ bool gp_shown_take_token(struct gp_shown *shown, uint64_t now_ns) {
 	return true;
 }
 
-void gp_shown_defer(struct gp_shown *shown, const struct gp_rect *damage) {
+bool gp_shown_take_period(struct gp_shown *shown, uint64_t now_ns) {
+	if (now_ns < shown->due_ns) {
+		return false;
+	}
+	/* A timer that is late does not make the rate lower. */
+	bool late = shown->deferred || shown->lost_frame;
+	bool in_step = late && now_ns - shown->due_ns < shown->period_ns;
+	shown->due_ns = (in_step ? shown->due_ns : now_ns) + shown->period_ns;
+	return true;
+}
+
+void gp_shown_defer(struct gp_shown *shown, const struct gp_rect *damage, bool paced) {
+	shown->paced = shown->deferred ? shown->paced : paced;
 	shown->deferred_damage =
 		shown->deferred ? gp_rect_union(&shown->deferred_damage, damage) : *damage;
 	shown->deferred = true;
 }
 
-static bool contains(const struct gp_rect *a, const struct gp_rect *b) {
-	return b->x >= a->x && b->y >= a->y && b->x + b->width <= a->x + a->width &&
-		b->y + b->height <= a->y + a->height;
-}
-
-static void add_missing(struct gp_missing *missing, const struct gp_rect *rect) {
-	size_t kept = 0;
-	for (size_t i = 0; i < missing->n; i++) {
-		if (contains(&missing->rects[i], rect)) {
-			return;
-		}
-	}
-	for (size_t i = 0; i < missing->n; i++) {
-		if (!contains(rect, &missing->rects[i])) {
-			missing->rects[kept++] = missing->rects[i];
-		}
-	}
-	missing->n = kept;
-	if (missing->n < GP_SHOWN_MISSING_MAX) {
-		missing->rects[missing->n++] = *rect;
-		return;
-	}
-	struct gp_rect all = *rect;
-	for (size_t i = 0; i < missing->n; i++) {
-		all = gp_rect_union(&all, &missing->rects[i]);
-	}
-	*missing = (struct gp_missing){.rects = {all}, .n = 1};
-}
-
 void gp_shown_reset_halves(struct gp_shown *shown) {
 	for (size_t i = 0; i < 2; i++) {
-		shown->missing[i] = (struct gp_missing){.rects = {shown->source}, .n = 1};
+		shown->missing[i] = (struct gp_rects){.items = {shown->source}, .n = 1};
 	}
 }
 
 void gp_shown_add_missing(struct gp_shown *shown, const struct gp_rect *changed) {
-	for (size_t i = 0; i < 2 && changed->width > 0; i++) {
-		add_missing(&shown->missing[i], changed);
+	for (size_t i = 0; i < 2; i++) {
+		gp_rects_add(&shown->missing[i], changed);
 	}
 }
 

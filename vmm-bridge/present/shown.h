@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "common/rect.h"
+#include "common/rects.h"
 #include "vmm-bridge/present/layout.h"
 
 /**
@@ -14,17 +14,10 @@
  */
 
 #define GP_SHOWN_REPLIES_MAX 32
-#define GP_SHOWN_MISSING_MAX 8 // beyond that, their bounding box
 #define GP_SHOWN_WAITING ((struct gp_client_buffer *)-1)
 
 struct gp_import;
 struct gp_memory;
-
-/* What changed since a half of a copy was written. */
-struct gp_missing {
-	struct gp_rect rects[GP_SHOWN_MISSING_MAX];
-	size_t n;
-};
 
 struct gp_shown {
 	struct gp_memory *memory; // NULL: nothing, or the guest has taken it back
@@ -38,13 +31,15 @@ struct gp_shown {
 	struct gp_rect buffer_source; // of it, what is seen
 	const struct gp_import *copied; // whose copy has the previous frame; NULL: none has
 	unsigned half; // that was written last
-	struct gp_missing missing[2]; // what each half of that copy lacks
+	struct gp_rects missing[2]; // what each half of that copy lacks
 
 	/* Frames that come too fast, or while the VM is paused, are merged into one that waits. */
 	bool deferred;
 	struct gp_rect deferred_damage;
 	bool waiting; // for a half of the copy that nobody reads, not for its time
+	bool paced; // the frame that waits does so for the next period of the mode
 	uint64_t budget_ns; // time up to which frames are used up
+	uint64_t period_ns, due_ns; // of the mode; when the next period begins
 
 	/*
 	 * Buffers that frames have replaced, oldest first; NULL: released. Each is owed a reply.
@@ -68,8 +63,10 @@ void gp_shown_forget_buffer(struct gp_shown *shown, const struct gp_client_buffe
 
 /* Whether there may be a frame now; it is counted then. */
 bool gp_shown_take_token(struct gp_shown *shown, uint64_t now_ns);
-/* The frame waits for its time, or for a half of the copy. */
-void gp_shown_defer(struct gp_shown *shown, const struct gp_rect *damage);
+/* The same of frames of which one is shown in each period of the mode. */
+bool gp_shown_take_period(struct gp_shown *shown, uint64_t now_ns);
+/* The frame waits for its time, which is a period's begin if paced, or for a half of the copy. */
+void gp_shown_defer(struct gp_shown *shown, const struct gp_rect *damage, bool paced);
 /* Both halves lack all of what is seen. */
 void gp_shown_reset_halves(struct gp_shown *shown);
 /* The rectangle has changed: both halves lack it. It may be empty. */

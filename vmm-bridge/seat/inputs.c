@@ -7,18 +7,18 @@
 #include "vmm-bridge/vhost/device.h"
 
 /* The first device that the keeper knows is the display. */
-#define KEEPER_INDEX(i) (1 + (unsigned)(i))
+#define DEVICE_INDEX(i) (1 + (unsigned)(i))
 
 struct gp_inputs *gp_inputs_create(struct wl_event_loop *loop, const struct gp_input_spec *specs,
-	size_t n, struct gp_keeper *keeper, gp_input_leds_func leds, void *data) {
+	size_t n, struct gp_worker *worker, gp_input_leds_func leds, void *data) {
 	struct gp_inputs *inputs = calloc(1, sizeof(*inputs));
 	if (inputs == NULL) {
 		gp_error_errno("cannot make input devices");
 		return NULL;
 	}
 	for (; inputs->n < n; inputs->n++) {
-		if (!gp_input_port_init(&inputs->ports[inputs->n], loop, &specs[inputs->n], keeper,
-			    KEEPER_INDEX(inputs->n), &inputs->chain, leds, data)) {
+		if (!gp_input_port_init(&inputs->ports[inputs->n], loop, &specs[inputs->n], worker,
+			    DEVICE_INDEX(inputs->n), &inputs->chain, leds, data)) {
 			gp_inputs_destroy(inputs);
 			return NULL;
 		}
@@ -26,9 +26,9 @@ struct gp_inputs *gp_inputs_create(struct wl_event_loop *loop, const struct gp_i
 	return inputs;
 }
 
-bool gp_inputs_resume(struct gp_inputs *inputs, struct gp_keeper *keeper) {
+bool gp_inputs_resume(struct gp_inputs *inputs, struct gp_worker *worker) {
 	for (size_t i = 0; i < inputs->n; i++) {
-		if (!gp_input_port_resume(&inputs->ports[i], keeper, KEEPER_INDEX(i))) {
+		if (!gp_input_port_resume(&inputs->ports[i], worker, DEVICE_INDEX(i))) {
 			return false;
 		}
 	}

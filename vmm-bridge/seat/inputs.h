@@ -22,9 +22,9 @@ struct gp_inputs {
 
 /* NULL after logging. */
 struct gp_inputs *gp_inputs_create(struct wl_event_loop *loop, const struct gp_input_spec *specs,
-	size_t n, struct gp_keeper *keeper, gp_input_leds_func leds, void *data);
-/* As gp_bridge_resume. The keeper is the one above. */
-bool gp_inputs_resume(struct gp_inputs *inputs, struct gp_keeper *keeper);
+	size_t n, struct gp_worker *worker, gp_input_leds_func leds, void *data);
+/* As gp_bridge_resume. The worker is the one above. */
+bool gp_inputs_resume(struct gp_inputs *inputs, struct gp_worker *worker);
 /* NULL is fine. */
 void gp_inputs_destroy(struct gp_inputs *inputs);
 /* Sends the interrupts that are due. */

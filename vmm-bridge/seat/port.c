@@ -2,7 +2,7 @@
 
 #include <json-c/json.h>
 
-#include "vmm-bridge/keeper/keeper.h"
+#include "vmm-bridge/keeper/worker.h"
 #include "vmm-bridge/vhost/device.h"
 
 #define QUEUES 2
@@ -119,29 +119,29 @@ static const struct gp_vhost_ops vhost_ops = {
 };
 
 bool gp_input_port_init(struct gp_input_port *port, struct wl_event_loop *loop,
-	const struct gp_input_spec *spec, struct gp_keeper *keeper, unsigned index,
+	const struct gp_input_spec *spec, struct gp_worker *worker, unsigned index,
 	struct gp_chain *chain, gp_input_leds_func leds, void *data) {
 	*port = (struct gp_input_port){.chain = chain, .leds = leds, .data = data};
 	gp_input_device_init(&port->device, spec->kind, spec->scanout, &device_ops, port);
 	struct gp_vhost_info info = {.n_queues = QUEUES};
-	gp_keeper_get_info(keeper, index, &info);
-	port->vhost =
-		gp_vhost_device_create(loop, spec->path, spec->listen_fd, &info, &vhost_ops, port);
+	gp_worker_get_info(worker, index, &info);
+	int listener = gp_worker_take_grant(worker, GP_GRANT_LISTENER, index);
+	port->vhost = gp_vhost_device_create(loop, listener, -1, &info, &vhost_ops, port);
 	return port->vhost != NULL;
 }
 
-/* Nobody knows what the guest believes to be pressed: the process before did. All of it may be. */
-bool gp_input_port_resume(struct gp_input_port *port, struct gp_keeper *keeper, unsigned index) {
-	if (!gp_keeper_has_front(keeper, index)) {
+/* Nobody knows what the guest takes for pressed: the process before did. All of it may be. */
+bool gp_input_port_resume(struct gp_input_port *port, struct gp_worker *worker, unsigned index) {
+	if (!gp_worker_has_front(worker, index)) {
 		return true;
 	}
-	if (!gp_vhost_device_resume(port->vhost, gp_keeper_dup_socket(keeper, index))) {
+	if (!gp_vhost_device_resume(port->vhost, gp_worker_dup_socket(worker, index))) {
 		return false;
 	}
-	gp_keeper_replay(keeper, index, port->vhost);
+	gp_worker_replay(worker, index, port->vhost);
 	gp_input_device_take_over(&port->device);
 	gp_vhost_device_recover(port->vhost, port->chain);
-	gp_keeper_handle_pending(keeper, index, port->vhost);
+	gp_worker_handle_pending(worker, index, port->vhost);
 	return true;
 }
 

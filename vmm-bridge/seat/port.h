@@ -11,7 +11,7 @@
 /* An input device of the VM: a virtio-input device with a vhost-user socket of its own. */
 
 struct gp_chain;
-struct gp_keeper;
+struct gp_worker;
 struct json_object;
 struct wl_event_loop;
 
@@ -19,7 +19,6 @@ struct gp_input_spec {
 	enum gp_input_kind kind;
 	int scanout; // that it belongs to, or GP_INPUT_ALL_SCANOUTS
 	const char *path; // of the socket
-	int listen_fd; // that listens there; -1: none does yet
 };
 
 /* The guest has set the LEDs of its keyboard, bits of (1 << LED_*). */
@@ -38,14 +37,14 @@ struct gp_input_port {
 };
 
 /**
- * index is its number with the keeper, which may be NULL. chain must outlive it; ports may share
- * one. False after logging; it needs no finish then.
+ * index is its number with the keeper. chain must outlive it; ports may share one. False after
+ * logging; it needs no finish then.
  */
 bool gp_input_port_init(struct gp_input_port *port, struct wl_event_loop *loop,
-	const struct gp_input_spec *spec, struct gp_keeper *keeper, unsigned index,
+	const struct gp_input_spec *spec, struct gp_worker *worker, unsigned index,
 	struct gp_chain *chain, gp_input_leds_func leds, void *data);
 /* As gp_bridge_resume, for this device. */
-bool gp_input_port_resume(struct gp_input_port *port, struct gp_keeper *keeper, unsigned index);
+bool gp_input_port_resume(struct gp_input_port *port, struct gp_worker *worker, unsigned index);
 void gp_input_port_finish(struct gp_input_port *port);
 
 /* Its part of the status document. */

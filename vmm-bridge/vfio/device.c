@@ -44,7 +44,8 @@ static bool region_info(
 static bool read_regions(struct gp_vfio_device *device, enum gp_log_level level) {
 	struct vfio_device_info info = {.argsz = sizeof(info)};
 	if (device->ops->ioctl(device->fd, VFIO_DEVICE_GET_INFO, &info) < 0) {
-		gp_log(level, "VFIO device %s: GET_INFO: %m%s", gp_vfio_device_name(device),
+		gp_log_limited_here(level, "VFIO device %s: GET_INFO: %m%s",
+			gp_vfio_device_name(device),
 			errno == EINVAL ? "; a /dev/vfio/devices descriptor must be bound to an "
 					  "iommufd by the VMM before it can be used here"
 					: "");
@@ -52,7 +53,8 @@ static bool read_regions(struct gp_vfio_device *device, enum gp_log_level level)
 	}
 	if ((info.flags & VFIO_DEVICE_FLAGS_PCI) == 0 ||
 		info.num_regions <= VFIO_PCI_CONFIG_REGION_INDEX) {
-		gp_log(level, "VFIO device %s: not a PCI device", gp_vfio_device_name(device));
+		gp_log_limited_here(
+			level, "VFIO device %s: not a PCI device", gp_vfio_device_name(device));
 		return false;
 	}
 
@@ -63,7 +65,8 @@ static bool read_regions(struct gp_vfio_device *device, enum gp_log_level level)
 	}
 	if (!region_info(device, VFIO_PCI_CONFIG_REGION_INDEX, &region) ||
 		region.size < GP_PCI_HEADER_SIZE) {
-		gp_log(level, "VFIO device %s: no config space", gp_vfio_device_name(device));
+		gp_log_limited_here(
+			level, "VFIO device %s: no config space", gp_vfio_device_name(device));
 		return false;
 	}
 	device->config_offset = region.offset;
@@ -79,7 +82,7 @@ static bool read_config(struct gp_vfio_device *device, uint8_t config[GP_PCI_HEA
 static bool read_ids(struct gp_vfio_device *device, enum gp_log_level level) {
 	uint8_t config[GP_PCI_HEADER_SIZE];
 	if (!read_config(device, config)) {
-		gp_log(level, "VFIO device %s: reading config space: %m",
+		gp_log_limited_here(level, "VFIO device %s: reading config space: %m",
 			gp_vfio_device_name(device));
 		return false;
 	}
@@ -93,28 +96,27 @@ struct gp_vfio_device *gp_vfio_device_create(
 	enum gp_log_level level = quiet ? GP_LOG_DEBUG : GP_LOG_ERROR;
 	struct gp_vfio_device *device = calloc(1, sizeof(*device));
 	if (device == NULL) {
-		gp_error_errno("VFIO device");
+		gp_error_limited("VFIO device: %m");
 		gp_fd_close(&fd);
 		return NULL;
 	}
 	device->ops = ops;
 	device->fd = fd;
-	device->vmm_fd = -1;
 	snprintf(device->pci, sizeof(device->pci), "%s", pci);
 	if (!read_regions(device, level) || !read_ids(device, level)) {
 		gp_vfio_device_destroy(device);
 		return NULL;
 	}
-	if (device->pci[0] == '\0') {
-		gp_pci_address_guess(device->vendor, device->product, device->pci);
-	}
-	if (device->pci[0] == '\0') {
-		gp_log(quiet ? GP_LOG_DEBUG : GP_LOG_WARN,
-			"VFIO device %04x:%04x: its PCI address is not known", device->vendor,
-			device->product);
-	}
 	device->export_error = probe_export(device);
 	return device;
+}
+
+void gp_vfio_device_guess_address(struct gp_vfio_device *device) {
+	if (device->pci[0] == '\0' &&
+		!gp_pci_address_guess(device->vendor, device->product, device->pci)) {
+		gp_debug("VFIO device %04x:%04x: its PCI address is not known", device->vendor,
+			device->product);
+	}
 }
 
 void gp_vfio_device_destroy(struct gp_vfio_device *device) {
@@ -177,7 +179,7 @@ static struct gp_memory_object *create_object(const struct gp_vfio_device *devic
 	object->map_data = device->ops;
 	object->fd = fcntl(device->fd, F_DUPFD_CLOEXEC, 0);
 	if (object->fd < 0) {
-		gp_error_errno("VFIO device %s: dup", gp_vfio_device_name(device));
+		gp_error_limited("VFIO device %s: dup: %m", gp_vfio_device_name(device));
 		free(object);
 		return NULL;
 	}

@@ -21,7 +21,7 @@ struct gp_vfio_device {
 	int fd; // owned
 	bool inherited; // passed to the bridge, not found in the VMM
 	bool seen; // in the VMM by the present scan
-	int vmm_fd; // its number in the VMM; -1 if inherited
+	uint64_t id; // of gp_vfio_found; 0 if inherited
 	char pci[GP_PCI_ADDRESS_SIZE]; // empty: not known
 	uint16_t vendor, product;
 	int export_error; // errno of asking for the dma-buf export; 0: the kernel has it
@@ -32,11 +32,16 @@ struct gp_vfio_device {
 };
 
 /**
- * Takes fd in every case. pci may be empty; then it is looked up in sysfs by the ids of the device,
- * if these are unique. NULL if this is not a usable VFIO PCI device, which is logged unless quiet.
+ * Takes fd in every case. pci may be empty. NULL if this is not a usable VFIO PCI device, which is
+ * logged unless quiet.
  */
 struct gp_vfio_device *gp_vfio_device_create(
 	const struct gp_vfio_ops *ops, int fd, const char *pci, bool quiet);
+/**
+ * For kernels that do not say its address: looks for it in sysfs, by the ids of the device, if
+ * these are unique. Logs that it is not known.
+ */
+void gp_vfio_device_guess_address(struct gp_vfio_device *device);
 /* Drops its references to objects. NULL is fine. */
 void gp_vfio_device_destroy(struct gp_vfio_device *device);
 

@@ -1,18 +1,20 @@
 #include "vmm-bridge/vfio/device_memory.h"
 
 #include "common/fd.h"
+#include "common/sigbus.h"
 #include "vmm-bridge/vfio/vfio.h"
 #include "vmm-bridge/virtio/guest_memory.h"
 
 bool gp_device_memory_init(struct gp_device_memory *devices, struct wl_event_loop *loop,
 	const struct gp_device_memory_settings *settings, const struct gp_vfio_events *events,
 	void *data) {
-	*devices = (struct gp_device_memory){.socket = -1};
+	*devices = (struct gp_device_memory){0};
 	if (settings == NULL) {
 		return true;
 	}
-	devices->vmm_pid = settings->vmm_pid;
-	devices->has_fds = settings->n_fds > 0;
+	devices->finder = settings->finder;
+	devices->finder_data = settings->finder_data;
+	devices->early = settings->early;
 	devices->vfio = gp_vfio_create(loop, settings->address, NULL, events, data);
 	if (devices->vfio == NULL) {
 		return false;
@@ -32,15 +34,11 @@ void gp_device_memory_finish(struct gp_device_memory *devices) {
 
 /* Once for each front end: what is refused now will be refused again. */
 static void look_for_vmm(struct gp_device_memory *devices) {
-	if (devices->looked || devices->socket < 0) {
+	if (devices->looked || !devices->connected || devices->finder == NULL) {
 		return;
 	}
 	devices->looked = true;
-	if (devices->vmm_pid != 0) {
-		gp_vfio_attach_pid(devices->vfio, devices->vmm_pid);
-	} else if (!devices->has_fds) {
-		gp_vfio_attach_socket(devices->vfio, devices->socket);
-	}
+	gp_vfio_attach(devices->vfio, devices->finder, devices->finder_data);
 }
 
 static int resolve(void *data, uint64_t gpa, uint64_t length, struct gp_memory_object **object,
@@ -57,13 +55,13 @@ void gp_device_memory_serve(struct gp_device_memory *devices, struct gp_guest_me
 	}
 }
 
-void gp_device_memory_connect(struct gp_device_memory *devices, int socket) {
-	devices->socket = socket;
+void gp_device_memory_connect(struct gp_device_memory *devices, bool connected) {
+	devices->connected = connected;
 	devices->looked = false;
-	if (devices->vfio != NULL && socket < 0) {
+	if (devices->vfio != NULL && !connected) {
 		gp_vfio_release(devices->vfio);
-	} else if (devices->vfio != NULL && devices->vmm_pid != 0) {
-		look_for_vmm(devices); // the user asked for it: log early if it does not work
+	} else if (devices->vfio != NULL && devices->early) {
+		look_for_vmm(devices); // log early if it does not work
 	}
 }
 
@@ -77,7 +75,7 @@ void gp_device_memory_detached(struct gp_device_memory *devices, const struct gp
 }
 
 void gp_device_memory_end_turn(struct gp_device_memory *devices) {
-	unsigned faults = gp_guest_memory_faults();
+	unsigned faults = gp_sigbus_count();
 	if (devices->vfio != NULL && (devices->changed || faults != devices->faults)) {
 		gp_vfio_refresh(devices->vfio);
 	}

@@ -3,7 +3,6 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <sys/types.h>
 
 /**
  * The memory of the VM's assigned devices as a part of the guest's memory. Devices are looked for
@@ -15,24 +14,28 @@ struct gp_extents;
 struct gp_guest_memory;
 struct gp_vfio;
 struct gp_vfio_events;
+struct gp_vfio_finder;
 struct wl_event_loop;
 
-/* Where devices are looked for: in fds, and if there are none, in the VMM. */
+/* Where devices are looked for. */
 struct gp_device_memory_settings {
 	const char *address; // only this PCI device; NULL: any
 	int *fds; // device descriptors, which are taken
 	size_t n_fds;
-	pid_t vmm_pid; // 0: the process at the other end of the front end's socket
+	const struct gp_vfio_finder *finder; // NULL: not in the VMM
+	void *finder_data;
+	bool early; // the user has named the VMM: look as soon as it is there
 };
 
 struct gp_device_memory {
 	struct gp_vfio *vfio; // NULL: nowhere
-	pid_t vmm_pid;
-	bool has_fds;
-	int socket; // of the front end, borrowed; -1: none
+	const struct gp_vfio_finder *finder;
+	void *finder_data;
+	bool early;
+	bool connected; // there is a front end
 	bool looked; // for the VMM behind the socket
 	bool changed; // a look at the devices is due
-	unsigned faults; // gp_guest_memory_faults at the last look
+	unsigned faults; // gp_sigbus_count at the last look
 };
 
 /**
@@ -46,8 +49,8 @@ void gp_device_memory_finish(struct gp_device_memory *devices);
 /* Becomes where memory looks for addresses that it does not have. */
 void gp_device_memory_serve(struct gp_device_memory *devices, struct gp_guest_memory *memory);
 
-/* A front end has connected with the socket; -1: it has disconnected, which ends the devices. */
-void gp_device_memory_connect(struct gp_device_memory *devices, int socket);
+/* A front end has connected, or it has disconnected, which ends the devices. */
+void gp_device_memory_connect(struct gp_device_memory *devices, bool connected);
 /* The guest has taken something back: the devices may be about to change. */
 void gp_device_memory_detached(struct gp_device_memory *devices, const struct gp_extents *extents);
 /* From the loop: looks at the devices if there is a reason to. */

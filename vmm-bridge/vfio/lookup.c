@@ -34,7 +34,7 @@ void gp_vfio_lookup_remove(struct gp_vfio_lookup *lookup, size_t index) {
 	lookup->count--;
 	memmove(&lookup->devices[index], &lookup->devices[index + 1],
 		(lookup->count - index) * sizeof(lookup->devices[0]));
-	gp_info("VFIO device %s: released", gp_vfio_device_name(device));
+	gp_info_limited("VFIO device %s: released", gp_vfio_device_name(device));
 	for (int bar = 0; bar < GP_PCI_BARS; bar++) {
 		remove_object(lookup, device, bar);
 	}
@@ -47,7 +47,7 @@ void gp_vfio_lookup_refresh(struct gp_vfio_lookup *lookup) {
 		gp_vfio_device_refresh(device);
 		for (int bar = 0; bar < GP_PCI_BARS; bar++) {
 			if (gp_vfio_device_object_stale(device, bar)) {
-				gp_info("VFIO device %s: BAR %d is no longer at 0x%llx",
+				gp_info_limited("VFIO device %s: BAR %d is no longer at 0x%llx",
 					gp_vfio_device_name(device), bar,
 					(unsigned long long)device->objects[bar]->gpa);
 				remove_object(lookup, device, bar);

@@ -8,6 +8,7 @@
 #include "common/checked.h"
 #include "common/fd.h"
 #include "common/log.h"
+#include "common/sigbus.h"
 #include "vmm-bridge/vfio/ops.h"
 #include "vmm-bridge/vfio/uapi.h"
 #include "vmm-bridge/virtio/guest_memory.h"
@@ -119,7 +120,7 @@ int gp_vfio_object_map(struct gp_memory_object *object, const void *ops) {
 	if (object->removed || object->kind != GP_MEMORY_VFIO) {
 		return -ENODEV;
 	}
-	unsigned faults = gp_guest_memory_faults();
+	unsigned faults = gp_sigbus_count();
 	if (object->map != NULL && object->faults == faults) {
 		return 0;
 	}
@@ -134,8 +135,8 @@ int gp_vfio_object_map(struct gp_memory_object *object, const void *ops) {
 	}
 	free(info);
 	if (result < 0) {
-		gp_warn("VFIO device %s: BAR %u cannot be mapped for copying: %s", object->pci,
-			object->vfio_region, strerror(-result));
+		gp_warn_limited("VFIO device %s: BAR %u cannot be mapped for copying: %s",
+			object->pci, object->vfio_region, strerror(-result));
 		return result;
 	}
 	object->faults = faults;
@@ -147,7 +148,7 @@ void gp_vfio_object_kill(struct gp_memory_object *object) {
 	object->removed = true;
 	gp_fd_close(&object->fd);
 	if (object->mapping != NULL && !map_zeros(object)) {
-		gp_error_errno(
-			"VFIO device %s: unmapping BAR %u", object->pci, object->vfio_region);
+		gp_error_limited(
+			"VFIO device %s: unmapping BAR %u: %m", object->pci, object->vfio_region);
 	}
 }

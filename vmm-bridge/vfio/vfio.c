@@ -2,22 +2,20 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/kcmp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 #include <wayland-server-core.h>
 
 #include "common/clock.h"
+#include "common/fd.h"
 #include "common/log.h"
 #include "vmm-bridge/vfio/device.h"
+#include "vmm-bridge/vfio/finder.h"
 #include "vmm-bridge/vfio/lookup.h"
-#include "vmm-bridge/vfio/vmm.h"
 #include "vmm-bridge/virtio/guest_memory.h"
 
-#define LOGGED_FDS 1024
 #define BARS_FRESH_NS UINT64_C(50000000)
 /* A guest can provoke misses at will; looking through the VMM's descriptors takes about 1 ms. */
 #define SCAN_INTERVAL_NS UINT64_C(100000000)
@@ -29,10 +27,12 @@ struct gp_vfio {
 	struct wl_event_loop *loop;
 	char address[GP_PCI_ADDRESS_SIZE]; // empty: any
 	struct gp_vfio_lookup lookup;
-	struct gp_vmm vmm;
+	const struct gp_vfio_finder *finder; // NULL: there is no VMM
+	void *finder_data;
+	int vmm_end; // owned, readable when it has ended; or -1
 	struct wl_event_source *vmm_source;
 	uint64_t refreshed_ns, scanned_ns;
-	uint64_t logged[LOGGED_FDS / 64]; // the VMM's descriptors that a line was written about
+	uint64_t logged_id; // of the last device that a line was written about
 	bool logged_full;
 };
 
@@ -49,7 +49,7 @@ struct gp_vfio *gp_vfio_create(struct wl_event_loop *loop, const char *address,
 	vfio->loop = loop;
 	vfio->lookup.object_removed = events->object_removed;
 	vfio->lookup.data = data;
-	gp_vmm_init(&vfio->vmm);
+	vfio->vmm_end = -1;
 	if (address != NULL && !gp_pci_address_parse(address, vfio->address)) {
 		gp_error("'%s' is not a PCI address like 0000:03:00.1", address);
 		free(vfio);
@@ -72,13 +72,13 @@ static void detach_vmm(struct gp_vfio *vfio) {
 		wl_event_source_remove(vfio->vmm_source);
 		vfio->vmm_source = NULL;
 	}
-	gp_vmm_finish(&vfio->vmm);
+	gp_fd_close(&vfio->vmm_end);
+	vfio->finder = NULL;
 	for (size_t i = vfio->lookup.count; i-- > 0;) {
 		if (!vfio->lookup.devices[i]->inherited) {
 			gp_vfio_lookup_remove(&vfio->lookup, i);
 		}
 	}
-	memset(vfio->logged, 0, sizeof(vfio->logged));
 }
 
 void gp_vfio_release(struct gp_vfio *vfio) {
@@ -120,8 +120,8 @@ static bool add_device(struct gp_vfio *vfio, struct gp_vfio_device *device) {
 		gp_vfio_device_destroy(device);
 		return false;
 	}
-	gp_info("VFIO device %s (%04x:%04x): %s", gp_vfio_device_name(device), device->vendor,
-		device->product, describe_export(device->export_error));
+	gp_info_limited("VFIO device %s (%04x:%04x): %s", gp_vfio_device_name(device),
+		device->vendor, device->product, describe_export(device->export_error));
 	device->seen = true;
 	gp_vfio_lookup_add(&vfio->lookup, device);
 	return true;
@@ -129,12 +129,6 @@ static bool add_device(struct gp_vfio *vfio, struct gp_vfio_device *device) {
 
 bool gp_vfio_add_fd(struct gp_vfio *vfio, int fd) {
 	char path[48], pci[GP_PCI_ADDRESS_SIZE];
-	int flags = fcntl(fd, F_GETFD);
-	if (flags < 0) {
-		gp_error("--vfio-fd %d: no descriptor of that number was passed", fd);
-		return false;
-	}
-	fcntl(fd, F_SETFD, flags | FD_CLOEXEC);
 	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
 	gp_pci_address_read_fdinfo(AT_FDCWD, path, pci);
 	struct gp_vfio_device *device = gp_vfio_device_create(vfio->ops, fd, pci, false);
@@ -142,66 +136,60 @@ bool gp_vfio_add_fd(struct gp_vfio *vfio, int fd) {
 		return false;
 	}
 	device->inherited = true;
+	gp_vfio_device_guess_address(device);
 	if (!wanted(vfio, device)) {
-		gp_error("--vfio-fd %d is device %s, not %s", fd, gp_vfio_device_name(device),
+		gp_error("--vfio-fd: device %s is not %s", gp_vfio_device_name(device),
 			vfio->address);
 	}
 	return add_device(vfio, device);
 }
 
-/* Whether two descriptors are one open file: dup, or the same fd copied twice. */
-static bool same_device(const struct gp_vfio_device *device, int vmm_fd, int copy) {
-	pid_t self = getpid();
-	long order = syscall(SYS_kcmp, self, self, KCMP_FILE, device->fd, copy);
-	if (order < 0) { // no kcmp in this kernel, or a sandbox hides it
-		return device->vmm_fd == vmm_fd;
-	}
-	return order == 0;
+static bool is_found(const struct gp_vfio_device *device, const struct gp_vfio_found *found) {
+	return device->inherited ? found->pci[0] != '\0' && strcmp(device->pci, found->pci) == 0
+				 : device->id == found->id;
 }
 
-/* Whether a line was written about the VMM's descriptor; notes that there is one now. */
-static bool test_and_set_logged(struct gp_vfio *vfio, int vmm_fd) {
-	if (vmm_fd >= LOGGED_FDS) {
-		return true;
-	}
-	uint64_t bit = UINT64_C(1) << (vmm_fd % 64), *word = &vfio->logged[vmm_fd / 64];
-	bool logged = (*word & bit) != 0;
-	*word |= bit;
-	return logged;
-}
-
-static void handle_vmm_fd(void *data, int vmm_fd, int copy, const char *pci) {
-	struct gp_vfio *vfio = data;
-
+/* Takes the descriptor. */
+static void handle_found(struct gp_vfio *vfio, struct gp_vfio_found *found) {
 	for (size_t i = 0; i < vfio->lookup.count; i++) {
-		if (same_device(vfio->lookup.devices[i], vmm_fd, copy)) {
+		if (is_found(vfio->lookup.devices[i], found)) {
 			vfio->lookup.devices[i]->seen = true;
-			close(copy);
+			gp_fd_close(&found->fd);
 			return;
 		}
 	}
-	if (vfio->address[0] != '\0' && pci[0] != '\0' && strcmp(vfio->address, pci) != 0) {
-		close(copy);
+	if (vfio->address[0] != '\0' && found->pci[0] != '\0' &&
+		strcmp(vfio->address, found->pci) != 0) {
+		gp_fd_close(&found->fd);
 		return;
 	}
-	bool quiet = test_and_set_logged(vfio, vmm_fd);
-	struct gp_vfio_device *device = gp_vfio_device_create(vfio->ops, copy, pci, quiet);
+	bool quiet = found->id <= vfio->logged_id;
+	vfio->logged_id = quiet ? vfio->logged_id : found->id;
+	struct gp_vfio_device *device =
+		gp_vfio_device_create(vfio->ops, found->fd, found->pci, quiet);
 	if (device != NULL) {
-		device->vmm_fd = vmm_fd;
+		device->id = found->id;
 	}
 	add_device(vfio, device);
 }
 
-/* Compares the VMM's descriptors with what we have. The number of its devices, or -errno. */
+/* Compares the VMM's devices with what we have. Their number, or -errno. */
 static int scan(struct gp_vfio *vfio) {
 	vfio->scanned_ns = gp_now_ns();
-	if (vfio->vmm.pidfd < 0) {
+	if (vfio->finder == NULL) {
 		return 0;
 	}
 	for (size_t i = 0; i < vfio->lookup.count; i++) {
 		vfio->lookup.devices[i]->seen = false;
 	}
-	int result = gp_vmm_each_vfio(&vfio->vmm, handle_vmm_fd, vfio);
+	struct gp_vfio_found found;
+	uint32_t count = 0;
+	int result;
+	while (count < GP_VFIO_DEVICES_MAX &&
+		(result = vfio->finder->find_device(vfio->finder_data, count, &found)) > 0) {
+		handle_found(vfio, &found);
+		count++;
+	}
 	if (result < 0) {
 		return result;
 	}
@@ -211,14 +199,14 @@ static int scan(struct gp_vfio *vfio) {
 			gp_vfio_lookup_remove(&vfio->lookup, i);
 		}
 	}
-	return result;
+	return (int)count;
 }
 
 /* The VMM */
 
 static int handle_vmm_end(int fd, uint32_t mask, void *data) {
 	struct gp_vfio *vfio = data;
-	gp_info("VMM %d has ended: its devices are released", (int)vfio->vmm.pid);
+	gp_info_limited("the VMM has ended: its devices are released");
 	gp_vfio_release(vfio);
 	if (vfio->events->vmm_ended != NULL) {
 		vfio->events->vmm_ended(vfio->data);
@@ -226,35 +214,31 @@ static int handle_vmm_end(int fd, uint32_t mask, void *data) {
 	return 0;
 }
 
-static int attach(struct gp_vfio *vfio, int result) {
-	if (result < 0) {
-		return result;
+int gp_vfio_attach(struct gp_vfio *vfio, const struct gp_vfio_finder *finder, void *data) {
+	detach_vmm(vfio);
+	vfio->vmm_end = finder->find_vmm(data);
+	if (vfio->vmm_end < 0) {
+		int error = vfio->vmm_end;
+		vfio->vmm_end = -1;
+		return error;
 	}
 	if (vfio->loop != NULL) {
 		vfio->vmm_source = wl_event_loop_add_fd(
-			vfio->loop, vfio->vmm.pidfd, WL_EVENT_READABLE, handle_vmm_end, vfio);
+			vfio->loop, vfio->vmm_end, WL_EVENT_READABLE, handle_vmm_end, vfio);
 		if (vfio->vmm_source == NULL) {
-			gp_error_errno("VMM %d: watching it", (int)vfio->vmm.pid);
-			gp_vmm_finish(&vfio->vmm);
+			gp_error_limited("VMM: watching it: %m");
+			gp_fd_close(&vfio->vmm_end);
 			return -ENOMEM;
 		}
 	}
-	result = scan(vfio);
+	vfio->finder = finder;
+	vfio->finder_data = data;
+	int result = scan(vfio);
 	if (result == 0 && vfio->lookup.count == 0) {
-		gp_info("VMM %d has no VFIO device now; one that is plugged later will be found",
-			(int)vfio->vmm.pid);
+		gp_info_limited(
+			"the VMM has no VFIO device now; one that is plugged later will be found");
 	}
 	return result;
-}
-
-int gp_vfio_attach_pid(struct gp_vfio *vfio, pid_t pid) {
-	detach_vmm(vfio);
-	return attach(vfio, gp_vmm_open(&vfio->vmm, pid));
-}
-
-int gp_vfio_attach_socket(struct gp_vfio *vfio, int socket) {
-	detach_vmm(vfio);
-	return attach(vfio, gp_vmm_open_peer(&vfio->vmm, socket));
 }
 
 static void refresh_bars(struct gp_vfio *vfio) {

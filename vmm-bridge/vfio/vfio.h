@@ -9,6 +9,7 @@
 struct gp_memory_object;
 struct gp_vfio;
 struct gp_vfio_device;
+struct gp_vfio_finder;
 struct gp_vfio_ops;
 struct wl_event_loop;
 
@@ -16,9 +17,9 @@ struct wl_event_loop;
  * The assigned devices of one VM, as far as the bridge needs them: which guest addresses are their
  * BARs (behaviour A2), and the device fd that exports and maps these.
  *
- * Devices come from descriptors that were passed to the bridge, and from the VMM's process, whose
- * device fds are copied (pidfd_getfd). The copies keep the devices open, so all are closed as soon
- * as the VMM has ended, and a device that the VMM has closed at the next look.
+ * Devices come from descriptors that were passed to the bridge, and from the VMM's process, where
+ * another process finds them (finder.h). Descriptors keep the devices open, so all are closed as
+ * soon as the VMM has ended, and a device that the VMM has closed at the next look.
  */
 
 struct gp_vfio_events {
@@ -47,12 +48,11 @@ void gp_vfio_destroy(struct gp_vfio *vfio);
 bool gp_vfio_add_fd(struct gp_vfio *vfio, int fd);
 /**
  * Adds the devices of the VMM, now and later. Replaces an earlier VMM. Returns the number of its
- * devices (0 is logged, and fine: they may be plugged later), or -errno after logging. After -EPERM
- * it still watches the VMM, and tries again when an address is not found.
+ * devices (0 is logged, and fine: they may be plugged later), or -errno after logging. After an
+ * error of looking at its descriptors it still watches the VMM, and tries again when an address is
+ * not found. finder and data must outlive it.
  */
-int gp_vfio_attach_pid(struct gp_vfio *vfio, pid_t pid);
-/* The same for the process at the other end of the vhost-user socket. */
-int gp_vfio_attach_socket(struct gp_vfio *vfio, int socket);
+int gp_vfio_attach(struct gp_vfio *vfio, const struct gp_vfio_finder *finder, void *data);
 /* Removes all devices at once, as when the VMM's process has ended. vmm_ended is not called. */
 void gp_vfio_release(struct gp_vfio *vfio);
 

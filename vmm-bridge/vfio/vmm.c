@@ -108,7 +108,7 @@ static int refuse(struct gp_vmm *vmm, pid_t pid, int error) {
 	if (!vmm->quiet) {
 		gp_vmm_read_facts(pid, &facts);
 		gp_vmm_explain(error, &facts, text, sizeof(text));
-		gp_error("VMM %d: its VFIO devices cannot be reached: %s", (int)pid, text);
+		gp_error_limited("VMM %d: its VFIO devices cannot be reached: %s", (int)pid, text);
 		vmm->quiet = true;
 	}
 	return -error;
@@ -186,11 +186,11 @@ int gp_vmm_open_peer(struct gp_vmm *vmm, int socket) {
 	gp_vmm_init(vmm);
 	if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0) {
 		int error = errno;
-		gp_error_errno("vhost-user socket: whose it is");
+		gp_error_limited("vhost-user socket: whose it is: %m");
 		return -error;
 	}
 	if (peer.pid <= 0) {
-		gp_error(
+		gp_error_limited(
 			"vhost-user socket: the VMM is in another pid namespace: give its pid with "
 			"--vmm-pid, or pass the device with --vfio-fd");
 		return -ESRCH;

@@ -36,7 +36,7 @@ static void send_config_changed(struct gp_back_channel *channel) {
 		return;
 	}
 	if (n != sizeof(header)) {
-		gp_warn("vhost: back channel: send: %m; the guest does not see new modes");
+		gp_warn_limited("vhost: back channel: send: %m; the guest does not see new modes");
 		gp_back_channel_close(channel);
 		return;
 	}

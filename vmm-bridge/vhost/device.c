@@ -89,9 +89,10 @@ static int handle_socket(int fd, uint32_t mask, void *data) {
 			return 0;
 		}
 		if (r == -ECONNRESET) {
-			gp_info("vhost: the front end has disconnected");
+			gp_info_limited("vhost: the front end has disconnected");
 		} else if (r < 0) {
-			gp_error("vhost: reading from the front end: %s; connection dropped",
+			gp_error_limited(
+				"vhost: reading from the front end: %s; connection dropped",
 				strerror(-r));
 		}
 		if (r < 0 || !gp_vhost_front_end_handle(&device->front, &device->reader.frame)) {
@@ -112,7 +113,7 @@ static bool connect_socket(struct gp_vhost_device *device, int fd) {
 			device->front.loop, fd, WL_EVENT_READABLE, handle_socket, device);
 	}
 	if (device->source == NULL) {
-		gp_error_errno("vhost: cannot watch the front end's socket");
+		gp_error_limited("vhost: cannot watch the front end's socket: %m");
 		gp_fd_close(&fd);
 		return false;
 	}
@@ -137,23 +138,23 @@ static void handle_accepted(void *data, int fd) {
 	struct gp_vhost_device *device = data;
 	if (device->front.socket != -1 && has_hung_up(device->front.socket)) {
 		// The next one was quicker than the event of the last one's end.
-		gp_info("vhost: the front end has disconnected");
+		gp_info_limited("vhost: the front end has disconnected");
 		gp_vhost_device_disconnect(device);
 	}
 	if (device->front.socket != -1) {
-		gp_warn("vhost: a second front end was turned away: there is one already");
+		gp_warn_limited("vhost: a second front end was turned away: there is one already");
 		gp_fd_close(&fd);
 	} else if (connect_socket(device, fd)) {
-		gp_info("vhost: a front end has connected");
+		gp_info_limited("vhost: a front end has connected");
 		save_connection(device);
 		gp_vhost_queues_set_state(&device->queues, GP_VHOST_CONNECTED);
 	}
 }
 
-static bool open_front(struct gp_vhost_device *device, const char *path, int fd) {
-	if (path != NULL) {
+static bool open_front(struct gp_vhost_device *device, int listener, int fd) {
+	if (listener != -1) {
 		device->listener =
-			gp_listener_create(device->front.loop, path, fd, handle_accepted, device);
+			gp_listener_create(device->front.loop, listener, handle_accepted, device);
 		return device->listener != NULL;
 	}
 	device->queues.state = GP_VHOST_CONNECTED;
@@ -166,12 +167,13 @@ static bool open_front(struct gp_vhost_device *device, const char *path, int fd)
 	return true;
 }
 
-struct gp_vhost_device *gp_vhost_device_create(struct wl_event_loop *loop, const char *path, int fd,
+struct gp_vhost_device *gp_vhost_device_create(struct wl_event_loop *loop, int listener, int fd,
 	const struct gp_vhost_info *info, const struct gp_vhost_ops *ops, void *data) {
 	struct gp_vhost_device *device = calloc(1, sizeof(*device));
 	if (device == NULL || info->n_queues > GP_VHOST_QUEUES_MAX ||
 		(info->checkpoint != NULL && info->n_queues > GP_VHOST_CHECKPOINT_QUEUES)) {
 		gp_error("vhost: cannot make a device of %u queues", info->n_queues);
+		gp_fd_close(&listener);
 		gp_fd_close(&fd);
 		free(device);
 		return NULL;
@@ -182,11 +184,11 @@ struct gp_vhost_device *gp_vhost_device_create(struct wl_event_loop *loop, const
 		.info = &device->info,
 		.queues = &device->queues,
 		.socket = -1,
-		.errors = {.burst = 20, .interval_ns = 1000000000},
+		.errors = GP_LOG_LIMIT_INIT,
 	};
 	gp_back_channel_init(&device->front.back_channel);
 	gp_vhost_queues_init(&device->queues, info, ops, data);
-	if (!open_front(device, path, fd)) {
+	if (!open_front(device, listener, fd)) {
 		free(device);
 		return NULL;
 	}

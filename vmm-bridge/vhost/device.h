@@ -30,16 +30,12 @@ struct gp_vhost_device;
 const char *gp_vhost_state_name(enum gp_vhost_state state);
 
 /**
- * Creates the device, in state WAITING, with one of
- *
- *  - path: a listening socket is made there, and removed at the end; fd is -1;
- *  - path and fd: the fd listens there, and somebody else removes the path;
- *  - fd, a connected socket; path is NULL. The state is CONNECTED from the start and there is no
- *    second front end: the device is finished when this one disconnects.
- *
- * The fd is taken in every case. Returns NULL after logging.
+ * Creates the device, in state WAITING. One of listener (a listening socket) and fd (a connected
+ * one) is used and taken in every case; the other is -1.
+ * With an fd the state is CONNECTED from the start and there is no second front end: the device is
+ * finished when this one disconnects. Returns NULL after logging.
  */
-struct gp_vhost_device *gp_vhost_device_create(struct wl_event_loop *loop, const char *path, int fd,
+struct gp_vhost_device *gp_vhost_device_create(struct wl_event_loop *loop, int listener, int fd,
 	const struct gp_vhost_info *info, const struct gp_vhost_ops *ops, void *data);
 /* NULL is fine. Disconnects first, so the ops must still work. */
 void gp_vhost_device_destroy(struct gp_vhost_device *device);

@@ -289,7 +289,7 @@ static const char *handle_set_config(struct gp_vhost_front_end *front,
 
 static const char *handle_reset_device(struct gp_vhost_front_end *front,
 	const struct gp_vhost_message *message, struct gp_vhost_frame *frame, struct reply *reply) {
-	gp_info("vhost: the front end resets the device");
+	gp_info_limited("vhost: the front end resets the device");
 	for (unsigned i = 0; i < front->queues->n; i++) {
 		struct gp_vring *vring = &front->queues->vrings[i];
 		gp_vhost_queues_stop(front->queues, vring);
@@ -364,7 +364,7 @@ static bool send_reply(struct gp_vhost_front_end *front, const struct gp_vhost_m
 	ssize_t n = send(front->socket, reply, size, MSG_DONTWAIT | MSG_NOSIGNAL);
 	if (n != (ssize_t)size) {
 		// A front end that waits for a reply has room for it.
-		gp_error("vhost: reply to %s: %s; connection dropped",
+		gp_error_limited("vhost: reply to %s: %s; connection dropped",
 			gp_vhost_request_name(message->request),
 			n < 0 ? strerror(errno) : "the front end does not read");
 		return false;
@@ -375,27 +375,23 @@ static bool send_reply(struct gp_vhost_front_end *front, const struct gp_vhost_m
 /* Whether an acknowledgement can say so; else the connection has to end. */
 static bool send_failure(struct gp_vhost_front_end *front, const struct gp_vhost_message *message,
 	const char *error) {
-	uint64_t suppressed;
 	if (!message->need_reply) {
-		gp_error("vhost: %s: %s; connection dropped",
+		gp_error_limited("vhost: %s: %s; connection dropped",
 			gp_vhost_request_name(message->request), error);
 		return false;
 	}
-	if (gp_log_limit_pass(&front->errors, &suppressed)) {
-		gp_error("vhost: %s: %s; refused", gp_vhost_request_name(message->request), error);
-	}
+	gp_log_limited(&front->errors, GP_LOG_ERROR, "vhost: %s: %s; refused",
+		gp_vhost_request_name(message->request), error);
 	return true;
 }
 
 static const char *handle_unknown(
 	struct gp_vhost_front_end *front, const struct gp_vhost_message *message) {
-	uint64_t suppressed;
 	if (message->need_reply) {
 		return "not offered";
 	}
-	if (gp_log_limit_pass(&front->errors, &suppressed)) {
-		gp_warn("vhost: request %" PRIu32 " is not offered; ignored", message->request);
-	}
+	gp_log_limited(&front->errors, GP_LOG_WARN,
+		"vhost: request %" PRIu32 " is not offered; ignored", message->request);
 	return NULL;
 }
 
@@ -403,8 +399,8 @@ bool gp_vhost_front_end_handle(struct gp_vhost_front_end *front, struct gp_vhost
 	struct gp_vhost_message message;
 	const char *error = gp_vhost_decode(frame, &message);
 	if (error != NULL) {
-		gp_error("vhost: %s: %s; connection dropped", gp_vhost_request_name(frame->request),
-			error);
+		gp_error_limited("vhost: %s: %s; connection dropped",
+			gp_vhost_request_name(frame->request), error);
 		return false;
 	}
 	const struct gp_vhost_checkpoint_events *checkpoint =

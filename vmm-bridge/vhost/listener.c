@@ -1,24 +1,18 @@
 #include "vmm-bridge/vhost/listener.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 #include <wayland-server-core.h>
 
 #include "common/fd.h"
 #include "common/log.h"
-#include "common/socket.h"
 
 #define REST_MS 1000
 
 struct gp_listener {
 	int fd;
-	char *path;
-	bool owns_path;
 	struct wl_event_source *source;
 	struct wl_event_source *rest_timer;
 	gp_listener_func accepted;
@@ -37,17 +31,17 @@ static int handle_connection(int fd, uint32_t mask, void *data) {
 	if (client != -1) {
 		listener->accepted(listener->data, client);
 	} else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-		gp_error_errno("vhost: accept at %s; trying again in a second", listener->path);
+		gp_error_limited("vhost: accept: %m; trying again in a second");
 		wl_event_source_fd_update(listener->source, 0);
 		wl_event_source_timer_update(listener->rest_timer, REST_MS);
 	} else if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) {
-		gp_error_errno("vhost: accept at %s", listener->path);
+		gp_error_limited("vhost: accept: %m");
 	}
 	return 0;
 }
 
-struct gp_listener *gp_listener_create(struct wl_event_loop *loop, const char *path, int fd,
-	gp_listener_func accepted, void *data) {
+struct gp_listener *gp_listener_create(
+	struct wl_event_loop *loop, int fd, gp_listener_func accepted, void *data) {
 	struct gp_listener *listener = calloc(1, sizeof(*listener));
 	if (listener == NULL) {
 		gp_error_errno("vhost: calloc");
@@ -56,25 +50,16 @@ struct gp_listener *gp_listener_create(struct wl_event_loop *loop, const char *p
 	}
 	listener->accepted = accepted;
 	listener->data = data;
-	listener->path = strdup(path);
-	listener->owns_path = fd == -1;
-	listener->fd = listener->owns_path ? gp_socket_listen(path) : fd;
-	if (listener->fd == -1 || listener->path == NULL) {
-		gp_error_errno("vhost: cannot listen at %s", path);
-		goto err;
-	}
+	listener->fd = fd;
 	listener->source = wl_event_loop_add_fd(
 		loop, listener->fd, WL_EVENT_READABLE, handle_connection, listener);
 	listener->rest_timer = wl_event_loop_add_timer(loop, handle_rest_end, listener);
 	if (listener->source == NULL || listener->rest_timer == NULL) {
-		gp_error_errno("vhost: cannot watch the socket at %s", path);
-		goto err;
+		gp_error_errno("vhost: cannot watch a listening socket");
+		gp_listener_destroy(listener);
+		return NULL;
 	}
 	return listener;
-
-err:
-	gp_listener_destroy(listener);
-	return NULL;
 }
 
 void gp_listener_destroy(struct gp_listener *listener) {
@@ -87,10 +72,6 @@ void gp_listener_destroy(struct gp_listener *listener) {
 	if (listener->rest_timer != NULL) {
 		wl_event_source_remove(listener->rest_timer);
 	}
-	if (listener->fd != -1 && listener->owns_path && listener->path != NULL) {
-		unlink(listener->path); // ours only if listening worked
-	}
 	gp_fd_close(&listener->fd);
-	free(listener->path);
 	free(listener);
 }

@@ -8,12 +8,11 @@ struct wl_event_loop;
 typedef void (*gp_listener_func)(void *data, int fd);
 
 /**
- * A listening socket at path, which is removed on destroy; or fd, if that is not -1, which listens
- * there already and whose path somebody else removes. Takes the fd, also on failure. When
- * descriptors run out it rests for a second rather than spin. Returns NULL after logging.
+ * Accepts connections at a listening socket, which is taken in every case. When descriptors run out
+ * it rests for a second rather than spin. Returns NULL after logging.
  */
-struct gp_listener *gp_listener_create(struct wl_event_loop *loop, const char *path, int fd,
-	gp_listener_func accepted, void *data);
+struct gp_listener *gp_listener_create(
+	struct wl_event_loop *loop, int fd, gp_listener_func accepted, void *data);
 /* NULL is fine. */
 void gp_listener_destroy(struct gp_listener *listener);
 

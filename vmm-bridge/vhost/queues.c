@@ -41,7 +41,7 @@ void gp_vhost_queues_init(struct gp_vhost_queues *queues, const struct gp_vhost_
 		.data = data,
 		.n = info->n_queues,
 		.state = GP_VHOST_WAITING,
-		.guest_errors = {.burst = 5, .interval_ns = 10000000000},
+		.guest_errors = GP_LOG_LIMIT_INIT,
 	};
 	gp_guest_memory_init(&queues->memory);
 	for (unsigned i = 0; i < queues->n; i++) {
@@ -119,11 +119,9 @@ void gp_vhost_queues_stop(struct gp_vhost_queues *queues, struct gp_vring *vring
 
 void gp_vhost_queues_report_broken(
 	struct gp_vhost_queues *queues, struct gp_vring *vring, const char *why) {
-	uint64_t suppressed;
-	if (gp_log_limit_pass(&queues->guest_errors, &suppressed)) {
-		gp_warn("vhost: queue %u is not served until the guest sets it up again: %s",
-			vring->index, why);
-	}
+	gp_log_limited(&queues->guest_errors, GP_LOG_WARN,
+		"vhost: queue %u is not served until the guest sets it up again: %s", vring->index,
+		why);
 	gp_vring_signal_error(vring);
 }
 
@@ -184,10 +182,10 @@ void gp_vhost_queues_update_state(struct gp_vhost_queues *queues) {
 	if (gp_vhost_queues_active(queues)) {
 		if (queues->state == GP_VHOST_PAUSED) {
 			if (restart_is_reset(queues)) {
-				gp_info("vhost: the guest was reset");
+				gp_info_limited("vhost: the guest was reset");
 				gp_vhost_queues_reset_guest(queues);
 			} else {
-				gp_info("vhost: the guest continues");
+				gp_info_limited("vhost: the guest continues");
 			}
 		}
 		gp_vhost_queues_set_state(queues, GP_VHOST_RUNNING);

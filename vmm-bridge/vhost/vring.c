@@ -83,7 +83,7 @@ static int handle_kick(int fd, uint32_t mask, void *data) {
 	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR) ||
 		(mask & (WL_EVENT_HANGUP | WL_EVENT_ERROR)) != 0) {
 		// It would be readable for ever.
-		gp_warn("vhost: queue %u: the kick descriptor has failed, kicks are lost",
+		gp_warn_limited("vhost: queue %u: the kick descriptor has failed, kicks are lost",
 			vring->index);
 		drop_kick(vring);
 	}

@@ -2,8 +2,6 @@
 
 #include <errno.h>
 #include <linux/magic.h>
-#include <signal.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -13,90 +11,10 @@
 
 #include "common/checked.h"
 #include "common/fd.h"
-#include "common/log.h"
-
-/* What the SIGBUS handler knows: all mappings of this module, those of removed regions too. */
-#define GUARDED_MAX (2 * GP_MEMORY_REGIONS_MAX)
-
-struct guarded {
-	_Atomic uintptr_t start; // 0: free. Written last on entry, first on removal
-	_Atomic uintptr_t end;
-	_Atomic uintptr_t page_size;
-};
-
-static struct guarded guarded[GUARDED_MAX];
-static atomic_uint faults;
-
-static bool guarded_add(const void *start, size_t size, size_t page_size) {
-	for (size_t i = 0; i < GUARDED_MAX; i++) {
-		if (atomic_load(&guarded[i].start) == 0) {
-			atomic_store(&guarded[i].end, (uintptr_t)start + size);
-			atomic_store(&guarded[i].page_size, page_size);
-			atomic_store(&guarded[i].start, (uintptr_t)start);
-			return true;
-		}
-	}
-	return false;
-}
-
-static void guarded_remove(const void *start) {
-	for (size_t i = 0; i < GUARDED_MAX; i++) {
-		if (atomic_load(&guarded[i].start) == (uintptr_t)start) {
-			atomic_store(&guarded[i].start, 0);
-			return;
-		}
-	}
-}
-
-static bool put_zeros(uintptr_t start, size_t size) {
-	return mmap((void *)start, size, PROT_READ | PROT_WRITE,
-		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1,
-		       0) != MAP_FAILED;
-}
-
-/* The page first; all of the mapping if that fails (the limit on the number of mappings). */
-static bool repair(uintptr_t addr) {
-	for (size_t i = 0; i < GUARDED_MAX; i++) {
-		uintptr_t start = atomic_load(&guarded[i].start);
-		uintptr_t end = atomic_load(&guarded[i].end);
-		if (start == 0 || addr < start || addr >= end) {
-			continue;
-		}
-		uintptr_t page_size = atomic_load(&guarded[i].page_size);
-		return put_zeros(addr & ~(page_size - 1), page_size) ||
-			put_zeros(start, end - start);
-	}
-	return false;
-}
-
-static void handle_sigbus(int signum, siginfo_t *info, void *context) {
-	int saved_errno = errno;
-	// Only the kernel's own signals (code > 0) have an address.
-	if (info->si_code > 0 && repair((uintptr_t)info->si_addr)) {
-		atomic_fetch_add(&faults, 1);
-	} else {
-		signal(SIGBUS, SIG_DFL);
-		raise(SIGBUS); // comes when this handler returns
-	}
-	errno = saved_errno;
-}
-
-bool gp_guest_memory_guard(void) {
-	struct sigaction action = {.sa_sigaction = handle_sigbus, .sa_flags = SA_SIGINFO};
-	sigemptyset(&action.sa_mask);
-	if (sigaction(SIGBUS, &action, NULL) != 0) {
-		gp_error_errno("sigaction(SIGBUS)");
-		return false;
-	}
-	return true;
-}
+#include "common/sigbus.h"
 
 bool gp_memory_object_guard(const struct gp_memory_object *object) {
-	return guarded_add(object->mapping, object->mapping_size, (size_t)getpagesize());
-}
-
-unsigned gp_guest_memory_faults(void) {
-	return atomic_load(&faults);
+	return gp_sigbus_guard(object->mapping, object->mapping_size, (size_t)getpagesize());
 }
 
 struct gp_memory_object *gp_memory_object_ref(struct gp_memory_object *object) {
@@ -109,7 +27,7 @@ void gp_memory_object_unref(struct gp_memory_object *object) {
 		return;
 	}
 	if (object->mapping != NULL) {
-		guarded_remove(object->mapping);
+		gp_sigbus_unguard(object->mapping);
 		munmap(object->mapping, object->mapping_size);
 	}
 	gp_fd_close(&object->fd);
@@ -286,7 +204,7 @@ static int object_map(struct gp_memory_object *object) {
 	if (mapping == MAP_FAILED) {
 		return -errno;
 	}
-	if (!guarded_add(mapping, size, page_size)) {
+	if (!gp_sigbus_guard(mapping, size, page_size)) {
 		munmap(mapping, size);
 		return -ENOSPC;
 	}

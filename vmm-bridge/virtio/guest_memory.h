@@ -40,7 +40,7 @@ struct gp_memory_object {
 	 */
 	uint32_t vfio_region; // index of the BAR's region
 	char pci[16]; // the device's address, empty if not known
-	unsigned faults; // gp_guest_memory_faults when it was mapped
+	unsigned faults; // gp_sigbus_count when it was mapped
 	/* Of gp_memory_object_map; to be called before each read, as a fault may have come. */
 	int (*map_func)(struct gp_memory_object *object, const void *map_data);
 	const void *map_data;
@@ -135,15 +135,9 @@ int gp_guest_memory_extents(const struct gp_guest_memory *memory, uint64_t gpa, 
 void *gp_guest_memory_from_uva(const struct gp_guest_memory *memory, uint64_t uva, uint64_t length);
 
 /**
- * SIGBUS in a mapped region (the VMM truncated a file, a device was reset) must not end the
- * process: installs a handler that puts a page of zeros, private to this process, over the failed
- * page when the address lies in an object of this module, and passes every other SIGBUS on to the
- * default action. Counted in gp_guest_memory_faults. Objects are created and dropped by one thread
- * only; any thread may touch their memory.
+ * Guards (common/sigbus.h) a mapping that was made elsewhere until the object is freed. False: there
+ * are too many.
  */
-bool gp_guest_memory_guard(void);
-unsigned gp_guest_memory_faults(void);
-/* Guards a mapping that was made elsewhere until the object is freed. False: there are too many. */
 bool gp_memory_object_guard(const struct gp_memory_object *object);
 
 #endif

@@ -1,0 +1,98 @@
+#include "vmm-bridge/keeper/broker.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/fd.h"
+#include "common/socket.h"
+#include "vmm-bridge/keeper/channel.h"
+
+void gp_broker_init(struct gp_broker *broker) {
+	*broker = (struct gp_broker){.vmm_socket = -1, .vmm_end = -1};
+	gp_vmm_devices_init(&broker->vmm);
+}
+
+void gp_broker_drop_vmm(struct gp_broker *broker) {
+	gp_vmm_devices_finish(&broker->vmm);
+	gp_fd_close(&broker->vmm_end);
+}
+
+/* Each fills in the reply, whose descriptors are the caller's to close, and returns the result. */
+
+static int open_display(
+	struct gp_broker *broker, const struct gp_vhost_frame *args, struct gp_vhost_frame *reply) {
+	int fd = broker->display != NULL ? gp_socket_connect(broker->display) : -1;
+	if (fd < 0) {
+		return broker->display != NULL ? -errno : -ENOENT;
+	}
+	reply->fds[reply->n_fds++] = fd;
+	return 0;
+}
+
+static int open_vmm(
+	struct gp_broker *broker, const struct gp_vhost_frame *args, struct gp_vhost_frame *reply) {
+	int ends[2];
+	gp_broker_drop_vmm(broker);
+	if (!broker->looks || broker->vmm_socket < 0) {
+		return -ESRCH;
+	}
+	int result = broker->vmm_pid != 0
+		? gp_vmm_devices_open(&broker->vmm, broker->vmm_pid)
+		: gp_vmm_devices_open_peer(&broker->vmm, broker->vmm_socket);
+	if (result < 0) {
+		return result;
+	}
+	if (pipe2(ends, O_CLOEXEC) != 0) {
+		result = -errno;
+		gp_broker_drop_vmm(broker);
+		return result;
+	}
+	reply->fds[reply->n_fds++] = ends[0];
+	broker->vmm_end = ends[1];
+	return 0;
+}
+
+static int find_device(
+	struct gp_broker *broker, const struct gp_vhost_frame *args, struct gp_vhost_frame *reply) {
+	uint32_t index;
+	if (args->size != sizeof(index)) {
+		return -EINVAL;
+	}
+	memcpy(&index, args->payload, sizeof(index));
+	int result = index == 0 ? gp_vmm_devices_look(&broker->vmm) : 0;
+	if (result < 0 || index >= broker->vmm.count) {
+		return result < 0 ? result : 0;
+	}
+	const struct gp_vmm_device *device = &broker->vmm.items[index];
+	struct gp_broker_device info = {.id = device->id};
+	memcpy(info.pci, device->pci, sizeof(info.pci));
+	int fd = fcntl(device->fd, F_DUPFD_CLOEXEC, 0);
+	if (fd < 0) {
+		return -errno;
+	}
+	reply->fds[reply->n_fds++] = fd;
+	memcpy(reply->payload, &info, sizeof(info));
+	reply->size = sizeof(info);
+	return 1;
+}
+
+static int (*const handlers[GP_BROKER_CALLS])(struct gp_broker *broker,
+	const struct gp_vhost_frame *args, struct gp_vhost_frame *reply) = {
+	[GP_BROKER_DISPLAY] = open_display,
+	[GP_BROKER_VMM] = open_vmm,
+	[GP_BROKER_VMM_DEVICE] = find_device,
+};
+
+bool gp_broker_handle(
+	struct gp_broker *broker, const struct gp_channel_message *call, int channel) {
+	struct gp_channel_message reply = {
+		.kind = GP_CHANNEL_REPLY, .device = call->device, .number = -ENOSYS};
+	if (call->number >= 0 && call->number < GP_BROKER_CALLS) {
+		reply.number = handlers[call->number](broker, &call->frame, &reply.frame);
+	}
+	bool ok = gp_channel_send(channel, &reply);
+	gp_vhost_frame_close_fds(&reply.frame);
+	return ok;
+}

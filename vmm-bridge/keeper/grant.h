@@ -1,0 +1,26 @@
+#ifndef GP_VMM_BRIDGE_KEEPER_GRANT_H
+#define GP_VMM_BRIDGE_KEEPER_GRANT_H
+
+#include <stdint.h>
+
+/**
+ * A descriptor that each worker gets at its start, as it opens nothing itself.
+ */
+
+#define GP_GRANTS_MAX 128
+
+enum gp_grant_kind {
+	GP_GRANT_LISTENER, // index: of the device
+	GP_GRANT_CONTROL,
+	GP_GRANT_TRACE,
+	GP_GRANT_UDMABUF,
+	GP_GRANT_VFIO, // any index; dropped when the VMM has disconnected
+};
+
+struct gp_grant {
+	uint32_t kind, index;
+	int fd; // owned, or -errno of opening it
+	const char *path; // of a listening socket, which is removed at the end; or NULL
+};
+
+#endif
