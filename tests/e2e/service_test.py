@@ -244,7 +244,11 @@ def run_bridge(program, directory):
 def main():
     for run, program in zip((run_compositor, run_bridge), sys.argv[1:]):
         with tempfile.TemporaryDirectory(prefix="guestpane-service-", dir="/tmp") as directory:
-            run(program, pathlib.Path(directory))
+            try:
+                run(program, pathlib.Path(directory))
+            except BaseException:
+                print((pathlib.Path(directory) / "log").read_text(), file=sys.stderr)
+                raise
 
 
 if __name__ == "__main__":
