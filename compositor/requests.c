@@ -169,6 +169,15 @@ static struct json_object *handle_quit(struct gp_requests *requests, char *const
 	return json_object_new_object();
 }
 
+static struct json_object *handle_hud(struct gp_requests *requests, char *const *arguments) {
+	bool on = strcmp(arguments[0], "on") == 0;
+	if (!on && strcmp(arguments[0], "off") != 0) {
+		return describe_error("hud is on or off");
+	}
+	gp_outputs_set_hud(&requests->server->outputs, on);
+	return json_object_new_object();
+}
+
 static void add_key(struct json_object *keys, const char *held, const char *key, const char *what) {
 	struct json_object *object = json_object_new_object();
 	char name[GP_HOTKEY_TEXT_MAX + 16];
@@ -188,6 +197,7 @@ static struct json_object *handle_hotkeys(struct gp_requests *requests, char *co
 		add_key(keys, held, "L", "lock the pointer to the guest, or free it");
 		add_key(keys, held, "G", "in a window: grab or release the keyboard");
 		add_key(keys, held, "F", "in a window: fullscreen");
+		add_key(keys, held, "H", "say what each output does");
 	}
 	if (gp_settings_can_quit(settings)) {
 		add_key(keys, held, "Q", "twice: quit");
@@ -216,6 +226,7 @@ static const struct {
 	{"reload", 0, 0, handle_reload},
 	{"quit", 0, 0, handle_quit},
 	{"hotkeys", 0, 0, handle_hotkeys},
+	{"hud", 1, 1, handle_hud},
 };
 
 struct json_object *gp_requests_handle(void *data, const char *request) {

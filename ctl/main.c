@@ -163,6 +163,10 @@ static int run_move(const struct options *options, char *const *arguments) {
 		(const char *const[]){"move", guest, colon + 1, arguments[1], NULL});
 }
 
+static int run_hud(const struct options *options, char *const *arguments) {
+	return command(options, NULL, (const char *const[]){"hud", arguments[0], NULL});
+}
+
 static int run_reload(const struct options *options, char *const *arguments) {
 	return command(options, NULL, (const char *const[]){"reload", NULL});
 }
@@ -203,6 +207,7 @@ static const struct verb {
 	{"reload", 0, 0, run_reload},
 	{"quit", 0, 0, run_quit},
 	{"hotkeys", 0, 0, run_hotkeys},
+	{"hud", 1, 1, run_hud},
 };
 
 static void print_usage(FILE *out) {
@@ -214,13 +219,15 @@ static void print_usage(FILE *out) {
 		"       guestpanectl [--socket PATH] output OUTPUT mode|scale|scaling|transform "
 		"VALUE\n"
 		"       guestpanectl [--socket PATH] move GUEST:SCANOUT OUTPUT\n"
+		"       guestpanectl [--socket PATH] hud on|off\n"
 		"       guestpanectl [--socket PATH] hotkeys|reload|quit\n"
 		"\n"
 		"status shows the state of guestpane and its bridges; next brings the next guest\n"
 		"on an output of guestpane to the front, and show the one of that name; output\n"
 		"switches an output on or off, or sets what the configuration's block of that "
 		"name\n"
-		"can set; move places a scanout; hotkeys lists them; reload loads the\n"
+		"can set; move places a scanout; hud has each output say how its frames get\n"
+		"there; hotkeys lists the keys that guestpane takes; reload loads the\n"
 		"configuration, which ends what output and move have set; quit ends guestpane.\n"
 		"\n"
 		"  --socket PATH  use this control socket; without it, status asks every one in\n"

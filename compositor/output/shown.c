@@ -13,6 +13,7 @@
 #include "compositor/guest/scanout.h"
 #include "compositor/guest/scanout_events.h"
 #include "compositor/nested/window.h"
+#include "compositor/output/hud.h"
 #include "compositor/output/monitor.h"
 #include "compositor/output/outputs.h"
 #include "compositor/output/policy.h"
@@ -237,11 +238,21 @@ static void update_front(struct gp_output *output, uint64_t now_ns) {
 	}
 }
 
+/* Over a picture only: a status screen says all. */
+static bool has_hud(const struct gp_output *output) {
+	return output->outputs->has_hud && output->view != NULL && output->view->has_picture &&
+		output->power == GP_POWER_ON;
+}
+
 static void set_label(struct gp_output *output, uint64_t now_ns) {
 	const struct gp_view *front = output->front;
-	char hint[HINT_MAX];
+	char hint[HINT_MAX], hud[GP_HUD_TEXT_MAX];
 	const char *text = NULL;
 	get_hint(output, hint);
+	if (has_hud(output)) {
+		gp_hud_print(&output->hud, output->view, now_ns, hud);
+		text = hud;
+	}
 	if (now_ns < output->hint_end_ns) {
 		text = hint;
 	}
@@ -267,6 +278,7 @@ static void arm_words_timer(const struct gp_output *output, uint64_t now_ns) {
 		output->hint_end_ns,
 		output->name_end_ns,
 		output->outputs->notice_end_ns,
+		has_hud(output) ? output->hud.start_ns + GP_HUD_PERIOD_NS : 0,
 		output->place.guest[0] != '\0' ? output->place.end_ns : 0,
 		output->showing == GP_SHOWING_OFF ? output->showing_ns + OFF_WORDS_NS : 0,
 		output->showing == GP_SHOWING_PAUSED ? output->showing_ns + PAUSED_DELAY_NS : 0,
@@ -371,6 +383,14 @@ void gp_outputs_show_notice(struct gp_outputs *outputs, const char *text, uint64
 	struct gp_output *output;
 	snprintf(outputs->notice, sizeof(outputs->notice), "%s", text);
 	outputs->notice_end_ns = end_ns;
+	wl_list_for_each (output, &outputs->list, link) {
+		gp_output_set_dirty(output);
+	}
+}
+
+void gp_outputs_set_hud(struct gp_outputs *outputs, bool shown) {
+	struct gp_output *output;
+	outputs->has_hud = shown;
 	wl_list_for_each (output, &outputs->list, link) {
 		gp_output_set_dirty(output);
 	}

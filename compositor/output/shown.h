@@ -31,6 +31,8 @@ struct gp_view *gp_output_get_subject(const struct gp_output *output);
 
 /* Whether the output belongs to a guest: it has a picture, or has switched its screen off. */
 bool gp_output_shows_guest(const struct gp_output *output);
+/* Shows or hides the overlay of all outputs (hud.h). */
+void gp_outputs_set_hud(struct gp_outputs *outputs, bool shown);
 /* Shows a text over everything on all outputs, until CLOCK_MONOTONIC is end_ns. */
 void gp_outputs_show_notice(struct gp_outputs *outputs, const char *text, uint64_t end_ns);
 

@@ -7,6 +7,7 @@ struct wlr_scene_buffer;
 struct wlr_scene_tree;
 
 #define GP_STATUS_SCREEN_TEXT_MAX 256
+#define GP_STATUS_SCREEN_LABEL_MAX 400
 
 /**
  * The status screen of one output, and the label that lies over the last picture of a guest. Both
@@ -21,7 +22,7 @@ struct gp_status_screen {
 	/* Empty: nothing. */
 	char heading[GP_STATUS_SCREEN_TEXT_MAX], message[GP_STATUS_SCREEN_TEXT_MAX];
 	char foot[GP_STATUS_SCREEN_TEXT_MAX];
-	char label_text[GP_STATUS_SCREEN_TEXT_MAX];
+	char label_text[GP_STATUS_SCREEN_LABEL_MAX]; // may have several lines
 };
 
 /* The tree destroys the nodes, its children. Returns false if memory is short. */

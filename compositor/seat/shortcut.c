@@ -74,6 +74,11 @@ static void do_action(struct gp_shortcut *shortcut, enum gp_hotkey_action action
 			gp_window_set_fullscreen(output->window, !output->window->is_fullscreen);
 		}
 		break;
+	case GP_HOTKEY_HUD: {
+		struct gp_outputs *outputs = shortcut->pointer->focus->outputs;
+		gp_outputs_set_hud(outputs, !outputs->has_hud);
+		break;
+	}
 	case GP_HOTKEY_QUIT:
 		quit(shortcut);
 		break;

@@ -285,6 +285,29 @@ static void test_ctl_output(struct host *host) {
 	vm_finish(&red);
 }
 
+/* The overlay is in the corner of the label, over a guest's picture only. */
+static void test_hud(struct host *host) {
+	struct vm red;
+	struct picture *picture = &red.picture;
+	uint64_t end = host_now_ms() + WAIT_MS;
+	config_start(host, 1, "label off\n", NULL, NULL);
+	vm_start_color(&red, host, 0, RED);
+	vm_assert_color(&red, OUTPUT, RED);
+	assert_int_equal(ctl(host, "hud", "on", NULL), 0);
+	do {
+		assert_true(host_now_ms() < end);
+		assert_true(host_grab(host, OUTPUT, picture));
+	} while (is_all(picture, RED));
+	assert_true(picture_is(picture, 0, H / 2, W, H - H / 2, RED));
+	assert_int_equal(ctl(host, "hud", "off", NULL), 0);
+	do {
+		assert_true(host_now_ms() < end);
+		assert_true(host_grab(host, OUTPUT, picture));
+	} while (!is_all(picture, RED));
+	assert_int_equal(ctl(host, "hud", "perhaps", NULL), 1);
+	vm_finish(&red);
+}
+
 static void test_ctl_quit(struct host *host) {
 	config_start(host, 1, "label off\n", NULL, NULL);
 	assert_int_equal(ctl(host, "quit", NULL, NULL), 0);
@@ -301,6 +324,7 @@ static const struct host_case cases[] = {
 	{"switch between sizes", test_switch_sizes, 0},
 	{"first guest", test_first, 0},
 	{"guestpanectl output and move", test_ctl_output, 0},
+	{"overlay", test_hud, 0},
 	{"guestpanectl quit", test_ctl_quit, 0},
 };
 

@@ -252,6 +252,7 @@ def host_suspends(vm):
     time.sleep(1)
     vm.monitor.call("system_wakeup")
     vm.wait("the VM runs", lambda: vm.status() == "running")
+    vm.shell.start()  # what was sent in between may have lost something
     await_screen(vm)
     assert show(vm, "guestpane", "MainPID") == pid
 
