@@ -102,14 +102,16 @@ static struct gp_client_buffer *find_buffer(struct gp_client_blob *blob, uint32_
 }
 
 static void handle_failed(void *data, struct guest_blob_v1 *proxy, uint32_t serial, uint32_t reason,
-	uint32_t stride, const char *message) {
+	uint32_t alignment, const char *message) {
 	struct gp_client_blob *blob = data;
 	const struct gp_client_failure failure = {
-		/* Other reasons are of one blob or layout: too short, a pitch that a GPU refuses. */
+		/* Other reasons are of one blob or layout: too short, for instance. */
 		.lasting = reason == GUEST_BLOB_V1_FAILURE_UNSUPPORTED_FORMAT ||
 			reason == GUEST_BLOB_V1_FAILURE_UNSUPPORTED_KIND ||
-			reason == GUEST_BLOB_V1_FAILURE_REFUSED,
-		.wanted_stride = stride,
+			reason == GUEST_BLOB_V1_FAILURE_REFUSED ||
+			(reason == GUEST_BLOB_V1_FAILURE_UNSUPPORTED_STRIDE && alignment != 0),
+		.stride_alignment =
+			reason == GUEST_BLOB_V1_FAILURE_UNSUPPORTED_STRIDE ? alignment : 0,
 		.message = message,
 	};
 	blob->events->failed(

@@ -131,8 +131,16 @@ static void handle_registry_global(void *data, struct wl_registry *registry, uin
 	gp_client_seat_bind(&client->seat, registry, name, interface, version);
 }
 
+static void handle_registry_changed(void *data) {
+	struct gp_client *client = data;
+	if (client->ready && client->events->renderer_changed != NULL) {
+		client->events->renderer_changed(client->data);
+	}
+}
+
 static const struct gp_client_registry_events registry_events = {
 	.ready = handle_registry_ready,
+	.changed = handle_registry_changed,
 	.global = handle_registry_global,
 };
 

@@ -81,9 +81,12 @@ struct gp_client_monitor {
 
 /* Why the compositor cannot show a buffer. */
 struct gp_client_failure {
-	bool lasting; // memory of the same kind, format and modifier would be refused again
-	uint32_t
-		wanted_stride; // that the import needs; 0: the stride is no cause, or it is unknown
+	/**
+	 * Memory of the same kind, format and modifier would be refused again: all of it, or if
+	 * stride_alignment is not 0, that with a stride which is no multiple of so many bytes.
+	 */
+	bool lasting;
+	uint32_t stride_alignment; // 0: the stride is no cause, or it is unknown
 	const char *message; // in English words, for logs
 };
 
@@ -119,6 +122,8 @@ struct gp_client_events {
 		const struct gp_client_failure *failure);
 	/* The acknowledgement of gp_client_blob_revoke: nobody reads the memory any more. */
 	void (*revoked)(void *data, void *user);
+	/* The compositor has another renderer: it may take now what it has refused. */
+	void (*renderer_changed)(void *data);
 };
 
 /* A pen over a scanout. */

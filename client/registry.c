@@ -28,11 +28,13 @@ static void handle_format(void *data, struct guest_scanout_manager_v1 *manager, 
 
 static void handle_done(void *data, struct guest_scanout_manager_v1 *manager) {
 	struct gp_client_registry *registry = data;
-	if (!registry->ready) { // else the renderer has changed; imported or failed follows
-		registry->ready = true;
-		registry->logged_missing = false;
-		registry->events->ready(registry->data);
+	if (registry->ready) {
+		registry->events->changed(registry->data);
+		return;
 	}
+	registry->ready = true;
+	registry->logged_missing = false;
+	registry->events->ready(registry->data);
 }
 
 static const struct guest_scanout_manager_v1_listener manager_listener = {

@@ -20,6 +20,8 @@ struct wp_viewporter;
 struct gp_client_registry_events {
 	/* All that is needed is bound, and the manager has said what it can do. Once. */
 	void (*ready)(void *data);
+	/* The manager has said that anew: the renderer has changed. */
+	void (*changed)(void *data);
 	/* A global that is none of those. It may appear at any time. */
 	void (*global)(void *data, struct wl_registry *registry, uint32_t name,
 		const char *interface, uint32_t version);

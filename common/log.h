@@ -7,8 +7,8 @@
 #include <stdint.h>
 
 /**
- * Log lines on stderr: "program: seconds.micros L message", with L one of E, W, I and D. If stderr is
- * the journal's, which has time and program itself: "<priority>message" (sd-daemon(3)), or
+ * Log lines on stderr: "program: seconds.micros L message", with L one of E, W, I and D. If stderr
+ * is the journal's, which has time and program itself: "<priority>message" (sd-daemon(3)), or
  * "<priority>subject: message". A line is written once, where the cause is known, with one
  * write(2); control characters in it are escaped. errno is the same after a call as before it.
  */

@@ -7,8 +7,8 @@ struct gp_server;
 struct json_object;
 
 /**
- * What guestpanectl asks for: requests of the control socket. Arguments are separated by tabs, which
- * no name has.
+ * What guestpanectl asks for: requests of the control socket. Arguments are separated by tabs,
+ * which no name has.
  */
 struct gp_requests {
 	struct gp_server *server;

@@ -395,7 +395,11 @@ static bool init_objects(struct gp_server *server) {
 			&server->output_management, server->display, &server->outputs) ||
 		!gp_output_power_init(&server->output_power, server->display, &server->outputs) ||
 		!gp_seat_init(&server->seat, server->display, server->backend, &server->outputs,
-			&server->placement, &server->guest_manager)) {
+			&server->placement, &server->guest_manager) ||
+		!gp_toplevels_init(&server->toplevels, server->display, &server->guest_manager,
+			&server->placement, &server->seat.focus) ||
+		!gp_guest_captures_init(&server->guest_captures, server->display, server->allocator,
+			server->renderer)) {
 		gp_error("the objects of the compositor cannot be made");
 		return false;
 	}
@@ -518,6 +522,8 @@ static void finish_objects(struct gp_server *server) {
 	finish_outputs(server);
 	gp_output_power_finish(&server->output_power);
 	gp_outputs_finish(&server->outputs);
+	gp_guest_captures_finish(&server->guest_captures);
+	gp_toplevels_finish(&server->toplevels);
 	gp_placement_finish(&server->placement);
 	gp_guest_manager_v1_finish(&server->guest_manager);
 }

@@ -9,6 +9,8 @@
 #include "common/service.h"
 #include "compositor/config/options.h"
 #include "compositor/config/settings.h"
+#include "compositor/desktop/guest_capture.h"
+#include "compositor/desktop/toplevels.h"
 #include "compositor/guest/manager.h"
 #include "compositor/nested/parent.h"
 #include "compositor/output/management.h"
@@ -52,6 +54,8 @@ struct gp_server {
 	struct gp_output_management output_management;
 	struct gp_output_power output_power;
 	struct gp_seat seat;
+	struct gp_toplevels toplevels;
+	struct gp_guest_captures guest_captures;
 	struct gp_security security;
 	struct gp_bridge_sockets bridge_sockets;
 	struct gp_client_sockets client_sockets;

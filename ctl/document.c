@@ -28,7 +28,7 @@ struct section {
 
 struct layout {
 	const char *program; // of the document
-	const char *lines[5]; // one without any member that is there is left out
+	const char *lines[6]; // one without any member that is there is left out
 	const struct section *sections[5];
 };
 
@@ -169,6 +169,7 @@ static const struct layout layouts[] = {
 				"  bytes: {counters.bytes_copied} copied, "
 				"{counters.bytes_transferred} transferred; {counters.commands} "
 				"commands, {counters.guest_errors} guest errors",
+				"  not confined: {confinement.missing}",
 			},
 		.sections = {&bridge_scanouts, &bridge_inputs, &bridge_devices},
 	},
@@ -343,7 +344,7 @@ static const struct layout *find_layout(struct json_object *document) {
 
 void gp_document_print(struct json_object *document) {
 	const struct layout *layout = find_layout(document);
-	for (size_t i = 0; i < 5 && layout->lines[i] != NULL; i++) {
+	for (size_t i = 0; i < 6 && layout->lines[i] != NULL; i++) {
 		char *text = cell_text(document, &(struct column){.template = layout->lines[i]});
 		if (strcmp(text, "-") != 0) {
 			puts(text);

@@ -24,6 +24,7 @@
 #include "vmm-bridge/seat/router.h"
 #include "vmm-bridge/status.h"
 #include "vmm-bridge/vfio/device_memory.h"
+#include "vmm-bridge/vfio/finder.h"
 #include "vmm-bridge/vfio/vfio.h"
 #include "vmm-bridge/vhost/device.h"
 
@@ -372,7 +373,7 @@ static bool create_device(struct gp_bridge *bridge) {
 	gp_worker_get_info(bridge->worker, 0, &info);
 	int listener = -1, socket = -1;
 	if (options->socket_path != NULL) {
-		listener = gp_worker_take_grant(bridge->worker, GP_GRANT_LISTENER, 0);
+		listener = gp_worker_take_grant(bridge->worker, GP_GRANT_LISTENER, 0).fd;
 	} else {
 		socket = gp_worker_dup_socket(bridge->worker, 0);
 	}
@@ -391,19 +392,20 @@ static bool create_device(struct gp_bridge *bridge) {
 
 static bool create_devices(struct gp_bridge *bridge) {
 	const struct gp_bridge_options *options = bridge->options;
-	int fds[GP_VFIO_FDS_MAX];
-	size_t n_fds = 0;
+	struct gp_vfio_found passed[GP_VFIO_FDS_MAX];
+	size_t n_passed = 0;
 	for (uint32_t i = 0; i < options->n_vfio_fds; i++) {
-		int fd = gp_worker_take_grant(bridge->worker, GP_GRANT_VFIO, i);
-		if (fd >= 0) { // else that VMM has disconnected
-			fds[n_fds++] = fd;
+		struct gp_grant grant = gp_worker_take_grant(bridge->worker, GP_GRANT_VFIO, i);
+		if (grant.fd >= 0) { // else that VMM has disconnected
+			passed[n_passed] = (struct gp_vfio_found){.fd = grant.fd};
+			memcpy(passed[n_passed++].pci, grant.pci, sizeof(grant.pci));
 		}
 	}
 	bool looks = options->vmm_pid != 0 || options->n_vfio_fds == 0;
 	struct gp_device_memory_settings settings = {
 		.address = options->vfio_address[0] != '\0' ? options->vfio_address : NULL,
-		.fds = fds,
-		.n_fds = n_fds,
+		.passed = passed,
+		.n_passed = n_passed,
 		.finder = looks ? &gp_worker_vfio_finder : NULL,
 		.finder_data = bridge->worker,
 		.early = options->vmm_pid != 0,
@@ -417,7 +419,8 @@ static bool create_devices(struct gp_bridge *bridge) {
 	return true;
 }
 
-bool gp_bridge_resume(struct gp_bridge *bridge) {
+/* Takes over what an earlier worker has left. */
+static bool resume(struct gp_bridge *bridge) {
 	struct gp_worker *worker = bridge->worker;
 	bool has_front = gp_worker_has_front(worker, 0);
 	if (has_front && bridge->options->socket_path != NULL &&
@@ -460,7 +463,7 @@ static struct json_object *handle_request(void *data, const char *request) {
 
 /* A picture is worth more than its state: it goes on without. */
 static void create_control(struct gp_bridge *bridge) {
-	int fd = gp_worker_take_grant(bridge->worker, GP_GRANT_CONTROL, 0);
+	int fd = gp_worker_take_grant(bridge->worker, GP_GRANT_CONTROL, 0).fd;
 	if (fd >= 0) {
 		bridge->control = gp_control_create_at(bridge->loop, fd, handle_request, bridge);
 	}
@@ -477,15 +480,16 @@ struct gp_bridge *gp_bridge_create(struct wl_event_loop *loop,
 	bridge->worker = worker;
 	bridge->loop = loop;
 	bridge->timer_fd = -1;
-	gp_exporter_init(&bridge->exporter, options->force_copy,
-		gp_worker_take_grant(worker, GP_GRANT_UDMABUF, 0), "");
+	gp_exporter_init(&bridge->exporter, options->force_copy, "");
+	return bridge;
+}
+
+bool gp_bridge_start(struct gp_bridge *bridge) {
+	gp_exporter_start(
+		&bridge->exporter, gp_worker_take_grant(bridge->worker, GP_GRANT_UDMABUF, 0).fd);
 	create_control(bridge);
-	if (create_timer(bridge) && create_inputs(bridge) && create_display(bridge) &&
-		create_device(bridge) && create_devices(bridge)) {
-		return bridge;
-	}
-	gp_bridge_destroy(bridge);
-	return NULL;
+	return create_timer(bridge) && create_inputs(bridge) && create_display(bridge) &&
+		create_device(bridge) && create_devices(bridge) && resume(bridge);
 }
 
 void gp_bridge_destroy(struct gp_bridge *bridge) {

@@ -12,15 +12,15 @@ struct gp_bridge;
 struct gp_worker;
 struct wl_event_loop;
 
-/* options and worker must outlive it. NULL after logging. */
+/* options and worker must outlive it. It looks at the host. NULL after logging. */
 struct gp_bridge *gp_bridge_create(struct wl_event_loop *loop,
 	const struct gp_bridge_options *options, struct gp_worker *worker);
 /**
- * Takes over the front ends that an earlier process has left with the keeper, if any. To be called
- * next, but after all rights were given up: it handles what the guest has left. False after
- * logging: it cannot be served.
+ * To be called next, when the worker has got its start, and after all rights were given up: opens
+ * nothing. Takes over the front ends that an earlier process has left with the keeper, if any, and
+ * handles what the guest has left. False after logging: it cannot be served.
  */
-bool gp_bridge_resume(struct gp_bridge *bridge);
+bool gp_bridge_start(struct gp_bridge *bridge);
 /* NULL is fine. */
 void gp_bridge_destroy(struct gp_bridge *bridge);
 

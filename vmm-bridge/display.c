@@ -76,7 +76,12 @@ static void handle_released(void *data, void *user, struct gp_client_buffer *buf
 static void handle_failed(void *data, void *user, struct gp_client_buffer *buffer,
 	const struct gp_client_failure *failure) {
 	struct gp_display *display = data;
-	gp_presenter_failed(&display->presenter, user, buffer, failure->lasting, failure->message);
+	gp_presenter_failed(&display->presenter, user, buffer, failure);
+}
+
+static void handle_renderer_changed(void *data) {
+	struct gp_display *display = data;
+	gp_presenter_renderer_changed(&display->presenter);
 }
 
 static void handle_revoked(void *data, void *user) {
@@ -93,6 +98,7 @@ static const struct gp_client_events client_events = {
 	.released = handle_released,
 	.failed = handle_failed,
 	.revoked = handle_revoked,
+	.renderer_changed = handle_renderer_changed,
 };
 
 bool gp_display_init(struct gp_display *display, struct wl_event_loop *loop,

@@ -12,7 +12,7 @@
 #include "common/sigbus.h"
 #include "common/trace.h"
 #include "vmm-bridge/bridge.h"
-#include "vmm-bridge/confine.h"
+#include "vmm-bridge/confine/confine.h"
 #include "vmm-bridge/doctor/doctor.h"
 #include "vmm-bridge/keeper/keeper.h"
 #include "vmm-bridge/keeper/worker.h"
@@ -31,7 +31,7 @@ static int handle_signal(int signal_number, void *data) {
 
 static bool start_trace(const struct gp_bridge_options *options, struct gp_worker *worker) {
 	char program[96];
-	int fd = gp_worker_take_grant(worker, GP_GRANT_TRACE, 0);
+	int fd = gp_worker_take_grant(worker, GP_GRANT_TRACE, 0).fd;
 	snprintf(program, sizeof(program), "guestpane-bridge %s", options->name);
 	return fd < 0 || gp_trace_start(fd, options->trace_path, program);
 }
@@ -43,23 +43,24 @@ static int run(struct wl_event_loop *loop, const struct gp_bridge_options *optio
 		wl_event_loop_add_signal(loop, SIGTERM, handle_signal, &running);
 	struct wl_event_source *interrupt =
 		wl_event_loop_add_signal(loop, SIGINT, handle_signal, &running);
-	if (terminate == NULL || interrupt == NULL) {
-		gp_error_errno("cannot handle signals");
-		return EXIT_FAILURE;
-	}
 	struct gp_bridge *bridge = gp_bridge_create(loop, options, worker);
-	bool ok = bridge != NULL;
+	bool ok = terminate != NULL && interrupt != NULL && bridge != NULL;
 	if (ok) {
-		/* All that it needs is open. */
-		gp_confine(&(struct gp_confine_rules){0});
-		ok = gp_bridge_resume(bridge);
+		/* It has looked at the host; from now on it opens nothing. Then come its VM's things. */
+		gp_confine();
+		ok = gp_worker_wait(worker) && start_trace(options, worker) &&
+			gp_bridge_start(bridge);
 	}
 	while (ok && running && !gp_bridge_finished(bridge)) {
 		ok = gp_bridge_dispatch(bridge);
 	}
 	gp_bridge_destroy(bridge);
-	wl_event_source_remove(terminate);
-	wl_event_source_remove(interrupt);
+	struct wl_event_source *sources[] = {terminate, interrupt};
+	for (size_t i = 0; i < 2; i++) {
+		if (sources[i] != NULL) {
+			wl_event_source_remove(sources[i]);
+		}
+	}
 	return ok ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
@@ -70,7 +71,7 @@ static int work(const struct gp_bridge_options *options) {
 	struct wl_event_loop *loop = wl_event_loop_create();
 	if (loop == NULL) {
 		gp_error_errno("cannot make an event loop");
-	} else if (worker != NULL && start_trace(options, worker) && gp_sigbus_catch()) {
+	} else if (worker != NULL && gp_sigbus_catch()) {
 		status = run(loop, options, worker);
 	}
 	if (loop != NULL) {

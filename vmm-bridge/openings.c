@@ -2,8 +2,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
-#include <string.h>
+#include <signal.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "common/fd.h"
@@ -12,6 +12,10 @@
 #include "common/trace.h"
 #include "vmm-bridge/export/export_udmabuf.h"
 #include "vmm-bridge/keeper/shared.h"
+#include "vmm-bridge/vfio/device.h"
+
+#define KILLED_WORKER_MS 1000
+#define KILLED_STEP_MS 10
 
 _Static_assert(GP_KEEPER_DEVICES_MAX >= 1 + GP_INPUTS_MAX, "the display, and each input device");
 _Static_assert(GP_GRANTS_MAX >= GP_KEEPER_DEVICES_MAX + GP_VFIO_FDS_MAX + 3, "one of each");
@@ -22,6 +26,23 @@ static void add(struct gp_openings *openings, enum gp_grant_kind kind, uint32_t 
 		.kind = kind, .index = index, .fd = fd >= 0 ? fd : -errno, .path = path};
 }
 
+/**
+ * A keeper that was killed takes its worker along, which may still hold the socket for a moment.
+ * Returns the process that listens there, or 0.
+ */
+static pid_t await_listener_end(const char *path) {
+	pid_t pid = 0;
+	for (unsigned i = 0; i < KILLED_WORKER_MS / KILLED_STEP_MS; i++) {
+		pid = gp_socket_get_listener(path);
+		if (pid == 0 || kill(pid, 0) == 0 || errno != ESRCH) {
+			break;
+		}
+		const struct timespec step = {.tv_nsec = KILLED_STEP_MS * 1000000};
+		nanosleep(&step, NULL);
+	}
+	return pid;
+}
+
 static bool listen_at(
 	struct gp_openings *openings, struct gp_passed *passed, uint32_t index, const char *path) {
 	int fd = gp_passed_take(passed, path);
@@ -29,6 +50,7 @@ static bool listen_at(
 		add(openings, GP_GRANT_LISTENER, index, fd, NULL);
 		return true;
 	}
+	await_listener_end(path);
 	fd = gp_socket_listen(path);
 	if (fd == -1) {
 		gp_error_errno("vhost: cannot listen at %s", path);
@@ -48,9 +70,9 @@ static bool listen_for_control(
 	if (path == NULL) {
 		return true;
 	}
-	int pid = options->control_set ? 0 : gp_socket_get_listener(path);
-	if (pid != 0) {
-		gp_error("a bridge named %s runs already (process %d)", options->name, pid);
+	pid_t pid = await_listener_end(path);
+	if (pid != 0 && !options->control_set) {
+		gp_error("a bridge named %s runs already (process %d)", options->name, (int)pid);
 		return false;
 	}
 	int fd = gp_socket_listen(path);
@@ -97,6 +119,7 @@ static bool open_rest(struct gp_openings *openings, const struct gp_bridge_optio
 			return false;
 		}
 		add(openings, GP_GRANT_VFIO, i, fd, NULL);
+		gp_vfio_device_find_address(fd, openings->grants[openings->n - 1].pci);
 	}
 	if (!options->force_copy) {
 		int fd = gp_udmabuf_open_device("");

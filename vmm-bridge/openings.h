@@ -21,8 +21,8 @@ struct gp_openings {
 
 /**
  * False after logging: the bridge cannot work, or one of its name runs already. Paths point into
- * the options. Sockets that were passed are not opened here, and stay at the end. The descriptors are
- * the caller's, also on failure.
+ * the options. Sockets that were passed are not opened here, and stay at the end. The descriptors
+ * are the caller's, also on failure.
  */
 bool gp_openings_open(struct gp_openings *openings, const struct gp_bridge_options *options,
 	struct gp_passed *passed);

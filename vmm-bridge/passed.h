@@ -22,8 +22,8 @@ struct gp_passed {
 };
 
 /**
- * All must stay valid. Sockets of no device are closed, after logging. Returns false if there are too
- * many arguments.
+ * All must stay valid. Sockets of no device are closed, after logging. Returns false if there are
+ * too many arguments.
  */
 bool gp_passed_init(struct gp_passed *passed, struct gp_service *service, int argc, char *argv[]);
 /* The socket that listens at the path, which is the caller's then; -1: none was passed. */

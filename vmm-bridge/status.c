@@ -9,6 +9,7 @@
 #include "client/guest_scanout.h"
 #include "common/control.h"
 #include "common/sigbus.h"
+#include "vmm-bridge/confine/confine.h"
 #include "vmm-bridge/display.h"
 #include "vmm-bridge/gpu/device.h"
 #include "vmm-bridge/keeper/worker.h"
@@ -118,6 +119,28 @@ static struct json_object *devices_status(const struct gp_vfio *vfio) {
 	return devices;
 }
 
+static struct json_object *confinement_status(void) {
+	const struct gp_confinement *confinement = gp_confinement_get();
+	char capabilities[24], missing[400];
+	snprintf(capabilities, sizeof(capabilities), "0x%" PRIx64, confinement->capabilities);
+	snprintf(missing, sizeof(missing), "%s%s%s%s%s",
+		confinement->seccomp ? "" : "no seccomp: ", confinement->seccomp_reason,
+		!confinement->seccomp && !confinement->landlock ? "; " : "",
+		confinement->landlock ? "" : "no Landlock: ", confinement->landlock_reason);
+
+	struct json_object *object = json_object_new_object();
+	add(object, "seccomp", json_object_new_boolean(confinement->seccomp));
+	add_number(object, "system_calls", confinement->n_calls);
+	add(object, "landlock", json_object_new_boolean(confinement->landlock));
+	add_number(object, "landlock_abi", (uint64_t)confinement->landlock_abi);
+	add_string(object, "landlock_lacks", confinement->landlock_lacks);
+	add(object, "no_new_privileges", json_object_new_boolean(confinement->no_new_privileges));
+	add_string(object, "capabilities", capabilities);
+	add(object, "dumpable", json_object_new_boolean(confinement->dumpable));
+	add_string(object, "missing", missing);
+	return object;
+}
+
 struct json_object *gp_status_create(const struct gp_status_parts *parts) {
 	struct gp_gpu_info info;
 	gp_gpu_get_info(parts->gpu, &info);
@@ -139,6 +162,7 @@ struct json_object *gp_status_create(const struct gp_status_parts *parts) {
 		json_object_array_add(scanouts, scanout_status(parts, i));
 	}
 	add(object, "scanouts", scanouts);
+	add(object, "confinement", confinement_status());
 	add(object, "focused", json_object_new_boolean(gp_client_focused(parts->display->client)));
 	add(object, "inputs", gp_inputs_status(parts->inputs));
 	add(object, "devices", devices_status(parts->vfio));

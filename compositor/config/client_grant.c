@@ -5,7 +5,8 @@
 #define STRINGIFY(x) #x
 #define TEXT(x) STRINGIFY(x)
 
-static const char *const names[GP_PERMISSIONS] = {"capture", "input", "outputs", "power", "idle"};
+static const char *const names[GP_PERMISSIONS] = {
+	"capture", "input", "outputs", "power", "idle", "toplevels"};
 
 const char *gp_permission_name(size_t bit) {
 	return names[bit];

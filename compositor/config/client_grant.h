@@ -19,10 +19,11 @@ enum gp_permission {
 	GP_PERMISSION_OUTPUTS = 1 << 2, // set modes, positions and the like
 	GP_PERMISSION_POWER = 1 << 3, // switch outputs on and off
 	GP_PERMISSION_IDLE = 1 << 4, // be notified whether anybody uses the seat
+	GP_PERMISSION_TOPLEVELS = 1 << 5, // see which guests there are, and switch them
 };
-#define GP_PERMISSIONS 5
+#define GP_PERMISSIONS 6
 /* The names, for error messages. */
-#define GP_PERMISSIONS_RULE "capture, input, outputs, power and idle"
+#define GP_PERMISSIONS_RULE "capture, input, outputs, power, idle and toplevels"
 
 /**
  * A socket for ordinary clients. Those that connect there may do what is said here, nothing else.

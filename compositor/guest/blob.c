@@ -90,7 +90,7 @@ static void blob_handle_create_buffer(struct wl_client *client, struct wl_resour
 	}
 	if (failed) {
 		guest_blob_v1_send_failed(
-			resource, serial, failure.reason, failure.stride, failure.message);
+			resource, serial, failure.reason, failure.alignment, failure.message);
 	} else {
 		guest_blob_v1_send_imported(resource, serial, wl_buffer->buffer->import);
 	}

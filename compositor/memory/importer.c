@@ -16,6 +16,10 @@
 /* pixman counts rows in words of this size. */
 #define CPU_STRIDE_UNIT 4
 
+/* No GPU asks for more of a stride, and none for less. */
+#define GPU_ALIGNMENT_MAX 256
+#define GPU_ALIGNMENT_MIN 8
+
 void gp_importer_init(struct gp_importer *importer, struct wlr_renderer *renderer) {
 	*importer = (struct gp_importer){
 		.renderer = renderer,
@@ -74,12 +78,15 @@ void gp_importer_for_each_format(const struct gp_importer *importer,
 static bool check_cpu_layout(
 	const struct gp_buffer_layout *layout, struct gp_import_failure *failure) {
 	uint32_t bytes_per_pixel = gp_format_from_drm(layout->format)->bytes_per_pixel;
-	if (layout->stride % CPU_STRIDE_UNIT != 0 || layout->stride > INT32_MAX) {
-		uint64_t wanted = (uint64_t)layout->width * bytes_per_pixel;
+	if (layout->stride % CPU_STRIDE_UNIT != 0) {
 		gp_import_failure_set(failure, GUEST_BLOB_V1_FAILURE_UNSUPPORTED_STRIDE,
 			"the CPU needs a stride that is a multiple of %d bytes", CPU_STRIDE_UNIT);
-		failure->stride =
-			(wanted + CPU_STRIDE_UNIT - 1) / CPU_STRIDE_UNIT * CPU_STRIDE_UNIT;
+		failure->alignment = CPU_STRIDE_UNIT;
+		return false;
+	}
+	if (layout->stride > INT32_MAX) {
+		gp_import_failure_set(failure, GUEST_BLOB_V1_FAILURE_UNSUPPORTED_STRIDE,
+			"the CPU takes no stride of more than %d bytes", INT32_MAX);
 		return false;
 	}
 	if (layout->offset % bytes_per_pixel != 0) {
@@ -124,6 +131,80 @@ static bool check_layout(const struct gp_importer *importer, bool gpu,
 	return check_cpu_layout(layout, failure);
 }
 
+/* NULL if memory is short, or if the renderer refuses; then *refused is set. */
+static struct gp_guest_buffer *import_buffer(const struct gp_importer *importer,
+	struct gp_blob_memory *memory, const struct gp_buffer_layout *layout, uint32_t import,
+	bool *refused) {
+	struct gp_guest_buffer *buffer = gp_guest_buffer_create(memory, layout, import);
+	*refused = false;
+	if (buffer == NULL) {
+		return NULL;
+	}
+	/* The texture is the import. The renderer keeps it with the buffer. */
+	struct wlr_texture *texture = wlr_texture_from_buffer(importer->renderer, &buffer->base);
+	if (texture == NULL) {
+		*refused = true;
+		wlr_buffer_drop(&buffer->base);
+		return NULL;
+	}
+	wlr_texture_destroy(texture);
+	return buffer;
+}
+
+/* Whether the GPU takes the memory with a stride of that alignment, as many rows as fit then. */
+static bool takes_alignment(const struct gp_importer *importer, struct gp_blob_memory *memory,
+	const struct gp_buffer_layout *layout, uint32_t alignment) {
+	struct gp_buffer_layout probe = *layout;
+	uint64_t stride = ((uint64_t)layout->stride + alignment - 1) / alignment * alignment;
+	uint64_t rows = (memory->size - layout->offset) / stride;
+	bool refused;
+	if (stride > INT32_MAX || rows == 0) {
+		return false;
+	}
+	probe.stride = stride;
+	probe.height = rows < (uint64_t)layout->height ? (int32_t)rows : layout->height;
+	struct gp_guest_buffer *buffer =
+		import_buffer(importer, memory, &probe, GUEST_BLOB_V1_IMPORT_GPU, &refused);
+	if (buffer != NULL) {
+		wlr_buffer_drop(&buffer->base);
+	}
+	return buffer != NULL;
+}
+
+/*
+ * The alignment that the GPU wants of a stride that it has refused: drivers do not say, and do not
+ * even say that this was the cause, so some are tried. 0: it was not.
+ */
+static uint32_t find_alignment(const struct gp_importer *importer, struct gp_blob_memory *memory,
+	const struct gp_buffer_layout *layout) {
+	if (layout->modifier != DRM_FORMAT_MOD_LINEAR || layout->stride % GPU_ALIGNMENT_MAX == 0 ||
+		!takes_alignment(importer, memory, layout, GPU_ALIGNMENT_MAX)) {
+		return 0;
+	}
+	uint32_t alignment = GPU_ALIGNMENT_MIN;
+	while (alignment < GPU_ALIGNMENT_MAX &&
+		(layout->stride % alignment == 0 ||
+			!takes_alignment(importer, memory, layout, alignment))) {
+		alignment *= 2;
+	}
+	return alignment;
+}
+
+static void set_refused(const struct gp_importer *importer, struct gp_blob_memory *memory,
+	const struct gp_buffer_layout *layout, bool gpu, struct gp_import_failure *failure) {
+	uint32_t alignment = gpu ? find_alignment(importer, memory, layout) : 0;
+	if (alignment == 0) {
+		gp_import_failure_set(failure, GUEST_BLOB_V1_FAILURE_REFUSED,
+			"the renderer refused a buffer of %dx%d with stride %u", layout->width,
+			layout->height, layout->stride);
+		return;
+	}
+	gp_import_failure_set(failure, GUEST_BLOB_V1_FAILURE_UNSUPPORTED_STRIDE,
+		"the GPU needs a stride that is a multiple of %u bytes, not %u", alignment,
+		layout->stride);
+	failure->alignment = alignment;
+}
+
 struct gp_guest_buffer *gp_importer_import(const struct gp_importer *importer,
 	struct gp_blob_memory *memory, const struct gp_buffer_layout *layout,
 	struct gp_import_failure *failure) {
@@ -138,20 +219,12 @@ struct gp_guest_buffer *gp_importer_import(const struct gp_importer *importer,
 		return NULL;
 	}
 
-	struct gp_guest_buffer *buffer = gp_guest_buffer_create(memory, layout, import);
-	if (buffer == NULL) {
+	bool refused;
+	struct gp_guest_buffer *buffer = import_buffer(importer, memory, layout, import, &refused);
+	if (refused) {
+		set_refused(importer, memory, layout, gpu, failure);
+	} else if (buffer == NULL) {
 		gp_import_failure_set(failure, GUEST_BLOB_V1_FAILURE_NO_MEMORY, "out of memory");
-		return NULL;
 	}
-	/* The texture is the import. The renderer keeps it with the buffer. */
-	struct wlr_texture *texture = wlr_texture_from_buffer(importer->renderer, &buffer->base);
-	if (texture == NULL) {
-		gp_import_failure_set(failure, GUEST_BLOB_V1_FAILURE_REFUSED,
-			"the renderer refused a buffer of %dx%d with stride %u", layout->width,
-			layout->height, layout->stride);
-		wlr_buffer_drop(&buffer->base);
-		return NULL;
-	}
-	wlr_texture_destroy(texture);
 	return buffer;
 }

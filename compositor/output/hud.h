@@ -26,8 +26,8 @@ struct gp_hud {
 };
 
 /**
- * A frame is on the monitor. bare: nothing of ours lay over it. latency_ns: since the guest's commit,
- * if the frame is new; 0 if it is not.
+ * A frame is on the monitor. bare: nothing of ours lay over it. latency_ns: since the guest's
+ * commit, if the frame is new; 0 if it is not.
  */
 void gp_hud_count(
 	struct gp_hud *hud, uint32_t path, const char *reason, bool bare, uint64_t latency_ns);

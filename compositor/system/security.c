@@ -43,6 +43,7 @@ static const struct {
 
 	{"wp_security_context_manager_v1", UNCONFINED},
 
+	{"ext_foreign_toplevel_image_capture_source_manager_v1", GP_PERMISSION_CAPTURE},
 	{"ext_image_copy_capture_manager_v1", GP_PERMISSION_CAPTURE},
 	{"ext_output_image_capture_source_manager_v1", GP_PERMISSION_CAPTURE},
 	{"zwlr_screencopy_manager_v1", GP_PERMISSION_CAPTURE},
@@ -53,6 +54,9 @@ static const struct {
 	{"zwlr_output_manager_v1", GP_PERMISSION_OUTPUTS},
 	{"zwlr_output_power_manager_v1", GP_PERMISSION_POWER},
 	{"ext_idle_notifier_v1", GP_PERMISSION_IDLE},
+
+	{"ext_foreign_toplevel_list_v1", GP_PERMISSION_TOPLEVELS},
+	{"zwlr_foreign_toplevel_manager_v1", GP_PERMISSION_TOPLEVELS},
 };
 
 bool gp_security_shows(enum gp_client_kind kind, uint32_t permissions, const char *interface) {

@@ -81,7 +81,7 @@ class Machine(Stack):
             self.env.pop(name, None)
         self.env.update(WLR_BACKENDS="headless", WLR_RENDERER="pixman",
                         WLR_LIBINPUT_NO_DEVICES="1")
-        self.permissions = "capture,input,outputs,power,idle"
+        self.permissions = "capture,input,outputs,power,idle,toplevels"
         self.agent = self.monitor = None
         self.inputs = INPUTS
         self.number = 0

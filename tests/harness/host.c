@@ -16,7 +16,7 @@
 #define ARGS_MAX 48
 #define LOG_LINES_SHOWN 150
 #define CLIENT_SOCKET "wayland-test"
-#define CLIENT_PERMISSIONS "capture,input,outputs,power,idle"
+#define CLIENT_PERMISSIONS "capture,input,outputs,power,idle,toplevels"
 
 static void program_init(struct program *program, const struct host *host, const char *name) {
 	program->pid = 0;

@@ -70,6 +70,16 @@ int host_stop(struct program *program) {
 	return program_reap(program);
 }
 
+/* A bridge's worker ends a moment after its keeper. */
+static void await_silence(const struct program *program) {
+	uint64_t end = host_now_ms() + STOP_TIMEOUT_MS;
+	int fd;
+	while (host_now_ms() < end && (fd = program_connect(program->control)) >= 0) {
+		close(fd);
+		host_sleep_ms(1);
+	}
+}
+
 void host_kill(struct program *program) {
 	if (program->pid != 0) {
 		pidfd_send_signal(program->pidfd, SIGKILL, NULL, 0);
@@ -79,6 +89,7 @@ void host_kill(struct program *program) {
 		program->pid = 0;
 		close(program->pidfd);
 		program->pidfd = -1;
+		await_silence(program);
 	}
 }
 

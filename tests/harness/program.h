@@ -16,7 +16,7 @@ struct program {
 
 /* SIGTERM and wait; the exit status, or -1 if it had to be killed or died of a signal. */
 int host_stop(struct program *program);
-/* SIGKILL and wait. */
+/* SIGKILL, and waits for its end and that of its worker. */
 void host_kill(struct program *program);
 /* Whether it still runs. */
 bool host_alive(const struct program *program);

@@ -101,7 +101,8 @@ static void append(struct fixture *f, struct gp_extents *extents, uint64_t gpa, 
 static struct gp_export try_export(const struct gp_extents *extents, uint64_t size) {
 	struct gp_exporter exporter;
 	struct gp_export export;
-	gp_exporter_init(&exporter, false, gp_udmabuf_open_device(""), "");
+	gp_exporter_init(&exporter, false, "");
+	gp_exporter_start(&exporter, gp_udmabuf_open_device(""));
 	bool ok = gp_export_create(&exporter, extents, size, &export);
 	assert_int_equal(ok, export.fd >= 0);
 	assert_int_equal(export.kind, GP_EXPORT_UDMABUF);
@@ -326,7 +327,8 @@ static void test_unaligned(void **state) {
 static void test_balance(void **state) {
 	struct fixture *f = *state;
 	struct gp_exporter exporter;
-	gp_exporter_init(&exporter, false, gp_udmabuf_open_device(""), "");
+	gp_exporter_init(&exporter, false, "");
+	gp_exporter_start(&exporter, gp_udmabuf_open_device(""));
 	int before = count_fds();
 	for (int i = 0; i < 1000; i++) {
 		struct gp_extents extents = {0};

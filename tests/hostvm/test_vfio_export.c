@@ -46,14 +46,23 @@ static void handle_removed(void *data, struct gp_memory_object *object) {
 
 static const struct gp_vfio_events events = {.object_removed = handle_removed};
 
+/* A device that was passed. */
+static bool add_host(struct gp_vfio *vfio, const struct vfio_host *host) {
+	char pci[GP_PCI_ADDRESS_SIZE];
+	gp_vfio_device_find_address(host->device, pci);
+	assert_string_equal(pci, host->pci);
+	return gp_vfio_add_fd(vfio, dup(host->device), pci);
+}
+
 static int setup(void **state) {
 	struct fixture *f = calloc(1, sizeof(*f));
 	*state = f;
-	gp_exporter_init(&f->exporter, false, gp_udmabuf_open_device(""), "");
+	gp_exporter_init(&f->exporter, false, "");
+	gp_exporter_start(&f->exporter, gp_udmabuf_open_device(""));
 	f->vfio = gp_vfio_create(NULL, NULL, NULL, &events, f);
 	for (int i = 0; i < VFIO_HOST_DEVICES; i++) {
 		if (!vfio_host_find(&f->hosts[i], i) || !vfio_host_open(&f->hosts[i]) ||
-			!gp_vfio_add_fd(f->vfio, dup(f->hosts[i].device))) {
+			!add_host(f->vfio, &f->hosts[i])) {
 			return -1;
 		}
 	}
@@ -466,7 +475,7 @@ static void test_balance(void **state) {
 			struct gp_vfio *vfio = gp_vfio_create(NULL, NULL, NULL, &events, f);
 			struct gp_memory_object *object;
 			uint64_t offset;
-			assert_true(gp_vfio_add_fd(vfio, dup(f->hosts[1].device)));
+			assert_true(add_host(vfio, &f->hosts[1]));
 			assert_int_equal(
 				gp_vfio_resolve(vfio, f->hosts[1].bar_gpa, PAGE, &object, &offset),
 				0);
@@ -507,8 +516,8 @@ static void test_device_closed(void **state) {
 	// A group is busy for as long as anybody holds its device.
 	vfio_host_close(host);
 	assert_true(vfio_host_open(host));
-	assert_true(gp_vfio_add_fd(f->vfio, dup(host->device)));
-	assert_true(gp_vfio_add_fd(f->vfio, dup(f->hosts[1].device)));
+	assert_true(add_host(f->vfio, host));
+	assert_true(add_host(f->vfio, &f->hosts[1]));
 	gp_fd_close(&export.fd);
 	gp_extents_finish(&extents);
 	gp_memory_object_unref(object);
@@ -524,14 +533,14 @@ static void test_address_filter(void **state) {
 	struct gp_vfio *vfio =
 		gp_vfio_create(NULL, f->hosts[1].pci + strlen("0000:"), NULL, &events, f);
 	assert_non_null(vfio);
-	assert_false(gp_vfio_add_fd(vfio, dup(f->hosts[0].device)));
-	assert_true(gp_vfio_add_fd(vfio, dup(f->hosts[1].device)));
+	assert_false(add_host(vfio, &f->hosts[0]));
+	assert_true(add_host(vfio, &f->hosts[1]));
 	assert_int_equal(gp_vfio_count(vfio), 1);
 	assert_string_equal(gp_vfio_at(vfio, 0)->pci, f->hosts[1].pci);
 	gp_vfio_destroy(vfio);
 
-	assert_false(gp_vfio_add_fd(f->vfio, open("/dev/null", O_RDWR | O_CLOEXEC)));
-	assert_false(gp_vfio_add_fd(f->vfio, 987));
+	assert_false(gp_vfio_add_fd(f->vfio, open("/dev/null", O_RDWR | O_CLOEXEC), ""));
+	assert_false(gp_vfio_add_fd(f->vfio, 987, ""));
 	assert_int_equal(gp_vfio_count(f->vfio), 2);
 }
 

@@ -135,7 +135,9 @@ static const struct {
 	const char *globals[8];
 } permissions[] = {
 	{"capture",
-		{"wp_security_context_manager_v1", "ext_image_copy_capture_manager_v1",
+		{"wp_security_context_manager_v1",
+			"ext_foreign_toplevel_image_capture_source_manager_v1",
+			"ext_image_copy_capture_manager_v1",
 			"ext_output_image_capture_source_manager_v1",
 			"zwlr_screencopy_manager_v1"}},
 	{"input",
@@ -144,6 +146,9 @@ static const struct {
 	{"outputs", {"wp_security_context_manager_v1", "zwlr_output_manager_v1"}},
 	{"power", {"wp_security_context_manager_v1", "zwlr_output_power_manager_v1"}},
 	{"idle", {"wp_security_context_manager_v1", "ext_idle_notifier_v1"}},
+	{"toplevels",
+		{"wp_security_context_manager_v1", "ext_foreign_toplevel_list_v1",
+			"zwlr_foreign_toplevel_manager_v1"}},
 };
 #define PERMISSIONS (sizeof(permissions) / sizeof(permissions[0]))
 

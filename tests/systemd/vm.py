@@ -13,7 +13,8 @@ sys.path.insert(0, str(HERE.parents[1] / "tools/guest"))
 
 from stack import Failure, Program, tail  # noqa: E402 (the path must be set first)
 
-BOOT_PATIENCE = 300  # seconds until there is a shell
+PATIENCE = 120  # seconds for a command: some reload systemd, which has to be emulated
+BOOT_PATIENCE = 300  # until there is a shell, and until all is started
 MARK = re.compile(r"@@(\d+) (\d+)@@")
 
 
@@ -92,7 +93,7 @@ class Shell:
                 if time.monotonic() > end:
                     raise
 
-    def run(self, command, patience=60):
+    def run(self, command, patience=PATIENCE):
         """Returns the status and what it printed."""
         self.count += 1
         self.connection.sendall(
@@ -119,9 +120,9 @@ class Vm:
             "-device", "bochs-display,id=screen,xres=640,yres=480",
             "-device", "pcie-root-port,id=slot1,slot=1",
             "-kernel", disk / "kernel", "-initrd", disk / "initrd",
-            "-append", "console=ttyS0 console=tty0 loglevel=4 panic=-1 mitigations=off "
-                       "cryptomgr.notests modprobe.blacklist=button,pcspkr,ahci,i2c_i801,"
-                       "iTCO_wdt,e1000e,floppy systemd.debug_shell=ttyS1 systemd.show_status=no "
+            "-append", "console=ttyS0 console=tty0 loglevel=4 panic=-1 reboot=pci mitigations=off "
+                       "cryptomgr.notests modprobe.blacklist=button,pcspkr,ahci,i2c_i801,iTCO_wdt,"
+                       "e1000e,floppy systemd.debug_shell=ttyS1 systemd.show_status=no "
                        "systemd.log_target=journal"], work / "qemu.log")
         self.monitor = Monitor(work / "qmp")
         self.shell = Shell(work / "shell")
@@ -139,27 +140,28 @@ class Vm:
         try:
             self.shell.start()
             self.wait("all units of the boot", lambda: self.shell.run(
-                "systemctl is-active multi-user.target")[1] == "active", BOOT_PATIENCE)
+                "systemctl is-active multi-user.target", BOOT_PATIENCE)[1] == "active",
+                BOOT_PATIENCE)
         except Failure as failure:
             raise Failure(f"{failure}\nits console:\n{tail(self.console)}") from failure
 
     def stop(self):
         self.program.stop()
 
-    def run(self, command, patience=60):
+    def run(self, command, patience=PATIENCE):
         """Returns what the command printed."""
         status, text = self.shell.run(command, patience)
         if status:
             raise Failure(f"{command}: status {status}: {text}")
         return text
 
-    def fails(self, command, patience=60):
+    def fails(self, command, patience=PATIENCE):
         status, text = self.shell.run(command, patience)
         if not status:
             raise Failure(f"{command} should have failed; it said: {text}")
         return text
 
-    def wait(self, what, condition, patience=60):
+    def wait(self, what, condition, patience=PATIENCE):
         end = time.monotonic() + patience
         while True:
             found = condition()

@@ -265,6 +265,10 @@ static void handle_revoked(void *data, void *user) {
 	t.revoked++;
 }
 
+static void handle_renderer_changed(void *data) {
+	t.renderers++;
+}
+
 static const struct gp_client_events events = {
 	.connected = handle_connected,
 	.disconnected = handle_disconnected,
@@ -272,6 +276,7 @@ static const struct gp_client_events events = {
 	.released = handle_released,
 	.failed = handle_failed,
 	.revoked = handle_revoked,
+	.renderer_changed = handle_renderer_changed,
 };
 
 static void handle_pointer_motion(

@@ -36,6 +36,7 @@ extern struct client_test {
 	struct wl_event_loop *loop;
 	struct gp_client *client;
 	unsigned connected, disconnected, monitors, released, failed, revoked, enters, leaves;
+	unsigned renderers; // that it has changed to
 	struct gp_client_monitor monitor;
 	bool has_monitor;
 	struct gp_client_failure failure; // without the message

@@ -128,6 +128,18 @@ static void test_monitor(void **state) {
 	assert_int_equal(t.monitor.modes[0].refresh_mhz, 75000);
 }
 
+/* The manager describes itself once more. */
+static void test_renderer_changed(void **state) {
+	connect_client();
+	settle();
+	assert_int_equal(t.renderers, 0);
+	guest_scanout_manager_v1_send_capabilities(
+		server.manager, GUEST_SCANOUT_MANAGER_V1_CAPABILITY_SHM);
+	guest_scanout_manager_v1_send_done(server.manager);
+	WAIT_FOR(t.renderers == 1);
+	assert_int_equal(t.connected, 1);
+}
+
 /* From one scanout to the other is no leave. */
 static void test_pointer_leave(void **state) {
 	connect_client();
@@ -159,6 +171,7 @@ int main(void) {
 		TEST(test_protocol_error),
 		TEST(test_refused),
 		TEST(test_monitor),
+		TEST(test_renderer_changed),
 		TEST(test_pointer_leave),
 	};
 	return cmocka_run_group_tests(tests, make_dir, remove_dir);

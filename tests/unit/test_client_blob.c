@@ -18,22 +18,27 @@ static void test_failed(void **state) {
 	assert_non_null(gp_client_buffer_create(blob, &linear));
 	settle();
 	guest_blob_v1_send_failed(
-		server.blob, server.serial, GUEST_BLOB_V1_FAILURE_UNSUPPORTED_STRIDE, 512, "pitch");
+		server.blob, server.serial, GUEST_BLOB_V1_FAILURE_UNSUPPORTED_STRIDE, 256, "pitch");
 	WAIT_FOR(t.failed == 1);
-	assert_false(t.failure.lasting);
-	assert_int_equal(t.failure.wanted_stride, 512);
-	guest_blob_v1_send_failed(
-		server.blob, server.serial, GUEST_BLOB_V1_FAILURE_REFUSED, 0, "never");
-	WAIT_FOR(t.failed == 2);
 	assert_true(t.failure.lasting);
+	assert_int_equal(t.failure.stride_alignment, 256);
+	guest_blob_v1_send_failed(
+		server.blob, server.serial, GUEST_BLOB_V1_FAILURE_UNSUPPORTED_STRIDE, 0, "pitch");
+	WAIT_FOR(t.failed == 2);
+	assert_false(t.failure.lasting);
+	guest_blob_v1_send_failed(
+		server.blob, server.serial, GUEST_BLOB_V1_FAILURE_REFUSED, 256, "never");
+	WAIT_FOR(t.failed == 3);
+	assert_true(t.failure.lasting);
+	assert_int_equal(t.failure.stride_alignment, 0);
 	/* Nobody wants to know of a buffer that is destroyed. */
 	gp_client_buffer_destroy(gp_client_buffer_create(blob, &linear));
 	settle();
 	guest_blob_v1_send_failed(
 		server.blob, server.serial, GUEST_BLOB_V1_FAILURE_REFUSED, 0, "never");
 	settle();
-	assert_int_equal(t.failed, 2);
-	assert_int_equal(gp_client_counters(t.client)->imports_failed, 3);
+	assert_int_equal(t.failed, 3);
+	assert_int_equal(gp_client_counters(t.client)->imports_failed, 4);
 }
 
 /* What would be a protocol error, or is not supported yet. */

@@ -90,10 +90,10 @@ static void test_early(void **state) {
 }
 
 static void test_bad_settings(void **state) {
-	int fd = memfd_create("no device", MFD_CLOEXEC);
-	struct gp_device_memory_settings settings = {.fds = &fd, .n_fds = 1};
+	struct gp_vfio_found passed = {.fd = memfd_create("no device", MFD_CLOEXEC)};
+	struct gp_device_memory_settings settings = {.passed = &passed, .n_passed = 1};
 	assert_false(gp_device_memory_init(&devices, NULL, &settings, &events, NULL));
-	assert_int_equal(fd, -1);
+	assert_int_equal(passed.fd, -1);
 	gp_device_memory_finish(&devices);
 	settings = (struct gp_device_memory_settings){.address = "no address"};
 	assert_false(gp_device_memory_init(&devices, NULL, &settings, &events, NULL));

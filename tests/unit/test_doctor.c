@@ -14,7 +14,10 @@
 #include <unistd.h>
 
 #include "common/log.h"
+#include "vmm-bridge/confine/confine.h"
+#include "vmm-bridge/doctor/confinement.h"
 #include "vmm-bridge/doctor/doctor.h"
+#include "vmm-bridge/doctor/report.h"
 
 #define RAM_SIZE (64 << 20)
 #define NOBODY 65534
@@ -242,6 +245,55 @@ static void test_vmm(void **state) {
 	assert_line(f, "[fail]", "no process 4000000");
 }
 
+static void report(struct fixture *f, const struct gp_confinement *confinement) {
+	size_t size;
+	free(f->output);
+	struct gp_doctor_report report = {.out = open_memstream(&f->output, &size)};
+	if (confinement != NULL) {
+		gp_doctor_report_confinement(&report, confinement);
+	} else {
+		gp_doctor_check_confinement(&report);
+	}
+	fclose(report.out);
+	assert_int_equal(report.fails, 0); // frames are not copied for it
+}
+
+static void test_confinement(void **state) {
+	struct fixture *f = *state;
+	struct gp_confinement confinement = {
+		.seccomp = true,
+		.n_calls = 39,
+		.landlock = true,
+		.landlock_abi = 10,
+		.no_new_privileges = true,
+	};
+	report(f, &confinement);
+	assert_line(f, "[ok]", "39 system calls");
+	assert_line(f, "[ok]", "Landlock (ABI 10) restricts a bridge\n");
+	assert_line(f, "[ok]", "no capabilities");
+
+	confinement.landlock_abi = 7;
+	strcpy(confinement.landlock_lacks, "sockets in the file system (Linux 7.1)");
+	report(f, &confinement);
+	assert_line(f, "[ok]", "alone refuses on this kernel: sockets in the file system (Linux 7");
+
+	confinement = (struct gp_confinement){.capabilities = 1, .dumpable = true};
+	strcpy(confinement.seccomp_reason, "built without libseccomp");
+	strcpy(confinement.landlock_reason, "this kernel has none: Function not implemented");
+	report(f, &confinement);
+	assert_line(f, "[warn]", "every system call: built without libseccomp; use a build with");
+	assert_line(f, "[warn]", "does not restrict a bridge: this kernel has none");
+	assert_line(f, "[warn]", "keeps capabilities (0x1), and others may");
+}
+
+/* This kernel, whatever it has. */
+static void test_confinement_here(void **state) {
+	struct fixture *f = *state;
+	report(f, NULL);
+	assert_non_null(strstr(f->output, "Landlock"));
+	assert_null(strstr(f->output, "is not known"));
+}
+
 int main(void) {
 	gp_log_init("test", GP_LOG_SILENT);
 	const struct CMUnitTest tests[] = {
@@ -250,6 +302,8 @@ int main(void) {
 		cmocka_unit_test_setup_teardown(test_old_kernel_with_vfio, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_permission, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_vmm, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_confinement, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_confinement_here, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

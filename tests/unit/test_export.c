@@ -277,7 +277,8 @@ static const char *export_reason(struct fixture *f, uint64_t size) {
 
 static void test_no_device(void **state) {
 	struct fixture *f = *state;
-	gp_exporter_init(&f->exporter, false, gp_udmabuf_open_device(f->root), f->root);
+	gp_exporter_init(&f->exporter, false, f->root);
+	gp_exporter_start(&f->exporter, gp_udmabuf_open_device(f->root));
 	add_scattered_pages(f, 4);
 	assert_int_equal(f->exporter.udmabuf.fd, -1);
 	assert_reason(f, 4 * PAGE, "no /dev/udmabuf");
@@ -294,7 +295,8 @@ static void test_no_permission(void **state) {
 	write_file(f->root, "dev/udmabuf", "");
 	snprintf(path, sizeof(path), "%s/dev/udmabuf", f->root);
 	assert_int_equal(chmod(path, 0), 0);
-	gp_exporter_init(&f->exporter, false, gp_udmabuf_open_device(f->root), f->root);
+	gp_exporter_init(&f->exporter, false, f->root);
+	gp_exporter_start(&f->exporter, gp_udmabuf_open_device(f->root));
 	add_scattered_pages(f, 4);
 	assert_reason(f, 4 * PAGE, "no permission to open /dev/udmabuf: add this user to");
 }
@@ -302,7 +304,8 @@ static void test_no_permission(void **state) {
 static void test_force_copy(void **state) {
 	struct fixture *f = *state;
 	write_file(f->root, "dev/udmabuf", "");
-	gp_exporter_init(&f->exporter, true, gp_udmabuf_open_device(f->root), f->root);
+	gp_exporter_init(&f->exporter, true, f->root);
+	gp_exporter_start(&f->exporter, gp_udmabuf_open_device(f->root));
 	add_scattered_pages(f, 4);
 	assert_int_equal(f->exporter.udmabuf.fd, -1);
 	assert_reason(f, 4 * PAGE, "--export copy");
@@ -310,13 +313,15 @@ static void test_force_copy(void **state) {
 
 static void test_limits_are_read(void **state) {
 	struct fixture *f = *state;
-	gp_exporter_init(&f->exporter, false, gp_udmabuf_open_device(f->root), f->root);
+	gp_exporter_init(&f->exporter, false, f->root);
+	gp_exporter_start(&f->exporter, gp_udmabuf_open_device(f->root));
 	assert_int_equal(f->exporter.udmabuf.list_limit, 1024);
 	assert_int_equal(f->exporter.udmabuf.size_limit, 64ull << 20);
 	gp_exporter_finish(&f->exporter);
 	write_file(f->root, "sys/module/udmabuf/parameters/list_limit", "16384\n");
 	write_file(f->root, "sys/module/udmabuf/parameters/size_limit_mb", "nonsense\n");
-	gp_exporter_init(&f->exporter, false, gp_udmabuf_open_device(f->root), f->root);
+	gp_exporter_init(&f->exporter, false, f->root);
+	gp_exporter_start(&f->exporter, gp_udmabuf_open_device(f->root));
 	assert_int_equal(f->exporter.udmabuf.list_limit, 16384);
 	assert_int_equal(f->exporter.udmabuf.size_limit, 64ull << 20);
 }
@@ -326,7 +331,8 @@ static void init_fake(struct fixture *f, const char *list_limit, const char *siz
 	write_file(f->root, "dev/udmabuf", "");
 	write_file(f->root, "sys/module/udmabuf/parameters/list_limit", list_limit);
 	write_file(f->root, "sys/module/udmabuf/parameters/size_limit_mb", size_limit_mb);
-	gp_exporter_init(&f->exporter, false, gp_udmabuf_open_device(f->root), f->root);
+	gp_exporter_init(&f->exporter, false, f->root);
+	gp_exporter_start(&f->exporter, gp_udmabuf_open_device(f->root));
 	assert_true(f->exporter.udmabuf.fd >= 0);
 }
 
@@ -436,7 +442,8 @@ static void test_udmabuf(void **state) {
 		print_message("# no /dev/udmabuf\n");
 		skip();
 	}
-	gp_exporter_init(&f->exporter, false, gp_udmabuf_open_device(""), "");
+	gp_exporter_init(&f->exporter, false, "");
+	gp_exporter_start(&f->exporter, gp_udmabuf_open_device(""));
 	add_scattered_pages(f, 50);
 	struct gp_export export;
 	assert_true(gp_export_create(&f->exporter, &f->extents, 50 * PAGE - 1000, &export));

@@ -62,7 +62,8 @@ static int setup(void **state) {
 	gp_log_init("test", GP_LOG_SILENT);
 	t.client.connected = true;
 	t.client.revoked = handle_revoked;
-	gp_exporter_init(&t.exporter, true, gp_udmabuf_open_device(""), "");
+	gp_exporter_init(&t.exporter, true, "");
+	gp_exporter_start(&t.exporter, gp_udmabuf_open_device(""));
 	gp_presenter_init(&t.presenter, &t.client, 2, &events, NULL);
 	gp_gpu_source_init(&t.source, &t.presenter, &t.exporter);
 	gp_guest_memory_init(&t.memory);

@@ -1,6 +1,7 @@
 /*
  * The import: which layouts are refused and why, and the buffer that comes of it, up to the end of
- * its memory. The renderer is pixman, so the GPU is a set of formats at most.
+ * its memory. The renderer is pixman; of a GPU there is a set of formats and the alignment of its
+ * strides.
  */
 
 #include <drm_fourcc.h>
@@ -11,10 +12,12 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 #include <wlr/render/drm_format_set.h>
 #include <wlr/render/pixman.h>
 #include <wlr/render/wlr_renderer.h>
+#include <wlr/render/wlr_texture.h>
 #include <wlr/types/wlr_buffer.h>
 #include <cmocka.h>
 
@@ -39,6 +42,49 @@ static bool no_memory;
 
 void *__wrap_calloc(size_t n, size_t size) {
 	return no_memory ? NULL : __real_calloc(n, size);
+}
+
+int __real_fstatfs64(int fd, struct statfs *info);
+int __wrap_fstatfs64(int fd, struct statfs *info);
+struct wlr_texture *__real_wlr_texture_from_buffer(
+	struct wlr_renderer *renderer, struct wlr_buffer *buffer);
+struct wlr_texture *__wrap_wlr_texture_from_buffer(
+	struct wlr_renderer *renderer, struct wlr_buffer *buffer);
+void __real_wlr_texture_destroy(struct wlr_texture *texture);
+void __wrap_wlr_texture_destroy(struct wlr_texture *texture);
+
+static struct gp_fake_gpu {
+	uint32_t alignment; // of strides; 0: the test has no GPU
+	bool refuses; // everything
+	unsigned n_imports; // tried
+	struct wlr_texture texture;
+} gpu;
+
+int __wrap_fstatfs64(int fd, struct statfs *info) {
+	int ret = __real_fstatfs64(fd, info);
+	if (gpu.alignment != 0) {
+		info->f_type = 0x444d4142; // DMA_BUF_MAGIC
+	}
+	return ret;
+}
+
+struct wlr_texture *__wrap_wlr_texture_from_buffer(
+	struct wlr_renderer *of, struct wlr_buffer *buffer) {
+	struct wlr_dmabuf_attributes attribs;
+	if (gpu.alignment == 0) {
+		return __real_wlr_texture_from_buffer(of, buffer);
+	}
+	gpu.n_imports++;
+	assert_true(wlr_buffer_get_dmabuf(buffer, &attribs));
+	assert_true((uint64_t)attribs.offset[0] + (uint64_t)attribs.stride[0] * attribs.height <=
+		(uint64_t)lseek(attribs.fd[0], 0, SEEK_END));
+	return !gpu.refuses && attribs.stride[0] % gpu.alignment == 0 ? &gpu.texture : NULL;
+}
+
+void __wrap_wlr_texture_destroy(struct wlr_texture *texture) {
+	if (texture != &gpu.texture) {
+		__real_wlr_texture_destroy(texture);
+	}
 }
 
 static const struct gp_buffer_layout layout = {
@@ -68,6 +114,7 @@ static struct gp_blob_memory *make_memory(uint64_t size, uint32_t kind, int seal
 static int setup(void **state) {
 	quota = (struct gp_quota){.n_refs = 1};
 	failure = (struct gp_import_failure){0};
+	gpu = (struct gp_fake_gpu){0};
 	renderer = wlr_pixman_renderer_create();
 	assert_non_null(renderer);
 	gp_importer_init(&importer, renderer);
@@ -106,17 +153,17 @@ static void test_capabilities(void **state) {
 	gp_importer_for_each_format(&importer, count_format, &n);
 	assert_true(n >= 4);
 
-	struct wlr_drm_format_set gpu = {0};
-	assert_true(wlr_drm_format_set_add(&gpu, DRM_FORMAT_XRGB8888, DRM_FORMAT_MOD_LINEAR));
-	assert_true(wlr_drm_format_set_add(&gpu, DRM_FORMAT_NV12, DRM_FORMAT_MOD_LINEAR));
-	importer.dmabuf_formats = &gpu;
+	struct wlr_drm_format_set formats = {0};
+	assert_true(wlr_drm_format_set_add(&formats, DRM_FORMAT_XRGB8888, DRM_FORMAT_MOD_LINEAR));
+	assert_true(wlr_drm_format_set_add(&formats, DRM_FORMAT_NV12, DRM_FORMAT_MOD_LINEAR));
+	importer.dmabuf_formats = &formats;
 	assert_int_equal(gp_importer_capabilities(&importer),
 		GUEST_SCANOUT_MANAGER_V1_CAPABILITY_GPU_IMPORT |
 			GUEST_SCANOUT_MANAGER_V1_CAPABILITY_SHM);
 	n = 0;
 	gp_importer_for_each_format(&importer, count_format, &n);
 	assert_int_equal(n, 1);
-	wlr_drm_format_set_finish(&gpu);
+	wlr_drm_format_set_finish(&formats);
 
 	importer.dmabuf_formats = importer.data_formats = NULL;
 	assert_int_equal(gp_importer_capabilities(&importer), 0);
@@ -125,13 +172,14 @@ static void test_capabilities(void **state) {
 	assert_int_equal(n, 0);
 }
 
-static void check_refused(const struct gp_buffer_layout *wanted, uint32_t reason, uint32_t stride) {
+static void check_refused(
+	const struct gp_buffer_layout *wanted, uint32_t reason, uint32_t alignment) {
 	failure = (struct gp_import_failure){0};
 	assert_null(gp_importer_import(&importer, memory, wanted, &failure));
 	if (failure.reason != reason) {
 		fail_msg("reason %u instead of %u: %s", failure.reason, reason, failure.message);
 	}
-	assert_int_equal(failure.stride, stride);
+	assert_int_equal(failure.alignment, alignment);
 	assert_true(failure.message[0] != '\0');
 	assert_int_equal(memory->n_users, 0);
 }
@@ -145,9 +193,9 @@ static void test_layouts_of_the_cpu(void **state) {
 	check_refused(&wanted, GUEST_BLOB_V1_FAILURE_REFUSED, 0);
 	wanted = layout;
 	wanted.stride = STRIDE + 2;
-	check_refused(&wanted, GUEST_BLOB_V1_FAILURE_UNSUPPORTED_STRIDE, STRIDE);
+	check_refused(&wanted, GUEST_BLOB_V1_FAILURE_UNSUPPORTED_STRIDE, 4);
 	wanted.stride = UINT32_C(1) << 31;
-	check_refused(&wanted, GUEST_BLOB_V1_FAILURE_UNSUPPORTED_STRIDE, STRIDE);
+	check_refused(&wanted, GUEST_BLOB_V1_FAILURE_UNSUPPORTED_STRIDE, 0);
 	/* None of them has touched the memory. */
 	assert_null(memory->data);
 
@@ -161,9 +209,9 @@ static void test_layouts_of_the_cpu(void **state) {
 }
 
 static void test_layouts_of_the_gpu(void **state) {
-	struct wlr_drm_format_set gpu = {0};
-	assert_true(wlr_drm_format_set_add(&gpu, DRM_FORMAT_XRGB8888, DRM_FORMAT_MOD_LINEAR));
-	importer.dmabuf_formats = &gpu;
+	struct wlr_drm_format_set formats = {0};
+	assert_true(wlr_drm_format_set_add(&formats, DRM_FORMAT_XRGB8888, DRM_FORMAT_MOD_LINEAR));
+	importer.dmabuf_formats = &formats;
 	gp_blob_memory_unref(memory);
 	memory = make_memory(SIZE, GUEST_BLOB_V1_KIND_SYSTEM_DMABUF, F_SEAL_SHRINK);
 	struct gp_buffer_layout wanted = layout;
@@ -177,7 +225,66 @@ static void test_layouts_of_the_gpu(void **state) {
 	wanted.offset = 2;
 	wanted.stride = STRIDE + 2;
 	check_refused(&wanted, GUEST_BLOB_V1_FAILURE_BAD_MEMORY, 0);
-	wlr_drm_format_set_finish(&gpu);
+	wlr_drm_format_set_finish(&formats);
+}
+
+/* A GPU refuses without a reason, and the alignment is found out. */
+static void test_alignment_of_the_gpu(void **state) {
+	static const struct {
+		uint32_t stride, alignment; // of the buffer, and what the GPU wants
+		uint32_t found; // 0: the stride is not the cause
+		bool refuses;
+	} rows[] = {
+		{5464, 256, 256, false}, // 1366
+		{6720, 256, 256, false}, // 1680
+		{5760, 256, 256, false}, // 1440
+		{6720, 128, 128, false},
+		{5464, 64, 64, false},
+		{5464, 16, 16, false},
+		{5468, 8, 8, false},
+		{6720, 512, 0, false}, // no GPU that we know of
+		{5464, 256, 0, true},
+		{7680, 256, 0, true},
+	};
+	struct wlr_drm_format_set formats = {0};
+	assert_true(wlr_drm_format_set_add(&formats, DRM_FORMAT_XRGB8888, DRM_FORMAT_MOD_LINEAR));
+	importer.dmabuf_formats = &formats;
+	gp_blob_memory_unref(memory);
+	memory = make_memory(8192 * 40, GUEST_BLOB_V1_KIND_SYSTEM_DMABUF, F_SEAL_SHRINK);
+	struct gp_buffer_layout wanted = layout;
+	wanted.offset = 0;
+	wanted.height = 40;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		gpu = (struct gp_fake_gpu){
+			.alignment = rows[i].alignment, .refuses = rows[i].refuses};
+		wanted.stride = rows[i].stride;
+		wanted.width = (int32_t)rows[i].stride / 4;
+		check_refused(&wanted,
+			rows[i].found != 0 ? GUEST_BLOB_V1_FAILURE_UNSUPPORTED_STRIDE
+					   : GUEST_BLOB_V1_FAILURE_REFUSED,
+			rows[i].found);
+		assert_true(gpu.n_imports <= 8);
+	}
+
+	/* What has it is imported at once. */
+	gpu = (struct gp_fake_gpu){.alignment = 256};
+	wanted.stride = 7680;
+	wanted.width = 1920;
+	struct gp_guest_buffer *buffer = gp_importer_import(&importer, memory, &wanted, &failure);
+	assert_non_null(buffer);
+	assert_int_equal(buffer->import, GUEST_BLOB_V1_IMPORT_GPU);
+	assert_int_equal(gpu.n_imports, 1);
+	wlr_buffer_drop(&buffer->base);
+	/* At the end of the memory: fewer rows are tried, or none. */
+	wanted = layout;
+	wanted.width = wanted.height = 16;
+	wanted.stride = 64;
+	wanted.offset = (uint32_t)memory->size - 64 * 16;
+	check_refused(&wanted, GUEST_BLOB_V1_FAILURE_UNSUPPORTED_STRIDE, 256);
+	wanted.height = 1;
+	wanted.offset = (uint32_t)memory->size - 64;
+	check_refused(&wanted, GUEST_BLOB_V1_FAILURE_REFUSED, 0);
+	wlr_drm_format_set_finish(&formats);
 }
 
 static void test_quota(void **state) {
@@ -356,6 +463,7 @@ int main(void) {
 		cmocka_unit_test_setup_teardown(test_capabilities, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_layouts_of_the_cpu, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_layouts_of_the_gpu, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_alignment_of_the_gpu, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_quota, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_memory, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_shm, setup, teardown),

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 #include <drm_fourcc.h>
 
+#include "common/clock.h"
 #include "tests/unit/presenter_cases.h"
 
 /* Files */
@@ -73,10 +74,15 @@ static void test_disconnect(void **state) {
 
 /* Refusals */
 
-static void refuse(bool lasting) {
-	gp_presenter_failed(&t.presenter, t.client.buffer->blob->user, t.client.buffer, lasting,
-		"no such format");
+static void refuse_stride(bool lasting, uint32_t alignment) {
+	const struct gp_client_failure failure = {
+		.lasting = lasting, .stride_alignment = alignment, .message = "no such format"};
+	gp_presenter_failed(&t.presenter, t.client.buffer->blob->user, t.client.buffer, &failure);
 	gp_presenter_end_turn(&t.presenter);
+}
+
+static void refuse(bool lasting) {
+	refuse_stride(lasting, 0);
 }
 
 static void test_refused_file_is_copied(void **state) {
@@ -109,6 +115,55 @@ static void test_refused_once(void **state) {
 	show(use_file(0, true), &whole);
 	refuse(false);
 	show(second, &whole);
+	assert_int_equal(t.client.buffer->blob->kind, GP_CLIENT_BLOB_SYSTEM_DMABUF);
+}
+
+/* Some GPUs want strides of a multiple of 256 bytes: that says nothing of others. */
+static void test_refused_stride(void **state) {
+	struct fake_memory *first = use_file(0, true), *second = use_file(1, true);
+	uint32_t *stride = &t.layout.planes[0].stride, odd = *stride;
+	show(first, &whole);
+	refuse_stride(true, 2 * odd);
+	assert_int_equal(t.client.buffer->blob->kind, GP_CLIENT_BLOB_SHM);
+	show(second, &whole);
+	assert_int_equal(second->n_exports, 0);
+	assert_int_equal(t.client.buffer->blob->kind, GP_CLIENT_BLOB_SHM);
+
+	struct fake_memory *third = use_file(2, true), *fourth = use_file(3, true);
+	*stride = 2 * odd;
+	show(third, &whole);
+	assert_int_equal(t.client.buffer->blob->kind, GP_CLIENT_BLOB_SYSTEM_DMABUF);
+	*stride = odd;
+	show(fourth, &whole);
+	assert_int_equal(t.client.buffer->blob->kind, GP_CLIENT_BLOB_SHM);
+}
+
+/* After a pause it is tried again, and then after longer ones. */
+static void test_refused_for_a_while(void **state) {
+	struct gp_import_refusal *refusal = &t.presenter.cache.refusals[0];
+	uint64_t pause_ns = GP_IMPORT_REFUSAL_FIRST_NS;
+	show(use_file(0, true), &whole);
+	refuse(true);
+	for (size_t i = 1; i < MEMORIES; i++) {
+		assert_int_equal(t.presenter.cache.n_refusals, 1);
+		assert_int_equal(refusal->pause_ns, pause_ns);
+		assert_true(refusal->end_ns > gp_now_ns() + pause_ns / 2);
+		refusal->end_ns = gp_now_ns(); // the pause is over
+		show(use_file(i, true), &whole);
+		assert_int_equal(t.client.buffer->blob->kind, GP_CLIENT_BLOB_SYSTEM_DMABUF);
+		refuse(true);
+		assert_int_equal(t.client.buffer->blob->kind, GP_CLIENT_BLOB_SHM);
+		pause_ns *= 2;
+	}
+}
+
+static void test_renderer_changed(void **state) {
+	show(use_file(0, true), &whole);
+	refuse(true);
+	unsigned n_shown = t.client.n_shown;
+	assert_int_equal(t.client.buffer->blob->kind, GP_CLIENT_BLOB_SHM);
+	gp_presenter_renderer_changed(&t.presenter);
+	assert_int_equal(t.client.n_shown, n_shown + 1);
 	assert_int_equal(t.client.buffer->blob->kind, GP_CLIENT_BLOB_SYSTEM_DMABUF);
 }
 
@@ -238,6 +293,9 @@ int main(void) {
 		TEST(test_disconnect),
 		TEST(test_refused_file_is_copied),
 		TEST(test_refused_once),
+		TEST(test_refused_stride),
+		TEST(test_refused_for_a_while),
+		TEST(test_renderer_changed),
 		TEST(test_refused_format),
 		TEST(test_refused_modifier),
 		TEST(test_flood),

@@ -178,7 +178,7 @@ static void test_resolve(void **state) {
 	struct gp_vfio *vfio = gp_vfio_create(NULL, NULL, &fake_ops, &events, &removals);
 
 	assert_int_equal(gp_vfio_resolve(vfio, BAR0_GPA, PAGE, &object, &offset), -EFAULT);
-	assert_true(gp_vfio_add_fd(vfio, dup(fd)));
+	assert_true(gp_vfio_add_fd(vfio, dup(fd), ""));
 	assert_int_equal(gp_vfio_count(vfio), 1);
 	assert_int_equal(gp_vfio_at(vfio, 0)->vendor, 0x8086);
 	assert_null(gp_vfio_at(vfio, 1));
@@ -233,7 +233,7 @@ static void test_caching(void **state) {
 	uint64_t offset;
 	int fd = make_device();
 	struct gp_vfio *vfio = gp_vfio_create(NULL, NULL, &fake_ops, &events, &removals);
-	assert_true(gp_vfio_add_fd(vfio, dup(fd)));
+	assert_true(gp_vfio_add_fd(vfio, dup(fd), ""));
 
 	fake.config_reads = 0;
 	for (int i = 0; i < 100; i++) {
@@ -272,8 +272,8 @@ static void test_two_devices(void **state) {
 	int first = make_device(), second = make_device();
 	place_bar0(second, BAR0_GPA + BAR0_SIZE);
 	struct gp_vfio *vfio = gp_vfio_create(NULL, NULL, &fake_ops, &events, &removals);
-	assert_true(gp_vfio_add_fd(vfio, dup(first)));
-	assert_true(gp_vfio_add_fd(vfio, dup(second)));
+	assert_true(gp_vfio_add_fd(vfio, dup(first), ""));
+	assert_true(gp_vfio_add_fd(vfio, dup(second), ""));
 	assert_int_equal(gp_vfio_resolve(vfio, BAR0_GPA, PAGE, &a, &offset), 0);
 	assert_int_equal(gp_vfio_resolve(vfio, BAR0_GPA + BAR0_SIZE, PAGE, &b, &offset), 0);
 	assert_ptr_not_equal(a, b);
@@ -303,14 +303,14 @@ static void test_unusable(void **state) {
 	struct gp_vfio *vfio = gp_vfio_create(NULL, NULL, &fake_ops, &events, &removals);
 
 	fake.pci = false;
-	assert_false(gp_vfio_add_fd(vfio, dup(fd)));
+	assert_false(gp_vfio_add_fd(vfio, dup(fd), ""));
 	fake.pci = true;
 	fake.broken_info = true;
-	assert_false(gp_vfio_add_fd(vfio, dup(fd)));
+	assert_false(gp_vfio_add_fd(vfio, dup(fd), ""));
 	fake.broken_info = false;
 	assert_int_equal(ftruncate(fd, CONFIG_OFFSET + 10), 0);
-	assert_false(gp_vfio_add_fd(vfio, dup(fd)));
-	assert_false(gp_vfio_add_fd(vfio, 1000));
+	assert_false(gp_vfio_add_fd(vfio, dup(fd), ""));
+	assert_false(gp_vfio_add_fd(vfio, 1000, ""));
 	assert_int_equal(gp_vfio_count(vfio), 0);
 	gp_vfio_destroy(vfio);
 	close(fd);
@@ -330,7 +330,7 @@ static void test_map(void **state) {
 		int fd = make_device();
 		fake.sparse = sparse;
 		struct gp_vfio *vfio = gp_vfio_create(NULL, NULL, &fake_ops, &events, &removals);
-		assert_true(gp_vfio_add_fd(vfio, dup(fd)));
+		assert_true(gp_vfio_add_fd(vfio, dup(fd), ""));
 		assert_int_equal(gp_vfio_resolve(vfio, BAR0_GPA, PAGE, &object, &offset), 0);
 		assert_null(object->map);
 		assert_int_equal(gp_memory_object_map(object), 0);
@@ -361,7 +361,7 @@ static void test_map_refused(void **state) {
 	int fd = make_device();
 	fake.no_mmap = true;
 	struct gp_vfio *vfio = gp_vfio_create(NULL, NULL, &fake_ops, &events, &removals);
-	assert_true(gp_vfio_add_fd(vfio, dup(fd)));
+	assert_true(gp_vfio_add_fd(vfio, dup(fd), ""));
 	assert_int_equal(gp_vfio_resolve(vfio, BAR0_GPA, PAGE, &object, &offset), 0);
 	assert_int_equal(gp_memory_object_map(object), -ENODEV);
 	assert_null(object->map);
@@ -473,7 +473,7 @@ static void test_logs(void **state) {
 	int fd = make_device();
 	fake.no_mmap = true;
 	struct gp_vfio *vfio = gp_vfio_create(NULL, NULL, &fake_ops, &events, &removals);
-	assert_true(gp_vfio_add_fd(vfio, dup(fd)));
+	assert_true(gp_vfio_add_fd(vfio, dup(fd), ""));
 
 	int log = memfd_create("log", MFD_CLOEXEC), saved = dup(STDERR_FILENO);
 	assert_true(log >= 0 && saved >= 0);
@@ -506,7 +506,7 @@ static void test_passed_and_found(void **state) {
 	vmm.ids[0] = 9;
 	vmm.ids[1] = 0;
 	struct gp_vfio *vfio = gp_vfio_create(NULL, NULL, &fake_ops, &events, &removals);
-	assert_true(gp_vfio_add_fd(vfio, dup(vmm.files[0])));
+	assert_true(gp_vfio_add_fd(vfio, dup(vmm.files[0]), "0000:00:05.0"));
 	/* A memory file says no address; a VFIO device does. */
 	strcpy(((struct gp_vfio_device *)gp_vfio_at(vfio, 0))->pci, "0000:00:05.0");
 	assert_int_equal(gp_vfio_attach(vfio, &finder, NULL), 1);

@@ -1,5 +1,6 @@
 #include "vmm-bridge/doctor/doctor.h"
 
+#include "vmm-bridge/doctor/confinement.h"
 #include "vmm-bridge/doctor/host.h"
 #include "vmm-bridge/doctor/report.h"
 #include "vmm-bridge/doctor/vmm.h"
@@ -7,6 +8,9 @@
 int gp_doctor_run(FILE *out, const char *root, pid_t pid) {
 	struct gp_doctor_report report = {.out = out};
 	gp_doctor_check_host(&report, root);
+	if (root[0] == '\0') { // of a kernel there is only the one that runs
+		gp_doctor_check_confinement(&report);
+	}
 	if (pid != 0) {
 		gp_doctor_check_vmm(&report, pid);
 	}

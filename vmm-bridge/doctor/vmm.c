@@ -130,13 +130,17 @@ static void check_memories(struct gp_doctor_report *report, struct gp_vmm *vmm) 
 
 static void handle_device(void *data, int vmm_fd, int copy, const char *pci) {
 	struct gp_doctor_report *report = data;
+	char own_pci[GP_PCI_ADDRESS_SIZE];
+	if (pci[0] == '\0') { // of an older kernel
+		gp_vfio_device_find_address(copy, own_pci);
+		pci = own_pci;
+	}
 	struct gp_vfio_device *device = gp_vfio_device_create(&gp_vfio_kernel_ops, copy, pci, true);
 	if (device == NULL) {
 		gp_doctor_warn(
 			report, "VFIO device %s of the VMM (fd %d) is not usable", pci, vmm_fd);
 		return;
 	}
-	gp_vfio_device_guess_address(device);
 	const char *name = gp_vfio_device_name(device);
 	switch (device->export_error) {
 	case 0:

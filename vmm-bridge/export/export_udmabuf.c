@@ -38,20 +38,18 @@ static uint32_t read_parameter(const char *root, const char *name, uint32_t fall
 }
 
 /* Why the device did not open, and what helps. */
-static void explain_open(struct gp_udmabuf *udmabuf, const char *path, int error) {
+static void explain_open(struct gp_udmabuf *udmabuf, int error) {
 	char *reason = udmabuf->reason;
 	size_t size = sizeof(udmabuf->reason);
-	struct stat st;
 	if (error == ENOENT || error == ENODEV || error == ENXIO) {
 		snprintf(reason, size,
 			"no /dev/udmabuf: load the module (modprobe udmabuf), or use a kernel with "
 			"CONFIG_UDMABUF");
-	} else if ((error == EACCES || error == EPERM) && stat(path, &st) == 0) {
-		struct group *group = getgrgid(st.st_gid);
+	} else if (error == EACCES || error == EPERM) {
 		snprintf(reason, size,
-			"no permission to open /dev/udmabuf: add this user to its group (%.32s) or "
+			"no permission to open /dev/udmabuf: add this user to its group (%s) or "
 			"add a udev rule",
-			group != NULL ? group->gr_name : "kvm");
+			udmabuf->group[0] != '\0' ? udmabuf->group : "kvm");
 	} else {
 		snprintf(reason, size, "cannot open /dev/udmabuf: %s", strerror(error));
 	}
@@ -86,18 +84,32 @@ int gp_udmabuf_open_device(const char *root) {
 	return fd >= 0 ? fd : -errno;
 }
 
-void gp_udmabuf_init(struct gp_udmabuf *udmabuf, int fd, const char *root) {
-	*udmabuf = (struct gp_udmabuf){.fd = fd >= 0 ? fd : -1};
+static void read_group(struct gp_udmabuf *udmabuf, const char *path) {
+	struct stat st;
+	struct group *group =
+		access(path, R_OK | W_OK) != 0 && stat(path, &st) == 0 ? getgrgid(st.st_gid) : NULL;
+	if (group != NULL) {
+		snprintf(udmabuf->group, sizeof(udmabuf->group), "%.32s", group->gr_name);
+	}
+}
+
+void gp_udmabuf_init(struct gp_udmabuf *udmabuf, const char *root) {
+	char path[PATH_MAX];
+	*udmabuf = (struct gp_udmabuf){.fd = -1};
 	udmabuf->list_limit = read_parameter(root, "list_limit", LIST_LIMIT_DEFAULT);
 	udmabuf->size_limit = (uint64_t)read_parameter(root, "size_limit_mb", SIZE_LIMIT_MB_DEFAULT)
 		<< 20;
+	snprintf(path, sizeof(path), "%s" DEVICE, root);
+	read_group(udmabuf, path);
+}
+
+void gp_udmabuf_set_device(struct gp_udmabuf *udmabuf, int fd) {
 	if (fd < 0) {
-		char path[PATH_MAX];
-		snprintf(path, sizeof(path), "%s" DEVICE, root);
-		explain_open(udmabuf, path, -fd);
+		explain_open(udmabuf, -fd);
 		gp_warn("the guest's frames will be copied: %s", udmabuf->reason);
 		return;
 	}
+	udmabuf->fd = fd;
 	log_limits(udmabuf);
 }
 

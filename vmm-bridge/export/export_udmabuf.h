@@ -12,15 +12,16 @@ struct gp_udmabuf {
 	int fd; // owned, or -1
 	uint32_t list_limit; // entries
 	uint64_t size_limit; // bytes
+	char group[33]; // of the device's file; empty: not known
 	char reason[160]; // why it cannot be used, with its cure; empty if it can
 };
 
 /* Opens the device, below root; "" is the real root. A descriptor, or -errno. */
 int gp_udmabuf_open_device(const char *root);
-/**
- * Takes the result of opening the device, and reads its limits, below root. Logs what is missing.
- */
-void gp_udmabuf_init(struct gp_udmabuf *udmabuf, int fd, const char *root);
+/* Reads the limits, below root. There is no device yet. */
+void gp_udmabuf_init(struct gp_udmabuf *udmabuf, const char *root);
+/* Takes the result of opening the device. Opens nothing. Logs what is missing. */
+void gp_udmabuf_set_device(struct gp_udmabuf *udmabuf, int fd);
 void gp_udmabuf_finish(struct gp_udmabuf *udmabuf);
 
 /**

@@ -26,11 +26,14 @@ static const struct {
 	[GP_EXPORT_VFIO] = {"vfio", GP_MEMORY_VFIO, create_vfio},
 };
 
-void gp_exporter_init(
-	struct gp_exporter *exporter, bool force_copy, int udmabuf, const char *root) {
-	*exporter = (struct gp_exporter){.udmabuf.fd = -1, .force_copy = force_copy};
-	if (!force_copy) {
-		gp_udmabuf_init(&exporter->udmabuf, udmabuf, root);
+void gp_exporter_init(struct gp_exporter *exporter, bool force_copy, const char *root) {
+	*exporter = (struct gp_exporter){.force_copy = force_copy};
+	gp_udmabuf_init(&exporter->udmabuf, root);
+}
+
+void gp_exporter_start(struct gp_exporter *exporter, int udmabuf) {
+	if (!exporter->force_copy) {
+		gp_udmabuf_set_device(&exporter->udmabuf, udmabuf);
 	} else if (udmabuf >= 0) {
 		gp_fd_close(&udmabuf);
 	}

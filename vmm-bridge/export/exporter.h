@@ -24,11 +24,10 @@ struct gp_exporter {
 	bool force_copy; // no exports are wanted
 };
 
-/**
- * udmabuf is the result of gp_udmabuf_open_device, and is taken. root is for tests, as there; "" is
- * the real one.
- */
-void gp_exporter_init(struct gp_exporter *exporter, bool force_copy, int udmabuf, const char *root);
+/* Reads what the host can do, below root; "" is the real one. */
+void gp_exporter_init(struct gp_exporter *exporter, bool force_copy, const char *root);
+/* Takes the result of gp_udmabuf_open_device. Opens nothing. */
+void gp_exporter_start(struct gp_exporter *exporter, int udmabuf);
 void gp_exporter_finish(struct gp_exporter *exporter);
 
 /**

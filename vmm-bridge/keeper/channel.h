@@ -21,7 +21,7 @@ enum gp_channel_kind {
 
 	/* To the worker, at its start. */
 	GP_CHANNEL_SHARED, // one descriptor: struct gp_shared. number: how many workers there were
-	GP_CHANNEL_GRANT, // number: its kind; one descriptor, or device is an errno; index: payload
+	GP_CHANNEL_GRANT, // payload: struct gp_grant; its descriptor, if there is one
 	GP_CHANNEL_READY, // that was all
 
 	/* The worker asks for something (broker.h); replies come in order. */

@@ -14,12 +14,13 @@ enum gp_grant_kind {
 	GP_GRANT_CONTROL,
 	GP_GRANT_TRACE,
 	GP_GRANT_UDMABUF,
-	GP_GRANT_VFIO, // any index; dropped when the VMM has disconnected
+	GP_GRANT_VFIO, // a device that was passed; dropped when the VMM has disconnected
 };
 
 struct gp_grant {
 	uint32_t kind, index;
 	int fd; // owned, or -errno of opening it
+	char pci[16]; // VFIO: the device's address; empty: not known
 	const char *path; // of a listening socket, which is removed at the end; or NULL
 };
 

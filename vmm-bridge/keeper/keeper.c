@@ -28,6 +28,14 @@
 #define MESSAGES_PER_TURN 64
 /* A worker that does not read for so long does not work. */
 #define SEND_TIMEOUT_S 5
+/* The worker that begins has the processor first; a spare one that has ended was no use. */
+#define SPARE_DELAY_MS 500
+#define SPARE_PAUSE_MS 10000
+
+struct child {
+	pid_t pid; // 0: there is none
+	int channel; // to it, or -1
+};
 
 struct gp_keeper {
 	struct gp_keeper_settings *settings;
@@ -41,9 +49,8 @@ struct gp_keeper {
 	struct wl_event_source *vmm_source;
 	struct gp_pauses pauses;
 
-	pid_t worker; // 0: none at present
-	int channel; // to it, or -1
-	struct wl_event_source *channel_source;
+	struct child worker, spare; // at work; waiting for that, as executing one takes its time
+	struct wl_event_source *channel_source, *spare_timer;
 	unsigned restarts;
 	bool stopping; // ends when the worker has
 	bool done;
@@ -80,7 +87,7 @@ static bool handle_call(struct gp_keeper *keeper, const struct gp_channel_messag
 		drop_vmm(keeper);
 	}
 	broker->vmm_socket = keeper->stores[0].socket;
-	bool ok = gp_broker_handle(broker, call, keeper->channel);
+	bool ok = gp_broker_handle(broker, call, keeper->worker.channel);
 	if (keeper->vmm_source == NULL && broker->vmm.vmm.pidfd >= 0) {
 		keeper->vmm_source = wl_event_loop_add_fd(keeper->loop, broker->vmm.vmm.pidfd,
 			WL_EVENT_READABLE, handle_vmm_end, keeper);
@@ -136,21 +143,21 @@ static void close_channel(struct gp_keeper *keeper) {
 		wl_event_source_remove(keeper->channel_source);
 		keeper->channel_source = NULL;
 	}
-	gp_fd_close(&keeper->channel);
+	gp_fd_close(&keeper->worker.channel);
 }
 
 /* Handles up to max messages. False: the channel is of no use any more. */
 static bool read_channel(struct gp_keeper *keeper, unsigned max) {
 	struct gp_channel_message message;
 	for (unsigned i = 0; i < max; i++) {
-		int r = gp_channel_receive(keeper->channel, &message);
+		int r = gp_channel_receive(keeper->worker.channel, &message);
 		if (r == 0) {
 			return true;
 		}
 		if (r < 0 || !handle_message(keeper, &message)) {
 			if (r != -ECONNRESET) {
 				gp_error("keeper: the worker says what it must not: ended");
-				kill(keeper->worker, SIGKILL);
+				kill(keeper->worker.pid, SIGKILL);
 			}
 			return false;
 		}
@@ -178,13 +185,11 @@ static bool send_start(struct gp_keeper *keeper, int channel) {
 		const struct gp_grant *grant = &keeper->settings->grants[i];
 		message = (struct gp_channel_message){
 			.kind = GP_CHANNEL_GRANT,
-			.number = (int32_t)grant->kind,
-			.device = grant->fd < 0 ? (uint32_t)-grant->fd : 0,
-			.frame = {.size = sizeof(grant->index),
+			.frame = {.size = sizeof(*grant),
 				.fds = {grant->fd},
 				.n_fds = grant->fd >= 0},
 		};
-		memcpy(message.frame.payload, &grant->index, sizeof(grant->index));
+		memcpy(message.frame.payload, grant, sizeof(*grant));
 		ok = ok && gp_channel_send(channel, &message);
 	}
 	for (unsigned i = 0; i < GP_KEEPER_DEVICES_MAX; i++) {
@@ -223,32 +228,56 @@ static void become_worker(const struct gp_keeper *keeper, pid_t parent, int chan
 	_exit(EXIT_FAILURE);
 }
 
-static void start_worker(struct gp_keeper *keeper) {
+/* False after logging; there is no child then. */
+static bool execute(struct gp_keeper *keeper, struct child *child) {
 	int ends[2];
 	pid_t parent = getpid();
 	const struct timeval timeout = {.tv_sec = SEND_TIMEOUT_S};
-	gp_pauses_worker_started(&keeper->pauses, gp_now_ns());
+	*child = (struct child){.channel = -1};
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) {
 		gp_error_errno("keeper: socketpair");
-		return;
+		return false;
 	}
 	setsockopt(ends[0], SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout));
-	keeper->worker = fork();
-	if (keeper->worker == 0) {
+	pid_t pid = fork();
+	if (pid == 0) {
 		become_worker(keeper, parent, ends[1]);
 	}
 	gp_fd_close(&ends[1]);
-	keeper->channel = ends[0];
-	if (keeper->worker < 0) {
-		keeper->worker = 0;
+	if (pid < 0) {
 		gp_error_errno("keeper: fork");
-	} else if (!send_start(keeper, keeper->channel)) {
-		gp_error_errno("keeper: the worker does not start");
-		kill(keeper->worker, SIGKILL);
-	} else {
-		keeper->channel_source = wl_event_loop_add_fd(
-			keeper->loop, keeper->channel, WL_EVENT_READABLE, handle_channel, keeper);
+		gp_fd_close(&ends[0]);
+		return false;
 	}
+	*child = (struct child){.pid = pid, .channel = ends[0]};
+	return true;
+}
+
+/* Without success there is no worker afterwards. */
+static void start_worker(struct gp_keeper *keeper) {
+	gp_pauses_worker_started(&keeper->pauses, gp_now_ns());
+	wl_event_source_timer_update(keeper->spare_timer, SPARE_DELAY_MS);
+	if (keeper->spare.pid != 0) {
+		keeper->worker = keeper->spare;
+		keeper->spare = (struct child){.channel = -1};
+	} else if (!execute(keeper, &keeper->worker)) {
+		return;
+	}
+	if (!send_start(keeper, keeper->worker.channel)) {
+		gp_error_errno("keeper: the worker does not start");
+		kill(keeper->worker.pid, SIGKILL);
+		return;
+	}
+	keeper->channel_source = wl_event_loop_add_fd(
+		keeper->loop, keeper->worker.channel, WL_EVENT_READABLE, handle_channel, keeper);
+}
+
+static int handle_spare_due(void *data) {
+	struct gp_keeper *keeper = data;
+	if (keeper->spare.pid == 0 && !keeper->stopping) {
+		execute(keeper, &keeper->spare);
+	}
+	return 0;
 }
 
 static void end(struct gp_keeper *keeper, int status) {
@@ -279,7 +308,7 @@ static void schedule_worker(struct gp_keeper *keeper) {
 		start_worker(keeper);
 	}
 	/* Also where it could not be started. */
-	if (keeper->worker == 0) {
+	if (keeper->worker.pid == 0) {
 		wl_event_source_timer_update(
 			keeper->pause_timer, pause_ms > 0 ? (int)pause_ms : 1000);
 	}
@@ -287,7 +316,7 @@ static void schedule_worker(struct gp_keeper *keeper) {
 
 static int handle_pause_end(void *data) {
 	struct gp_keeper *keeper = data;
-	if (keeper->worker == 0 && !keeper->stopping) {
+	if (keeper->worker.pid == 0 && !keeper->stopping) {
 		start_worker(keeper);
 	}
 	return 0;
@@ -295,11 +324,11 @@ static int handle_pause_end(void *data) {
 
 static void handle_worker_end(struct gp_keeper *keeper, int status) {
 	/* All messages before its end count. */
-	if (keeper->channel != -1) {
+	if (keeper->worker.channel != -1) {
 		read_channel(keeper, UINT32_MAX);
 		close_channel(keeper);
 	}
-	keeper->worker = 0;
+	keeper->worker.pid = 0;
 	bool crashed = WIFSIGNALED(status);
 	if (keeper->stopping || (!crashed && !has_front(keeper))) {
 		end(keeper, crashed ? EXIT_FAILURE : WEXITSTATUS(status));
@@ -322,8 +351,12 @@ static int handle_child(int signal_number, void *data) {
 	int status;
 	pid_t pid;
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-		if (pid == keeper->worker) {
+		if (pid == keeper->worker.pid) {
 			handle_worker_end(keeper, status);
+		} else if (pid == keeper->spare.pid) {
+			keeper->spare.pid = 0;
+			gp_fd_close(&keeper->spare.channel);
+			wl_event_source_timer_update(keeper->spare_timer, SPARE_PAUSE_MS);
 		}
 	}
 	return 0;
@@ -333,8 +366,8 @@ static int handle_stop(int signal_number, void *data) {
 	struct gp_keeper *keeper = data;
 	gp_info("ended by signal %d", signal_number);
 	keeper->stopping = true;
-	if (keeper->worker != 0) {
-		kill(keeper->worker, SIGTERM);
+	if (keeper->worker.pid != 0) {
+		kill(keeper->worker.pid, SIGTERM);
 	} else {
 		end(keeper, EXIT_SUCCESS);
 	}
@@ -353,12 +386,15 @@ static bool watch(struct gp_keeper *keeper) {
 	keeper->signals[1] = wl_event_loop_add_signal(keeper->loop, SIGTERM, handle_stop, keeper);
 	keeper->signals[2] = wl_event_loop_add_signal(keeper->loop, SIGINT, handle_stop, keeper);
 	keeper->pause_timer = wl_event_loop_add_timer(keeper->loop, handle_pause_end, keeper);
+	keeper->spare_timer = wl_event_loop_add_timer(keeper->loop, handle_spare_due, keeper);
 	return keeper->signals[0] != NULL && keeper->signals[1] != NULL &&
-		keeper->signals[2] != NULL && keeper->pause_timer != NULL;
+		keeper->signals[2] != NULL && keeper->pause_timer != NULL &&
+		keeper->spare_timer != NULL;
 }
 
 static void finish(struct gp_keeper *keeper) {
 	close_channel(keeper);
+	gp_fd_close(&keeper->spare.channel); // it ends then
 	drop_vmm(keeper);
 	for (unsigned i = 0; i < GP_KEEPER_DEVICES_MAX; i++) {
 		gp_store_clear(&keeper->stores[i]);
@@ -380,7 +416,7 @@ static void finish(struct gp_keeper *keeper) {
 
 static bool init(struct gp_keeper *keeper, struct gp_keeper_settings *settings) {
 	keeper->settings = settings;
-	keeper->channel = -1;
+	keeper->worker.channel = keeper->spare.channel = -1;
 	gp_broker_init(&keeper->broker);
 	keeper->broker.display = settings->display;
 	keeper->broker.looks = settings->looks;
@@ -409,7 +445,7 @@ int gp_keeper_run(struct gp_keeper_settings *settings) {
 	}
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	start_worker(keeper);
-	if (keeper->worker == 0) {
+	if (keeper->worker.pid == 0) {
 		end(keeper, EXIT_FAILURE);
 	}
 	while (!keeper->done) {

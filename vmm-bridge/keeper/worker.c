@@ -98,18 +98,48 @@ static bool map_shared(struct gp_worker *worker, struct gp_channel_message *mess
 }
 
 static void take_grant(struct gp_worker *worker, struct gp_channel_message *message) {
-	if (worker->n_grants == GP_GRANTS_MAX) {
+	if (worker->n_grants == GP_GRANTS_MAX || message->frame.size != sizeof(struct gp_grant)) {
 		return;
 	}
 	struct gp_grant *grant = &worker->grants[worker->n_grants++];
-	*grant = (struct gp_grant){.kind = (uint32_t)message->number};
-	memcpy(&grant->index, message->frame.payload, sizeof(grant->index));
-	grant->fd = message->frame.n_fds > 0 ? gp_fd_take(&message->frame.fds[0])
-					     : -(int)message->device;
+	memcpy(grant, message->frame.payload, sizeof(*grant));
+	grant->path = NULL; // the keeper's
+	if (message->frame.n_fds > 0) {
+		grant->fd = gp_fd_take(&message->frame.fds[0]);
+	}
 }
 
-/* Takes what the keeper sends. False: the keeper is of no use. */
-static bool receive_start(struct gp_worker *worker) {
+struct gp_worker *gp_worker_create(int channel) {
+	struct gp_worker *worker = calloc(1, sizeof(*worker));
+	if (worker == NULL) {
+		gp_error_errno("keeper: calloc");
+		gp_fd_close(&channel);
+		return NULL;
+	}
+	worker->channel = channel;
+	worker->keeper_pid = getppid();
+	for (unsigned i = 0; i < GP_KEEPER_DEVICES_MAX; i++) {
+		struct left_front *front = &worker->fronts[i];
+		front->worker = worker;
+		front->index = i;
+		gp_store_init(&front->store);
+	}
+	return worker;
+}
+
+void gp_worker_destroy(struct gp_worker *worker) {
+	if (worker == NULL) {
+		return;
+	}
+	gp_worker_done(worker);
+	if (worker->shared != NULL) {
+		munmap(worker->shared, sizeof(*worker->shared));
+	}
+	gp_fd_close(&worker->channel);
+	free(worker);
+}
+
+bool gp_worker_wait(struct gp_worker *worker) {
 	struct gp_channel_message message;
 	bool ok = true;
 	while (ok) {
@@ -137,40 +167,6 @@ static bool receive_start(struct gp_worker *worker) {
 	return false;
 }
 
-struct gp_worker *gp_worker_create(int channel) {
-	struct gp_worker *worker = calloc(1, sizeof(*worker));
-	if (worker == NULL) {
-		gp_error_errno("keeper: calloc");
-		gp_fd_close(&channel);
-		return NULL;
-	}
-	worker->channel = channel;
-	worker->keeper_pid = getppid();
-	for (unsigned i = 0; i < GP_KEEPER_DEVICES_MAX; i++) {
-		struct left_front *front = &worker->fronts[i];
-		front->worker = worker;
-		front->index = i;
-		gp_store_init(&front->store);
-	}
-	if (!receive_start(worker)) {
-		gp_worker_destroy(worker);
-		return NULL;
-	}
-	return worker;
-}
-
-void gp_worker_destroy(struct gp_worker *worker) {
-	if (worker == NULL) {
-		return;
-	}
-	gp_worker_done(worker);
-	if (worker->shared != NULL) {
-		munmap(worker->shared, sizeof(*worker->shared));
-	}
-	gp_fd_close(&worker->channel);
-	free(worker);
-}
-
 pid_t gp_worker_get_keeper_pid(const struct gp_worker *worker) {
 	return worker->keeper_pid;
 }
@@ -179,16 +175,17 @@ unsigned gp_worker_get_restarts(const struct gp_worker *worker) {
 	return worker->restarts;
 }
 
-int gp_worker_take_grant(struct gp_worker *worker, enum gp_grant_kind kind, uint32_t index) {
+struct gp_grant gp_worker_take_grant(
+	struct gp_worker *worker, enum gp_grant_kind kind, uint32_t index) {
 	for (size_t i = 0; i < worker->n_grants; i++) {
 		struct gp_grant *grant = &worker->grants[i];
 		if (grant->kind == kind && grant->index == index) {
-			int fd = grant->fd;
-			grant->fd = -EBUSY; // taken
-			return fd;
+			struct gp_grant taken = *grant;
+			grant->fd = -EBUSY;
+			return taken;
 		}
 	}
-	return -ENOENT;
+	return (struct gp_grant){.kind = kind, .index = index, .fd = -ENOENT};
 }
 
 /* What earlier workers have left. */

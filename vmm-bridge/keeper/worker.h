@@ -19,11 +19,13 @@ struct gp_vfio_finder;
 
 struct gp_worker;
 
-/**
- * channel is taken. Waits for what the keeper sends, which may be much later: a worker may be made
- * in advance. NULL after logging, or if the keeper has ended.
- */
+/* channel is taken. NULL after logging. */
 struct gp_worker *gp_worker_create(int channel);
+/**
+ * Waits for what the keeper sends, which may be much later: a worker is made in advance. False: it
+ * is not needed any more. To be called before all that follows.
+ */
+bool gp_worker_wait(struct gp_worker *worker);
 /* NULL is fine. */
 void gp_worker_destroy(struct gp_worker *worker);
 
@@ -31,8 +33,9 @@ void gp_worker_destroy(struct gp_worker *worker);
 pid_t gp_worker_get_keeper_pid(const struct gp_worker *worker);
 /* How many workers there were before. */
 unsigned gp_worker_get_restarts(const struct gp_worker *worker);
-/* The descriptor is the caller's; -errno, as of opening it, or -ENOENT: there is none. */
-int gp_worker_take_grant(struct gp_worker *worker, enum gp_grant_kind kind, uint32_t index);
+/* Its descriptor is the caller's; -errno, as of opening it, or -ENOENT: there is none. */
+struct gp_grant gp_worker_take_grant(
+	struct gp_worker *worker, enum gp_grant_kind kind, uint32_t index);
 
 /* Fills in what gp_vhost_device_create needs for the index-th device, but n_queues and features. */
 void gp_worker_get_info(struct gp_worker *worker, unsigned index, struct gp_vhost_info *info);

@@ -186,16 +186,17 @@ struct gp_client_buffer *gp_import_add_buffer(struct gp_import *import,
 	return buffer;
 }
 
-void gp_import_refuse(struct gp_import *import, const struct gp_client_buffer *buffer, bool lasting,
-	const char *message) {
+void gp_import_refuse(struct gp_import *import, const struct gp_client_buffer *buffer,
+	const struct gp_client_failure *failure) {
 	for (size_t i = 0; i < import->n_buffers; i++) {
 		if (import->buffers[i].buffer == buffer) {
 			import->refused = import->buffers[i].layout;
 		}
 	}
-	import->refused_lasting = lasting;
+	import->refused_lasting = failure->lasting;
+	import->refused_alignment = failure->stride_alignment;
 	snprintf(import->refusal, sizeof(import->refusal), "the compositor refused %s: %s",
-		import->file.how, message);
+		import->file.how, failure->message);
 }
 
 uint64_t gp_import_update(struct gp_import *import, unsigned half,

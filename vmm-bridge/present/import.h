@@ -47,6 +47,7 @@ struct gp_import {
 	/* A refused buffer that has not been dealt with. */
 	struct gp_client_layout refused; // no format: none
 	bool refused_lasting;
+	uint32_t refused_alignment; // only strides that are no multiple of it; 0: all
 	char refusal[128];
 
 	struct gp_import_buffer buffers[GP_IMPORT_BUFFERS_MAX];
@@ -80,9 +81,9 @@ void gp_import_drop_buffer(struct gp_import *import, struct gp_client_buffer *bu
 struct gp_client_buffer *gp_import_add_buffer(struct gp_import *import,
 	const struct gp_client_layout *layout, uint32_t scanout, unsigned half);
 
-/* The compositor refused the buffer. lasting: it would refuse all of such pixels in such a file. */
-void gp_import_refuse(struct gp_import *import, const struct gp_client_buffer *buffer, bool lasting,
-	const char *message);
+/* The compositor refused the buffer. */
+void gp_import_refuse(struct gp_import *import, const struct gp_client_buffer *buffer,
+	const struct gp_client_failure *failure);
 
 /* Brings the rectangle up to date in a half of the copy. Returns the bytes that were copied. */
 uint64_t gp_import_update(struct gp_import *import, unsigned half,

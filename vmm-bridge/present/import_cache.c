@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/clock.h"
+
 /* Compositors allow 256 blobs of one guest; cursors have one for each scanout. */
 #define IMPORTS_MAX 128
 /* With those whose end the compositor has not acknowledged. */
@@ -74,26 +76,46 @@ bool gp_import_cache_is_shown(const struct gp_import_cache *cache, const struct 
 	return false;
 }
 
-static const struct gp_import_refusal *find_refusal(const struct gp_import_cache *cache,
+/* Also one that holds no longer. */
+static struct gp_import_refusal *find_known(struct gp_import_cache *cache,
 	enum gp_client_blob_kind kind, const struct gp_client_layout *pixels) {
 	for (size_t i = 0; i < cache->n_refusals; i++) {
-		const struct gp_import_refusal *refusal = &cache->refusals[i];
-		if (refusal->kind == kind && gp_layout_same_pixels(&refusal->pixels, pixels)) {
+		struct gp_import_refusal *refusal = &cache->refusals[i];
+		if (refusal->kind == kind && gp_layout_same_pixels(&refusal->pixels, pixels) &&
+			(refusal->alignment == 0 ||
+				pixels->planes[0].stride % refusal->alignment != 0)) {
 			return refusal;
 		}
 	}
 	return NULL;
 }
 
+static const struct gp_import_refusal *find_refusal(struct gp_import_cache *cache,
+	enum gp_client_blob_kind kind, const struct gp_client_layout *pixels) {
+	const struct gp_import_refusal *known = find_known(cache, kind, pixels);
+	return known != NULL && gp_now_ns() < known->end_ns ? known : NULL;
+}
+
 static void remember_refusal(struct gp_import_cache *cache, enum gp_client_blob_kind kind,
-	const struct gp_client_layout *pixels, const char *text) {
-	if (find_refusal(cache, kind, pixels) != NULL ||
-		cache->n_refusals == GP_IMPORT_REFUSALS_MAX) {
+	const struct gp_client_layout *pixels, uint32_t alignment, const char *text) {
+	uint64_t now_ns = gp_now_ns();
+	struct gp_import_refusal *refusal = find_known(cache, kind, pixels);
+	if (refusal != NULL) {
+		if (now_ns >= refusal->end_ns && refusal->pause_ns < GP_IMPORT_REFUSAL_LONGEST_NS) {
+			refusal->pause_ns *= 2;
+		}
+		refusal->end_ns = now_ns + refusal->pause_ns;
 		return;
 	}
-	struct gp_import_refusal *refusal = &cache->refusals[cache->n_refusals++];
+	if (cache->n_refusals == GP_IMPORT_REFUSALS_MAX) {
+		return;
+	}
+	refusal = &cache->refusals[cache->n_refusals++];
 	refusal->kind = kind;
 	refusal->pixels = *pixels;
+	refusal->alignment = alignment;
+	refusal->pause_ns = GP_IMPORT_REFUSAL_FIRST_NS;
+	refusal->end_ns = now_ns + refusal->pause_ns;
 	snprintf(refusal->text, sizeof(refusal->text), "%s", text);
 }
 
@@ -274,7 +296,7 @@ bool gp_import_cache_handle_refusal(struct gp_import_cache *cache, struct gp_imp
 	gp_log_limited(&cache->log, GP_LOG_WARN, "%s (%.4s): %s%s", name,
 		(const char *)&pixels.format, text, give_up ? "; it cannot be shown" : "");
 	if (import->refused_lasting) {
-		remember_refusal(cache, kind, &pixels, text);
+		remember_refusal(cache, kind, &pixels, import->refused_alignment, text);
 	}
 	if (give_up) {
 		import->given_up = pixels;

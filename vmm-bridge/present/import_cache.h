@@ -11,11 +11,16 @@
  */
 
 #define GP_IMPORT_REFUSALS_MAX 32
+/* How long they are not tried: at first, and at most, as it doubles with each refusal. */
+#define GP_IMPORT_REFUSAL_FIRST_NS 10000000000ull
+#define GP_IMPORT_REFUSAL_LONGEST_NS 640000000000ull
 
-/* Imports that need not be tried again on this compositor (B6). */
+/* Imports that are not tried again on this compositor for a while (B6). */
 struct gp_import_refusal {
 	enum gp_client_blob_kind kind;
 	struct gp_client_layout pixels; // gp_layout_same_pixels
+	uint32_t alignment; // with a stride that is no multiple of it; 0: with any
+	uint64_t pause_ns, end_ns; // it holds so long, until then
 	char text[128];
 };
 
@@ -34,7 +39,7 @@ void gp_import_cache_init(struct gp_import_cache *cache, struct gp_client *clien
 	struct gp_shown *scanouts, uint32_t n_scanouts);
 /* Frees all imports: the compositor has ended its use of them. */
 void gp_import_cache_clear(struct gp_import_cache *cache);
-/* The compositor may be another one now. */
+/* The compositor may be another one now, or have another renderer. */
 void gp_import_cache_forget_refusals(struct gp_import_cache *cache);
 
 /* The import of the memory for such pixels, made if there is none; NULL: it cannot be shown. */

@@ -472,9 +472,14 @@ void gp_presenter_released(struct gp_presenter *presenter, const struct gp_clien
 }
 
 void gp_presenter_failed(struct gp_presenter *presenter, struct gp_import *import,
-	const struct gp_client_buffer *buffer, bool lasting, const char *message) {
-	gp_import_refuse(import, buffer, lasting, message);
+	const struct gp_client_buffer *buffer, const struct gp_client_failure *failure) {
+	gp_import_refuse(import, buffer, failure);
 	presenter->any_refused = true;
+}
+
+void gp_presenter_renderer_changed(struct gp_presenter *presenter) {
+	gp_presenter_end_all(presenter);
+	gp_presenter_connected(presenter);
 }
 
 void gp_presenter_revoked(struct gp_presenter *presenter, struct gp_import *import) {

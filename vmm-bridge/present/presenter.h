@@ -117,7 +117,9 @@ void gp_presenter_disconnected(struct gp_presenter *presenter);
 void gp_presenter_visibility(struct gp_presenter *presenter, uint32_t scanout, bool visible);
 void gp_presenter_released(struct gp_presenter *presenter, const struct gp_client_buffer *buffer);
 void gp_presenter_failed(struct gp_presenter *presenter, struct gp_import *import,
-	const struct gp_client_buffer *buffer, bool lasting, const char *message);
+	const struct gp_client_buffer *buffer, const struct gp_client_failure *failure);
+/* What was refused is tried again: shown anew, from the guest's memory. */
+void gp_presenter_renderer_changed(struct gp_presenter *presenter);
 void gp_presenter_revoked(struct gp_presenter *presenter, struct gp_import *import);
 
 /**

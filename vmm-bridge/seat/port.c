@@ -125,7 +125,7 @@ bool gp_input_port_init(struct gp_input_port *port, struct wl_event_loop *loop,
 	gp_input_device_init(&port->device, spec->kind, spec->scanout, &device_ops, port);
 	struct gp_vhost_info info = {.n_queues = QUEUES};
 	gp_worker_get_info(worker, index, &info);
-	int listener = gp_worker_take_grant(worker, GP_GRANT_LISTENER, index);
+	int listener = gp_worker_take_grant(worker, GP_GRANT_LISTENER, index).fd;
 	port->vhost = gp_vhost_device_create(loop, listener, -1, &info, &vhost_ops, port);
 	return port->vhost != NULL;
 }

@@ -111,11 +111,18 @@ struct gp_vfio_device *gp_vfio_device_create(
 	return device;
 }
 
-void gp_vfio_device_guess_address(struct gp_vfio_device *device) {
-	if (device->pci[0] == '\0' &&
-		!gp_pci_address_guess(device->vendor, device->product, device->pci)) {
-		gp_debug("VFIO device %04x:%04x: its PCI address is not known", device->vendor,
-			device->product);
+void gp_vfio_device_find_address(int fd, char pci[GP_PCI_ADDRESS_SIZE]) {
+	char path[48];
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	if (gp_pci_address_read_fdinfo(AT_FDCWD, path, pci)) {
+		return;
+	}
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	struct gp_vfio_device *device =
+		copy >= 0 ? gp_vfio_device_create(&gp_vfio_kernel_ops, copy, "", true) : NULL;
+	if (device != NULL) {
+		gp_pci_address_guess(device->vendor, device->product, pci);
+		gp_vfio_device_destroy(device);
 	}
 }
 

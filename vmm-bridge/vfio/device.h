@@ -38,10 +38,10 @@ struct gp_vfio_device {
 struct gp_vfio_device *gp_vfio_device_create(
 	const struct gp_vfio_ops *ops, int fd, const char *pci, bool quiet);
 /**
- * For kernels that do not say its address: looks for it in sysfs, by the ids of the device, if
- * these are unique. Logs that it is not known.
+ * The address of the device, empty if it is not known: as /proc/self has it, or else, for older
+ * kernels, the only one with its ids in sysfs. fd stays the caller's.
  */
-void gp_vfio_device_guess_address(struct gp_vfio_device *device);
+void gp_vfio_device_find_address(int fd, char pci[GP_PCI_ADDRESS_SIZE]);
 /* Drops its references to objects. NULL is fine. */
 void gp_vfio_device_destroy(struct gp_vfio_device *device);
 

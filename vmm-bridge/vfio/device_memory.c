@@ -2,6 +2,7 @@
 
 #include "common/fd.h"
 #include "common/sigbus.h"
+#include "vmm-bridge/vfio/finder.h"
 #include "vmm-bridge/vfio/vfio.h"
 #include "vmm-bridge/virtio/guest_memory.h"
 
@@ -19,8 +20,9 @@ bool gp_device_memory_init(struct gp_device_memory *devices, struct wl_event_loo
 	if (devices->vfio == NULL) {
 		return false;
 	}
-	for (size_t i = 0; i < settings->n_fds; i++) {
-		if (!gp_vfio_add_fd(devices->vfio, gp_fd_take(&settings->fds[i]))) {
+	for (size_t i = 0; i < settings->n_passed; i++) {
+		struct gp_vfio_found *passed = &settings->passed[i];
+		if (!gp_vfio_add_fd(devices->vfio, gp_fd_take(&passed->fd), passed->pci)) {
 			return false;
 		}
 	}

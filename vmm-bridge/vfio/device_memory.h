@@ -15,13 +15,14 @@ struct gp_guest_memory;
 struct gp_vfio;
 struct gp_vfio_events;
 struct gp_vfio_finder;
+struct gp_vfio_found;
 struct wl_event_loop;
 
 /* Where devices are looked for. */
 struct gp_device_memory_settings {
 	const char *address; // only this PCI device; NULL: any
-	int *fds; // device descriptors, which are taken
-	size_t n_fds;
+	struct gp_vfio_found *passed; // devices, whose descriptors are taken; ids are not used
+	size_t n_passed;
 	const struct gp_vfio_finder *finder; // NULL: not in the VMM
 	void *finder_data;
 	bool early; // the user has named the VMM: look as soon as it is there

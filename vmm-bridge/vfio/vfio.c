@@ -1,11 +1,9 @@
 #include "vmm-bridge/vfio/vfio.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 #include <wayland-server-core.h>
 
 #include "common/clock.h"
@@ -127,16 +125,12 @@ static bool add_device(struct gp_vfio *vfio, struct gp_vfio_device *device) {
 	return true;
 }
 
-bool gp_vfio_add_fd(struct gp_vfio *vfio, int fd) {
-	char path[48], pci[GP_PCI_ADDRESS_SIZE];
-	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
-	gp_pci_address_read_fdinfo(AT_FDCWD, path, pci);
+bool gp_vfio_add_fd(struct gp_vfio *vfio, int fd, const char *pci) {
 	struct gp_vfio_device *device = gp_vfio_device_create(vfio->ops, fd, pci, false);
 	if (device == NULL) {
 		return false;
 	}
 	device->inherited = true;
-	gp_vfio_device_guess_address(device);
 	if (!wanted(vfio, device)) {
 		gp_error("--vfio-fd: device %s is not %s", gp_vfio_device_name(device),
 			vfio->address);

@@ -44,8 +44,11 @@ struct gp_vfio *gp_vfio_create(struct wl_event_loop *loop, const char *address,
 /* NULL is fine. Objects that others hold lose their memory; object_removed is called for them. */
 void gp_vfio_destroy(struct gp_vfio *vfio);
 
-/* Adds a device by its fd, which is taken in every case. False, after logging, if it is no use. */
-bool gp_vfio_add_fd(struct gp_vfio *vfio, int fd);
+/**
+ * Adds a device by its fd, which is taken in every case. pci is its address; empty: not known.
+ * False, after logging, if it is no use.
+ */
+bool gp_vfio_add_fd(struct gp_vfio *vfio, int fd, const char *pci);
 /**
  * Adds the devices of the VMM, now and later. Replaces an earlier VMM. Returns the number of its
  * devices (0 is logged, and fine: they may be plugged later), or -errno after logging. After an

@@ -1,7 +1,6 @@
 #include "vmm-bridge/vfio/vmm_devices.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/kcmp.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -53,18 +52,6 @@ static bool is_same(const struct gp_vmm_device *device, int vmm_fd, int copy, co
 		a.st_ino == b.st_ino;
 }
 
-/* Kernels before 6.17 do not say the address, but the ids may do. */
-static void guess_address(struct gp_vmm_device *device) {
-	int fd = fcntl(device->fd, F_DUPFD_CLOEXEC, 0);
-	struct gp_vfio_device *opened =
-		fd >= 0 ? gp_vfio_device_create(&gp_vfio_kernel_ops, fd, "", true) : NULL;
-	if (opened != NULL) {
-		gp_vfio_device_guess_address(opened);
-		memcpy(device->pci, opened->pci, sizeof(device->pci));
-		gp_vfio_device_destroy(opened);
-	}
-}
-
 static void handle_vmm_fd(void *data, int vmm_fd, int copy, const char *pci) {
 	struct gp_vmm_devices *devices = data;
 	for (size_t i = 0; i < devices->count; i++) {
@@ -92,7 +79,7 @@ static void handle_vmm_fd(void *data, int vmm_fd, int copy, const char *pci) {
 	};
 	memcpy(device->pci, pci, sizeof(device->pci));
 	if (device->pci[0] == '\0') {
-		guess_address(device);
+		gp_vfio_device_find_address(copy, device->pci); // of an older kernel
 	}
 }
 
