@@ -116,8 +116,8 @@ static void redraw_screen(struct gp_status_screen *status_screen) {
 	set_image(status_screen->screen, image);
 }
 
-static void draw_label_box(cairo_t *cairo, double width, double height) {
-	double radius = height / 4, pi = 3.14159265358979;
+static void draw_label_box(cairo_t *cairo, double width, double height, double radius) {
+	const double pi = 3.14159265358979;
 	cairo_new_sub_path(cairo);
 	cairo_arc(cairo, width - radius, radius, radius, -pi / 2, 0);
 	cairo_arc(cairo, width - radius, height - radius, radius, 0, pi / 2);
@@ -143,7 +143,7 @@ static void measure_text(const char *text, double pixels, int *width, int *heigh
 static void draw_label(
 	struct gp_cairo_buffer *image, const char *text, double pixels, int pad_x, int pad_y) {
 	cairo_t *cairo = cairo_create(image->surface);
-	draw_label_box(cairo, image->base.width, image->base.height);
+	draw_label_box(cairo, image->base.width, image->base.height, pixels / 2);
 	PangoLayout *layout = create_layout(cairo, text, pixels, PANGO_WEIGHT_SEMIBOLD);
 	set_color(cairo, &heading_color);
 	cairo_move_to(cairo, pad_x, pad_y);
@@ -163,7 +163,7 @@ static void redraw_label(struct gp_status_screen *status_screen) {
 	double pixels = side / 36.0;
 	int width, height;
 	measure_text(status_screen->label_text, pixels, &width, &height);
-	int pad_x = height * 3 / 4, pad_y = height / 3;
+	int pad_x = (int)pixels, pad_y = (int)(pixels / 2); // of one line or several
 
 	struct gp_cairo_buffer *image =
 		gp_cairo_buffer_create(width + 2 * pad_x, height + 2 * pad_y, true);
