@@ -23,20 +23,34 @@ static bool fill_address(struct sockaddr_un *addr, const char *path) {
 	return true;
 }
 
-static int open_socket(void) {
-	return socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+static int open_socket(int type) {
+	return socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 }
 
-int gp_socket_connect(const char *path) {
+static int connect_socket(const char *path, int type) {
 	struct sockaddr_un addr;
 	if (!fill_address(&addr, path)) {
 		return -1;
 	}
-	int fd = open_socket();
+	int fd = open_socket(type);
 	if (fd != -1 && connect(fd, (struct sockaddr *)&addr, sizeof(addr)) != 0) {
 		gp_fd_close(&fd);
 	}
 	return fd;
+}
+
+int gp_socket_connect(const char *path) {
+	return connect_socket(path, SOCK_STREAM);
+}
+
+int gp_socket_connect_packets(const char *path) {
+	return connect_socket(path, SOCK_SEQPACKET);
+}
+
+uid_t gp_socket_get_peer_uid(int fd) {
+	struct ucred peer;
+	socklen_t size = sizeof(peer);
+	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 ? peer.uid : (uid_t)-1;
 }
 
 pid_t gp_socket_get_listener(const char *path) {
@@ -56,12 +70,12 @@ bool gp_socket_hung_up(int fd) {
 }
 
 /* Removes a socket nobody listens on. Other files refuse connections as well: they stay. */
-static bool remove_stale(const char *path) {
+static bool remove_stale(const char *path, int type) {
 	struct stat st;
 	if (lstat(path, &st) != 0 || !S_ISSOCK(st.st_mode)) {
 		return false;
 	}
-	int fd = gp_socket_connect(path);
+	int fd = connect_socket(path, type);
 	if (fd != -1) {
 		gp_fd_close(&fd);
 		return false;
@@ -69,7 +83,7 @@ static bool remove_stale(const char *path) {
 	return errno == ECONNREFUSED && unlink(path) == 0;
 }
 
-static bool bind_path(int fd, const char *path) {
+static bool bind_path(int fd, const char *path, int type) {
 	struct sockaddr_un addr;
 	if (!fill_address(&addr, path)) {
 		return false;
@@ -80,20 +94,20 @@ static bool bind_path(int fd, const char *path) {
 	if (errno != EADDRINUSE) {
 		return false;
 	}
-	if (!remove_stale(path)) {
+	if (!remove_stale(path, type)) {
 		errno = EADDRINUSE;
 		return false;
 	}
 	return bind(fd, (struct sockaddr *)&addr, sizeof(addr)) == 0;
 }
 
-int gp_socket_listen(const char *path) {
-	int fd = open_socket();
+static int listen_socket(const char *path, int type) {
+	int fd = open_socket(type);
 	if (fd == -1) {
 		return -1;
 	}
 	/* bind(2) gives the file the mode of the unbound socket: it never has another one. */
-	if (fchmod(fd, 0600) != 0 || !bind_path(fd, path)) {
+	if (fchmod(fd, 0600) != 0 || !bind_path(fd, path, type)) {
 		goto err_fd;
 	}
 	if (listen(fd, LISTEN_BACKLOG) != 0) {
@@ -106,4 +120,12 @@ err_path:
 err_fd:
 	gp_fd_close(&fd);
 	return -1;
+}
+
+int gp_socket_listen(const char *path) {
+	return listen_socket(path, SOCK_STREAM);
+}
+
+int gp_socket_listen_packets(const char *path) {
+	return listen_socket(path, SOCK_SEQPACKET);
 }

@@ -190,6 +190,7 @@ static struct json_object *describe_scanout(
 		object, "visible", json_object_new_boolean(view != NULL && view->shown));
 	add_int(object, "commits", scanout->n_commits);
 	if (view != NULL) {
+		add_int(object, "bytes_uploaded", view->upload.bytes);
 		add_frames(object, view->n_frames);
 	}
 	return object;

@@ -295,6 +295,11 @@ bool gp_bridge_dispatch(struct gp_bridge *bridge) {
 	return true;
 }
 
+bool gp_bridge_leave(struct gp_bridge *bridge) {
+	bool connected = gp_inputs_leave(bridge->inputs);
+	return gp_vhost_device_leave(bridge->vhost) || connected;
+}
+
 bool gp_bridge_finished(const struct gp_bridge *bridge) {
 	return gp_vhost_device_finished(bridge->vhost);
 }
@@ -394,7 +399,7 @@ static bool create_devices(struct gp_bridge *bridge) {
 	const struct gp_bridge_options *options = bridge->options;
 	struct gp_vfio_found passed[GP_VFIO_FDS_MAX];
 	size_t n_passed = 0;
-	for (uint32_t i = 0; i < options->n_vfio_fds; i++) {
+	for (uint32_t i = 0; i < GP_VFIO_FDS_MAX; i++) {
 		struct gp_grant grant = gp_worker_take_grant(bridge->worker, GP_GRANT_VFIO, i);
 		if (grant.fd >= 0) { // else that VMM has disconnected
 			passed[n_passed] = (struct gp_vfio_found){.fd = grant.fd};

@@ -24,6 +24,12 @@ bool gp_bridge_start(struct gp_bridge *bridge);
 /* NULL is fine. */
 void gp_bridge_destroy(struct gp_bridge *bridge);
 
+/**
+ * Whether a front end is connected. If so, it has the replies that it can get now, and another
+ * process can go on with it (gp_bridge_start): this one must end without gp_bridge_destroy.
+ */
+bool gp_bridge_leave(struct gp_bridge *bridge);
+
 /* Waits for events, handles them, and sends what follows from them. False: the loop failed. */
 bool gp_bridge_dispatch(struct gp_bridge *bridge);
 /* Whether the VMM has disconnected and no other can connect (--fd). */

@@ -60,9 +60,18 @@ static uint64_t read_blob(struct gp_memory *base, uint8_t *copy,
 		rect->width * bpp, rect->y, rect->height);
 }
 
+static void find_changes_of_blob(struct gp_memory *base, const uint8_t *copy,
+	const struct gp_client_layout *layout, const struct gp_rect *rect,
+	struct gp_rects *changed) {
+	gp_extents_find_changes(&from_base(base)->resource->backing, copy, base->size,
+		layout->planes[0].offset, layout->planes[0].stride,
+		gp_format_from_drm(layout->format)->bytes_per_pixel, rect, changed);
+}
+
 static const struct gp_memory_ops blob_ops = {
 	.export = export_blob,
 	.read_rows = read_blob,
+	.find_changes = find_changes_of_blob,
 	.describe = describe,
 };
 

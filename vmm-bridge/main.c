@@ -1,9 +1,11 @@
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <unistd.h>
 #include <wayland-client-core.h>
 #include <wayland-server-core.h>
 
@@ -18,6 +20,7 @@
 #include "vmm-bridge/keeper/worker.h"
 #include "vmm-bridge/openings.h"
 #include "vmm-bridge/passed.h"
+#include "vmm-bridge/stub_infos.h"
 
 #define EXIT_USAGE 2
 
@@ -54,6 +57,9 @@ static int run(struct wl_event_loop *loop, const struct gp_bridge_options *optio
 	while (ok && running && !gp_bridge_finished(bridge)) {
 		ok = gp_bridge_dispatch(bridge);
 	}
+	if (ok && !running && gp_bridge_leave(bridge)) {
+		_exit(EXIT_SUCCESS); // all that the VM needs is with the keeper
+	}
 	gp_bridge_destroy(bridge);
 	struct wl_event_source *sources[] = {terminate, interrupt};
 	for (size_t i = 0; i < 2; i++) {
@@ -83,23 +89,57 @@ static int work(const struct gp_bridge_options *options) {
 
 /* The keeper */
 
+static uint64_t add_to_shape(uint64_t shape, const char *text, int number) {
+	for (; *text != '\0'; text++) {
+		shape = (shape ^ (uint8_t)*text) * UINT64_C(0x100000001b3);
+	}
+	return (shape ^ (uint64_t)number) * UINT64_C(0x100000001b3);
+}
+
+/* A hash of what another bridge must have in common to serve the same VM. */
+static uint64_t get_shape(const struct gp_bridge_options *options) {
+	uint64_t shape = add_to_shape(
+		UINT64_C(0xcbf29ce484222325), options->socket_path, (int)options->n_scanouts);
+	for (size_t i = 0; i < options->n_inputs; i++) {
+		const struct gp_input_spec *input = &options->inputs[i];
+		shape = add_to_shape(shape, input->path, (int)input->kind * 256 + input->scanout);
+	}
+	return shape;
+}
+
 static int keep(const struct gp_bridge_options *options, struct gp_passed *passed) {
 	struct gp_openings openings;
-	int status = EXIT_FAILURE;
+	struct gp_stub_infos stubs;
+	char path[PATH_MAX];
+	gp_stub_infos_init(&stubs, options);
+	struct gp_keeper_settings settings = {
+		.argv = passed->argv,
+		.display = options->display,
+		.looks = options->vfio != GP_VFIO_NONE &&
+			(options->vmm_pid != 0 || options->n_vfio_fds == 0),
+		.vmm_pid = options->vmm_pid,
+		.linger_s = options->linger_s,
+		.stubs = stubs.items,
+	};
+	/* Where the service manager listens, it ends one bridge before it starts another one. */
+	if (options->socket_path != NULL && !gp_passed_has(passed, options->socket_path)) {
+		snprintf(path, sizeof(path), "%s.keeper", options->socket_path);
+		settings.handover_path = path;
+		settings.shape = get_shape(options);
+	}
+	struct gp_keeper *keeper = gp_keeper_create(&settings);
+	if (keeper == NULL) {
+		return EXIT_FAILURE;
+	}
+	int status;
 	if (gp_openings_open(&openings, options, passed)) {
 		gp_service_notify(passed->service, "READY=1"); // a VMM can connect
-		status = gp_keeper_run(&(struct gp_keeper_settings){
-			.argv = passed->argv,
-			.display = options->display,
-			.looks = options->vfio != GP_VFIO_NONE &&
-				(options->vmm_pid != 0 || options->n_vfio_fds == 0),
-			.vmm_pid = options->vmm_pid,
-			.grants = openings.grants,
-			.n_grants = openings.n,
-			.socket = gp_fd_take(&openings.socket),
-		});
+		status = gp_keeper_run(keeper, &openings.grants, gp_fd_take(&openings.socket));
+	} else {
+		status = gp_keeper_give_up(keeper);
 	}
 	gp_openings_close(&openings);
+	gp_keeper_destroy(keeper);
 	return status;
 }
 
@@ -127,10 +167,13 @@ static void raise_file_limit(void) {
 		gp_warn("getrlimit: %m");
 		return;
 	}
-	limit.rlim_cur = limit.rlim_max;
-	if (setrlimit(RLIMIT_NOFILE, &limit) != 0) {
+	const struct rlimit raised = {limit.rlim_max, limit.rlim_max};
+	if (setrlimit(RLIMIT_NOFILE, &raised) == 0) {
+		limit = raised;
+	} else {
 		gp_warn("cannot raise the limit of open files: %m");
 	}
+	gp_fd_keep_reserve(limit.rlim_cur);
 }
 
 int main(int argc, char *argv[]) {

@@ -22,8 +22,13 @@ _Static_assert(GP_GRANTS_MAX >= GP_KEEPER_DEVICES_MAX + GP_VFIO_FDS_MAX + 3, "on
 
 static void add(struct gp_openings *openings, enum gp_grant_kind kind, uint32_t index, int fd,
 	const char *path) {
-	openings->grants[openings->n++] = (struct gp_grant){
-		.kind = kind, .index = index, .fd = fd >= 0 ? fd : -errno, .path = path};
+	gp_grants_add(&openings->grants,
+		&(struct gp_grant){
+			.kind = kind,
+			.index = index,
+			.fd = fd >= 0 ? fd : -errno,
+			.path = path,
+		});
 }
 
 /**
@@ -118,8 +123,9 @@ static bool open_rest(struct gp_openings *openings, const struct gp_bridge_optio
 		if (fd == -1) {
 			return false;
 		}
-		add(openings, GP_GRANT_VFIO, i, fd, NULL);
-		gp_vfio_device_find_address(fd, openings->grants[openings->n - 1].pci);
+		struct gp_grant grant = {.kind = GP_GRANT_VFIO, .index = i, .fd = fd};
+		gp_vfio_device_find_address(fd, grant.pci);
+		gp_grants_add(&openings->grants, &grant);
 	}
 	if (!options->force_copy) {
 		int fd = gp_udmabuf_open_device("");
@@ -154,15 +160,9 @@ bool gp_openings_open(struct gp_openings *openings, const struct gp_bridge_optio
 }
 
 void gp_openings_close(struct gp_openings *openings) {
-	for (size_t i = 0; i < openings->n; i++) {
-		struct gp_grant *grant = &openings->grants[i];
-		if (grant->fd >= 0) {
-			gp_fd_close(&grant->fd);
-			if (grant->path != NULL) {
-				unlink(grant->path);
-			}
-		}
+	for (size_t i = 0; i < openings->grants.n; i++) {
+		gp_grant_close(&openings->grants.items[i]);
 	}
-	openings->n = 0;
+	openings->grants.n = 0;
 	gp_fd_close(&openings->socket);
 }

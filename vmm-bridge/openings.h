@@ -14,8 +14,7 @@
  */
 
 struct gp_openings {
-	struct gp_grant grants[GP_GRANTS_MAX]; // first n
-	size_t n;
+	struct gp_grants grants;
 	int socket; // of --fd, or -1
 };
 

@@ -11,6 +11,7 @@
 #include "vmm-bridge/vfio/pci_address.h"
 
 #define NAME_MAX_BYTES 64
+#define LINGER_MAX_S 86400
 
 static const char usage[] =
 	"Usage: guestpane-bridge (--socket-path PATH | --fd N) [OPTION…]\n"
@@ -37,6 +38,9 @@ static const char usage[] =
 	"                         of none, or of the one at that PCI address (default: auto)\n"
 	"  --vmm-pid PID          process of the VMM (default: the peer of the socket)\n"
 	"  --vfio-fd N            file descriptor N is a VFIO device of the VM; may be repeated\n"
+	"  --linger SECONDS       when ended while a VM is connected, stay so long for the VM, "
+	"which\n"
+	"                         might not survive (default: 60; 0: end at once)\n"
 	"  --control-socket PATH  socket for guestpanectl\n"
 	"                         (default: $XDG_RUNTIME_DIR/guestpane/bridge-NAME.ctl)\n"
 	"  --log-level LEVEL      error, warn, info or debug (default: info)\n"
@@ -203,6 +207,7 @@ enum option_id {
 	OPTION_PRINT_CAPABILITIES,
 	OPTION_LOG_LEVEL,
 	OPTION_TRACE,
+	OPTION_LINGER,
 	OPTION_WORKER,
 	OPTION_VERSION,
 	OPTION_HELP,
@@ -226,6 +231,7 @@ static const struct option long_options[] = {
 	{"print-capabilities", no_argument, NULL, OPTION_PRINT_CAPABILITIES},
 	{"log-level", required_argument, NULL, OPTION_LOG_LEVEL},
 	{"trace", required_argument, NULL, OPTION_TRACE},
+	{"linger", required_argument, NULL, OPTION_LINGER},
 	{"worker", required_argument, NULL, OPTION_WORKER},
 	{"version", no_argument, NULL, OPTION_VERSION},
 	{"help", no_argument, NULL, OPTION_HELP},
@@ -299,6 +305,9 @@ static bool store(struct gp_bridge_options *options, int option, const char *val
 	case OPTION_TRACE:
 		options->trace_path = value;
 		return true;
+	case OPTION_LINGER:
+		return parse_number(value, 0, LINGER_MAX_S, &options->linger_s) ||
+			fail("linger", value, "0 to 86400 seconds");
 	case OPTION_WORKER:
 		if (!parse_number(value, 0, INT_MAX, &number)) {
 			return fail("worker", value, "nothing: it is for this program only");
@@ -360,6 +369,7 @@ enum gp_bridge_options_result gp_bridge_options_parse(
 	*options = (struct gp_bridge_options){
 		.fd = -1,
 		.worker_channel = -1,
+		.linger_s = GP_LINGER_DEFAULT_S,
 		.name = "vm",
 		.mode = {.width = 1280, .height = 800, .refresh_mhz = 60000},
 		.n_scanouts = 1,

@@ -18,6 +18,8 @@ enum gp_vfio_choice {
 	GP_VFIO_NONE, // nowhere
 };
 
+#define GP_LINGER_DEFAULT_S 60 // within a service manager's time to stop, 90 s
+
 /* The command line of guestpane-bridge. Strings point into argv, the environment or the buffers. */
 struct gp_bridge_options {
 	const char *socket_path; // listens here, or NULL
@@ -38,6 +40,7 @@ struct gp_bridge_options {
 	int32_t vmm_pid; // 0: the process at the other end of the socket
 	const char *control_path; // NULL: none
 	bool control_set; // on the command line
+	uint32_t linger_s; // how long it stays for a VMM when it is to end
 	enum gp_log_level log_level;
 	const char *trace_path; // NULL: no trace
 	int worker_channel; // not for users: this process is a worker (keeper/worker.h); or -1

@@ -71,12 +71,21 @@ bool gp_passed_init(struct gp_passed *passed, struct gp_service *service, int ar
 	return true;
 }
 
-int gp_passed_take(struct gp_passed *passed, const char *path) {
+static struct gp_service_socket *find(const struct gp_passed *passed, const char *path) {
 	for (size_t i = 0; i < passed->service->n_sockets; i++) {
 		struct gp_service_socket *socket = &passed->service->sockets[i];
 		if (socket->fd != -1 && strcmp(socket->path, path) == 0) {
-			return gp_fd_take(&socket->fd);
+			return socket;
 		}
 	}
-	return -1;
+	return NULL;
+}
+
+bool gp_passed_has(const struct gp_passed *passed, const char *path) {
+	return find(passed, path) != NULL;
+}
+
+int gp_passed_take(struct gp_passed *passed, const char *path) {
+	struct gp_service_socket *socket = find(passed, path);
+	return socket != NULL ? gp_fd_take(&socket->fd) : -1;
 }

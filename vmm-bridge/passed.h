@@ -26,6 +26,8 @@ struct gp_passed {
  * too many arguments.
  */
 bool gp_passed_init(struct gp_passed *passed, struct gp_service *service, int argc, char *argv[]);
+/* Whether one that listens at the path was passed, and not taken. */
+bool gp_passed_has(const struct gp_passed *passed, const char *path);
 /* The socket that listens at the path, which is the caller's then; -1: none was passed. */
 int gp_passed_take(struct gp_passed *passed, const char *path);
 

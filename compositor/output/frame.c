@@ -265,7 +265,8 @@ static void warn_lost_frame(const struct gp_output *output) {
  * A buffer that the output refuses is composited, also if it passed the test and is refused by the
  * commit: then in the same frame. Its class is not tried for a while. A buffer with an alpha
  * channel is never tried: a guest may leave anything in it, which the scene ignores, but a plane or
- * a parent compositor would show what is behind.
+ * a parent compositor would show what is behind. Nor is a texture, which is in no memory that an
+ * output could have.
  */
 static void commit_frame(struct gp_output *output) {
 	struct gp_buffer_class class;
@@ -273,6 +274,7 @@ static void commit_frame(struct gp_output *output) {
 	set_composited(output,
 		has_class &&
 			(gp_format_from_drm(class.format)->has_alpha ||
+				output->view->upload.texture != NULL ||
 				gp_refusals_find(&output->refusals, &class, gp_now_ns()) != NULL));
 	if (output->view != NULL) {
 		output->view->sampled = false;

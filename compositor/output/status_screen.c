@@ -5,11 +5,15 @@
 #include <string.h>
 #include <wlr/types/wlr_scene.h>
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "compositor/view/cairo_buffer.h"
 
 #define FONT "sans"
 #define TEXT_PIXELS_MIN 10
+/* So many are drawn at once, after a pause as long as they would take; then one in an interval. */
+#define DRAWS_AT_ONCE 8
+#define DRAW_INTERVAL_NS UINT64_C(250000000)
 
 struct color {
 	double red, green, blue;
@@ -18,7 +22,7 @@ struct color {
 static const struct color background_color = {0.082, 0.094, 0.114};
 static const struct color heading_color = {0.902, 0.918, 0.937};
 static const struct color message_color = {0.604, 0.643, 0.690};
-static const struct color product_color = {0.361, 0.396, 0.443};
+static const struct color foot_color = {0.361, 0.396, 0.443};
 static const struct color accent_color = {0.353, 0.561, 0.784};
 
 static void set_color(cairo_t *cairo, const struct color *color) {
@@ -39,11 +43,9 @@ static PangoLayout *create_layout(
 	return layout;
 }
 
-enum edge { TOP, BOTTOM };
-
-/* Draws centred lines with an edge at y, and returns their height. An empty text has none. */
-static int draw_text(cairo_t *cairo, int width, enum edge edge, double y, const char *text,
-	double pixels, PangoWeight weight, const struct color *color) {
+/* Draws centred lines with their top at y, and returns their height. An empty text has none. */
+static int draw_text(cairo_t *cairo, int width, double y, const char *text, double pixels,
+	PangoWeight weight, const struct color *color) {
 	if (text[0] == '\0') {
 		return 0;
 	}
@@ -56,7 +58,7 @@ static int draw_text(cairo_t *cairo, int width, enum edge edge, double y, const 
 	pango_layout_get_pixel_size(layout, NULL, &text_height);
 
 	set_color(cairo, color);
-	cairo_move_to(cairo, margin, (int)(edge == TOP ? y : y - text_height));
+	cairo_move_to(cairo, margin, (int)y);
 	pango_cairo_show_layout(cairo, layout);
 	g_object_unref(layout);
 	return text_height;
@@ -70,25 +72,35 @@ static void draw_accent(cairo_t *cairo, int width, double y, double unit) {
 	cairo_fill(cairo);
 }
 
-static void draw_screen(const struct gp_status_screen *status_screen, cairo_t *cairo) {
+/* The size of letters follows the smaller side, so that a portrait monitor is fine too. */
+static double get_unit(const struct gp_status_screen *status_screen) {
 	int width = status_screen->width, height = status_screen->height;
-	/* The size of letters follows the smaller side, so that a portrait monitor is fine too. */
-	double unit = (width < height ? width : height) / 18.0;
+	return (width < height ? width : height) / 18.0;
+}
 
+/* Returns the height. */
+static int draw_texts(const struct gp_status_screen *status_screen, cairo_t *cairo) {
+	int width = status_screen->width;
+	double unit = get_unit(status_screen), y = 0;
 	set_color(cairo, &background_color);
 	cairo_paint(cairo);
-	double y = height * 0.38;
-	int drawn = draw_text(cairo, width, TOP, y, status_screen->heading, unit,
-		PANGO_WEIGHT_SEMIBOLD, &heading_color);
+	int drawn = draw_text(cairo, width, y, status_screen->heading, unit, PANGO_WEIGHT_SEMIBOLD,
+		&heading_color);
 	if (drawn > 0) {
 		y += drawn + unit * 0.4;
 		draw_accent(cairo, width, y, unit);
 		y += unit * 0.6;
 	}
-	draw_text(cairo, width, TOP, y, status_screen->message, unit * 0.5, PANGO_WEIGHT_NORMAL,
+	y += draw_text(cairo, width, y, status_screen->message, unit * 0.5, PANGO_WEIGHT_NORMAL,
 		&message_color);
-	draw_text(cairo, width, BOTTOM, height - unit * 0.7, status_screen->foot, unit * 0.36,
-		PANGO_WEIGHT_NORMAL, &product_color);
+	return (int)y + 1;
+}
+
+static int draw_foot(const struct gp_status_screen *status_screen, cairo_t *cairo) {
+	set_color(cairo, &background_color);
+	cairo_paint(cairo);
+	return draw_text(cairo, status_screen->width, 0, status_screen->foot,
+		get_unit(status_screen) * 0.36, PANGO_WEIGHT_NORMAL, &foot_color);
 }
 
 static void set_image(struct wlr_scene_buffer *node, struct gp_cairo_buffer *image) {
@@ -97,23 +109,49 @@ static void set_image(struct wlr_scene_buffer *node, struct gp_cairo_buffer *ima
 	wlr_buffer_drop(&image->base);
 }
 
+enum edge { TOP, BOTTOM };
+
+/* An image that is as wide as the output, and as high as what is drawn, with an edge at y. */
+static void redraw_part(struct gp_status_screen *status_screen, struct wlr_scene_buffer *node,
+	enum edge edge, double y,
+	int (*draw)(const struct gp_status_screen *status_screen, cairo_t *cairo)) {
+	cairo_surface_t *nothing = cairo_image_surface_create(CAIRO_FORMAT_RGB24, 1, 1);
+	cairo_t *cairo = cairo_create(nothing);
+	int height = draw(status_screen, cairo);
+	cairo_destroy(cairo);
+	cairo_surface_destroy(nothing);
+
+	struct gp_cairo_buffer *image = gp_cairo_buffer_create(status_screen->width, height, false);
+	if (image == NULL) {
+		gp_error("status screen: no memory for %dx%d", status_screen->width, height);
+		return;
+	}
+	cairo = cairo_create(image->surface);
+	draw(status_screen, cairo);
+	cairo_destroy(cairo);
+	wlr_scene_node_set_position(&node->node, 0, (int)y - (edge == BOTTOM ? height : 0));
+	set_image(node, image);
+}
+
 static void redraw_screen(struct gp_status_screen *status_screen) {
 	bool empty = status_screen->message[0] == '\0' && status_screen->heading[0] == '\0';
-	if (empty || status_screen->width <= 0 || status_screen->height <= 0) {
-		wlr_scene_buffer_set_buffer(status_screen->screen, NULL);
+	int width = status_screen->width, height = status_screen->height;
+	bool shown = !empty && width > 0 && height > 0;
+	wlr_scene_node_set_enabled(&status_screen->screen->node, shown);
+	if (!shown) {
 		return;
 	}
-	struct gp_cairo_buffer *image =
-		gp_cairo_buffer_create(status_screen->width, status_screen->height, false);
-	if (image == NULL) {
-		gp_error("status screen: no memory for %dx%d", status_screen->width,
-			status_screen->height);
-		return;
+	redraw_part(status_screen, status_screen->texts, TOP, height * 0.38, draw_texts);
+	if (status_screen->background->width != width ||
+		status_screen->background->height != height) {
+		wlr_scene_rect_set_size(status_screen->background, width, height);
+		status_screen->foot_dirty = true;
 	}
-	cairo_t *cairo = cairo_create(image->surface);
-	draw_screen(status_screen, cairo);
-	cairo_destroy(cairo);
-	set_image(status_screen->screen, image);
+	if (status_screen->foot_dirty) {
+		redraw_part(status_screen, status_screen->foot_node, BOTTOM,
+			height - get_unit(status_screen) * 0.7, draw_foot);
+		status_screen->foot_dirty = false;
+	}
 }
 
 static void draw_label_box(cairo_t *cairo, double width, double height, double radius) {
@@ -177,21 +215,53 @@ static void redraw_label(struct gp_status_screen *status_screen) {
 	set_image(status_screen->label, image);
 }
 
-void gp_status_screen_draw(struct gp_status_screen *status_screen) {
+static bool has_text(const struct gp_status_screen *status_screen) {
+	return status_screen->heading[0] != '\0' || status_screen->message[0] != '\0' ||
+		status_screen->label_text[0] != '\0';
+}
+
+uint64_t gp_status_screen_due_ns(const struct gp_status_screen *status_screen) {
 	if (!status_screen->dirty) {
+		return 0;
+	}
+	bool wait = has_text(status_screen) && status_screen->n_drawn >= DRAWS_AT_ONCE;
+	return status_screen->drawn_ns + (wait ? DRAW_INTERVAL_NS : 0);
+}
+
+void gp_status_screen_draw(struct gp_status_screen *status_screen) {
+	uint64_t now_ns = gp_now_ns();
+	if (!status_screen->dirty || now_ns < gp_status_screen_due_ns(status_screen)) {
 		return;
 	}
 	status_screen->dirty = false;
+	if (now_ns - status_screen->drawn_ns > DRAWS_AT_ONCE * DRAW_INTERVAL_NS) {
+		status_screen->n_drawn = 0;
+	}
+	if (has_text(status_screen)) {
+		status_screen->drawn_ns = now_ns;
+		status_screen->n_drawn++;
+	}
 	redraw_screen(status_screen);
 	redraw_label(status_screen);
 	wlr_scene_node_raise_to_top(&status_screen->label->node);
 }
 
 bool gp_status_screen_init(struct gp_status_screen *status_screen, struct wlr_scene_tree *tree) {
+	const float color[] = {(float)background_color.red, (float)background_color.green,
+		(float)background_color.blue, 1};
 	*status_screen = (struct gp_status_screen){0};
-	status_screen->screen = wlr_scene_buffer_create(tree, NULL);
+	struct wlr_scene_tree *screen = wlr_scene_tree_create(tree);
 	status_screen->label = wlr_scene_buffer_create(tree, NULL);
-	return status_screen->screen != NULL && status_screen->label != NULL;
+	if (screen == NULL || status_screen->label == NULL) {
+		return false;
+	}
+	wlr_scene_node_set_enabled(&screen->node, false);
+	status_screen->screen = screen;
+	status_screen->background = wlr_scene_rect_create(screen, 0, 0, color);
+	status_screen->texts = wlr_scene_buffer_create(screen, NULL);
+	status_screen->foot_node = wlr_scene_buffer_create(screen, NULL);
+	return status_screen->background != NULL && status_screen->texts != NULL &&
+		status_screen->foot_node != NULL;
 }
 
 void gp_status_screen_set_size(struct gp_status_screen *status_screen, int width, int height) {
@@ -219,6 +289,7 @@ void gp_status_screen_set_foot(struct gp_status_screen *status_screen, const cha
 		return;
 	}
 	snprintf(status_screen->foot, sizeof(status_screen->foot), "%s", text);
+	status_screen->foot_dirty = true;
 	status_screen->dirty |= status_screen->message[0] != '\0';
 }
 

@@ -9,6 +9,7 @@
 #include "common/log.h"
 #include "compositor/config/settings.h"
 #include "compositor/guest/guest.h"
+#include "compositor/guest/manager.h"
 #include "compositor/guest/scanout_events.h"
 #include "compositor/view/cursor_plane.h"
 #include "compositor/view/identity.h"
@@ -138,12 +139,14 @@ static bool same_shape(const struct gp_view *view) {
 
 static void set_picture(struct gp_view *view, const pixman_region32_t *damage) {
 	struct wlr_buffer *buffer = view->scanout->content.buffer;
+	bool keeps_shape = buffer != NULL && same_shape(view);
+	buffer = gp_upload_update(&view->upload, buffer, keeps_shape ? damage : NULL);
 	if (buffer == NULL) {
 		wlr_scene_buffer_set_buffer(view->node, NULL);
 		update_cursor(view, NULL);
 		return;
 	}
-	if (!same_shape(view)) {
+	if (!keeps_shape) {
 		gp_view_arrange(view);
 		damage = NULL;
 	}
@@ -196,10 +199,10 @@ static void handle_output_sample(struct wl_listener *listener, void *data) {
 	const struct wlr_scene_output_sample_event *event = data;
 	view->sampled = true;
 	view->direct = event->direct_scanout;
+	gp_surface_content_handle_sample(&view->scanout->content, view->scanout->surface, event);
 	if (view->scanout->surface == NULL) {
 		return;
 	}
-	gp_surface_content_handle_sample(&view->scanout->content, view->scanout->surface, event);
 	if (event->direct_scanout) {
 		wlr_presentation_surface_scanned_out_on_output(
 			view->scanout->surface, event->output->output);
@@ -263,6 +266,7 @@ static void handle_scanout_destroy(struct wl_listener *listener, void *data) {
 	wl_list_remove(&view->frame_done.link);
 	gp_view_cursor_finish(&view->cursor);
 	wlr_scene_node_destroy(&view->tree->node);
+	gp_upload_finish(&view->upload);
 	free(view);
 }
 
@@ -310,6 +314,7 @@ struct gp_view *gp_view_create(struct gp_guest_scanout *scanout, struct gp_view_
 	}
 	view->scanout = scanout;
 	view->target = target;
+	gp_upload_init(&view->upload, scanout->guest->manager->importer.renderer);
 	wl_list_init(&view->link);
 	wl_list_init(&view->output_link);
 	if (!create_nodes(view)) {

@@ -7,6 +7,7 @@
 #include <wlr/util/box.h>
 
 #include "compositor/guest/scanout.h"
+#include "compositor/view/upload.h"
 #include "compositor/view/view_cursor.h"
 
 struct gp_cursor_plane;
@@ -48,10 +49,10 @@ struct gp_view_target {
 /**
  * A scanout in the scene: its picture, scaled to the output it is placed on, and its cursor.
  *
- * The picture is the guest's buffer itself, so that wlr_scene may scan it out. wlr_scene's own
- * helper for surfaces is not used, as it sets the size to the surface's on each commit, which
- * would damage all of a scaled picture; what it does for frame callbacks and presentation feedback
- * is done here.
+ * The picture is the guest's buffer itself, so that wlr_scene may scan it out, or a texture of it.
+ * wlr_scene's own helper for surfaces is not used, as it sets the size to the surface's on each
+ * commit, which would damage all of a scaled picture; what it does for frame callbacks and
+ * presentation feedback is done here.
  */
 struct gp_view {
 	struct wl_list link; // gp_placement.views
@@ -61,6 +62,7 @@ struct gp_view {
 
 	struct wlr_scene_tree *tree; // in the target's
 	struct wlr_scene_buffer *node;
+	struct gp_upload upload; // if the picture is in shared memory
 	struct gp_view_cursor cursor;
 	/**
 	 * Of the picture in the output, in pixels; may reach beyond it. It stays while the scanout

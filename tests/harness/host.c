@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #define START_TIMEOUT_MS 20000 // sanitizers, and machines with more to do
+#define GL_START_TIMEOUT_MS 300000 // GL in software, on an emulated processor
 #define ARGS_MAX 48
 #define LOG_LINES_SHOWN 150
 #define CLIENT_SOCKET "wayland-test"
@@ -195,8 +196,8 @@ static bool append_args(const char **argv, size_t *argc, const char *const *args
 	return true;
 }
 
-static bool wait_started(struct program *program) {
-	uint64_t end = host_now_ms() + START_TIMEOUT_MS;
+static bool wait_started(struct program *program, unsigned timeout_ms) {
+	uint64_t end = host_now_ms() + timeout_ms;
 	while (host_now_ms() < end) {
 		if (program_ended_within(program, 0)) {
 			program_complain("%s: ended at start, status %d", program->name,
@@ -226,7 +227,7 @@ bool host_start_compositor(struct host *host, unsigned outputs, unsigned width, 
 	snprintf(size, sizeof(size), "%ux%u", width, height);
 	snprintf(count, sizeof(count), "%u", outputs);
 	setenv("WLR_BACKENDS", host->backend ? host->backend : "headless", 1);
-	setenv("WLR_RENDERER", "pixman", 1);
+	setenv("WLR_RENDERER", host->renderer ? host->renderer : "pixman", 1);
 	setenv("WLR_LIBINPUT_NO_DEVICES", "1", 1);
 	setenv("WLR_HEADLESS_OUTPUTS", count, 1);
 	host->wayland_display[0] = '\0';
@@ -237,7 +238,9 @@ bool host_start_compositor(struct host *host, unsigned outputs, unsigned width, 
 	if (host->preload) {
 		unsetenv("LD_PRELOAD");
 	}
-	if (!ok || !wait_started(&host->compositor)) {
+	if (!ok ||
+		!wait_started(&host->compositor,
+			host->renderer ? GL_START_TIMEOUT_MS : START_TIMEOUT_MS)) {
 		return false;
 	}
 	strcpy(host->wayland_display, CLIENT_SOCKET);
@@ -250,10 +253,12 @@ bool host_start_bridge(struct host *host, unsigned index, const char *const *arg
 	const char *argv[ARGS_MAX] = {binary("GUESTPANE_BRIDGE", "guestpane-bridge"),
 		host->vmm_fd != 0 ? "--fd" : "--socket-path",
 		host->vmm_fd != 0 ? "0" : host->vhost_sockets[index], "--display",
-		host->bridge_socket, "--name", name, "--control-socket", bridge->control};
-	size_t argc = 9;
+		host->bridge_socket, "--name", name, "--control-socket", bridge->control,
+		"--linger", "0"};
+	size_t argc = 11;
 	snprintf(name, sizeof(name), "vm%u", index);
-	return append_args(argv, &argc, args) && spawn(host, bridge, argv) && wait_started(bridge);
+	return append_args(argv, &argc, args) && spawn(host, bridge, argv) &&
+		wait_started(bridge, START_TIMEOUT_MS);
 }
 
 int host_run(struct host *host, const char *const *argv, char **output) {
@@ -264,7 +269,8 @@ int host_run(struct host *host, const char *const *argv, char **output) {
 	if (!spawn(host, &program, argv)) {
 		return -1;
 	}
-	int status = program_ended_within(&program, START_TIMEOUT_MS) ? program_reap(&program) : -1;
+	int timeout_ms = host->renderer ? GL_START_TIMEOUT_MS : START_TIMEOUT_MS;
+	int status = program_ended_within(&program, timeout_ms) ? program_reap(&program) : -1;
 	host_kill(&program);
 	size_t size = 0;
 	FILE *file = fopen(program.log, "re");

@@ -27,6 +27,7 @@ struct host {
 	struct program compositor, bridges[HOST_BRIDGES];
 	char vhost_sockets[HOST_BRIDGES][96];
 	const char *backend; // WLR_BACKENDS of the compositor, NULL: headless
+	const char *renderer; // WLR_RENDERER of the compositor, NULL: pixman
 	const char *parent_display; // WAYLAND_DISPLAY of the compositor, may be NULL
 	const char *preload; // LD_PRELOAD of the compositor, may be NULL
 	int vmm_fd; // the next bridge has it as descriptor 0, with --fd; 0: it listens
@@ -43,7 +44,7 @@ bool host_finish(struct host *host);
 /* The end of each program's log, as TAP diagnostics. */
 void host_print_logs(struct host *host);
 
-/* With pixman, outputs of width × height if headless; extra args, NULL-terminated, may be NULL. */
+/* Outputs of width × height if headless; extra args, NULL-terminated, may be NULL. */
 bool host_start_compositor(struct host *host, unsigned outputs, unsigned width, unsigned height,
 	const char *const *args);
 /* The bridge of one VM at vhost_sockets[index]; its name is "vm<index>". */

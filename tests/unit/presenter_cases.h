@@ -8,8 +8,8 @@
  * What the tests of the presenter share. Source and client are the test's own.
  */
 
-#define W 64u
-#define H 32u
+#define W 128u
+#define H 128u
 #define SIZE (W * H * 4)
 #define MEMORIES 4
 
@@ -20,6 +20,7 @@ struct fake_memory {
 	int fd; // -1: nothing exports it
 	bool revocable;
 	unsigned n_exports;
+	unsigned n_comparisons;
 };
 
 extern struct presenter_test {
@@ -34,6 +35,8 @@ extern struct presenter_test {
 
 extern const struct gp_rect whole, part, other_part;
 
+/* What can be compared with a copy. */
+extern const struct gp_memory_ops compared_ops;
 /* What has no rows: a tiled buffer, or one that is a file of pixels already. */
 extern const struct gp_memory_ops file_ops;
 

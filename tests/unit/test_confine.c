@@ -265,6 +265,47 @@ static void test_rights(void **state) {
 }
 
 /* A terminal that the bridge was started from: its keys are not for the worker. */
+static int start_worker(void) {
+	int status;
+	pid_t child = fork();
+	if (child == 0) {
+		/* The program is on disk, and its loader reads files. */
+		execl("/bin/sh", "sh", "-c", "test -r /etc/passwd && ! echo >/tmp/gp-by-worker",
+			NULL);
+		_exit(99);
+	}
+	return waitpid(child, &status, 0) == child && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+/* Changes no file, in no way that is a call; reads, removes its sockets, and executes workers. */
+static void test_keeper(void **state) {
+	static const char socket_path[] = "/tmp/gp-test-keeper-socket";
+	int status, file = open(socket_path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	assert_true(file >= 0);
+	gp_fd_close(&file);
+	pid_t child = fork();
+	if (child == 0) {
+		gp_confine_keeper();
+		int failed = open("/tmp/gp-a", O_WRONLY | O_CREAT | O_CLOEXEC, 0600) != -1 ? 1
+			: errno != EACCES                                                  ? 2
+			: open(socket_path, O_RDWR | O_CLOEXEC) != -1                      ? 3
+			: open(socket_path, O_RDONLY | O_TRUNC | O_CLOEXEC) != -1          ? 4
+			: open(socket_path, O_RDONLY | O_CLOEXEC) == -1                    ? 5
+			: rename(socket_path, "/tmp/gp-b") != -1                           ? 6
+			: chmod(socket_path, 0777) != -1                                   ? 7
+			: truncate(socket_path, 0) != -1                                   ? 8
+			: prctl(PR_GET_DUMPABLE) != 0                                      ? 9
+			: prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1                      ? 10
+			: start_worker() != 0                                              ? 11
+			: unlink(socket_path) != 0                                         ? 12
+											   : 0;
+		_exit(failed);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 static void test_terminal(void **state) {
 	pid_t child = fork();
 	if (child == 0) {
@@ -302,6 +343,7 @@ int main(void) {
 		cmocka_unit_test(test_32_bits),
 		cmocka_unit_test(test_rights),
 		cmocka_unit_test(test_terminal),
+		cmocka_unit_test(test_keeper),
 	};
 	return cmocka_run_group_tests_name("confine", tests, prepare, finish);
 }

@@ -17,7 +17,7 @@
 #include "vmm-bridge/confine/confine.h"
 #include "vmm-bridge/doctor/confinement.h"
 #include "vmm-bridge/doctor/doctor.h"
-#include "vmm-bridge/doctor/report.h"
+#include "common/doctor_report.h"
 
 #define RAM_SIZE (64 << 20)
 #define NOBODY 65534

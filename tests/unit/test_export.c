@@ -259,6 +259,46 @@ static void test_copy_skips_unmapped_memory(void **state) {
 	assert_int_equal(copy[0], 0);
 }
 
+/* Rows that differ, in memory of several extents; rows near each other are one rectangle. */
+static void test_find_changes(void **state) {
+	struct fixture *f = *state;
+	static uint8_t copy[4 * PAGE];
+	struct gp_rects changed = {0};
+	const uint64_t stride = 200;
+	const struct gp_rect all = {0, 0, 50, 80}, part = {10, 20, 5, 40};
+	add_scattered_pages(f, 4);
+	gp_extents_read_rows(&f->extents, copy, sizeof(copy), 0, stride, 0, 200, 0, 80);
+	gp_extents_find_changes(&f->extents, copy, sizeof(copy), 0, stride, 4, &all, &changed);
+	assert_int_equal(changed.n, 0);
+	copy[20 * stride] ^= 1;
+	copy[25 * stride + 199] ^= 1;
+	copy[79 * stride + 41] ^= 1; // in another extent
+	gp_extents_find_changes(&f->extents, copy, sizeof(copy), 0, stride, 4, &all, &changed);
+	const struct gp_rect wanted[] = {{0, 20, 50, 6}, {0, 79, 50, 1}};
+	assert_int_equal(changed.n, 2);
+	assert_memory_equal(changed.items, wanted, sizeof(wanted));
+	changed.n = 0;
+	gp_extents_find_changes(&f->extents, copy, sizeof(copy), 0, stride, 4, &part, &changed);
+	assert_int_equal(changed.n, 0);
+	copy[59 * stride + 59] ^= 1;
+	gp_extents_find_changes(&f->extents, copy, sizeof(copy), 0, stride, 4, &part, &changed);
+	assert_int_equal(changed.n, 1);
+	assert_int_equal(changed.items[0].y, 59);
+	/* What cannot be compared has changed. */
+	const struct gp_rect outside[] = {
+		{0, 0, 50, 82},
+		{0, 1, 51, 1},
+		{0, UINT32_MAX, 50, 1},
+		{UINT32_MAX, 0, 1, 1},
+	};
+	for (size_t i = 0; i < sizeof(outside) / sizeof(outside[0]); i++) {
+		changed.n = 0;
+		gp_extents_find_changes(
+			&f->extents, copy, sizeof(copy), 0, stride, 4, &outside[i], &changed);
+		assert_int_equal(changed.n, 1);
+	}
+}
+
 /* Tries to export, and returns the reason why that cannot be. */
 static const char *export_reason(struct fixture *f, uint64_t size) {
 	static struct gp_export export;
@@ -493,6 +533,7 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 		TEST(test_copies_scattered_pages),
 		TEST(test_copies_damaged_rows_only),
+		TEST(test_find_changes),
 		TEST(test_copies_odd_extents),
 		TEST(test_copy_clips_to_its_size),
 		TEST(test_copy_clips_to_shrunk_extents),

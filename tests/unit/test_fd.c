@@ -342,6 +342,28 @@ static void test_read_text(void **state) {
 	close(dir_fd);
 }
 
+static void test_reserve(void **state) {
+	static const struct {
+		uint64_t limit;
+		int last; // that is not of the reserve
+	} rows[] = {
+		{1, 0},
+		{64, 31},
+		{2048, 1023},
+		{4096, 3071},
+		{UINT64_C(1) << 20, (1 << 20) - 1025},
+		{UINT64_MAX, INT32_MAX - 1}, // no limit
+	};
+	assert_false(gp_fd_is_reserve(INT32_MAX - 1));
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		gp_fd_keep_reserve(rows[i].limit);
+		assert_false(gp_fd_is_reserve(-1));
+		assert_false(gp_fd_is_reserve(rows[i].last));
+		assert_true(gp_fd_is_reserve(rows[i].last + 1));
+	}
+	gp_fd_keep_reserve(UINT64_MAX);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void) {
@@ -351,6 +373,7 @@ int main(void) {
 		TEST(test_nonblock),
 		TEST(test_memfd),
 		TEST(test_memfd_fails),
+		TEST(test_reserve),
 		TEST(test_listen),
 		TEST(test_listen_replaces_stale),
 		TEST(test_listen_leaves_live),

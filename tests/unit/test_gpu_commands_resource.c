@@ -5,9 +5,11 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <unistd.h>
 #include <string.h>
 #include <cmocka.h>
 
+#include "common/fd.h"
 #include "tests/unit/gpu_cases.h"
 
 static const struct {
@@ -258,6 +260,26 @@ static void test_resource_limit(void **state) {
 	assert_int_equal(rig_create_2d(rig, GP_RESOURCES_MAX + 1, 1, 1), NO_MEMORY);
 }
 
+/* A guest cannot use up the descriptors that the VM's memory needs. */
+static void test_descriptor_limit(void **state) {
+	struct rig *rig = *state;
+	enum { LIMIT = 64 };
+	gp_fd_keep_reserve(LIMIT);
+	uint32_t id = 1;
+	while (id <= LIMIT && rig_create_2d(rig, id, 1, 1) == OK) {
+		id++;
+	}
+	int next = dup(STDIN_FILENO);
+	close(next);
+	assert_int_equal(next, LIMIT / 2);
+	assert_int_equal(rig_create_2d(rig, id, 1, 1), NO_MEMORY);
+	assert_int_equal(n_resources(rig), id - 1);
+	assert_int_equal(rig_create_blob(rig, id, PAGE, GPA), OK);
+	assert_int_equal(rig_unref(rig, 1), OK);
+	assert_int_equal(rig_create_2d(rig, 1, 1, 1), OK);
+	gp_fd_keep_reserve(UINT64_MAX);
+}
+
 /* The guest's lists have a limit in all; an unref gives back its part. */
 static void test_extents_limit(void **state) {
 	struct rig *rig = *state;
@@ -296,6 +318,7 @@ int main(void) {
 		TEST(test_new_backing_2d),
 		TEST(test_unref_shown),
 		TEST(test_resource_limit),
+		TEST(test_descriptor_limit),
 		TEST(test_extents_limit),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -332,7 +332,7 @@ static void test_broker(void **state) {
 	struct gp_channel_message reply;
 	uint32_t index = 0;
 	snprintf(path, sizeof(path), "/tmp/gp-test-keeper-%d", (int)getpid());
-	gp_broker_init(&broker);
+	gp_broker_init(&broker, NULL);
 	assert_int_equal(call(&broker, GP_BROKER_DISPLAY, "", 0, &reply), -ENOENT);
 	broker.display = path;
 	assert_int_equal(call(&broker, GP_BROKER_DISPLAY, "", 0, &reply), -ENOENT);

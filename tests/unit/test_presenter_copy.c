@@ -5,6 +5,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <fcntl.h>
+#include <string.h>
 #include <cmocka.h>
 
 #include "tests/unit/presenter_cases.h"
@@ -99,6 +100,71 @@ static void test_wait_ends(void **state) {
 	gp_presenter_visibility(&t.presenter, 0, false);
 	gp_presenter_end_turn(&t.presenter);
 	assert_int_equal(t.n_released, 2);
+}
+
+/* What is flushed and is the same is not copied, not committed, and needs no free half. */
+static void test_same_frame(void **state) {
+	struct fake_memory *first = use_memory(0);
+	first->base.ops = &compared_ops;
+	fill(first, 1);
+	show(first, &whole);
+	for (unsigned i = 0; i < 5; i++) {
+		assert_false(show(first, &whole));
+	}
+	assert_int_equal(t.client.n_shown, 1);
+	assert_int_equal(t.presenter.bytes_copied, SIZE);
+	/* Two rows differ: all that is between them, as damage is one rectangle. */
+	t.client.releases = true;
+	memset(first->bytes + 10 * W * 4, 2, W * 4);
+	memset(first->bytes + 19 * W * 4, 2, 4);
+	show(first, &whole);
+	const struct gp_client_rect damage = {0, 10, W, 10};
+	assert_int_equal(t.client.n_shown, 2);
+	assert_memory_equal(&t.client.damage, &damage, sizeof(damage));
+	assert_int_equal(fake_client_read(t.client.buffer, 10 * W * 4), 2);
+	assert_int_equal(fake_client_read(t.client.buffer, 15 * W * 4), 1);
+	assert_int_equal(fake_client_read(t.client.buffer, 19 * W * 4), 2);
+	uint64_t copied = t.presenter.bytes_copied;
+	memset(first->bytes + 30 * W * 4, 3, 4);
+	show(first, &whole);
+	assert_int_equal(
+		t.presenter.bytes_copied - copied, 3 * W * 4); // one, and two that it lacks
+	assert_int_equal(fake_client_read(t.client.buffer, 19 * W * 4), 2);
+	assert_int_equal(fake_client_read(t.client.buffer, 30 * W * 4), 3);
+	/* Not with the frame that is lost, nor with one of before a disconnect. */
+	gp_presenter_disconnected(&t.presenter);
+	fake_client_finish(&t.client);
+	t.client.buffer = NULL;
+	gp_presenter_connected(&t.presenter);
+	assert_non_null(t.client.buffer);
+}
+
+/* A moving picture is compared now and then only; what is small never is. */
+static void test_moving(void **state) {
+	struct fake_memory *first = use_memory(0);
+	first->base.ops = &compared_ops;
+	t.client.releases = true;
+	for (unsigned i = 0; i < 200; i++) {
+		fill(first, (uint8_t)i);
+		show(first, &whole);
+		gp_presenter_end_turn(&t.presenter);
+		t.presenter.scanouts[0].budget_ns = 0;
+	}
+	assert_int_equal(t.client.n_shown, 200);
+	assert_true(first->n_comparisons >= 200 / 16 && first->n_comparisons <= 20);
+	/* It stops. */
+	unsigned shown = t.client.n_shown;
+	for (unsigned i = 0; i < 100; i++) {
+		show(first, &whole);
+		t.presenter.scanouts[0].budget_ns = 0;
+	}
+	assert_true(t.client.n_shown - shown <= 16);
+	unsigned compared = first->n_comparisons;
+	for (unsigned i = 0; i < 5; i++) {
+		show(first, &part);
+		t.presenter.scanouts[0].budget_ns = 0;
+	}
+	assert_int_equal(first->n_comparisons, compared);
 }
 
 /* Two scanouts of the same pixels do not wait for each other for ever. */
@@ -204,6 +270,8 @@ int main(void) {
 		TEST(test_halves),
 		TEST(test_screen_is_not_written),
 		TEST(test_wait_ends),
+		TEST(test_same_frame),
+		TEST(test_moving),
 		TEST(test_mirrored),
 		TEST(test_copy_is_sealed),
 		TEST(test_copy_without_memory),

@@ -1,11 +1,13 @@
 #include "vmm-bridge/confine/confine.h"
 
 #include <stdio.h>
+#include <sys/prctl.h>
 
 #include "common/log.h"
 #include "vmm-bridge/confine/call_filter.h"
 #include "vmm-bridge/confine/landlock.h"
 #include "vmm-bridge/confine/rights.h"
+#include "vmm-bridge/confine/write_filter.h"
 
 #if defined(__SANITIZE_ADDRESS__)
 #define SANITIZED true
@@ -53,4 +55,17 @@ void gp_confine(void) {
 		gp_call_filter_load(&confinement); // it refuses the calls of the others
 	}
 	log_result();
+}
+
+void gp_confine_keeper(void) {
+	char reason[160] = "";
+	bool confined = gp_rights_forbid_new();
+	if (SANITIZED) {
+		return;
+	}
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	confined = confined && gp_write_filter_load(reason, sizeof(reason));
+	if (!confined) {
+		gp_warn("the keeper may change files: %s", reason);
+	}
 }

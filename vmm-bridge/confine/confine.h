@@ -39,6 +39,13 @@ struct gp_confinement {
  */
 void gp_confine(void);
 
+/**
+ * The same for the keeper, which reads no guest bytes, but what a worker sends: it changes no file,
+ * and no process of its user, its workers for example, can look into it. It looks into the VMM, so
+ * Landlock is not for it: a process under Landlock may not look at any that is not.
+ */
+void gp_confine_keeper(void);
+
 /* What holds of this process. All is false or zero before gp_confine. */
 const struct gp_confinement *gp_confinement_get(void);
 

@@ -1,6 +1,7 @@
 #include "vmm-bridge/doctor/confinement.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -9,7 +10,7 @@
 #include "common/fd.h"
 #include "common/log.h"
 #include "vmm-bridge/confine/confine.h"
-#include "vmm-bridge/doctor/report.h"
+#include "common/doctor_report.h"
 
 void gp_doctor_report_confinement(
 	struct gp_doctor_report *report, const struct gp_confinement *confinement) {
@@ -62,7 +63,7 @@ static void confine_child(int fd) {
 void gp_doctor_check_confinement(struct gp_doctor_report *report) {
 	struct gp_confinement confinement;
 	int ends[2] = {-1, -1};
-	pid_t child = pipe(ends) == 0 ? fork() : -1;
+	pid_t child = pipe2(ends, O_CLOEXEC) == 0 ? fork() : -1;
 	if (child == 0) {
 		confine_child(ends[1]);
 	}

@@ -84,3 +84,68 @@ uint64_t gp_extents_read_rows(const struct gp_extents *extents, uint8_t *copy, u
 	}
 	return copied;
 }
+
+/* Rows that are the same between others that are not: as near, they are one rectangle. */
+#define GAP_MAX 8
+
+static bool is_same(const uint8_t *copy, const uint8_t *bytes, uint64_t length, bool device) {
+	uint8_t part[4096];
+	while (device && length > 0) {
+		uint64_t n = length < sizeof(part) ? length : sizeof(part);
+		gp_device_read(part, bytes, n);
+		if (memcmp(copy, part, n) != 0) {
+			return false;
+		}
+		copy += n;
+		bytes += n;
+		length -= n;
+	}
+	return length == 0 || memcmp(copy, bytes, length) == 0;
+}
+
+/* [start, end) is in bytes of the concatenated extents, and inside of them. */
+static bool is_same_range(
+	struct extent_reader *reader, const uint8_t *copy, uint64_t start, uint64_t end) {
+	while (start < end) {
+		uint64_t available;
+		bool device;
+		const uint8_t *bytes = reader_seek(reader, start, &available, &device);
+		uint64_t length = end - start < available ? end - start : available;
+		if (bytes == NULL || !is_same(copy + start, bytes, length, device)) {
+			return false;
+		}
+		start += length;
+	}
+	return true;
+}
+
+void gp_extents_find_changes(const struct gp_extents *extents, const uint8_t *copy, uint64_t size,
+	uint64_t offset, uint64_t stride, uint32_t bpp, const struct gp_rect *rect,
+	struct gp_rects *changed) {
+	uint64_t limit = size < extents->length ? size : extents->length;
+	uint64_t first, length = (uint64_t)rect->width * bpp;
+	if (!gp_extents_map(extents) || length == 0 || rect->height == 0 || length > stride ||
+		!gp_mul_u64(rect->y, stride, &first) || !gp_add_u64(first, offset, &first) ||
+		!gp_add_u64(first, (uint64_t)rect->x * bpp, &first) ||
+		!gp_range_inside(first, length, limit) ||
+		(limit - first - length) / stride < rect->height - 1) {
+		gp_rects_add(changed, rect);
+		return;
+	}
+	struct extent_reader reader = {.extents = extents};
+	struct gp_rect run = {.x = rect->x, .width = rect->width};
+	for (uint32_t row = 0; row < rect->height; row++) {
+		uint64_t start = first + row * stride;
+		if (is_same_range(&reader, copy, start, start + length)) {
+			continue;
+		}
+		uint32_t y = rect->y + row;
+		if (run.height > 0 && y - (run.y + run.height) > GAP_MAX) {
+			gp_rects_add(changed, &run);
+			run.height = 0;
+		}
+		run.y = run.height > 0 ? run.y : y;
+		run.height = y + 1 - run.y;
+	}
+	gp_rects_add(changed, &run);
+}

@@ -1,5 +1,6 @@
 #include "vmm-bridge/gpu/host_copy.h"
 
+#include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -27,6 +28,10 @@ bool gp_host_copy_init(
 	copy->file_size = gp_host_copy_file_size((uint64_t)stride * height, &copy->n_halves);
 	copy->half_size = copy->file_size / copy->n_halves;
 	copy->fd = gp_memfd_create_sealed("guestpane-2d", copy->file_size);
+	if (gp_fd_is_reserve(copy->fd)) {
+		gp_fd_close(&copy->fd);
+		errno = EMFILE;
+	}
 	if (copy->fd == -1) {
 		gp_error_limited("memory file for a 2D resource: %m");
 		return false;

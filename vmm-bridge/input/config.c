@@ -280,3 +280,12 @@ void gp_input_config_fill(enum gp_input_kind kind, int scanout, uint8_t select, 
 		break;
 	}
 }
+
+void gp_input_config_read(
+	const struct virtio_input_config *config, uint32_t offset, uint32_t size, uint8_t *out) {
+	memset(out, 0, size);
+	if (offset < sizeof(*config)) {
+		size_t left = sizeof(*config) - offset;
+		memcpy(out, (const uint8_t *)config + offset, size < left ? size : left);
+	}
+}

@@ -42,4 +42,8 @@ bool gp_input_has_key(enum gp_input_kind kind, uint32_t code);
 void gp_input_config_fill(enum gp_input_kind kind, int scanout, uint8_t select, uint8_t subsel,
 	struct virtio_input_config *config);
 
+/* Any range of it; bytes behind the structure read as zero. */
+void gp_input_config_read(
+	const struct virtio_input_config *config, uint32_t offset, uint32_t size, uint8_t *out);
+
 #endif

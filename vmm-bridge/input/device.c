@@ -152,11 +152,7 @@ void gp_input_device_get_config(
 	struct virtio_input_config config;
 	gp_input_config_fill(
 		device->kind, device->scanout, device->select, device->subsel, &config);
-	memset(out, 0, size);
-	if (offset < sizeof(config)) {
-		size_t left = sizeof(config) - offset;
-		memcpy(out, (const uint8_t *)&config + offset, size < left ? size : left);
-	}
+	gp_input_config_read(&config, offset, size, out);
 }
 
 void gp_input_device_set_config(

@@ -4,19 +4,29 @@
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
+#include <wayland-server-core.h>
 
 #include "common/fd.h"
 #include "common/socket.h"
 #include "vmm-bridge/keeper/channel.h"
 
-void gp_broker_init(struct gp_broker *broker) {
-	*broker = (struct gp_broker){.vmm_socket = -1, .vmm_end = -1};
+void gp_broker_init(struct gp_broker *broker, struct wl_event_loop *loop) {
+	*broker = (struct gp_broker){.loop = loop, .vmm_socket = -1, .vmm_end = -1};
 	gp_vmm_devices_init(&broker->vmm);
 }
 
 void gp_broker_drop_vmm(struct gp_broker *broker) {
+	if (broker->vmm_source != NULL) {
+		wl_event_source_remove(broker->vmm_source);
+		broker->vmm_source = NULL;
+	}
 	gp_vmm_devices_finish(&broker->vmm);
 	gp_fd_close(&broker->vmm_end);
+}
+
+static int handle_vmm_end(int fd, uint32_t mask, void *data) {
+	gp_broker_drop_vmm(data);
+	return 0;
 }
 
 /* Each fills in the reply, whose descriptors are the caller's to close, and returns the result. */
@@ -51,6 +61,10 @@ static int open_vmm(
 	}
 	reply->fds[reply->n_fds++] = ends[0];
 	broker->vmm_end = ends[1];
+	if (broker->loop != NULL) {
+		broker->vmm_source = wl_event_loop_add_fd(broker->loop, broker->vmm.vmm.pidfd,
+			WL_EVENT_READABLE, handle_vmm_end, broker);
+	}
 	return 0;
 }
 

@@ -8,6 +8,8 @@
 #include "vmm-bridge/vfio/vmm_devices.h"
 
 struct gp_channel_message;
+struct wl_event_loop;
+struct wl_event_source;
 
 /**
  * What the keeper does at a worker's request: all that takes a look outside. The worker chooses
@@ -41,10 +43,13 @@ struct gp_broker {
 	pid_t vmm_pid; // 0: the process at the other end of vmm_socket
 	int vmm_socket; // borrowed, of the display's front end; -1: none
 	struct gp_vmm_devices vmm;
+	struct wl_event_loop *loop; // NULL: the VMM's end is not noticed
+	struct wl_event_source *vmm_source;
 	int vmm_end; // hangs up at the worker when it is closed, or -1
 };
 
-void gp_broker_init(struct gp_broker *broker);
+/* What is above vmm is the caller's to set. */
+void gp_broker_init(struct gp_broker *broker, struct wl_event_loop *loop);
 /* The VMM has ended or disconnected: its devices are closed, and the worker notices. */
 void gp_broker_drop_vmm(struct gp_broker *broker);
 /* Replies to the call, which may be any bytes. False with errno: it cannot be sent. */

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "common/fd.h"
+
 struct datagram {
 	uint32_t kind, device;
 	int32_t number;
@@ -87,4 +89,27 @@ int gp_channel_wait(int fd, struct gp_channel_message *message, int timeout_ms) 
 		r = gp_channel_receive(fd, message);
 	}
 	return r;
+}
+
+bool gp_channel_send_grant(int fd, const struct gp_grant *grant) {
+	struct gp_channel_message message = {
+		.kind = GP_CHANNEL_GRANT,
+		.frame = {.size = sizeof(*grant), .fds = {grant->fd}, .n_fds = grant->fd >= 0},
+	};
+	memcpy(message.frame.payload, grant, sizeof(*grant));
+	return gp_channel_send(fd, &message);
+}
+
+bool gp_channel_read_grant(struct gp_channel_message *message, struct gp_grant *grant) {
+	if (message->frame.size != sizeof(*grant)) {
+		return false;
+	}
+	memcpy(grant, message->frame.payload, sizeof(*grant));
+	grant->path = NULL; // the other process's
+	if (message->frame.n_fds > 0) {
+		grant->fd = gp_fd_take(&message->frame.fds[0]);
+	} else if (grant->fd >= 0) {
+		return false;
+	}
+	return true;
 }

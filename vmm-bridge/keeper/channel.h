@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "vmm-bridge/keeper/grant.h"
 #include "vmm-bridge/vhost/message.h"
 
 /**
@@ -19,10 +20,14 @@ enum gp_channel_kind {
 	GP_CHANNEL_REQUEST, // frame, with its descriptors
 	GP_CHANNEL_HANDLED, // number: 1 if it was accepted, else 0
 
-	/* To the worker, at its start. */
+	/* To the worker, at its start, after which come the front ends. */
 	GP_CHANNEL_SHARED, // one descriptor: struct gp_shared. number: how many workers there were
 	GP_CHANNEL_GRANT, // payload: struct gp_grant; its descriptor, if there is one
 	GP_CHANNEL_READY, // that was all
+
+	/* From keeper to keeper (handover.h): the above, and these. */
+	GP_CHANNEL_HELLO, // number: GP_HANDOVER_VERSION; payload: struct gp_handover_hello
+	GP_CHANNEL_REFUSED, // payload: the reason, as text
 
 	/* The worker asks for something (broker.h); replies come in order. */
 	GP_CHANNEL_CALL, // number: enum gp_broker_call; device: serial number; payload
@@ -38,6 +43,9 @@ struct gp_channel_message {
 
 /* Waits for room. False with errno. */
 bool gp_channel_send(int fd, const struct gp_channel_message *message);
+bool gp_channel_send_grant(int fd, const struct gp_grant *grant);
+/* Takes the descriptor of a GRANT. False: it is malformed. */
+bool gp_channel_read_grant(struct gp_channel_message *message, struct gp_grant *grant);
 /**
  * Does not wait. 1 with a message, whose descriptors are the caller's; 0 if there is none now;
  * -errno on failure: -ECONNRESET at the end, -EPROTO for a malformed one (dropped).

@@ -1,6 +1,7 @@
 #ifndef GP_VMM_BRIDGE_KEEPER_GRANT_H
 #define GP_VMM_BRIDGE_KEEPER_GRANT_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 /**
@@ -23,5 +24,15 @@ struct gp_grant {
 	char pci[16]; // VFIO: the device's address; empty: not known
 	const char *path; // of a listening socket, which is removed at the end; or NULL
 };
+
+struct gp_grants {
+	struct gp_grant items[GP_GRANTS_MAX]; // first n
+	size_t n;
+};
+
+/* Closes the descriptor, and removes the socket. */
+void gp_grant_close(struct gp_grant *grant);
+/* Takes the descriptor. One of that kind and index is replaced; there must be room. */
+void gp_grants_add(struct gp_grants *grants, const struct gp_grant *grant);
 
 #endif

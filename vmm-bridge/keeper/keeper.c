@@ -6,10 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <wayland-server-core.h>
@@ -17,42 +14,49 @@
 #include "common/clock.h"
 #include "common/fd.h"
 #include "common/log.h"
+#include "common/socket.h"
+#include "vmm-bridge/confine/confine.h"
 #include "vmm-bridge/keeper/broker.h"
 #include "vmm-bridge/keeper/channel.h"
+#include "vmm-bridge/keeper/child.h"
+#include "vmm-bridge/keeper/handover.h"
 #include "vmm-bridge/keeper/pauses.h"
 #include "vmm-bridge/keeper/shared.h"
 #include "vmm-bridge/keeper/store.h"
+#include "vmm-bridge/keeper/stubs.h"
 
-#define WORKER_CHANNEL_FD 3 // in the worker
-#define WORKER_ARGS_MAX 256
 #define MESSAGES_PER_TURN 64
-/* A worker that does not read for so long does not work. */
-#define SEND_TIMEOUT_S 5
+/* A worker that does not end when it is told to. */
+#define STOP_TIMEOUT_MS 5000
 /* The worker that begins has the processor first; a spare one that has ended was no use. */
 #define SPARE_DELAY_MS 500
 #define SPARE_PAUSE_MS 10000
-
-struct child {
-	pid_t pid; // 0: there is none
-	int channel; // to it, or -1
-};
+#define HELLO_TIMEOUT_MS 1000
 
 struct gp_keeper {
-	struct gp_keeper_settings *settings;
+	const struct gp_keeper_settings *settings;
 	struct wl_event_loop *loop;
-	struct wl_event_source *signals[3], *pause_timer;
+	struct wl_event_source *signals[3], *timer, *spare_timer;
 	sigset_t signal_mask; // as it was before
 	int executable; // of this program
-	int shared; // a file of struct gp_shared
+	int shared; // file of struct gp_shared
 	struct gp_store stores[GP_KEEPER_DEVICES_MAX];
+	struct gp_grants *grants; // the caller's
+	struct gp_grants taken; // over, until then
 	struct gp_broker broker;
-	struct wl_event_source *vmm_source;
 	struct gp_pauses pauses;
-
-	struct child worker, spare; // at work; waiting for that, as executing one takes its time
-	struct wl_event_source *channel_source, *spare_timer;
 	unsigned restarts;
-	bool stopping; // ends when the worker has
+
+	struct gp_child worker, spare; // at work; waiting for that, as executing one takes its time
+	struct wl_event_source *channel_source;
+	bool stopping; // when the worker has ended, this process ends or lingers
+	bool lingering; // there is no worker, and will be none
+	struct gp_stubs stubs;
+
+	int successors; // listening socket, or -1
+	struct wl_event_source *successors_source;
+	int successor; // all is handed over to it when the worker has ended; or -1
+
 	bool done;
 	int status; // to exit with
 };
@@ -66,43 +70,12 @@ static bool has_front(const struct gp_keeper *keeper) {
 	return false;
 }
 
-/* The VMM */
-
-static void drop_vmm(struct gp_keeper *keeper) {
-	if (keeper->vmm_source != NULL) {
-		wl_event_source_remove(keeper->vmm_source);
-		keeper->vmm_source = NULL;
-	}
-	gp_broker_drop_vmm(&keeper->broker);
-}
-
-static int handle_vmm_end(int fd, uint32_t mask, void *data) {
-	drop_vmm(data);
-	return 0;
-}
-
-static bool handle_call(struct gp_keeper *keeper, const struct gp_channel_message *call) {
-	struct gp_broker *broker = &keeper->broker;
-	if (keeper->vmm_source != NULL && call->number == GP_BROKER_VMM) {
-		drop_vmm(keeper);
-	}
-	broker->vmm_socket = keeper->stores[0].socket;
-	bool ok = gp_broker_handle(broker, call, keeper->worker.channel);
-	if (keeper->vmm_source == NULL && broker->vmm.vmm.pidfd >= 0) {
-		keeper->vmm_source = wl_event_loop_add_fd(keeper->loop, broker->vmm.vmm.pidfd,
-			WL_EVENT_READABLE, handle_vmm_end, keeper);
-	}
-	return ok;
-}
-
 /* The display's front end has changed: nothing of the last VMM may be left. */
 static void forget_vmm(struct gp_keeper *keeper) {
-	drop_vmm(keeper);
-	for (size_t i = 0; i < keeper->settings->n_grants; i++) {
-		struct gp_grant *grant = &keeper->settings->grants[i];
-		if (grant->kind == GP_GRANT_VFIO && grant->fd >= 0) {
-			gp_fd_close(&grant->fd);
-			grant->fd = -ENODEV;
+	gp_broker_drop_vmm(&keeper->broker);
+	for (size_t i = 0; i < keeper->grants->n; i++) {
+		if (keeper->grants->items[i].kind == GP_GRANT_VFIO) {
+			gp_grant_close(&keeper->grants->items[i]);
 		}
 	}
 }
@@ -113,7 +86,8 @@ static void forget_vmm(struct gp_keeper *keeper) {
 static bool handle_message(struct gp_keeper *keeper, struct gp_channel_message *message) {
 	switch (message->kind) {
 	case GP_CHANNEL_CALL: {
-		bool ok = handle_call(keeper, message);
+		keeper->broker.vmm_socket = keeper->stores[0].socket;
+		bool ok = gp_broker_handle(&keeper->broker, message, keeper->worker.channel);
 		gp_vhost_frame_close_fds(&message->frame);
 		return ok;
 	}
@@ -181,16 +155,8 @@ static bool send_start(struct gp_keeper *keeper, int channel) {
 		.frame = {.fds = {keeper->shared}, .n_fds = 1},
 	};
 	bool ok = gp_channel_send(channel, &message);
-	for (size_t i = 0; i < keeper->settings->n_grants; i++) {
-		const struct gp_grant *grant = &keeper->settings->grants[i];
-		message = (struct gp_channel_message){
-			.kind = GP_CHANNEL_GRANT,
-			.frame = {.size = sizeof(*grant),
-				.fds = {grant->fd},
-				.n_fds = grant->fd >= 0},
-		};
-		memcpy(message.frame.payload, grant, sizeof(*grant));
-		ok = ok && gp_channel_send(channel, &message);
+	for (size_t i = 0; i < keeper->grants->n; i++) {
+		ok = ok && gp_channel_send_grant(channel, &keeper->grants->items[i]);
 	}
 	for (unsigned i = 0; i < GP_KEEPER_DEVICES_MAX; i++) {
 		ok = ok && gp_store_send(&keeper->stores[i], channel, i);
@@ -201,56 +167,9 @@ static bool send_start(struct gp_keeper *keeper, int channel) {
 
 /* The worker */
 
-/* In the child. It must not outlive the keeper, and gets its channel and nothing else. */
-static void become_worker(const struct gp_keeper *keeper, pid_t parent, int channel) {
-	char number[16];
-	const char *argv[WORKER_ARGS_MAX];
-	size_t argc = 0;
-	for (; keeper->settings->argv[argc] != NULL && argc < WORKER_ARGS_MAX - 3; argc++) {
-		argv[argc] = keeper->settings->argv[argc];
-	}
-	snprintf(number, sizeof(number), "%d", WORKER_CHANNEL_FD);
-	argv[argc++] = "--worker";
-	argv[argc++] = number;
-	argv[argc] = NULL;
-	sigprocmask(SIG_SETMASK, &keeper->signal_mask, NULL);
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent) {
-		_exit(EXIT_FAILURE);
-	}
-	int executable = fcntl(keeper->executable, F_DUPFD_CLOEXEC, WORKER_CHANNEL_FD + 1);
-	if (executable >= 0 &&
-		(channel == WORKER_CHANNEL_FD ? fcntl(channel, F_SETFD, 0)
-					      : dup2(channel, WORKER_CHANNEL_FD)) >= 0 &&
-		close_range(WORKER_CHANNEL_FD + 1, ~0u, CLOSE_RANGE_CLOEXEC) == 0) {
-		fexecve(executable, (char *const *)argv, environ);
-	}
-	gp_error_errno("keeper: cannot execute a worker");
-	_exit(EXIT_FAILURE);
-}
-
-/* False after logging; there is no child then. */
-static bool execute(struct gp_keeper *keeper, struct child *child) {
-	int ends[2];
-	pid_t parent = getpid();
-	const struct timeval timeout = {.tv_sec = SEND_TIMEOUT_S};
-	*child = (struct child){.channel = -1};
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) {
-		gp_error_errno("keeper: socketpair");
-		return false;
-	}
-	setsockopt(ends[0], SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout));
-	pid_t pid = fork();
-	if (pid == 0) {
-		become_worker(keeper, parent, ends[1]);
-	}
-	gp_fd_close(&ends[1]);
-	if (pid < 0) {
-		gp_error_errno("keeper: fork");
-		gp_fd_close(&ends[0]);
-		return false;
-	}
-	*child = (struct child){.pid = pid, .channel = ends[0]};
-	return true;
+static bool execute(struct gp_keeper *keeper, struct gp_child *child) {
+	return gp_child_execute(
+		child, keeper->executable, keeper->settings->argv, &keeper->signal_mask);
 }
 
 /* Without success there is no worker afterwards. */
@@ -259,7 +178,7 @@ static void start_worker(struct gp_keeper *keeper) {
 	wl_event_source_timer_update(keeper->spare_timer, SPARE_DELAY_MS);
 	if (keeper->spare.pid != 0) {
 		keeper->worker = keeper->spare;
-		keeper->spare = (struct child){.channel = -1};
+		keeper->spare = (struct gp_child){.channel = -1};
 	} else if (!execute(keeper, &keeper->worker)) {
 		return;
 	}
@@ -274,7 +193,7 @@ static void start_worker(struct gp_keeper *keeper) {
 
 static int handle_spare_due(void *data) {
 	struct gp_keeper *keeper = data;
-	if (keeper->spare.pid == 0 && !keeper->stopping) {
+	if (keeper->spare.pid == 0 && !keeper->stopping && !keeper->lingering) {
 		execute(keeper, &keeper->spare);
 	}
 	return 0;
@@ -309,17 +228,143 @@ static void schedule_worker(struct gp_keeper *keeper) {
 	}
 	/* Also where it could not be started. */
 	if (keeper->worker.pid == 0) {
-		wl_event_source_timer_update(
-			keeper->pause_timer, pause_ms > 0 ? (int)pause_ms : 1000);
+		wl_event_source_timer_update(keeper->timer, pause_ms > 0 ? (int)pause_ms : 1000);
 	}
 }
 
-static int handle_pause_end(void *data) {
+/* The end */
+
+static void handle_last_front_end(void *data) {
+	gp_info("the VMM has ended, and so does the bridge");
+	end(data, EXIT_SUCCESS);
+}
+
+/* There is no worker, and will be none, but a VMM is connected. */
+static void linger(struct gp_keeper *keeper) {
+	/* Whoever comes next finds the way free; devices stay for a successor. */
+	for (size_t i = 0; keeper->grants != NULL && i < keeper->grants->n; i++) {
+		if (keeper->grants->items[i].kind != GP_GRANT_VFIO) {
+			gp_grant_close(&keeper->grants->items[i]);
+		}
+	}
+	gp_fd_close(&keeper->spare.channel); // it ends then
+	keeper->lingering = true;
+	if (!gp_stubs_start(&keeper->stubs, keeper->loop, keeper->settings->stubs, keeper->stores,
+		    keeper->shared, handle_last_front_end, keeper)) {
+		end(keeper, EXIT_FAILURE);
+		return;
+	}
+	gp_warn("the VM has no display any more, but it would not survive the end of this process "
+		"while one of its vhost-user devices is not in use. So it stays until the VM ends, "
+		"or a bridge with the same --socket-path takes over, for %u seconds at most",
+		keeper->settings->linger_s);
+	wl_event_source_timer_update(keeper->timer, (int)keeper->settings->linger_s * 1000);
+}
+
+static void end_or_linger(struct gp_keeper *keeper, int status) {
+	if (has_front(keeper) && keeper->settings->linger_s > 0) {
+		linger(keeper);
+	} else {
+		end(keeper, status);
+	}
+}
+
+/* The time of whatever is waited for is over: they exclude each other. */
+static int handle_timer(void *data) {
 	struct gp_keeper *keeper = data;
-	if (keeper->worker.pid == 0 && !keeper->stopping) {
+	if (keeper->lingering) {
+		gp_error("ended while a VM is connected: QEMU aborts now, if one of its vhost-user "
+			 "devices is not in use");
+		end(keeper, EXIT_SUCCESS);
+	} else if (keeper->worker.pid != 0) {
+		gp_error("the worker does not end: killed");
+		kill(keeper->worker.pid, SIGKILL);
+	} else if (!keeper->stopping) {
 		start_worker(keeper);
 	}
 	return 0;
+}
+
+static void stop_worker(struct gp_keeper *keeper) {
+	kill(keeper->worker.pid, SIGTERM);
+	wl_event_source_timer_update(keeper->timer, STOP_TIMEOUT_MS);
+}
+
+/* There is no worker. */
+static void hand_over(struct gp_keeper *keeper) {
+	bool given = gp_handover_give(keeper->successor,
+		&(struct gp_handover){
+			.shared = keeper->shared,
+			.restarts = keeper->restarts + 1,
+			.stores = keeper->stores,
+			.grants = keeper->grants,
+		});
+	if (given) {
+		gp_info("another bridge has taken over");
+		end(keeper, EXIT_SUCCESS); // the connection ends with the process
+		return;
+	}
+	gp_handover_refuse(keeper->successor, "it goes on itself");
+	gp_fd_close(&keeper->successor);
+	if (keeper->stopping && !keeper->lingering) {
+		end_or_linger(keeper, EXIT_SUCCESS);
+	} else if (!keeper->lingering) {
+		start_worker(keeper);
+	}
+}
+
+static int handle_successor(int fd, uint32_t mask, void *data) {
+	struct gp_keeper *keeper = data;
+	struct gp_channel_message message;
+	struct gp_handover_hello hello = {0};
+	int connection = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
+	if (connection == -1) {
+		return 0;
+	}
+	int r = gp_channel_wait(connection, &message, HELLO_TIMEOUT_MS);
+	const char *reason = "it says nothing that is understood here";
+	if (r == 1 && message.kind == GP_CHANNEL_HELLO && message.frame.size == sizeof(hello)) {
+		memcpy(&hello, message.frame.payload, sizeof(hello));
+		hello.version[sizeof(hello.version) - 1] = '\0';
+		reason = gp_handover_check(
+			connection, message.number, &hello, keeper->settings->shape);
+	}
+	if (r == 1) {
+		gp_vhost_frame_close_fds(&message.frame);
+	}
+	if (reason == NULL && keeper->successor != -1) {
+		reason = "another one is just taking over";
+	}
+	if (reason != NULL) {
+		gp_warn("hand-over to another bridge: refused: %s", reason);
+		gp_handover_refuse(connection, reason);
+		gp_fd_close(&connection);
+		return 0;
+	}
+	gp_info("another bridge, of version %s, takes over", hello.version);
+	keeper->successor = connection;
+	if (keeper->worker.pid != 0) {
+		stop_worker(keeper);
+	} else {
+		hand_over(keeper);
+	}
+	return 0;
+}
+
+/* Without it there is no hand-over, which is logged and no more. */
+static void listen_for_successors(struct gp_keeper *keeper) {
+	const char *path = keeper->settings->handover_path;
+	if (path == NULL) {
+		return;
+	}
+	keeper->successors = gp_socket_listen_packets(path);
+	if (keeper->successors != -1) {
+		keeper->successors_source = wl_event_loop_add_fd(keeper->loop, keeper->successors,
+			WL_EVENT_READABLE, handle_successor, keeper);
+	}
+	if (keeper->successors_source == NULL) {
+		gp_warn("no other bridge will be able to take over: %s: %m", path);
+	}
 }
 
 static void handle_worker_end(struct gp_keeper *keeper, int status) {
@@ -329,9 +374,14 @@ static void handle_worker_end(struct gp_keeper *keeper, int status) {
 		close_channel(keeper);
 	}
 	keeper->worker.pid = 0;
+	wl_event_source_timer_update(keeper->timer, 0);
 	bool crashed = WIFSIGNALED(status);
+	if (keeper->successor != -1) {
+		hand_over(keeper);
+		return;
+	}
 	if (keeper->stopping || (!crashed && !has_front(keeper))) {
-		end(keeper, crashed ? EXIT_FAILURE : WEXITSTATUS(status));
+		end_or_linger(keeper, crashed ? EXIT_FAILURE : WEXITSTATUS(status));
 		return;
 	}
 	if (crashed) {
@@ -365,11 +415,16 @@ static int handle_child(int signal_number, void *data) {
 static int handle_stop(int signal_number, void *data) {
 	struct gp_keeper *keeper = data;
 	gp_info("ended by signal %d", signal_number);
+	if (keeper->stopping) {
+		gp_warn("ended by force");
+		end(keeper, EXIT_SUCCESS);
+		return 0;
+	}
 	keeper->stopping = true;
 	if (keeper->worker.pid != 0) {
-		kill(keeper->worker.pid, SIGTERM);
+		stop_worker(keeper);
 	} else {
-		end(keeper, EXIT_SUCCESS);
+		end_or_linger(keeper, EXIT_SUCCESS);
 	}
 	return 0;
 }
@@ -385,22 +440,130 @@ static bool watch(struct gp_keeper *keeper) {
 	keeper->signals[0] = wl_event_loop_add_signal(keeper->loop, SIGCHLD, handle_child, keeper);
 	keeper->signals[1] = wl_event_loop_add_signal(keeper->loop, SIGTERM, handle_stop, keeper);
 	keeper->signals[2] = wl_event_loop_add_signal(keeper->loop, SIGINT, handle_stop, keeper);
-	keeper->pause_timer = wl_event_loop_add_timer(keeper->loop, handle_pause_end, keeper);
+	keeper->timer = wl_event_loop_add_timer(keeper->loop, handle_timer, keeper);
 	keeper->spare_timer = wl_event_loop_add_timer(keeper->loop, handle_spare_due, keeper);
 	return keeper->signals[0] != NULL && keeper->signals[1] != NULL &&
-		keeper->signals[2] != NULL && keeper->pause_timer != NULL &&
-		keeper->spare_timer != NULL;
+		keeper->signals[2] != NULL && keeper->timer != NULL && keeper->spare_timer != NULL;
 }
 
-static void finish(struct gp_keeper *keeper) {
+static bool init(struct gp_keeper *keeper, const struct gp_keeper_settings *settings) {
+	keeper->settings = settings;
+	keeper->worker.channel = keeper->spare.channel = -1;
+	keeper->shared = keeper->successors = keeper->successor = -1;
+	keeper->grants = &keeper->taken;
+	for (unsigned i = 0; i < GP_KEEPER_DEVICES_MAX; i++) {
+		gp_store_init(&keeper->stores[i]);
+	}
+	keeper->executable = open("/proc/self/exe", O_PATH | O_CLOEXEC);
+	bool ok = keeper->executable != -1 && watch(keeper);
+	gp_broker_init(&keeper->broker, keeper->loop);
+	keeper->broker.display = settings->display;
+	keeper->broker.looks = settings->looks;
+	keeper->broker.vmm_pid = settings->vmm_pid;
+	return ok;
+}
+
+/* From the keeper before. False after logging. */
+static bool take_over(struct gp_keeper *keeper) {
+	struct gp_handover handover = {.stores = keeper->stores, .grants = &keeper->taken};
+	struct gp_handover_hello hello = {.shape = keeper->settings->shape};
+	snprintf(hello.version, sizeof(hello.version), "%s", GP_VERSION);
+	if (keeper->settings->handover_path == NULL) {
+		return true;
+	}
+	enum gp_handover_result result =
+		gp_handover_take(keeper->settings->handover_path, &hello, &handover);
+	if (result == GP_HANDOVER_TAKEN) {
+		keeper->shared = handover.shared;
+		keeper->restarts = handover.restarts;
+		gp_info("took over from the bridge that ran here");
+	}
+	return result != GP_HANDOVER_FAILED;
+}
+
+struct gp_keeper *gp_keeper_create(const struct gp_keeper_settings *settings) {
+	struct gp_keeper *keeper = calloc(1, sizeof(*keeper));
+	if (keeper == NULL) {
+		gp_error_errno("cannot make a keeper");
+		return NULL;
+	}
+	if (!init(keeper, settings)) {
+		gp_error_errno("cannot make a keeper");
+		gp_keeper_destroy(keeper);
+		return NULL;
+	}
+	if (!take_over(keeper)) {
+		gp_keeper_destroy(keeper);
+		return NULL;
+	}
+	if (keeper->shared == -1) {
+		keeper->shared =
+			gp_memfd_create_sealed("guestpane-bridge", sizeof(struct gp_shared));
+	}
+	if (keeper->shared == -1) {
+		gp_error_errno("cannot make memory for workers");
+		gp_keeper_destroy(keeper);
+		return NULL;
+	}
+	return keeper;
+}
+
+static int run(struct gp_keeper *keeper) {
+	while (!keeper->done) {
+		if (wl_event_loop_dispatch(keeper->loop, -1) < 0 && errno != EINTR) {
+			gp_error_errno("keeper: cannot wait for events");
+			end(keeper, EXIT_FAILURE);
+		}
+	}
+	return keeper->status;
+}
+
+int gp_keeper_run(struct gp_keeper *keeper, struct gp_grants *grants, int socket) {
+	for (size_t i = 0; i < keeper->taken.n; i++) {
+		gp_grants_add(grants, &keeper->taken.items[i]);
+	}
+	keeper->taken.n = 0;
+	keeper->grants = grants;
+	if (socket != -1) {
+		gp_store_connect(&keeper->stores[0], socket);
+	}
+	listen_for_successors(keeper);
+	gp_confine_keeper();
+	start_worker(keeper);
+	if (keeper->worker.pid == 0) {
+		end_or_linger(keeper, EXIT_FAILURE);
+	}
+	int status = run(keeper);
+	keeper->grants = &keeper->taken;
+	return status;
+}
+
+int gp_keeper_give_up(struct gp_keeper *keeper) {
+	listen_for_successors(keeper);
+	gp_confine_keeper();
+	end_or_linger(keeper, EXIT_FAILURE);
+	return run(keeper);
+}
+
+void gp_keeper_destroy(struct gp_keeper *keeper) {
+	if (keeper == NULL) {
+		return;
+	}
+	gp_stubs_finish(&keeper->stubs);
 	close_channel(keeper);
 	gp_fd_close(&keeper->spare.channel); // it ends then
-	drop_vmm(keeper);
+	gp_broker_drop_vmm(&keeper->broker);
 	for (unsigned i = 0; i < GP_KEEPER_DEVICES_MAX; i++) {
 		gp_store_clear(&keeper->stores[i]);
 	}
-	struct wl_event_source *sources[] = {
-		keeper->signals[0], keeper->signals[1], keeper->signals[2], keeper->pause_timer};
+	for (size_t i = 0; i < keeper->taken.n; i++) {
+		gp_grant_close(&keeper->taken.items[i]);
+	}
+	if (keeper->successors != -1) {
+		unlink(keeper->settings->handover_path);
+	}
+	struct wl_event_source *sources[] = {keeper->signals[0], keeper->signals[1],
+		keeper->signals[2], keeper->timer, keeper->spare_timer, keeper->successors_source};
 	for (size_t i = 0; i < sizeof(sources) / sizeof(sources[0]); i++) {
 		if (sources[i] != NULL) {
 			wl_event_source_remove(sources[i]);
@@ -409,52 +572,9 @@ static void finish(struct gp_keeper *keeper) {
 	if (keeper->loop != NULL) {
 		wl_event_loop_destroy(keeper->loop);
 	}
+	gp_fd_close(&keeper->successors);
 	gp_fd_close(&keeper->executable);
 	gp_fd_close(&keeper->shared);
+	gp_fd_close(&keeper->successor); // last of all
 	free(keeper);
-}
-
-static bool init(struct gp_keeper *keeper, struct gp_keeper_settings *settings) {
-	keeper->settings = settings;
-	keeper->worker.channel = keeper->spare.channel = -1;
-	gp_broker_init(&keeper->broker);
-	keeper->broker.display = settings->display;
-	keeper->broker.looks = settings->looks;
-	keeper->broker.vmm_pid = settings->vmm_pid;
-	for (unsigned i = 0; i < GP_KEEPER_DEVICES_MAX; i++) {
-		gp_store_init(&keeper->stores[i]);
-	}
-	if (settings->socket != -1) {
-		gp_store_connect(&keeper->stores[0], gp_fd_take(&settings->socket));
-	}
-	keeper->executable = open("/proc/self/exe", O_PATH | O_CLOEXEC);
-	keeper->shared = gp_memfd_create_sealed("guestpane-bridge", sizeof(struct gp_shared));
-	return keeper->executable != -1 && keeper->shared != -1 && watch(keeper);
-}
-
-int gp_keeper_run(struct gp_keeper_settings *settings) {
-	struct gp_keeper *keeper = calloc(1, sizeof(*keeper));
-	if (keeper == NULL) {
-		gp_error_errno("cannot make a keeper");
-		return EXIT_FAILURE;
-	}
-	if (!init(keeper, settings)) {
-		gp_error_errno("cannot make a keeper");
-		finish(keeper);
-		return EXIT_FAILURE;
-	}
-	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-	start_worker(keeper);
-	if (keeper->worker.pid == 0) {
-		end(keeper, EXIT_FAILURE);
-	}
-	while (!keeper->done) {
-		if (wl_event_loop_dispatch(keeper->loop, -1) < 0 && errno != EINTR) {
-			gp_error_errno("keeper: cannot wait for events");
-			end(keeper, EXIT_FAILURE);
-		}
-	}
-	int status = keeper->status;
-	finish(keeper);
-	return status;
 }

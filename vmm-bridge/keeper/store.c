@@ -159,6 +159,20 @@ void gp_store_end(struct gp_store *store, bool accepted) {
 	}
 }
 
+const struct gp_store_request *gp_store_find(
+	const struct gp_store *store, uint32_t kind, uint32_t queue) {
+	const struct gp_store_request *request;
+	TAILQ_FOREACH(request, &store->requests, link) {
+		struct gp_vhost_message message;
+		if (request->frame.request == kind &&
+			gp_vhost_decode(&request->frame, &message) == NULL &&
+			get_index(&message) == queue) {
+			return request;
+		}
+	}
+	return NULL;
+}
+
 bool gp_store_take(struct gp_store *store, struct gp_channel_message *message) {
 	bool ok = true;
 	switch (message->kind) {

@@ -42,6 +42,10 @@ bool gp_store_begin(struct gp_store *store, struct gp_vhost_frame *frame);
 /* That request was handled. */
 void gp_store_end(struct gp_store *store, bool accepted);
 
+/* The request of that kind about the queue that is kept, or NULL. */
+const struct gp_store_request *gp_store_find(
+	const struct gp_store *store, uint32_t kind, uint32_t queue);
+
 /**
  * Does what a message about a front end says, and closes the descriptors that it does not need.
  * False: there was no room for a request.

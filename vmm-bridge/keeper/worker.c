@@ -27,8 +27,7 @@ struct gp_worker {
 	pid_t keeper_pid;
 	unsigned restarts;
 	struct gp_shared *shared;
-	struct gp_grant grants[GP_GRANTS_MAX]; // first n_grants
-	size_t n_grants;
+	struct gp_grants grants;
 	struct left_front fronts[GP_KEEPER_DEVICES_MAX];
 	uint32_t calls;
 };
@@ -97,18 +96,6 @@ static bool map_shared(struct gp_worker *worker, struct gp_channel_message *mess
 	return true;
 }
 
-static void take_grant(struct gp_worker *worker, struct gp_channel_message *message) {
-	if (worker->n_grants == GP_GRANTS_MAX || message->frame.size != sizeof(struct gp_grant)) {
-		return;
-	}
-	struct gp_grant *grant = &worker->grants[worker->n_grants++];
-	memcpy(grant, message->frame.payload, sizeof(*grant));
-	grant->path = NULL; // the keeper's
-	if (message->frame.n_fds > 0) {
-		grant->fd = gp_fd_take(&message->frame.fds[0]);
-	}
-}
-
 struct gp_worker *gp_worker_create(int channel) {
 	struct gp_worker *worker = calloc(1, sizeof(*worker));
 	if (worker == NULL) {
@@ -141,6 +128,7 @@ void gp_worker_destroy(struct gp_worker *worker) {
 
 bool gp_worker_wait(struct gp_worker *worker) {
 	struct gp_channel_message message;
+	struct gp_grant grant;
 	bool ok = true;
 	while (ok) {
 		int r = gp_channel_wait(worker->channel, &message, -1);
@@ -152,7 +140,10 @@ bool gp_worker_wait(struct gp_worker *worker) {
 			ok = map_shared(worker, &message);
 			break;
 		case GP_CHANNEL_GRANT:
-			take_grant(worker, &message);
+			if (worker->grants.n < GP_GRANTS_MAX &&
+				gp_channel_read_grant(&message, &grant)) {
+				gp_grants_add(&worker->grants, &grant);
+			}
 			break;
 		case GP_CHANNEL_READY:
 			return worker->shared != NULL;
@@ -177,8 +168,8 @@ unsigned gp_worker_get_restarts(const struct gp_worker *worker) {
 
 struct gp_grant gp_worker_take_grant(
 	struct gp_worker *worker, enum gp_grant_kind kind, uint32_t index) {
-	for (size_t i = 0; i < worker->n_grants; i++) {
-		struct gp_grant *grant = &worker->grants[i];
+	for (size_t i = 0; i < worker->grants.n; i++) {
+		struct gp_grant *grant = &worker->grants.items[i];
 		if (grant->kind == kind && grant->index == index) {
 			struct gp_grant taken = *grant;
 			grant->fd = -EBUSY;
@@ -242,12 +233,10 @@ void gp_worker_done(struct gp_worker *worker) {
 	for (unsigned i = 0; i < GP_KEEPER_DEVICES_MAX; i++) {
 		gp_store_clear(&worker->fronts[i].store);
 	}
-	for (size_t i = 0; i < worker->n_grants; i++) {
-		if (worker->grants[i].fd >= 0) {
-			gp_fd_close(&worker->grants[i].fd);
-		}
+	for (size_t i = 0; i < worker->grants.n; i++) {
+		gp_grant_close(&worker->grants.items[i]);
 	}
-	worker->n_grants = 0;
+	worker->grants.n = 0;
 }
 
 /* Calls of the keeper. */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/clock.h"
+#include "common/trace.h"
 
 /* Compositors allow 256 blobs of one guest; cursors have one for each scanout. */
 #define IMPORTS_MAX 128
@@ -265,6 +266,51 @@ int gp_import_cache_find_half(
 		}
 	}
 	return -1;
+}
+
+bool gp_import_cache_must_wait(const struct gp_import_cache *cache, uint32_t scanout) {
+	const struct gp_shown *shown = &cache->scanouts[scanout];
+	const struct gp_import *import =
+		shown->memory != NULL ? gp_import_find_newest(shown->memory) : NULL;
+	return import != NULL && !import->ending && import->n_halves > 1 &&
+		gp_import_cache_find_half(cache, import, scanout) < 0;
+}
+
+/* Whether another scanout writes to copies of the memory, too. */
+static bool is_shared(const struct gp_import_cache *cache, uint32_t index) {
+	for (uint32_t i = 0; i < cache->n_scanouts; i++) {
+		if (i != index && cache->scanouts[i].memory == cache->scanouts[index].memory) {
+			return true;
+		}
+	}
+	return false;
+}
+
+struct gp_rects gp_import_cache_find_changes(const struct gp_import_cache *cache,
+	const struct gp_import *import, uint32_t scanout, const struct gp_rect *damage) {
+	struct gp_shown *shown = &cache->scanouts[scanout];
+	struct gp_rects changed = {0};
+	struct gp_rect rect;
+	gp_rect_intersect(damage, &shown->source, &rect);
+	uint64_t row_bytes = shown->layout.planes[0].stride / shown->layout.width * rect.width;
+	if (import->memory->ops->find_changes == NULL || shown->buffer == NULL ||
+		is_shared(cache, scanout) ||
+		!gp_shown_take_comparison(shown, row_bytes * rect.height)) {
+		gp_rects_add(&changed, &rect);
+		return changed;
+	}
+	uint64_t start_ns = gp_trace_now();
+	import->memory->ops->find_changes(import->memory,
+		import->copy + shown->half * import->half_size, &shown->layout, &rect, &changed);
+	if (gp_trace_on) {
+		gp_trace_step(GP_TRACE_COPY, start_ns, gp_trace_now());
+	}
+	uint32_t differ = 0;
+	for (size_t i = 0; i < changed.n; i++) {
+		differ += changed.items[i].height;
+	}
+	gp_shown_compared(shown, differ, rect.height);
+	return changed;
 }
 
 struct gp_client_buffer *gp_import_cache_get_buffer(struct gp_import_cache *cache,

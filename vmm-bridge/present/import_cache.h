@@ -58,6 +58,15 @@ struct gp_client_buffer *gp_import_cache_get_buffer(struct gp_import_cache *cach
 int gp_import_cache_find_half(
 	const struct gp_import_cache *cache, const struct gp_import *import, uint32_t scanout);
 
+/* Whether the scanout's next frame would be written to halves that are all being read. */
+bool gp_import_cache_must_wait(const struct gp_import_cache *cache, uint32_t scanout);
+/**
+ * What of the damage differs from the frame before, which is in a half of the import's copy. A
+ * guest may flush what it has not changed. The comparison is left out where it is of no use.
+ */
+struct gp_rects gp_import_cache_find_changes(const struct gp_import_cache *cache,
+	const struct gp_import *import, uint32_t scanout, const struct gp_rect *damage);
+
 /**
  * Deals with gp_import.refused of an import whose memory the guest still has: hands the memory over
  * in another way, or gives up. True: the scanouts that show the memory need a new buffer.

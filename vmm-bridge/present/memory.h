@@ -7,7 +7,7 @@
 #include <wayland-util.h>
 
 #include "client/guest_scanout.h"
-#include "common/rect.h"
+#include "common/rects.h"
 
 /**
  * Memory of a guest that buffers lie in: what a source brings to the presenter. It is a file
@@ -50,6 +50,13 @@ struct gp_memory_ops {
 	 */
 	uint64_t (*read_rows)(struct gp_memory *memory, uint8_t *copy,
 		const struct gp_client_layout *layout, const struct gp_rect *rect);
+	/**
+	 * Which parts of a rectangle differ from a copy: they are added to *changed. NULL: that
+	 * cannot be said.
+	 */
+	void (*find_changes)(struct gp_memory *memory, const uint8_t *copy,
+		const struct gp_client_layout *layout, const struct gp_rect *rect,
+		struct gp_rects *changed);
 	/**
 	 * For a file of our own with halves, so that there is one to write into while the
 	 * compositor reads the other. NULL: there are none, and the file has what the guest

@@ -50,15 +50,14 @@ static struct gp_client_rect client_rect(const struct gp_rect *rect) {
 	return (struct gp_client_rect){rect->x, rect->y, rect->width, rect->height};
 }
 
-/* The guest's damage is what differs from the frame before, not from an older copy. */
+/* changed NULL: all of it. */
 static void update_copy(struct gp_presenter *presenter, struct gp_shown *shown,
-	struct gp_import *import, unsigned half, const struct gp_rect *damage) {
-	if (damage != NULL && shown->copied == import) {
-		struct gp_rect changed;
-		gp_rect_intersect(damage, &shown->source, &changed);
-		gp_shown_add_missing(shown, &changed);
-	} else {
+	struct gp_import *import, unsigned half, const struct gp_rects *changed) {
+	if (changed == NULL) {
 		gp_shown_reset_halves(shown);
+	}
+	for (size_t i = 0; changed != NULL && i < changed->n; i++) {
+		gp_shown_add_missing(shown, &changed->items[i]);
 	}
 	const struct gp_rects *missing = &shown->missing[half];
 	for (size_t i = 0; i < missing->n; i++) {
@@ -78,15 +77,6 @@ static struct gp_rect update_half(
 		gp_trace_step(GP_TRACE_COPY, start_ns, gp_trace_now());
 	}
 	return changed;
-}
-
-/* Whether the next frame is a copy, and all of it that could be written to is being read. */
-static bool must_wait(const struct gp_presenter *presenter, uint32_t index) {
-	const struct gp_shown *shown = &presenter->scanouts[index];
-	const struct gp_import *import =
-		shown->memory != NULL ? gp_import_find_newest(shown->memory) : NULL;
-	return import != NULL && !import->ending && import->n_halves > 1 &&
-		gp_import_cache_find_half(&presenter->cache, import, index) < 0;
 }
 
 /* Whether the scanout shows all that its memory has, which takes halves of its own to know. */
@@ -142,7 +132,8 @@ static void show_half_elsewhere(struct gp_presenter *presenter, uint32_t index,
 
 /**
  * Shows the scanout's buffer. damage is what changed since the frame before, NULL: everything.
- * Returns the buffer, or NULL if nothing was shown; *previous is the one that it replaced.
+ * Returns the buffer, or NULL if nothing was shown, perhaps as it is the same as the frame before;
+ * *previous is the one that it replaced.
  */
 static struct gp_client_buffer *show(struct gp_presenter *presenter, uint32_t index,
 	const struct gp_rect *damage, struct gp_client_buffer **previous) {
@@ -184,8 +175,21 @@ static struct gp_client_buffer *show(struct gp_presenter *presenter, uint32_t in
 		show_half_elsewhere(presenter, index, import, (unsigned)half, &changed);
 		return buffer;
 	}
+	/* The guest's damage is what differs from the frame before, not from an older copy. */
+	if (import->copy != NULL && damage != NULL && shown->copied == import) {
+		const struct gp_rects changed =
+			gp_import_cache_find_changes(&presenter->cache, import, index, damage);
+		if (changed.n == 0) {
+			*previous = NULL;
+			return NULL;
+		}
+		update_copy(presenter, shown, import, (unsigned)half, &changed);
+		const struct gp_rect part = gp_rects_bounds(&changed);
+		commit(presenter, index, buffer, seen, &part, import);
+		return buffer;
+	}
 	if (import->copy != NULL) {
-		update_copy(presenter, shown, import, (unsigned)half, damage);
+		update_copy(presenter, shown, import, (unsigned)half, NULL);
 	}
 	commit(presenter, index, buffer, seen, damage != NULL ? damage : seen, import);
 	return buffer;
@@ -198,7 +202,8 @@ static void show_again(
 	struct gp_client_buffer *previous;
 	shown->deferred &= presenter->paused; // it waits for the resume
 	shown->waiting = shown->paced = false;
-	if (shown->flushed && !presenter->paused && must_wait(presenter, index)) {
+	if (shown->flushed && !presenter->paused &&
+		gp_import_cache_must_wait(&presenter->cache, index)) {
 		gp_shown_defer(shown, damage != NULL ? damage : &shown->source, false);
 		shown->waiting = true;
 		return;
@@ -258,7 +263,7 @@ static bool flush(
 		return false;
 	}
 	bool paced = !held && shown->memory != NULL && shown->memory->ops->get_half != NULL;
-	if (must_wait(presenter, scanout)) {
+	if (gp_import_cache_must_wait(&presenter->cache, scanout)) {
 		/* Until it is copied the guest must not paint over it. */
 		gp_shown_defer(shown, damage, paced);
 		shown->waiting = true;
@@ -523,7 +528,8 @@ static bool show_deferred_frames(struct gp_presenter *presenter) {
 	for (uint32_t i = 0; i < presenter->n_scanouts && !presenter->paused; i++) {
 		struct gp_shown *shown = &presenter->scanouts[i];
 		if (shown->waiting) {
-			shown->waiting = must_wait(presenter, i); // a release brings us here again
+			shown->waiting = gp_import_cache_must_wait(
+				&presenter->cache, i); // a release brings us here again
 		}
 		uint64_t now_ns = gp_now_ns();
 		if (shown->deferred && !shown->waiting &&

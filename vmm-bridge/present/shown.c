@@ -94,6 +94,33 @@ void gp_shown_reset_halves(struct gp_shown *shown) {
 	}
 }
 
+/**
+ * A text console that does nothing flushes all of its picture some times in a second; a frame that
+ * is the same as the one before costs a comparison, and not a copy, a commit and a composition. Of
+ * a moving picture most rows differ at their beginning. Where they do not, a comparison costs as
+ * much as the copy: so after such frames only some are compared. Small ones are what they say.
+ */
+#define COMPARE_BYTES_MIN 65536
+#define COMPARE_PAUSE_MAX 15
+
+bool gp_shown_take_comparison(struct gp_shown *shown, uint64_t bytes) {
+	if (bytes < COMPARE_BYTES_MIN) {
+		return false;
+	}
+	if (shown->compare_after > 0) {
+		shown->compare_after--;
+		return false;
+	}
+	return true;
+}
+
+void gp_shown_compared(struct gp_shown *shown, uint32_t differ, uint32_t rows) {
+	bool worth = differ <= rows / 2;
+	uint32_t pause = worth ? 0 : 2 * shown->compare_pause + 1;
+	shown->compare_pause = pause < COMPARE_PAUSE_MAX ? pause : COMPARE_PAUSE_MAX;
+	shown->compare_after = shown->compare_pause;
+}
+
 void gp_shown_add_missing(struct gp_shown *shown, const struct gp_rect *changed) {
 	for (size_t i = 0; i < 2; i++) {
 		gp_rects_add(&shown->missing[i], changed);

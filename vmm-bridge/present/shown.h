@@ -32,6 +32,7 @@ struct gp_shown {
 	const struct gp_import *copied; // whose copy has the previous frame; NULL: none has
 	unsigned half; // that was written last
 	struct gp_rects missing[2]; // what each half of that copy lacks
+	unsigned compare_after, compare_pause; // frames: until one is compared, and the next time
 
 	/* Frames that come too fast, or while the VM is paused, are merged into one that waits. */
 	bool deferred;
@@ -69,6 +70,10 @@ bool gp_shown_take_period(struct gp_shown *shown, uint64_t now_ns);
 void gp_shown_defer(struct gp_shown *shown, const struct gp_rect *damage, bool paced);
 /* Both halves lack all of what is seen. */
 void gp_shown_reset_halves(struct gp_shown *shown);
+/* Whether the next frame is worth a comparison with the copy, of so many bytes. It is counted. */
+bool gp_shown_take_comparison(struct gp_shown *shown, uint64_t bytes);
+/* A comparison has found that so many of so many rows differ. */
+void gp_shown_compared(struct gp_shown *shown, uint32_t differ, uint32_t rows);
 /* The rectangle has changed: both halves lack it. It may be empty. */
 void gp_shown_add_missing(struct gp_shown *shown, const struct gp_rect *changed);
 /* The half lacks nothing any more, and is the one that was written last. */

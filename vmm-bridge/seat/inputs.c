@@ -45,6 +45,14 @@ void gp_inputs_destroy(struct gp_inputs *inputs) {
 	free(inputs);
 }
 
+bool gp_inputs_leave(struct gp_inputs *inputs) {
+	bool connected = false;
+	for (size_t i = 0; i < inputs->n; i++) {
+		connected = gp_vhost_device_leave(inputs->ports[i].vhost) || connected;
+	}
+	return connected;
+}
+
 void gp_inputs_flush(struct gp_inputs *inputs) {
 	for (size_t i = 0; i < inputs->n; i++) {
 		gp_vhost_device_flush(inputs->ports[i].vhost);

@@ -27,6 +27,8 @@ struct gp_inputs *gp_inputs_create(struct wl_event_loop *loop, const struct gp_i
 bool gp_inputs_resume(struct gp_inputs *inputs, struct gp_worker *worker);
 /* NULL is fine. */
 void gp_inputs_destroy(struct gp_inputs *inputs);
+/* As gp_vhost_device_leave, for all: whether any front end is connected. */
+bool gp_inputs_leave(struct gp_inputs *inputs);
 /* Sends the interrupts that are due. */
 void gp_inputs_flush(struct gp_inputs *inputs);
 

@@ -275,6 +275,11 @@ void gp_vhost_device_destroy(struct gp_vhost_device *device) {
 	free(device);
 }
 
+bool gp_vhost_device_leave(struct gp_vhost_device *device) {
+	gp_vhost_queues_drain(&device->queues);
+	return device->front.socket != -1;
+}
+
 enum gp_vhost_state gp_vhost_device_state(const struct gp_vhost_device *device) {
 	return device->queues.state;
 }

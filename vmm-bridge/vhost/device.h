@@ -63,6 +63,12 @@ void gp_vhost_device_recover_state(struct gp_vhost_device *device);
 void gp_vhost_device_recover(struct gp_vhost_device *device, struct gp_chain *chain);
 void gp_vhost_device_handle(struct gp_vhost_device *device, const struct gp_vhost_frame *frame);
 
+/**
+ * Whether a front end is connected. Returns what is in flight, as a stop does, and leaves all else
+ * to the process that takes over.
+ */
+bool gp_vhost_device_leave(struct gp_vhost_device *device);
+
 enum gp_vhost_state gp_vhost_device_state(const struct gp_vhost_device *device);
 /* Created with an fd, and disconnected. */
 bool gp_vhost_device_finished(const struct gp_vhost_device *device);

@@ -2,68 +2,37 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <linux/virtio_config.h>
-#include <linux/virtio_ring.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "common/fd.h"
 #include "common/log.h"
+#include "vmm-bridge/vhost/offered_features.h"
 #include "vmm-bridge/vhost/memory_table.h"
-
-#define BIT(n) (UINT64_C(1) << (n))
-
-#define F_PROTOCOL_FEATURES 30 // VHOST_USER_F_PROTOCOL_FEATURES, among the virtio features
-#define TRANSPORT_FEATURES                                                                         \
-	(BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_RING_F_INDIRECT_DESC) |                              \
-		BIT(VIRTIO_RING_F_EVENT_IDX) | BIT(F_PROTOCOL_FEATURES))
-
-/* VHOST_USER_PROTOCOL_F_* */
-enum {
-	PROTOCOL_F_MQ = 0,
-	PROTOCOL_F_REPLY_ACK = 3,
-	PROTOCOL_F_BACKEND_REQ = 5,
-	PROTOCOL_F_CONFIG = 9,
-	PROTOCOL_F_RESET_DEVICE = 13,
-	PROTOCOL_F_CONFIGURE_MEM_SLOTS = 15,
-};
-#define PROTOCOL_FEATURES                                                                          \
-	(BIT(PROTOCOL_F_MQ) | BIT(PROTOCOL_F_REPLY_ACK) | BIT(PROTOCOL_F_BACKEND_REQ) |            \
-		BIT(PROTOCOL_F_CONFIG) | BIT(PROTOCOL_F_RESET_DEVICE) |                            \
-		BIT(PROTOCOL_F_CONFIGURE_MEM_SLOTS))
-
-/* The reply to a request; of size 0 where the request has none of its own. */
-#define REPLY_HEADER 12
-struct reply {
-	uint32_t request, flags, size;
-	uint8_t payload[12 + GP_VHOST_CONFIG_MAX];
-};
-_Static_assert(offsetof(struct reply, payload) == REPLY_HEADER, "wire layout");
 
 /* Handlers of requests. Each returns NULL, or what is wrong with the request. */
 
 typedef const char *(*request_handler)(struct gp_vhost_front_end *front,
-	const struct gp_vhost_message *message, struct gp_vhost_frame *frame, struct reply *reply);
-
-static void reply_u64(struct reply *reply, uint64_t value) {
-	memcpy(reply->payload, &value, sizeof(value));
-	reply->size = sizeof(value);
-}
+	const struct gp_vhost_message *message, struct gp_vhost_frame *frame,
+	struct gp_vhost_reply *reply);
 
 static const char *handle_nothing(struct gp_vhost_front_end *front,
-	const struct gp_vhost_message *message, struct gp_vhost_frame *frame, struct reply *reply) {
+	const struct gp_vhost_message *message, struct gp_vhost_frame *frame,
+	struct gp_vhost_reply *reply) {
 	return NULL;
 }
 
 static const char *handle_get_features(struct gp_vhost_front_end *front,
-	const struct gp_vhost_message *message, struct gp_vhost_frame *frame, struct reply *reply) {
-	reply_u64(reply, front->info->features | TRANSPORT_FEATURES);
+	const struct gp_vhost_message *message, struct gp_vhost_frame *frame,
+	struct gp_vhost_reply *reply) {
+	gp_vhost_reply_u64(reply, front->info->features | GP_VHOST_TRANSPORT_FEATURES);
 	return NULL;
 }
 
 static const char *handle_set_features(struct gp_vhost_front_end *front,
-	const struct gp_vhost_message *message, struct gp_vhost_frame *frame, struct reply *reply) {
-	front->queues->features = message->u64 & (front->info->features | TRANSPORT_FEATURES);
+	const struct gp_vhost_message *message, struct gp_vhost_frame *frame,
+	struct gp_vhost_reply *reply) {
+	front->queues->features =
+		message->u64 & (front->info->features | GP_VHOST_TRANSPORT_FEATURES);
 	if (front->queues->features != message->u64) {
 		gp_debug("vhost: accepted features that were not offered: 0x%" PRIx64,
 			message->u64 & ~front->queues->features);
@@ -72,20 +41,23 @@ static const char *handle_set_features(struct gp_vhost_front_end *front,
 }
 
 static const char *handle_get_protocol_features(struct gp_vhost_front_end *front,
-	const struct gp_vhost_message *message, struct gp_vhost_frame *frame, struct reply *reply) {
-	reply_u64(reply, PROTOCOL_FEATURES);
+	const struct gp_vhost_message *message, struct gp_vhost_frame *frame,
+	struct gp_vhost_reply *reply) {
+	gp_vhost_reply_u64(reply, GP_VHOST_PROTOCOL_FEATURES);
 	return NULL;
 }
 
 static const char *handle_get_queue_num(struct gp_vhost_front_end *front,
-	const struct gp_vhost_message *message, struct gp_vhost_frame *frame, struct reply *reply) {
-	reply_u64(reply, front->queues->n);
+	const struct gp_vhost_message *message, struct gp_vhost_frame *frame,
+	struct gp_vhost_reply *reply) {
+	gp_vhost_reply_u64(reply, front->queues->n);
 	return NULL;
 }
 
 static const char *handle_get_max_mem_slots(struct gp_vhost_front_end *front,
-	const struct gp_vhost_message *message, struct gp_vhost_frame *frame, struct reply *reply) {
-	reply_u64(reply, GP_MEMORY_REGIONS_MAX);
+	const struct gp_vhost_message *message, struct gp_vhost_frame *frame,
+	struct gp_vhost_reply *reply) {
+	gp_vhost_reply_u64(reply, GP_MEMORY_REGIONS_MAX);
 	return NULL;
 }
 
@@ -105,7 +77,8 @@ static const char *region_error(int err) {
 }
 
 static const char *handle_set_mem_table(struct gp_vhost_front_end *front,
-	const struct gp_vhost_message *message, struct gp_vhost_frame *frame, struct reply *reply) {
+	const struct gp_vhost_message *message, struct gp_vhost_frame *frame,
+	struct gp_vhost_reply *reply) {
 	int err = gp_memory_table_replace(&front->queues->memory, message->table.regions,
 		frame->fds, message->table.count, gp_vhost_queues_memory_removed, front->queues);
 	gp_vhost_queues_memory_added(front->queues);
@@ -113,7 +86,8 @@ static const char *handle_set_mem_table(struct gp_vhost_front_end *front,
 }
 
 static const char *handle_add_mem_reg(struct gp_vhost_front_end *front,
-	const struct gp_vhost_message *message, struct gp_vhost_frame *frame, struct reply *reply) {
+	const struct gp_vhost_message *message, struct gp_vhost_frame *frame,
+	struct gp_vhost_reply *reply) {
 	const struct gp_vhost_region *region = &message->region;
 	int err = gp_guest_memory_add(&front->queues->memory, gp_fd_take(&frame->fds[0]),
 		region->gpa, region->uva, region->size, region->file_offset);
@@ -122,7 +96,8 @@ static const char *handle_add_mem_reg(struct gp_vhost_front_end *front,
 }
 
 static const char *handle_rem_mem_reg(struct gp_vhost_front_end *front,
-	const struct gp_vhost_message *message, struct gp_vhost_frame *frame, struct reply *reply) {
+	const struct gp_vhost_message *message, struct gp_vhost_frame *frame,
+	struct gp_vhost_reply *reply) {
 	const struct gp_vhost_region *region = &message->region;
 	struct gp_memory_object *object = gp_guest_memory_take(
 		&front->queues->memory, region->gpa, region->uva, region->size);
@@ -136,7 +111,8 @@ static const char *handle_rem_mem_reg(struct gp_vhost_front_end *front,
 #define NO_SUCH_QUEUE "no such queue"
 
 static const char *handle_set_vring_num(struct gp_vhost_front_end *front,
-	const struct gp_vhost_message *message, struct gp_vhost_frame *frame, struct reply *reply) {
+	const struct gp_vhost_message *message, struct gp_vhost_frame *frame,
+	struct gp_vhost_reply *reply) {
 	struct gp_vring *vring = gp_vhost_queues_find(front->queues, message->vring_state.index);
 	if (vring == NULL) {
 		return NO_SUCH_QUEUE;
@@ -149,7 +125,8 @@ static const char *handle_set_vring_num(struct gp_vhost_front_end *front,
 }
 
 static const char *handle_set_vring_addr(struct gp_vhost_front_end *front,
-	const struct gp_vhost_message *message, struct gp_vhost_frame *frame, struct reply *reply) {
+	const struct gp_vhost_message *message, struct gp_vhost_frame *frame,
+	struct gp_vhost_reply *reply) {
 	struct gp_vring *vring = gp_vhost_queues_find(front->queues, message->vring_addr.index);
 	if (vring == NULL) {
 		return NO_SUCH_QUEUE;
@@ -161,7 +138,8 @@ static const char *handle_set_vring_addr(struct gp_vhost_front_end *front,
 }
 
 static const char *handle_set_vring_base(struct gp_vhost_front_end *front,
-	const struct gp_vhost_message *message, struct gp_vhost_frame *frame, struct reply *reply) {
+	const struct gp_vhost_message *message, struct gp_vhost_frame *frame,
+	struct gp_vhost_reply *reply) {
 	struct gp_vring *vring = gp_vhost_queues_find(front->queues, message->vring_state.index);
 	if (vring == NULL) {
 		return NO_SUCH_QUEUE;
@@ -174,7 +152,8 @@ static const char *handle_set_vring_base(struct gp_vhost_front_end *front,
 }
 
 static const char *handle_get_vring_base(struct gp_vhost_front_end *front,
-	const struct gp_vhost_message *message, struct gp_vhost_frame *frame, struct reply *reply) {
+	const struct gp_vhost_message *message, struct gp_vhost_frame *frame,
+	struct gp_vhost_reply *reply) {
 	struct gp_vring *vring = gp_vhost_queues_find(front->queues, message->vring_state.index);
 	if (vring == NULL) {
 		return NO_SUCH_QUEUE;
@@ -192,7 +171,8 @@ static int take_vring_fd(const struct gp_vhost_message *message, struct gp_vhost
 }
 
 static const char *handle_set_vring_kick(struct gp_vhost_front_end *front,
-	const struct gp_vhost_message *message, struct gp_vhost_frame *frame, struct reply *reply) {
+	const struct gp_vhost_message *message, struct gp_vhost_frame *frame,
+	struct gp_vhost_reply *reply) {
 	struct gp_vring *vring = gp_vhost_queues_find(front->queues, message->vring_fd.index);
 	if (vring == NULL) {
 		return NO_SUCH_QUEUE;
@@ -203,7 +183,7 @@ static const char *handle_set_vring_kick(struct gp_vhost_front_end *front,
 	if (!gp_vring_set_kick(vring, front->loop, take_vring_fd(message, frame))) {
 		return "the descriptor is no eventfd";
 	}
-	if ((front->queues->features & BIT(F_PROTOCOL_FEATURES)) == 0) {
+	if ((front->queues->features & UINT64_C(1) << GP_VHOST_F_PROTOCOL_FEATURES) == 0) {
 		vring->enabled = true; // SET_VRING_ENABLE does not exist then
 	}
 	if (vring->started) {
@@ -218,7 +198,8 @@ static const char *handle_set_vring_kick(struct gp_vhost_front_end *front,
 }
 
 static const char *handle_set_vring_call(struct gp_vhost_front_end *front,
-	const struct gp_vhost_message *message, struct gp_vhost_frame *frame, struct reply *reply) {
+	const struct gp_vhost_message *message, struct gp_vhost_frame *frame,
+	struct gp_vhost_reply *reply) {
 	struct gp_vring *vring = gp_vhost_queues_find(front->queues, message->vring_fd.index);
 	if (vring == NULL) {
 		return NO_SUCH_QUEUE;
@@ -233,7 +214,8 @@ static const char *handle_set_vring_call(struct gp_vhost_front_end *front,
 }
 
 static const char *handle_set_vring_err(struct gp_vhost_front_end *front,
-	const struct gp_vhost_message *message, struct gp_vhost_frame *frame, struct reply *reply) {
+	const struct gp_vhost_message *message, struct gp_vhost_frame *frame,
+	struct gp_vhost_reply *reply) {
 	struct gp_vring *vring = gp_vhost_queues_find(front->queues, message->vring_fd.index);
 	if (vring == NULL) {
 		return NO_SUCH_QUEUE;
@@ -245,7 +227,8 @@ static const char *handle_set_vring_err(struct gp_vhost_front_end *front,
 }
 
 static const char *handle_set_vring_enable(struct gp_vhost_front_end *front,
-	const struct gp_vhost_message *message, struct gp_vhost_frame *frame, struct reply *reply) {
+	const struct gp_vhost_message *message, struct gp_vhost_frame *frame,
+	struct gp_vhost_reply *reply) {
 	struct gp_vring *vring = gp_vhost_queues_find(front->queues, message->vring_state.index);
 	if (vring == NULL) {
 		return NO_SUCH_QUEUE;
@@ -262,7 +245,8 @@ static const char *handle_set_vring_enable(struct gp_vhost_front_end *front,
 }
 
 static const char *handle_set_backend_req_fd(struct gp_vhost_front_end *front,
-	const struct gp_vhost_message *message, struct gp_vhost_frame *frame, struct reply *reply) {
+	const struct gp_vhost_message *message, struct gp_vhost_frame *frame,
+	struct gp_vhost_reply *reply) {
 	if (!gp_back_channel_open(&front->back_channel, front->loop, gp_fd_take(&frame->fds[0]))) {
 		return "the descriptor is no stream socket";
 	}
@@ -270,7 +254,8 @@ static const char *handle_set_backend_req_fd(struct gp_vhost_front_end *front,
 }
 
 static const char *handle_get_config(struct gp_vhost_front_end *front,
-	const struct gp_vhost_message *message, struct gp_vhost_frame *frame, struct reply *reply) {
+	const struct gp_vhost_message *message, struct gp_vhost_frame *frame,
+	struct gp_vhost_reply *reply) {
 	const uint32_t header[] = {
 		message->config.offset, message->config.size, message->config.flags};
 	memcpy(reply->payload, header, sizeof(header));
@@ -281,14 +266,16 @@ static const char *handle_get_config(struct gp_vhost_front_end *front,
 }
 
 static const char *handle_set_config(struct gp_vhost_front_end *front,
-	const struct gp_vhost_message *message, struct gp_vhost_frame *frame, struct reply *reply) {
+	const struct gp_vhost_message *message, struct gp_vhost_frame *frame,
+	struct gp_vhost_reply *reply) {
 	front->queues->ops->set_config(front->queues->data, message->config.offset,
 		message->config.size, message->config.bytes);
 	return NULL;
 }
 
 static const char *handle_reset_device(struct gp_vhost_front_end *front,
-	const struct gp_vhost_message *message, struct gp_vhost_frame *frame, struct reply *reply) {
+	const struct gp_vhost_message *message, struct gp_vhost_frame *frame,
+	struct gp_vhost_reply *reply) {
 	gp_info_limited("vhost: the front end resets the device");
 	for (unsigned i = 0; i < front->queues->n; i++) {
 		struct gp_vring *vring = &front->queues->vrings[i];
@@ -357,16 +344,10 @@ static request_handler find_handler(uint32_t request) {
 }
 
 static bool send_reply(struct gp_vhost_front_end *front, const struct gp_vhost_message *message,
-	struct reply *reply) {
-	reply->request = message->request;
-	reply->flags = GP_VHOST_VERSION | GP_VHOST_REPLY;
-	size_t size = REPLY_HEADER + reply->size;
-	ssize_t n = send(front->socket, reply, size, MSG_DONTWAIT | MSG_NOSIGNAL);
-	if (n != (ssize_t)size) {
-		// A front end that waits for a reply has room for it.
+	struct gp_vhost_reply *reply) {
+	if (!gp_vhost_reply_send(reply, message->request, front->socket)) {
 		gp_error_limited("vhost: reply to %s: %s; connection dropped",
-			gp_vhost_request_name(message->request),
-			n < 0 ? strerror(errno) : "the front end does not read");
+			gp_vhost_request_name(message->request), strerror(errno));
 		return false;
 	}
 	return true;
@@ -408,7 +389,7 @@ bool gp_vhost_front_end_handle(struct gp_vhost_front_end *front, struct gp_vhost
 	if (checkpoint != NULL) {
 		checkpoint->request(front->info->checkpoint_data, frame);
 	}
-	struct reply reply = {0};
+	struct gp_vhost_reply reply = {0};
 	request_handler handle = find_handler(message.request);
 	error = handle != NULL ? handle(front, &message, frame, &reply)
 			       : handle_unknown(front, &message);
@@ -417,7 +398,7 @@ bool gp_vhost_front_end_handle(struct gp_vhost_front_end *front, struct gp_vhost
 	}
 	gp_vhost_queues_update_state(front->queues);
 	if (reply.size == 0 && message.need_reply) {
-		reply_u64(&reply, error == NULL ? 0 : 1);
+		gp_vhost_reply_u64(&reply, error == NULL ? 0 : 1);
 	}
 	bool ok = front->replaying || reply.size == 0 || send_reply(front, &message, &reply);
 	if (checkpoint != NULL) {

@@ -261,6 +261,24 @@ const char *gp_vhost_decode(const struct gp_vhost_frame *frame, struct gp_vhost_
 	return decode_payload(request->payload, frame, message);
 }
 
+_Static_assert(offsetof(struct gp_vhost_reply, payload) == HEADER_SIZE, "wire layout");
+
+void gp_vhost_reply_u64(struct gp_vhost_reply *reply, uint64_t value) {
+	memcpy(reply->payload, &value, sizeof(value));
+	reply->size = sizeof(value);
+}
+
+bool gp_vhost_reply_send(struct gp_vhost_reply *reply, uint32_t request, int socket) {
+	reply->request = request;
+	reply->flags = GP_VHOST_VERSION | GP_VHOST_REPLY;
+	size_t size = HEADER_SIZE + reply->size;
+	ssize_t n = send(socket, reply, size, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (n >= 0 && (size_t)n != size) {
+		errno = EAGAIN; // it does not read
+	}
+	return n == (ssize_t)size;
+}
+
 void gp_vhost_frame_close_fds(struct gp_vhost_frame *frame) {
 	for (size_t i = 0; i < frame->n_fds; i++) {
 		gp_fd_close(&frame->fds[i]);

@@ -110,6 +110,15 @@ struct gp_vhost_message {
  */
 const char *gp_vhost_decode(const struct gp_vhost_frame *frame, struct gp_vhost_message *message);
 
+/* The reply to a request. Zeroed, it is none: some requests have none of their own. */
+struct gp_vhost_reply {
+	uint32_t request, flags, size;
+	uint8_t payload[12 + GP_VHOST_CONFIG_MAX]; // first size
+};
+void gp_vhost_reply_u64(struct gp_vhost_reply *reply, uint64_t value);
+/* Does not wait: a front end that waits for a reply has room for it. False with errno. */
+bool gp_vhost_reply_send(struct gp_vhost_reply *reply, uint32_t request, int socket);
+
 /* The name of a request for log lines, "SET_OWNER"; never NULL. */
 const char *gp_vhost_request_name(uint32_t number);
 

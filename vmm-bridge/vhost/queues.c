@@ -57,7 +57,7 @@ void gp_vhost_queues_init(struct gp_vhost_queues *queues, const struct gp_vhost_
 	}
 }
 
-static void drain(struct gp_vhost_queues *queues) {
+void gp_vhost_queues_drain(struct gp_vhost_queues *queues) {
 	for (unsigned i = 0; i < queues->n; i++) {
 		if (queues->vrings[i].started) {
 			queues->ops->queue_drain(queues->data, i);
@@ -68,7 +68,7 @@ static void drain(struct gp_vhost_queues *queues) {
 
 void gp_vhost_queues_memory_removed(void *data, struct gp_memory_object *object) {
 	struct gp_vhost_queues *queues = data;
-	drain(queues);
+	gp_vhost_queues_drain(queues);
 	for (unsigned i = 0; i < queues->n; i++) {
 		if (gp_vring_uses(&queues->vrings[i], object)) {
 			gp_virtqueue_stop(&queues->vrings[i].queue);
@@ -80,7 +80,7 @@ void gp_vhost_queues_memory_removed(void *data, struct gp_memory_object *object)
 
 void gp_vhost_queues_clear(struct gp_vhost_queues *queues) {
 	struct gp_guest_memory *memory = &queues->memory;
-	drain(queues);
+	gp_vhost_queues_drain(queues);
 	for (unsigned i = 0; i < queues->n; i++) {
 		gp_vring_finish(&queues->vrings[i]);
 	}

@@ -51,6 +51,8 @@ void gp_vhost_queues_report_broken(
 	struct gp_vhost_queues *queues, struct gp_vring *vring, const char *why);
 /* Kicks the device for queues that are due; a kick may have come before we listened. */
 void gp_vhost_queues_serve(struct gp_vhost_queues *queues);
+/* Has the device return what is in flight, as far as it can. */
+void gp_vhost_queues_drain(struct gp_vhost_queues *queues);
 /* Sends the interrupts that are due for what was pushed. */
 void gp_vhost_queues_flush(struct gp_vhost_queues *queues);
 
