@@ -190,8 +190,7 @@ static void test_limited(void **state) {
 	limit.next_ns = 0; // an hour later
 	repeat(&limit, 10000);
 	char last[128];
-	snprintf(last, sizeof(last),
-		"BAR 0: Protocol error (%d such lines suppressed)",
+	snprintf(last, sizeof(last), "BAR 0: Protocol error (%d such lines suppressed)",
 		10000 - (int)limit.burst);
 	assert_string_equal(next_message('W'), last);
 	assert_null(next_message('W'));
