@@ -11,7 +11,7 @@ import targets
 from session import has_udmabuf
 
 HERE = pathlib.Path(__file__).resolve().parent
-GROUPS = ("cpu", "copy", "latency", "idle")
+GROUPS = ("cpu", "copy", "latency", "idle", "fairness")
 
 
 class Cases:
@@ -47,6 +47,36 @@ def check_report(cases, records):
                 and "&lt;any&gt;" in html, html[:500])
     cases.check("it has no place that is no number", "nan" not in html and "inf" not in html)
     cases.check("the section has the figures", "| flip 1080p |" in markdown, markdown[:500])
+
+
+def check_compare(cases, records):
+    later = [dict(r) for r in records]
+    for r in later:
+        if r["what"] == "bytes copied per frame" and r["case"] == "flip 1080p":
+            r["value"] *= 2
+    with tempfile.TemporaryDirectory() as directory:
+        work = pathlib.Path(directory)
+        for name, some in (("a", records), ("b", later)):
+            (work / name).write_text(json.dumps({"machine": {}, "records": some}))
+        answers = [subprocess.run([HERE / "compare.py", work / "a", work / name],
+                                  capture_output=True, text=True, check=False)
+                   for name in ("a", "b")]
+    cases.check("nothing moves from a run to itself",
+                answers[0].stdout.startswith("0 of ") and answers[0].returncode == 0,
+                answers[0].stdout + answers[0].stderr)
+    lines = answers[1].stdout.splitlines()
+    cases.check("what moved is printed", lines and "+100.0 %" in lines[0]
+                and "bytes copied per frame" in lines[0], answers[1].stdout)
+
+
+def check_targets(cases, records):
+    some = [r for r in records if r["group"] == "idle"]
+    verdicts = {target.words: target for target in targets.targets(some)}
+    cases.check("a target that was not measured says so",
+                all(target.verdict == "not measured" and not target.met
+                    for words, target in verdicts.items() if not words.startswith("wakeups")),
+                [(words, target.verdict) for words, target in verdicts.items()])
+    cases.check("and is there", len(verdicts) == len(targets.targets(records)) >= 20)
 
 
 def main():
@@ -87,7 +117,13 @@ def main():
         exact("nothing is copied", 0, path="zero-copy", what="bytes copied per frame")
     else:
         cases.skip("nothing is copied", "no /dev/udmabuf")
+    exact("an idle console copies nothing", 0, case="idle console 1080p", path="copy",
+          what="bytes copied per frame")
+    exact("a moving picture is copied", 1920 * 1080 * 4, case="moving picture 1080p", path="copy",
+          what="bytes copied per frame")
     check_report(cases, records)
+    check_compare(cases, records)
+    check_targets(cases, records)
     print(f"1..{cases.number}")
     return 0 if cases.good else 1
 

@@ -14,7 +14,9 @@
  *
  *     flip N          another of the first N blobs each time, whole, as Linux' page flip does
  *     flush W H       damage of that size, at another place of blob 1 each time
- *     draw W H        the same of the 2D resource
+ *     paint X         paints blob 1 from column X on, and flushes all of it
+ *     draw W H        as flush, of the 2D resource
+ *     flood W H       the same without a fence, as Linux did up to 5.10: it is answered at once
  *     move            moves the cursor; not answered by the device, so no time is measured
  *     heads N         a damage of 64×16 on each of N heads that show blobs 1 to N, in one go
  *     poison N        flips; a buffer that was given back is painted magenta for 2 ms, and then
@@ -107,13 +109,30 @@ static bool flush(void *data, uint32_t number, uint64_t *begin_ns) {
 		kick_and_wait(guest, 2, begin_ns);
 }
 
-static bool draw(void *data, uint32_t number, uint64_t *begin_ns) {
+static bool paint_and_flush(void *data, uint32_t number, uint64_t *begin_ns) {
 	struct guest *guest = data;
+	const struct gp_rect all = {.width = guest->width, .height = guest->height};
+	uint32_t x = guest->a < guest->width ? guest->a : guest->width - 1;
+	const struct gp_rect part = {.x = x, .width = guest->width - x, .height = guest->height};
+	gg_fill(guest->blobs[1].pixels, guest->width, &part, (number + 1) % 256 * 0x010101u);
+	return send_flush(guest, 1, &all) && kick_and_wait(guest, 1, begin_ns);
+}
+
+static bool draw_2d(struct guest *guest, uint32_t number, uint64_t fence_id, uint64_t *begin_ns) {
 	struct gp_rect rect = wander(number, guest->a, guest->b, guest->width_2d, guest->height_2d);
 	uint64_t offset = ((uint64_t)rect.y * guest->width_2d + rect.x) * 4;
 	struct virtio_gpu_transfer_to_host_2d transfer = wire_transfer(RESOURCE_2D, &rect, offset);
-	return SEND(guest, transfer) && send_flush(guest, RESOURCE_2D, &rect) &&
-		kick_and_wait(guest, 2, begin_ns);
+	struct virtio_gpu_resource_flush flush = wire_flush(RESOURCE_2D, &rect, fence_id);
+	return SEND(guest, transfer) && SEND(guest, flush) && kick_and_wait(guest, 2, begin_ns);
+}
+
+static bool draw(void *data, uint32_t number, uint64_t *begin_ns) {
+	struct guest *guest = data;
+	return draw_2d(guest, number, ++guest->fence_id, begin_ns);
+}
+
+static bool flood(void *data, uint32_t number, uint64_t *begin_ns) {
+	return draw_2d(data, number, 0, begin_ns);
 }
 
 static bool move(void *data, uint32_t number, uint64_t *begin_ns) {
@@ -236,7 +255,9 @@ static const struct {
 } steps[] = {
 	{"flip", 1, flip},
 	{"flush", 2, flush},
+	{"paint", 1, paint_and_flush},
 	{"draw", 2, draw},
+	{"flood", 2, flood},
 	{"move", 0, move},
 	{"heads", 1, flush_heads},
 	{"poison", 1, poison},

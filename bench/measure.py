@@ -4,13 +4,15 @@
     bench/measure.py BUILD [--few | --quick] [GROUP…]
 
 --few repeats less, for where one frame costs as much as the next; --quick leaves things out, too.
-Groups: cpu copy latency rate idle scale first. Sizes of processes are told by those that run them.
+Groups: cpu copy latency rate idle scale fairness first. Sizes of processes are told by those that run them.
 """
 
 import argparse
 import contextlib
 import json
 import os
+import pathlib
+import subprocess
 import sys
 import time
 
@@ -22,7 +24,7 @@ ROWS = 16  # of a small damage of 64×16
 
 class Measure:
     def __init__(self, build, few, quick):
-        self.build = build
+        self.build = pathlib.Path(build).resolve()
         self.few = few or quick
         self.quick = quick
         # A frame that is scanned out, and one that the compositor reads in place.
@@ -91,7 +93,14 @@ class Measure:
         with self.frames(session, "cpu", f"re-flush {size}", count):
             guest.run(f"flush 64 {ROWS}", count)
 
+        if session.path == "copy":
+            self.repaints(session, guest, size, count)
+
+        # Where the picture was scanned out it has to be composited first, in each of the output's
+        # buffers: that is once, whatever moves later.
         guest.do("cursor")
+        with self.frames(session, "cpu", f"cursor appears {size}", 1):
+            guest.run("move", 6, 16667)
         with self.frames(session, "cpu", f"cursor {size}", count):
             guest.run("move", count, 16667)
         if size == "8K":
@@ -100,6 +109,15 @@ class Measure:
         guest.run(f"draw {session.width} {session.height}", 6)
         with self.frames(session, "cpu", f"2D {size}", count):
             guest.run(f"draw {session.width} {session.height}", count)
+
+    def repaints(self, session, guest, size, count):
+        """Flushes of all of one buffer: as it is, changed all over, and at the end of its rows."""
+        for case, command in (("idle console", f"flush {session.width} {session.height}"),
+                              ("moving picture", "paint 0"),
+                              ("ends of rows", f"paint {session.width - 1}")):
+            guest.run(command, 6)
+            with self.frames(session, "cpu", f"{case} {size}", count):
+                guest.run(command, count)
 
     def count_syscalls(self, session, case, guest, what):
         count = self.count(60, 20)
@@ -208,12 +226,35 @@ class Measure:
                 self.rate_of(session, session.start_guest(3), "")
             with self.session(path, (640, 480)) as session:
                 self.painted_over(session)
+        self.flood(self.paths[0])
         if os.environ.get("GUESTPANE_BENCH_VM"):
             with self.session("KMS") as session:
                 guest = session.start_guest(3)
                 self.rate_of(session, guest, "")
                 guest.do("cursor")  # the card has no plane for it: composited
                 self.rate_of(session, guest, ", with a cursor")
+
+    def flood(self, path):
+        """A guest that nothing paces: what is made of its frames."""
+        with self.session(path, (1280, 720)) as session:
+            guest = session.start_guest(0)
+            guest.do("2d", session.width, session.height)
+            command = f"flood {session.width} {session.height}"
+            guest.run(command, 6)
+            session.settle()
+            before = session.counters()
+            figures = guest.run(command, self.count(20000, 2000))
+            session.settle()
+            after = session.counters()
+            # The first one begins a period, and the last one is shown in one of its own.
+            periods = figures["seconds"] * session.refresh + 2
+            note = f"{figures['count'] / figures['seconds']:.0f} flushes/s, {session.refresh:.2f} Hz"
+            frame = session.width * session.height * 4
+            for what, number in (
+                    ("frames per period", after["commits"] - before["commits"]),
+                    ("copies per period", (after["bytes_copied"] - before["bytes_copied"]) / frame)):
+                self.emit("rate", "2D without a fence", what, number / periods, "ratio", path=path,
+                          note=note)
 
     def rate_of(self, session, guest, case):
         guest.do("show", 0)
@@ -315,6 +356,29 @@ class Measure:
                       "µs", path=session.path, note=f"flush 64 {ROWS}")
         self.memory(session, case)
 
+    def fairness(self):
+        """What a bridge has left while another one does its worst."""
+        program = self.build / "bench/bench-fairness"
+        attacks = subprocess.run([program], capture_output=True, text=True,
+                                 check=False).stdout.split()
+        for attack in attacks[:2] if self.quick else attacks:
+            with self.session("copy", (1280, 720), outputs=2) as session:
+                words = [program, session.bridge_socket, attack, self.count(5, 2), 1280, 720]
+                ran = subprocess.run([*map(str, words)], capture_output=True, text=True,
+                                     env=session.env, check=False)
+                if ran.returncode != 0:
+                    raise Failure(f"bench-fairness {attack}: {ran.stderr.strip()}")
+                self.emit_fairness(attack, json.loads(ran.stdout))
+
+    def emit_fairness(self, attack, figures):
+        note = f"{figures['requests']} requests of the other one"
+        self.emit("fairness", attack, "frames per second", figures["frames"], path="copy",
+                  note=note)
+        for what, name in (("commit to presentation", "frame"), ("round trip", "trip")):
+            for part in ("p50", "p99", "max"):
+                self.emit("fairness", attack, f"{what} {part}", figures[f"{name} {part}"], "µs",
+                          path="copy")
+
     def first(self):
         path = self.paths[0]
         with self.session(path) as session:
@@ -337,7 +401,7 @@ class Measure:
         self.emit("first", case, "until shown", (time.monotonic() - begin) * 1000, "ms", path=path)
 
 
-GROUPS = ("cpu", "copy", "latency", "rate", "idle", "scale", "first")
+GROUPS = ("cpu", "copy", "latency", "rate", "idle", "scale", "fairness", "first")
 
 
 def main():

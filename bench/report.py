@@ -24,6 +24,7 @@ TITLES = {
     "rate": "The guest's frame rate ÷ the mode's refresh",
     "idle": "Wakeups",
     "scale": "Many machines, many heads",
+    "fairness": "What a bridge has left beside another one that does its worst",
     "memory": "Memory and descriptors",
     "first": "The first picture",
     "peers": "Peers",
@@ -118,6 +119,20 @@ def plot_memory(records):
         yield f"Resident memory of the {name}", bars(list(rows.items()), "MiB")
 
 
+def plot_fairness(records):
+    for where in ("machine", "vm"):
+        yield (f"Frames per second {PLACES[where]}, beside an attack by",
+               bars(rows_of(records, "frames per second", "case", where=where), ""))
+        rows = [[r["case"], r["value"],
+                 *(sum(find(records, case=r["case"], where=where,
+                            what=f"commit to presentation {part}")[:1])
+                   for part in ("p99", "max"))]
+                for r in records if r["what"] == "commit to presentation p50"
+                and r["where"] == where]
+        yield (f"Commit to presentation: p50 (the number), p99 and the longest; {PLACES[where]}",
+               ranges(rows, "µs" if where == "machine" else "µs of the VM"))
+
+
 def plot_first(records):
     yield "", bars(rows_of(records, "until shown", "case", "path"), "ms")
 
@@ -129,13 +144,9 @@ def plot_peers(records):
 
 
 PLOTS = {"cpu": plot_cpu, "copy": plot_copy, "latency": plot_latency, "rate": plot_rate,
-         "scale": plot_scale, "memory": plot_memory, "first": plot_first, "peers": plot_peers}
+         "scale": plot_scale, "fairness": plot_fairness, "memory": plot_memory, "first": plot_first, "peers": plot_peers}
 
 ## Output
-
-
-def verdict(target):
-    return {None: "not measured", True: "met", False: "MISSED"}[target.met]
 
 
 def limit_of(target):
@@ -162,7 +173,7 @@ def print_table(records):
                                    for i, (cell, width) in enumerate(zip(row, widths))).rstrip())
     print("\nTargets")
     for target in targets(records):
-        print(f"  {verdict(target):12}  {number(target.value):>7}  {limit_of(target):>8}  "
+        print(f"  {target.verdict:12}  {number(target.value):>7}  {limit_of(target):>8}  "
               f"{target.words}")
     for sentence in where_peers_are_better(records):
         print(sentence)
@@ -197,7 +208,7 @@ def write_html(path, machine, records):
                  "hardware, only comparable with each other.</p>")
     parts.append("<h2>Targets</h2>")
     parts.append(html_table(["", "value", "target", "", ""],
-                            [[verdict(t), number(t.value), limit_of(t), t.words, t.note]
+                            [[t.verdict, number(t.value), limit_of(t), t.words, t.note]
                              for t in targets(records)]))
     for group, title in TITLES.items():
         some = [r for r in records if r["group"] == group]
@@ -233,7 +244,7 @@ def write_markdown(path, machine, records):
     words = [BEGIN, "", *(f"- {name}: {value}" for name, value in machine.items()), ""]
     words += [*where_peers_are_better(records), ""]
     words += markdown_table(["target", "value", "limit", ""],
-                            [[t.words, number(t.value), limit_of(t), verdict(t)]
+                            [[t.words, number(t.value), limit_of(t), t.verdict]
                              for t in targets(records)])
     for group, title in TITLES.items():
         rows = [cells(r)[:-1] for r in records if r["group"] == group

@@ -43,18 +43,25 @@ for device in /sys/bus/pci/devices/*; do
 		echo "${{device##*/}}" >/sys/bus/pci/drivers_probe
 	fi
 done
-cd {top}
+# The VM has directories of its own over some of the root's: what lies below them is shown again.
+mount --bind / /mnt
+for directory in {top} {build}; do
+	mkdir -p "$directory"
+	mount --bind "/mnt$directory" "$directory" || exit
+done
+cd {top} || exit
 GUESTPANE_BENCH_VM=1 python3 bench/measure.py {arguments} >{share}/records 2>{share}/words
 echo $? >{share}/status
 """
 
 
 def main():
-    arguments = [str(pathlib.Path(sys.argv[1]).resolve()), "--few", *sys.argv[2:]]
+    build = str(pathlib.Path(sys.argv[1]).resolve())
+    arguments = [build, "--few", *sys.argv[2:]]
     with tempfile.TemporaryDirectory(prefix="guestpane-bench-", dir="/tmp") as directory:
         work = pathlib.Path(directory)
         (work / "run").write_text(SCRIPT.format(
-            top=shlex.quote(str(TOP)), share=SHARE, arguments=shlex.join(arguments)))
+            top=shlex.quote(str(TOP)), build=shlex.quote(build), share=SHARE, arguments=shlex.join(arguments)))
         begin = time.monotonic()
         vm = Program("the VM", [TOP / "tools/guest/boot", "--count", "--work", work,
                                 "--console", work / "console", "--memory", "4G",

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 static int reserve_start = INT32_MAX; // the lowest number of the reserve
@@ -36,6 +37,12 @@ int gp_fd_take(int *fd) {
 bool gp_fd_set_nonblock(int fd) {
 	int flags = fcntl(fd, F_GETFL);
 	return flags != -1 && fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0;
+}
+
+bool gp_fd_is_short(int fd, unsigned reserve) {
+	struct rlimit limit;
+	/* The kernel takes the lowest number: all that are below this one are in use. */
+	return getrlimit(RLIMIT_NOFILE, &limit) == 0 && (rlim_t)fd + reserve >= limit.rlim_cur;
 }
 
 int gp_memfd_create_sealed(const char *name, size_t size) {

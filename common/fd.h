@@ -14,6 +14,8 @@ void gp_fd_close(int *fd);
 /* Moves the descriptor out: returns *fd and sets it to -1. */
 int gp_fd_take(int *fd);
 bool gp_fd_set_nonblock(int fd);
+/* Whether fewer than `reserve` descriptors are free beside this new one, up to RLIMIT_NOFILE. */
+bool gp_fd_is_short(int fd, unsigned reserve);
 
 /* How many are kept back at most; at a low limit it is half of it. */
 #define GP_FD_RESERVE 1024

@@ -6,6 +6,7 @@
 #include "common/log.h"
 #include "common/trace.h"
 #include "compositor/config/options.h"
+#include "compositor/doctor/doctor.h"
 #include "compositor/server.h"
 
 /*
@@ -78,6 +79,10 @@ int main(int argc, char *argv[]) {
 	}
 	if (options.check_config) {
 		return check_config(&options);
+	}
+	if (options.doctor) {
+		wlr_log_init(WLR_SILENT, NULL);
+		return gp_compositor_doctor_run(stdout);
 	}
 	init_log(options.log_level);
 	if (options.trace_path != NULL && !gp_trace_open(options.trace_path, "guestpane")) {

@@ -31,11 +31,14 @@
 #include "common/control.h"
 #include "common/fd.h"
 #include "common/log.h"
+#include "compositor/fd_shortage.h"
 #include "compositor/guest/manager_v1.h"
+#include "compositor/memory/fault_guard.h"
 #include "compositor/output/apply.h"
 #include "compositor/output/output.h"
 #include "compositor/output/shown.h"
 #include "compositor/status.h"
+#include "compositor/system/bridge_bounds.h"
 #include "compositor/system/command.h"
 
 static const int handled_signals[] = {SIGINT, SIGTERM, SIGHUP, SIGCHLD};
@@ -89,7 +92,9 @@ static bool init_signals(struct gp_server *server) {
 	}
 	sigprocmask(SIG_BLOCK, &mask, &server->signal_mask);
 	signal(SIGPIPE, SIG_IGN);
-
+	if (!gp_fault_guard_init()) {
+		return false;
+	}
 	for (size_t i = 0; i < sizeof(handled_signals) / sizeof(handled_signals[0]); i++) {
 		server->signals[i] = wl_event_loop_add_signal(
 			server->loop, handled_signals[i], handle_signal, server);
@@ -329,8 +334,27 @@ static void handle_guest_request(struct wl_listener *listener, void *data) {
 		request->client, request->name, request->refusal, sizeof(request->refusal));
 }
 
+static void handle_blob_fds_short(struct wl_listener *listener, void *data) {
+	struct gp_server *server = wl_container_of(listener, server, blob_fds_short);
+	struct gp_blob_request *request = data;
+	pid_t pid;
+	uid_t uid;
+	wl_client_get_credentials(request->client, &pid, &uid, NULL);
+	request->granted = gp_fd_shortage_make_room(
+		&server->bridge_sockets.clients, request->client, pid, uid);
+}
+
+static void handle_bridge_fds_short(struct wl_listener *listener, void *data) {
+	struct gp_server *server = wl_container_of(listener, server, bridge_fds_short);
+	struct gp_fd_request *request = data;
+	request->granted = gp_fd_shortage_make_room(
+		&server->bridge_sockets.clients, NULL, request->pid, request->uid);
+}
+
 static bool init_objects(struct gp_server *server) {
 	gp_guest_manager_init(&server->guest_manager, server->renderer);
+	server->blob_fds_short.notify = handle_blob_fds_short;
+	wl_signal_add(&server->guest_manager.events.fds_short, &server->blob_fds_short);
 	server->guest_request.notify = handle_guest_request;
 	wl_signal_add(&server->guest_manager.events.guest_request, &server->guest_request);
 	if (!gp_security_init(&server->security, server->display) || !init_outputs(server) ||
@@ -350,7 +374,7 @@ static bool init_objects(struct gp_server *server) {
 		return false;
 	}
 	init_session(server);
-	return true;
+	return gp_bridge_bounds_init(server->display);
 }
 
 /* Takes the fd. The first one of a guest is in force: the service manager's, the command line's. */
@@ -376,6 +400,8 @@ static bool init_bridge_sockets(struct gp_server *server) {
 	struct gp_service *service = &server->service;
 	bool general = gp_settings_has_general_bridge_socket(&server->settings);
 	gp_bridge_sockets_init(&server->bridge_sockets, server->display);
+	server->bridge_fds_short.notify = handle_bridge_fds_short;
+	wl_signal_add(&server->bridge_sockets.clients.events.fds_short, &server->bridge_fds_short);
 	for (size_t i = 0; i < service->n_sockets; i++) {
 		const char *guest = service->sockets[i].guest;
 		if (guest[0] == '\0' && !general) {

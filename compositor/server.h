@@ -74,6 +74,8 @@ struct gp_server {
 	struct wl_listener session_active;
 	struct wl_listener session_resumed;
 	struct wl_listener guest_request;
+	struct wl_listener blob_fds_short;
+	struct wl_listener bridge_fds_short;
 	struct wl_listener new_output;
 	struct wl_listener backend_destroy;
 	struct wl_listener gpu_destroy; // of the KMS backend that the renderer belongs to

@@ -37,6 +37,7 @@ static const char usage[] =
 	"  --config FILE          configuration file (default: guestpane/guestpane.conf in\n"
 	"                         $XDG_CONFIG_HOME, ~/.config or /etc)\n"
 	"  --check-config         check the configuration file and exit\n"
+	"  --doctor               check seat, monitors and GPUs, say what is missing, and exit\n"
 	"  --first GUEST          guest that comes to the front with its first picture\n"
 	"  --scaling POLICY       fit, integer, fill or none: how to scale a guest that\n"
 	"                         differs in size from its output\n"
@@ -65,6 +66,7 @@ enum option_id {
 	OPTION_VT_SWITCH,
 	OPTION_CONFIG,
 	OPTION_CHECK_CONFIG,
+	OPTION_DOCTOR,
 	OPTION_FIRST,
 	OPTION_SCALING,
 	OPTION_LOG_LEVEL,
@@ -83,6 +85,7 @@ static const struct option long_options[] = {
 	{"vt-switch", no_argument, NULL, OPTION_VT_SWITCH},
 	{"config", required_argument, NULL, OPTION_CONFIG},
 	{"check-config", no_argument, NULL, OPTION_CHECK_CONFIG},
+	{"doctor", no_argument, NULL, OPTION_DOCTOR},
 	{"first", required_argument, NULL, OPTION_FIRST},
 	{"scaling", required_argument, NULL, OPTION_SCALING},
 	{"log-level", required_argument, NULL, OPTION_LOG_LEVEL},
@@ -221,6 +224,9 @@ static bool parse_option(struct gp_options *options, int id, int *exit_status) {
 	case OPTION_CHECK_CONFIG:
 		options->check_config = true;
 		return true;
+	case OPTION_DOCTOR:
+		options->doctor = true;
+		return true;
 	case OPTION_FIRST:
 		options->first = optarg;
 		return true;
@@ -272,7 +278,7 @@ bool gp_options_parse(struct gp_options *options, int argc, char *argv[], int *e
 		options->command = &argv[optind];
 	}
 
-	if (options->check_config) {
+	if (options->check_config || options->doctor) {
 		return true; // without sockets
 	}
 	*exit_status = GP_EXIT_RUNTIME;

@@ -33,6 +33,7 @@ struct gp_options {
 	bool vt_switch;
 	const char *config_path; // NULL: the default one; points into argv
 	bool check_config; // do nothing else
+	bool doctor; // nor here
 	const char *first; // guest; may be NULL; points into argv
 	bool has_scaling;
 	enum gp_scaling scaling;

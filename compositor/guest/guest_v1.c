@@ -4,7 +4,10 @@
 #include <unistd.h>
 #include <wlr/types/wlr_compositor.h>
 
+#include "common/fd.h"
+#include "common/limits.h"
 #include "compositor/guest/blob.h"
+#include "compositor/guest/manager.h"
 #include "compositor/guest/scanout.h"
 #include "compositor/guest/text.h"
 #include "compositor/memory/quota.h"
@@ -84,12 +87,24 @@ static bool check_blob(
 	return true;
 }
 
+/* Whether this client may have the descriptor although few are left. Sends the error. */
+static bool take_short_fd(struct gp_guest *guest) {
+	struct gp_blob_request request = {.client = wl_resource_get_client(guest->resource)};
+	wl_signal_emit_mutable(&guest->manager->events.fds_short, &request);
+	if (!request.granted) {
+		wl_resource_post_error(guest->resource, GUEST_V1_ERROR_TOO_MANY_BLOBS,
+			"the compositor's descriptors run short, and the client has the most");
+	}
+	return request.granted;
+}
+
 static void guest_handle_create_blob(struct wl_client *client, struct wl_resource *resource,
 	uint32_t id, int32_t fd, uint32_t size_hi, uint32_t size_lo, uint32_t kind,
 	const char *device) {
 	struct gp_guest *guest = guest_from_resource(resource);
 	uint64_t size = (uint64_t)size_hi << 32 | size_lo;
-	if (!check_blob(guest, size, kind, device)) {
+	if (!check_blob(guest, size, kind, device) ||
+		(gp_fd_is_short(fd, GP_FDS_RESERVED) && !take_short_fd(guest))) {
 		close(fd);
 		return;
 	}

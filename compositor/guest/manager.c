@@ -9,6 +9,7 @@ void gp_guest_manager_init(struct gp_guest_manager *manager, struct wlr_renderer
 	*manager = (struct gp_guest_manager){0};
 	wl_list_init(&manager->guests);
 	wl_signal_init(&manager->events.guest_request);
+	wl_signal_init(&manager->events.fds_short);
 	wl_signal_init(&manager->events.new_scanout);
 	wl_signal_init(&manager->events.leds);
 	wl_signal_init(&manager->events.memory_wanted);

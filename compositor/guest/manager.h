@@ -18,6 +18,12 @@ struct gp_guest_request {
 	char refusal[GP_GUEST_REFUSAL_MAX]; // for the client; empty: it may
 };
 
+/* A client has sent the descriptor of a blob, and descriptors are short. */
+struct gp_blob_request {
+	struct wl_client *client;
+	bool granted; // set by the listener
+};
+
 /**
  * All guests, and what their objects share. Whoever shows guests or gives them input listens here
  * and on scanouts. The protocol's global is in guest/manager_v1.h.
@@ -34,6 +40,7 @@ struct gp_guest_manager {
 	struct {
 		/* A client wants to make a guest; any listener may refuse. */
 		struct wl_signal guest_request; // struct gp_guest_request
+		struct wl_signal fds_short; // struct gp_blob_request
 		/* Before the scanout's first monitor batch, which the listener has to send. */
 		struct wl_signal new_scanout; // struct gp_guest_scanout
 		struct wl_signal leds; // struct gp_guest

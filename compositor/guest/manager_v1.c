@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "common/fd.h"
+#include "common/limits.h"
 #include "common/log.h"
 #include "common/socket.h"
 #include "compositor/guest/guest.h"

@@ -10,6 +10,7 @@
 #include "compositor/guest/cursor.h"
 #include "compositor/guest/guest.h"
 #include "compositor/guest/manager.h"
+#include "compositor/memory/blob_memory.h"
 #include "compositor/memory/guest_buffer.h"
 #include "compositor/memory/import_failure.h"
 #include "guest-scanout-v1-protocol.h"
@@ -48,9 +49,25 @@ static void set_content(struct gp_guest_scanout *scanout, struct wlr_buffer *buf
 	wlr_buffer_unlock(old);
 }
 
+/* The memory cannot be read any more. */
+static void report_failure(
+	struct gp_guest_scanout *scanout, const struct gp_import_failure *failure) {
+	snprintf(scanout->failure, sizeof(scanout->failure), "%s", failure->message);
+	if (scanout->guest != NULL) {
+		gp_log_limited(&scanout->guest->failure_limit, GP_LOG_WARN,
+			"guest %s: scanout %u: %s", scanout->guest->name, scanout->index,
+			failure->message);
+	}
+}
+
 static void handle_content_lost(struct gp_surface_content *content) {
 	struct gp_guest_scanout *scanout = wl_container_of(content, scanout, content);
+	const struct gp_guest_buffer *buffer = gp_guest_buffer_try_from_buffer(content->buffer);
+	const struct gp_import_failure *failure = &buffer->memory->failure;
 	scanout->content_lost = true;
+	if (failure->message[0] != '\0') {
+		report_failure(scanout, failure);
+	}
 	set_content(scanout, NULL, NULL);
 }
 

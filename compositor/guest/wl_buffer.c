@@ -45,6 +45,9 @@ static void handle_buffer_lost(struct wl_listener *listener, void *data) {
 	bool was_locked = wl_buffer->buffer->was_locked;
 	/* Of the caller, who has a reference. */
 	struct gp_blob_memory *memory = wl_buffer->buffer->memory;
+	if (memory->failure.message[0] != '\0') {
+		gp_guest_buffer_set_failure(wl_buffer->spare, &memory->failure);
+	}
 	drop_buffer(wl_buffer);
 	set_buffer(wl_buffer, wl_buffer->spare);
 	wl_buffer->spare = NULL;

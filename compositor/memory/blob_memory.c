@@ -4,17 +4,16 @@
 #include <fcntl.h>
 #include <linux/dma-buf.h>
 #include <linux/magic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
 #include "common/fd.h"
 #include "common/log.h"
-#include "compositor/memory/import_failure.h"
 #include "compositor/memory/quota.h"
 #include "guest-scanout-v1-enum.h"
 
@@ -38,6 +37,7 @@ struct gp_blob_memory *gp_blob_memory_create(
 	memory->quota = gp_quota_ref(quota);
 	memory->quota->n_blobs++;
 	memory->loop = loop;
+	gp_mapping_init(&memory->mapping, quota);
 	gp_read_fence_init(&memory->fence, handle_fence_done);
 	wl_signal_init(&memory->events.revoke);
 	wl_signal_init(&memory->events.unused);
@@ -50,11 +50,7 @@ struct gp_blob_memory *gp_blob_memory_ref(struct gp_blob_memory *memory) {
 }
 
 static void release_memory(struct gp_blob_memory *memory) {
-	if (memory->data != NULL) {
-		munmap((void *)memory->data, memory->n_mapped);
-		gp_quota_remove_mapped(memory->quota, memory->n_mapped);
-		memory->data = NULL;
-	}
+	gp_mapping_unmap(&memory->mapping);
 	gp_fd_close(&memory->fd);
 }
 
@@ -71,6 +67,13 @@ void gp_blob_memory_unref(struct gp_blob_memory *memory) {
 }
 
 static bool check_shm(const struct gp_blob_memory *memory, struct gp_import_failure *failure) {
+	struct statfs info;
+	if (fstatfs(memory->fd, &info) == 0 && info.f_type == HUGETLBFS_MAGIC) {
+		/* After a hole was punched there may be no huge page to read. */
+		gp_import_failure_set(failure, GUEST_BLOB_V1_FAILURE_BAD_MEMORY,
+			"the memory file is of huge pages (hugetlbfs)");
+		return false;
+	}
 	int seals = fcntl(memory->fd, F_GET_SEALS);
 	if (seals < 0) {
 		gp_import_failure_set(failure, GUEST_BLOB_V1_FAILURE_BAD_MEMORY,
@@ -105,6 +108,10 @@ static int64_t file_size(const struct gp_blob_memory *memory) {
 }
 
 bool gp_blob_memory_check(const struct gp_blob_memory *memory, struct gp_import_failure *failure) {
+	if (memory->failure.message[0] != '\0') {
+		*failure = memory->failure;
+		return false;
+	}
 	bool ok = memory->kind == GUEST_BLOB_V1_KIND_SHM ? check_shm(memory, failure)
 							 : check_dmabuf(memory, failure);
 	if (!ok) {
@@ -121,36 +128,47 @@ bool gp_blob_memory_check(const struct gp_blob_memory *memory, struct gp_import_
 	return true;
 }
 
-/* munmap takes whole huge pages only. */
-static size_t mapping_size(const struct gp_blob_memory *memory) {
-	struct stat info;
-	size_t unit = fstat(memory->fd, &info) == 0 && info.st_blksize > 0 ? info.st_blksize : 4096;
-	return (memory->size + unit - 1) / unit * unit;
+/* The kernel says only here who has exported a dma-buf. The client cannot change the first line. */
+static bool get_exporter(int fd, char name[32]) {
+	char path[48], line[256];
+	bool found = false;
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	FILE *file = fopen(path, "re");
+	while (file != NULL && !found && fgets(line, sizeof(line), file) != NULL) {
+		found = sscanf(line, "exp_name: %31s", name) == 1;
+	}
+	if (file != NULL) {
+		fclose(file);
+	}
+	return found;
+}
+
+static bool check_mappable(const struct gp_blob_memory *memory, struct gp_import_failure *failure) {
+	char exporter[32] = "unknown";
+	if (memory->kind == GUEST_BLOB_V1_KIND_SHM) {
+		return true;
+	}
+	if (memory->kind == GUEST_BLOB_V1_KIND_SYSTEM_DMABUF) {
+		/* What the kind says is the client's word. */
+		if (get_exporter(memory->fd, exporter) &&
+			(strcmp(exporter, "udmabuf") == 0 || strcmp(exporter, "system") == 0)) {
+			return true;
+		}
+		gp_import_failure_set(failure, GUEST_BLOB_V1_FAILURE_UNSUPPORTED_KIND,
+			"the CPU reads no dma-buf of the exporter %s", exporter);
+		return false;
+	}
+	gp_import_failure_set(failure, GUEST_BLOB_V1_FAILURE_UNSUPPORTED_KIND,
+		"the CPU does not read the memory of a device");
+	return false;
 }
 
 bool gp_blob_memory_map(struct gp_blob_memory *memory, struct gp_import_failure *failure) {
-	if (memory->data != NULL) {
-		return true;
-	}
-
-	size_t size = mapping_size(memory);
-	if (!gp_quota_add_mapped(memory->quota, size)) {
-		gp_import_failure_set(failure, GUEST_BLOB_V1_FAILURE_NO_MEMORY,
-			"too much memory of the client is mapped");
+	if (memory->mapping.data == NULL && !check_mappable(memory, failure)) {
 		return false;
 	}
-	void *data = mmap(NULL, size, PROT_READ, MAP_SHARED, memory->fd, 0);
-	if (data == MAP_FAILED) {
-		gp_quota_remove_mapped(memory->quota, size);
-		gp_import_failure_set(failure,
-			errno == ENOMEM ? GUEST_BLOB_V1_FAILURE_NO_MEMORY
-					: GUEST_BLOB_V1_FAILURE_UNSUPPORTED_KIND,
-			"the CPU cannot map this memory: %s", strerror(errno));
-		return false;
-	}
-	memory->data = data;
-	memory->n_mapped = size;
-	return true;
+	return gp_mapping_map(&memory->mapping, memory->fd, memory->size,
+		memory->kind == GUEST_BLOB_V1_KIND_SHM, failure);
 }
 
 bool gp_blob_memory_is_pool(const struct gp_blob_memory *memory) {
@@ -177,12 +195,47 @@ static void sync_dmabuf(const struct gp_blob_memory *memory, uint64_t flags) {
 	}
 }
 
-void gp_blob_memory_begin_read(struct gp_blob_memory *memory) {
+/* Later: this may be in the midst of a frame. */
+static void handle_failure(void *data) {
+	struct gp_blob_memory *memory = data;
+	memory->failure_source = NULL;
+	wl_signal_emit_mutable(&memory->events.revoke, memory);
+	gp_blob_memory_unref(memory);
+}
+
+static void fail(struct gp_blob_memory *memory, const struct gp_import_failure *failure) {
+	if (memory->failure.message[0] != '\0') {
+		return;
+	}
+	memory->failure = *failure;
+	memory->failure_source = wl_event_loop_add_idle(memory->loop, handle_failure, memory);
+	if (memory->failure_source != NULL) {
+		gp_blob_memory_ref(memory);
+	}
+}
+
+bool gp_blob_memory_begin_read(struct gp_blob_memory *memory) {
+	struct gp_import_failure failure;
+	if (memory->failure.message[0] != '\0' || memory->fd < 0) {
+		return false;
+	}
+	if (!gp_blob_memory_map(memory, &failure)) {
+		fail(memory, &failure);
+		return false;
+	}
+	gp_mapping_begin_read(&memory->mapping);
 	sync_dmabuf(memory, DMA_BUF_SYNC_START);
+	return true;
 }
 
 void gp_blob_memory_end_read(struct gp_blob_memory *memory) {
+	struct gp_import_failure failure;
 	sync_dmabuf(memory, DMA_BUF_SYNC_END);
+	if (!gp_mapping_end_read(&memory->mapping)) {
+		gp_import_failure_set(&failure, GUEST_BLOB_V1_FAILURE_BAD_MEMORY,
+			"the memory was not there when it was read");
+		fail(memory, &failure);
+	}
 }
 
 void gp_blob_memory_add_user(struct gp_blob_memory *memory) {

@@ -6,9 +6,10 @@
 #include <stdint.h>
 #include <wayland-server-core.h>
 
+#include "compositor/memory/import_failure.h"
+#include "compositor/memory/mapping.h"
 #include "compositor/memory/read_fence.h"
 
-struct gp_import_failure;
 struct gp_quota;
 
 /**
@@ -26,16 +27,20 @@ struct gp_blob_memory {
 	bool revoked;
 	bool unused; // events.unused was emitted
 
-	const uint8_t *data; // NULL: not mapped
-	size_t n_mapped; // bytes
+	struct gp_mapping mapping;
 	struct gp_quota *quota; // a reference
 
 	struct wl_event_loop *loop;
+	struct gp_import_failure failure; // why it cannot be read any more; no message: it can
+	struct wl_event_source *failure_source; // events.revoke will be emitted
 	struct gp_read_points read_points; // where GPUs have read it
 	struct gp_read_fence fence; // it was revoked, has no users, and a GPU still reads it
 
 	struct {
-		/* The client takes the memory back. Users stop in the handler if they can. */
+		/**
+		 * The client takes the memory back, or it cannot be read any more. Users stop in
+		 * the handler if they can.
+		 */
 		struct wl_signal revoke;
 		/**
 		 * It was revoked and nothing reads it any more, no GPU either; the fd is closed.
@@ -54,13 +59,19 @@ void gp_blob_memory_unref(struct gp_blob_memory *memory);
 
 /* Whether the fd is what the kind says, is large enough and cannot shrink. */
 bool gp_blob_memory_check(const struct gp_blob_memory *memory, struct gp_import_failure *failure);
-/* Maps the whole memory for reading. Does nothing if it is mapped already. */
+/**
+ * Maps the whole memory for reading. It may be unmapped again when it is not read for long. Device
+ * memory is not mapped: it may be slow, have side effects, and vanish.
+ */
 bool gp_blob_memory_map(struct gp_blob_memory *memory, struct gp_import_failure *failure);
 /* Whether another compositor can have it as a wl_shm_pool without harm to us. */
 bool gp_blob_memory_is_pool(const struct gp_blob_memory *memory);
 
-/* To be called around reading through the mapping. */
-void gp_blob_memory_begin_read(struct gp_blob_memory *memory);
+/**
+ * To be called around reading through the mapping. On failure the memory fails: there is a message
+ * in memory->failure, and events.revoke is emitted later in this turn of the loop.
+ */
+bool gp_blob_memory_begin_read(struct gp_blob_memory *memory);
 void gp_blob_memory_end_read(struct gp_blob_memory *memory);
 
 /* For a buffer, from its creation to its destruction. A user holds a reference. */

@@ -61,11 +61,11 @@ static bool buffer_get_shm(struct wlr_buffer *base, struct wlr_shm_attributes *a
 static bool buffer_begin_data_ptr_access(
 	struct wlr_buffer *base, uint32_t flags, void **data, uint32_t *format, size_t *stride) {
 	struct gp_guest_buffer *buffer = from_base(base);
-	if ((flags & WLR_BUFFER_DATA_PTR_ACCESS_WRITE) != 0 || buffer->memory->data == NULL) {
+	if ((flags & WLR_BUFFER_DATA_PTR_ACCESS_WRITE) != 0 ||
+		!gp_blob_memory_begin_read(buffer->memory)) {
 		return false;
 	}
-	gp_blob_memory_begin_read(buffer->memory);
-	*data = (void *)(buffer->memory->data + buffer->layout.offset);
+	*data = (void *)(buffer->memory->mapping.data + buffer->layout.offset);
 	*format = buffer->layout.format;
 	*stride = buffer->layout.stride;
 	return true;
@@ -151,14 +151,19 @@ struct gp_guest_buffer *gp_guest_buffer_create(
 struct gp_guest_buffer *gp_guest_buffer_create_inert(
 	const struct gp_buffer_layout *layout, const struct gp_import_failure *failure) {
 	struct gp_guest_buffer *buffer = buffer_create(&inert_impl, layout);
-	if (buffer == NULL || failure == NULL) {
-		return buffer;
+	if (buffer != NULL && failure != NULL) {
+		gp_guest_buffer_set_failure(buffer, failure);
 	}
+	return buffer;
+}
+
+void gp_guest_buffer_set_failure(
+	struct gp_guest_buffer *buffer, const struct gp_import_failure *failure) {
+	free(buffer->failure);
 	buffer->failure = malloc(sizeof(*failure));
 	if (buffer->failure != NULL) {
 		*buffer->failure = *failure;
 	}
-	return buffer;
 }
 
 struct gp_guest_buffer *gp_guest_buffer_try_from_buffer(struct wlr_buffer *base) {

@@ -40,7 +40,7 @@ struct gp_guest_buffer {
 
 	struct {
 		/**
-		 * The memory was revoked: whoever shows the buffer unlocks it in the handler, and
+		 * The memory was revoked, or cannot be read any more: whoever shows the buffer unlocks it in the handler, and
 		 * its owner drops it.
 		 */
 		struct wl_signal lost;
@@ -58,6 +58,9 @@ struct gp_guest_buffer *gp_guest_buffer_create(
 /* The failure, which may be NULL, is copied. Returns NULL if memory is short. */
 struct gp_guest_buffer *gp_guest_buffer_create_inert(
 	const struct gp_buffer_layout *layout, const struct gp_import_failure *failure);
+/* Why it is inert: the failure is copied, if there is memory for that. */
+void gp_guest_buffer_set_failure(
+	struct gp_guest_buffer *buffer, const struct gp_import_failure *failure);
 
 /* Returns NULL for a buffer of another kind. */
 struct gp_guest_buffer *gp_guest_buffer_try_from_buffer(struct wlr_buffer *base);

@@ -3,6 +3,7 @@
 #include <drm_fourcc.h>
 #include <sys/stat.h>
 #include <wlr/render/drm_format_set.h>
+#include <wlr/render/pixman.h>
 #include <wlr/render/wlr_renderer.h>
 #include <wlr/render/wlr_texture.h>
 #include <wlr/types/wlr_buffer.h>
@@ -140,6 +141,10 @@ static struct gp_guest_buffer *import_buffer(const struct gp_importer *importer,
 	if (buffer == NULL) {
 		return NULL;
 	}
+	/* For a GPU this would upload all of it, now and with the first frame again. */
+	if (import == GUEST_BLOB_V1_IMPORT_SHM && !wlr_renderer_is_pixman(importer->renderer)) {
+		return buffer;
+	}
 	/* The texture is the import. The renderer keeps it with the buffer. */
 	struct wlr_texture *texture = wlr_texture_from_buffer(importer->renderer, &buffer->base);
 	if (texture == NULL) {
@@ -192,6 +197,10 @@ static uint32_t find_alignment(const struct gp_importer *importer, struct gp_blo
 
 static void set_refused(const struct gp_importer *importer, struct gp_blob_memory *memory,
 	const struct gp_buffer_layout *layout, bool gpu, struct gp_import_failure *failure) {
+	if (memory->failure.message[0] != '\0') {
+		*failure = memory->failure;
+		return;
+	}
 	uint32_t alignment = gpu ? find_alignment(importer, memory, layout) : 0;
 	if (alignment == 0) {
 		gp_import_failure_set(failure, GUEST_BLOB_V1_FAILURE_REFUSED,

@@ -1,7 +1,6 @@
 #include "compositor/memory/quota.h"
 
 #include <stdlib.h>
-#include <wayland-server-core.h>
 
 /* The reference that the client itself holds. */
 struct client_quota {
@@ -16,22 +15,37 @@ static void handle_client_destroy(struct wl_listener *listener, void *data) {
 	free(entry);
 }
 
-struct gp_quota *gp_quota_of_client(struct wl_client *client) {
+void gp_quota_init(struct gp_quota *quota) {
+	*quota = (struct gp_quota){.n_refs = 1};
+	wl_list_init(&quota->mappings);
+}
+
+static struct client_quota *find_entry(struct wl_client *client) {
 	struct wl_listener *listener =
 		wl_client_get_destroy_late_listener(client, handle_client_destroy);
-	if (listener != NULL) {
-		struct client_quota *entry = wl_container_of(listener, entry, client_destroy);
+	struct client_quota *entry = NULL;
+	return listener != NULL ? wl_container_of(listener, entry, client_destroy) : NULL;
+}
+
+size_t gp_quota_count_blobs(struct wl_client *client) {
+	const struct client_quota *entry = find_entry(client);
+	return entry != NULL ? entry->quota->n_blobs : 0;
+}
+
+struct gp_quota *gp_quota_of_client(struct wl_client *client) {
+	struct client_quota *entry = find_entry(client);
+	if (entry != NULL) {
 		return gp_quota_ref(entry->quota);
 	}
 
-	struct client_quota *entry = calloc(1, sizeof(*entry));
+	entry = calloc(1, sizeof(*entry));
 	struct gp_quota *quota = calloc(1, sizeof(*quota));
 	if (entry == NULL || quota == NULL) {
 		free(entry);
 		free(quota);
 		return NULL;
 	}
-	quota->n_refs = 1;
+	gp_quota_init(quota);
 	entry->quota = quota;
 	entry->client_destroy.notify = handle_client_destroy;
 	wl_client_add_destroy_late_listener(client, &entry->client_destroy);
@@ -48,16 +62,4 @@ void gp_quota_unref(struct gp_quota *quota) {
 		return;
 	}
 	free(quota);
-}
-
-bool gp_quota_add_mapped(struct gp_quota *quota, uint64_t size) {
-	if (size > GP_MAPPED_PER_CLIENT_MAX - quota->n_mapped) {
-		return false;
-	}
-	quota->n_mapped += size;
-	return true;
-}
-
-void gp_quota_remove_mapped(struct gp_quota *quota, uint64_t size) {
-	quota->n_mapped -= size;
 }

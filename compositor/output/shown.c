@@ -237,6 +237,7 @@ static void arm_words_timer(const struct gp_output *output, uint64_t now_ns) {
 		output->place.guest[0] != '\0' ? output->place.end_ns : 0,
 		output->showing == GP_SHOWING_OFF ? output->showing_ns + OFF_WORDS_NS : 0,
 		output->showing == GP_SHOWING_PAUSED ? output->showing_ns + PAUSED_DELAY_NS : 0,
+		gp_status_screen_due_ns(&output->status_screen),
 	};
 	uint64_t next_ns = UINT64_MAX;
 	for (size_t i = 0; i < sizeof(ends_ns) / sizeof(ends_ns[0]); i++) {
@@ -255,8 +256,10 @@ static void refresh(struct gp_output *output) {
 	update_front(output, now_ns);
 	switch_view(output, gp_monitor_is_connected(output) ? output->front : NULL);
 	if (output->view != NULL && !output->view->has_picture) {
-		gp_guest_scanout_send_path(output->view->scanout, GUEST_SCANOUT_V1_PATH_NONE,
-			"the scanout has no picture");
+		struct gp_guest_scanout *scanout = output->view->scanout;
+		gp_guest_scanout_send_path(scanout, GUEST_SCANOUT_V1_PATH_NONE,
+			scanout->failure[0] != '\0' ? scanout->failure
+						    : "the scanout has no picture");
 	}
 
 	const struct gp_view *subject = gp_output_get_subject(output);
@@ -278,7 +281,8 @@ static void refresh(struct gp_output *output) {
 	set_label(output, now_ns);
 	arm_words_timer(output, now_ns);
 	set_window_title(output, subject);
-	if (output->status_screen.dirty) {
+	if (output->status_screen.dirty &&
+		gp_status_screen_due_ns(&output->status_screen) <= now_ns) {
 		wlr_output_schedule_frame(output->wlr_output);
 	}
 	wl_signal_emit_mutable(&output->outputs->events.shown, output);

@@ -5,12 +5,16 @@
 #include <string.h>
 #include <wlr/types/wlr_scene.h>
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "compositor/view/cairo_buffer.h"
 
 #define PRODUCT "Guestpane"
 #define FONT "sans"
 #define TEXT_PIXELS_MIN 10
+/* So many are drawn at once, after a pause as long as they would take; then one in an interval. */
+#define DRAWS_AT_ONCE 8
+#define DRAW_INTERVAL_NS UINT64_C(250000000)
 
 struct color {
 	double red, green, blue;
@@ -69,14 +73,18 @@ static void draw_accent(cairo_t *cairo, int width, double y, double unit) {
 	cairo_fill(cairo);
 }
 
-static void draw_screen(const struct gp_status_screen *status_screen, cairo_t *cairo) {
+/* The size of letters follows the smaller side, so that a portrait monitor is fine too. */
+static double get_unit(const struct gp_status_screen *status_screen) {
 	int width = status_screen->width, height = status_screen->height;
-	/* The size of letters follows the smaller side, so that a portrait monitor is fine too. */
-	double unit = (width < height ? width : height) / 18.0;
+	return (width < height ? width : height) / 18.0;
+}
 
+/* Returns the height. */
+static int draw_texts(const struct gp_status_screen *status_screen, cairo_t *cairo) {
+	int width = status_screen->width;
+	double unit = get_unit(status_screen), y = 0;
 	set_color(cairo, &background_color);
 	cairo_paint(cairo);
-	double y = height * 0.38;
 	int drawn = draw_text(cairo, width, y, status_screen->heading, unit, PANGO_WEIGHT_SEMIBOLD,
 		&heading_color);
 	if (drawn > 0) {
@@ -84,10 +92,16 @@ static void draw_screen(const struct gp_status_screen *status_screen, cairo_t *c
 		draw_accent(cairo, width, y, unit);
 		y += unit * 0.6;
 	}
-	draw_text(cairo, width, y, status_screen->message, unit * 0.5, PANGO_WEIGHT_NORMAL,
+	y += draw_text(cairo, width, y, status_screen->message, unit * 0.5, PANGO_WEIGHT_NORMAL,
 		&message_color);
-	draw_text(cairo, width, height - unit * 1.4, PRODUCT, unit * 0.36, PANGO_WEIGHT_NORMAL,
-		&product_color);
+	return (int)y + 1;
+}
+
+static int draw_product(const struct gp_status_screen *status_screen, cairo_t *cairo) {
+	set_color(cairo, &background_color);
+	cairo_paint(cairo);
+	return draw_text(cairo, status_screen->width, 0, PRODUCT, get_unit(status_screen) * 0.36,
+		PANGO_WEIGHT_NORMAL, &product_color);
 }
 
 static void set_image(struct wlr_scene_buffer *node, struct gp_cairo_buffer *image) {
@@ -96,23 +110,42 @@ static void set_image(struct wlr_scene_buffer *node, struct gp_cairo_buffer *ima
 	wlr_buffer_drop(&image->base);
 }
 
+/* An image that is as wide as the output, and as high as what is drawn. */
+static void redraw_part(struct gp_status_screen *status_screen, struct wlr_scene_buffer *node,
+	double y, int (*draw)(const struct gp_status_screen *status_screen, cairo_t *cairo)) {
+	cairo_surface_t *nothing = cairo_image_surface_create(CAIRO_FORMAT_RGB24, 1, 1);
+	cairo_t *cairo = cairo_create(nothing);
+	int height = draw(status_screen, cairo);
+	cairo_destroy(cairo);
+	cairo_surface_destroy(nothing);
+
+	struct gp_cairo_buffer *image = gp_cairo_buffer_create(status_screen->width, height, false);
+	if (image == NULL) {
+		gp_error("status screen: no memory for %dx%d", status_screen->width, height);
+		return;
+	}
+	cairo = cairo_create(image->surface);
+	draw(status_screen, cairo);
+	cairo_destroy(cairo);
+	wlr_scene_node_set_position(&node->node, 0, (int)y);
+	set_image(node, image);
+}
+
 static void redraw_screen(struct gp_status_screen *status_screen) {
 	bool empty = status_screen->message[0] == '\0' && status_screen->heading[0] == '\0';
-	if (empty || status_screen->width <= 0 || status_screen->height <= 0) {
-		wlr_scene_buffer_set_buffer(status_screen->screen, NULL);
+	int width = status_screen->width, height = status_screen->height;
+	bool shown = !empty && width > 0 && height > 0;
+	wlr_scene_node_set_enabled(&status_screen->screen->node, shown);
+	if (!shown) {
 		return;
 	}
-	struct gp_cairo_buffer *image =
-		gp_cairo_buffer_create(status_screen->width, status_screen->height, false);
-	if (image == NULL) {
-		gp_error("status screen: no memory for %dx%d", status_screen->width,
-			status_screen->height);
-		return;
+	redraw_part(status_screen, status_screen->texts, height * 0.38, draw_texts);
+	if (status_screen->background->width != width ||
+		status_screen->background->height != height) {
+		wlr_scene_rect_set_size(status_screen->background, width, height);
+		redraw_part(status_screen, status_screen->product,
+			height - get_unit(status_screen) * 1.4, draw_product);
 	}
-	cairo_t *cairo = cairo_create(image->surface);
-	draw_screen(status_screen, cairo);
-	cairo_destroy(cairo);
-	set_image(status_screen->screen, image);
 }
 
 static void draw_label_box(cairo_t *cairo, double width, double height) {
@@ -176,21 +209,53 @@ static void redraw_label(struct gp_status_screen *status_screen) {
 	set_image(status_screen->label, image);
 }
 
-void gp_status_screen_draw(struct gp_status_screen *status_screen) {
+static bool has_text(const struct gp_status_screen *status_screen) {
+	return status_screen->heading[0] != '\0' || status_screen->message[0] != '\0' ||
+		status_screen->label_text[0] != '\0';
+}
+
+uint64_t gp_status_screen_due_ns(const struct gp_status_screen *status_screen) {
 	if (!status_screen->dirty) {
+		return 0;
+	}
+	bool wait = has_text(status_screen) && status_screen->n_drawn >= DRAWS_AT_ONCE;
+	return status_screen->drawn_ns + (wait ? DRAW_INTERVAL_NS : 0);
+}
+
+void gp_status_screen_draw(struct gp_status_screen *status_screen) {
+	uint64_t now_ns = gp_now_ns();
+	if (!status_screen->dirty || now_ns < gp_status_screen_due_ns(status_screen)) {
 		return;
 	}
 	status_screen->dirty = false;
+	if (now_ns - status_screen->drawn_ns > DRAWS_AT_ONCE * DRAW_INTERVAL_NS) {
+		status_screen->n_drawn = 0;
+	}
+	if (has_text(status_screen)) {
+		status_screen->drawn_ns = now_ns;
+		status_screen->n_drawn++;
+	}
 	redraw_screen(status_screen);
 	redraw_label(status_screen);
 	wlr_scene_node_raise_to_top(&status_screen->label->node);
 }
 
 bool gp_status_screen_init(struct gp_status_screen *status_screen, struct wlr_scene_tree *tree) {
+	const float color[] = {(float)background_color.red, (float)background_color.green,
+		(float)background_color.blue, 1};
 	*status_screen = (struct gp_status_screen){0};
-	status_screen->screen = wlr_scene_buffer_create(tree, NULL);
+	struct wlr_scene_tree *screen = wlr_scene_tree_create(tree);
 	status_screen->label = wlr_scene_buffer_create(tree, NULL);
-	return status_screen->screen != NULL && status_screen->label != NULL;
+	if (screen == NULL || status_screen->label == NULL) {
+		return false;
+	}
+	wlr_scene_node_set_enabled(&screen->node, false);
+	status_screen->screen = screen;
+	status_screen->background = wlr_scene_rect_create(screen, 0, 0, color);
+	status_screen->texts = wlr_scene_buffer_create(screen, NULL);
+	status_screen->product = wlr_scene_buffer_create(screen, NULL);
+	return status_screen->background != NULL && status_screen->texts != NULL &&
+		status_screen->product != NULL;
 }
 
 void gp_status_screen_set_size(struct gp_status_screen *status_screen, int width, int height) {

@@ -5,14 +5,32 @@
 
 #include "common/fd.h"
 #include "common/clock.h"
+#include "common/limits.h"
 #include "common/socket.h"
 #include "compositor/system/socket_listener.h"
 
 static void handle_client_destroy(struct wl_listener *listener, void *data) {
 	struct gp_bridge_client *bridge = wl_container_of(listener, bridge, client_destroy);
 	wl_list_remove(&bridge->client_destroy.link);
+	wl_list_remove(&bridge->resource_created.link);
 	wl_list_remove(&bridge->link);
 	free(bridge);
+}
+
+/* The ids from here on are ours. */
+#define SERVER_ID_START 0xff000000
+
+/*
+ * Ids are unique among the objects that exist, so this bounds the number of these, and libwayland's
+ * table of ids as well.
+ */
+static void handle_resource_created(struct wl_listener *listener, void *data) {
+	struct gp_bridge_client *bridge = wl_container_of(listener, bridge, resource_created);
+	uint32_t id = wl_resource_get_id(data);
+	if (id > GP_OBJECTS_PER_CLIENT_MAX && id < SERVER_ID_START) {
+		wl_client_post_implementation_error(bridge->client,
+			"object id %u is above the limit of %d", id, GP_OBJECTS_PER_CLIENT_MAX);
+	}
 }
 
 struct gp_bridge_client *gp_bridge_client_try_from(const struct wl_client *client) {
@@ -32,6 +50,7 @@ void gp_bridge_clients_init(struct gp_bridge_clients *clients) {
 		.refused_limit = {.burst = 4, .interval_ns = 1000000000},
 	};
 	wl_list_init(&clients->list);
+	wl_signal_init(&clients->events.fds_short);
 }
 
 struct usage {
@@ -88,7 +107,11 @@ static void destroy_idle(struct gp_bridge_clients *clients, const struct gp_brid
 static const char *admit(struct gp_bridge_clients *clients, const struct gp_bridge_client *new,
 	size_t socket_max, int fd) {
 	if (gp_socket_listener_is_reserved(fd)) {
-		return "too many open files";
+		struct gp_fd_request request = {.pid = new->pid, .uid = new->uid};
+		wl_signal_emit_mutable(&clients->events.fds_short, &request);
+		if (!request.granted) {
+			return "too many open files";
+		}
 	}
 	if (find_cause(clients, new, socket_max) == NULL) {
 		return NULL;
@@ -128,6 +151,8 @@ struct gp_bridge_client *gp_bridge_client_create(struct gp_bridge_clients *clien
 	}
 	bridge->client_destroy.notify = handle_client_destroy;
 	wl_client_add_destroy_late_listener(bridge->client, &bridge->client_destroy);
+	bridge->resource_created.notify = handle_resource_created;
+	wl_client_add_resource_created_listener(bridge->client, &bridge->resource_created);
 	wl_list_insert(clients->list.prev, &bridge->link);
 	gp_debug("bridge connected: process %d of user %u", peer.pid, peer.uid);
 	return bridge;

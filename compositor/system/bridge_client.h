@@ -12,16 +12,20 @@
 struct gp_bridge_socket;
 
 /**
- * How many connections of bridges there may be. A process is a pid and uid as of its connect(2);
- * one that lies in a pid namespace of which nothing is seen here counts as one with all such of its
- * user. A connection that hung up counts no more, whether that was noticed or not.
+ * Connections of bridges, with the limits of common/limits.h. A process is a pid and uid as of its
+ * connect(2); one that lies in a pid namespace of which nothing is seen here counts as one with all
+ * such of its user. A connection that hung up counts no more, whether that was noticed or not.
  */
-#define GP_BRIDGES_MAX 256 // at the general socket
-#define GP_BRIDGES_OF_GUEST_MAX 16 // at a socket that is for one guest
-#define GP_BRIDGES_OF_PROCESS_MAX 16 // at all sockets
-#define GP_BRIDGES_OF_PROCESS_IDLE_MAX 8 // without a guest
+
 /* A connection that has made no guest by then gives way to a new one where there are too many. */
 #define GP_BRIDGE_IDLE_NS UINT64_C(10000000000)
+
+/* Descriptors are short, and a process wants one. */
+struct gp_fd_request {
+	pid_t pid;
+	uid_t uid;
+	bool granted; // set by the listener
+};
 
 /* All clients that are bridges, with the limits above, which may be changed after init. */
 struct gp_bridge_clients {
@@ -29,6 +33,11 @@ struct gp_bridge_clients {
 	size_t max, of_guest_max, of_process_max, of_process_idle_max;
 	uint64_t idle_ns;
 	struct gp_log_limit refused_limit;
+
+	struct {
+		/* struct gp_fd_request; the listener may destroy other clients. */
+		struct wl_signal fds_short;
+	} events;
 };
 
 /* Lives as long as its wl_client. */
@@ -41,6 +50,7 @@ struct gp_bridge_client {
 	uint64_t since_ns;
 	bool has_guest; // or had one
 	struct wl_listener client_destroy;
+	struct wl_listener resource_created;
 };
 
 /* Nothing is to be finished once all clients are destroyed. */

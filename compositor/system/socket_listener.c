@@ -3,13 +3,13 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 #include <wayland-server-core.h>
 
 #include "common/fd.h"
+#include "common/limits.h"
 #include "common/log.h"
 #include "common/socket.h"
 
@@ -85,9 +85,6 @@ void gp_socket_listener_finish(struct gp_socket_listener *listener) {
 	free(listener->path);
 }
 
-/* The kernel takes the lowest number: all that are below this one are in use. */
 bool gp_socket_listener_is_reserved(int fd) {
-	struct rlimit limit;
-	return getrlimit(RLIMIT_NOFILE, &limit) == 0 &&
-		(rlim_t)fd + GP_SOCKET_FDS_RESERVED >= limit.rlim_cur;
+	return gp_fd_is_short(fd, GP_FDS_RESERVED);
 }

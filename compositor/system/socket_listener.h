@@ -6,9 +6,6 @@
 struct wl_event_loop;
 struct wl_event_source;
 
-/* Descriptors of this process that connections leave to memory, outputs and the rest. */
-#define GP_SOCKET_FDS_RESERVED 128
-
 /**
  * A listening socket in the event loop.
  */

@@ -12,8 +12,10 @@
 #include "compositor/nested/window_cursor.h"
 #include "compositor/view/cairo_buffer.h"
 
-/* Larger than any plane. */
-#define SIZE_MAX_PIXELS 1024
+/* As large as planes are. It bounds what is copied to find out what one takes. */
+#define SIZE_MAX_PIXELS 256
+/* That are copied from one frame to the next, at least one picture. */
+#define COPIED_MAX_PIXELS (2 * SIZE_MAX_PIXELS * SIZE_MAX_PIXELS)
 
 /* wlroots' other backends show it where the pointer of their parent is, or nowhere. */
 static bool may_have_plane(struct wlr_output *wlr_output) {
@@ -104,12 +106,18 @@ static bool same_picture(const struct gp_cursor_picture *a, const struct gp_curs
 }
 
 static bool change_picture(struct gp_cursor_plane *plane, const struct gp_cursor_picture *picture) {
-	/* wlroots knows what the plane takes; this bounds what is copied to find out. */
 	if (picture->width > SIZE_MAX_PIXELS || picture->height > SIZE_MAX_PIXELS ||
 		(plane->refused_width == picture->width &&
 			plane->refused_height == picture->height)) {
 		return false;
 	}
+	uint64_t n_pixels = (uint64_t)picture->width * picture->height;
+	if (plane->image != NULL && plane->n_copied + n_pixels > COPIED_MAX_PIXELS) {
+		plane->stale = true;
+		wlr_output_schedule_frame(plane->wlr_output);
+		return true; // the old one, until then
+	}
+	plane->n_copied += n_pixels;
 	struct gp_cairo_buffer *image = copy_picture(picture);
 	if (image == NULL) {
 		return false;
@@ -170,13 +178,16 @@ void gp_cursor_plane_reset(struct gp_cursor_plane *plane) {
 
 bool gp_cursor_plane_restore(struct gp_cursor_plane *plane) {
 	bool captured = plane->wlr_output->software_cursor_locks > 0;
+	bool changed = plane->stale;
+	plane->stale = false;
+	plane->n_copied = 0;
 	if (plane->window_cursor != NULL) {
-		bool changed = captured != plane->captured;
+		changed = changed || captured != plane->captured;
 		plane->captured = captured;
 		return changed;
 	}
 	if (plane->image != NULL && !is_on_hardware(plane) && !captured) {
 		set_image(plane);
 	}
-	return false;
+	return changed;
 }

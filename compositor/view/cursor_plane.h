@@ -27,7 +27,8 @@ struct gp_cursor_picture {
  * the cursor there, the picture below may be scanned out or passed to the parent compositor, and a
  * cursor that moves costs no new frame.
  *
- * What is on the plane is a copy, scaled as the guest's picture is: a plane does not scale. On KMS
+ * What is on the plane is a copy, scaled as the guest's picture is: a plane does not scale. A guest
+ * that changes its cursor more often than its picture has few copies made from frame to frame. On KMS
  * wlroots transforms it, and draws it into the frame while somebody takes screenshots with the
  * cursor; in a window it must be drawn by others then.
  */
@@ -39,6 +40,8 @@ struct gp_cursor_plane {
 	int32_t x, y; // of its corner, in pixels of the transformed output
 	struct gp_cursor_picture shown; // of which; the stamp is 0 for none, the buffer is not kept
 	int32_t refused_width, refused_height; // what did not fit; 0 if nothing was tried
+	uint64_t n_copied; // pixels, since the last frame
+	bool stale; // there is a newer picture, for when the next frame was made
 	bool captured; // in a window: somebody takes screenshots with the cursor
 };
 
@@ -59,7 +62,8 @@ void gp_cursor_plane_hide(struct gp_cursor_plane *plane);
 void gp_cursor_plane_reset(struct gp_cursor_plane *plane);
 /**
  * Puts a cursor back onto the plane after a screenshot. To be called before each frame. Returns
- * whether the plane takes a cursor now that it refused, or the other way round.
+ * whether the cursor is to be shown again: the plane takes one now that it refused, or the other
+ * way round, or it has not got the newest.
  */
 bool gp_cursor_plane_restore(struct gp_cursor_plane *plane);
 

@@ -150,6 +150,10 @@ static void test_vfio_none(struct host *host) {
 	check(host, (const char *[]){"--vfio", "none", NULL});
 }
 
+static void test_address(struct host *host) {
+	check(host, (const char *[]){"--vfio", "0000:03:00.0", NULL});
+}
+
 static void test_vmm_pid(struct host *host) {
 	char pid[16];
 	snprintf(pid, sizeof(pid), "%d", (int)getpid());
@@ -159,6 +163,7 @@ static void test_vmm_pid(struct host *host) {
 static const struct host_case cases[] = {
 	{"default", test_default, 1},
 	{"--vfio none", test_vfio_none, 1},
+	{"--vfio ADDRESS", test_address, 1},
 	{"--vmm-pid", test_vmm_pid, 1},
 };
 

@@ -18,7 +18,7 @@
 #include "tests/harness/gpu_wire.h"
 #include "vmm-bridge/vhost/message.h"
 
-#define COST_TURNS 4
+#define COST_TURNS 2 // without a pause
 #define SPARE_MS 1500 // the next worker waits for its start by then
 #define COST_MAX_MS 2000
 

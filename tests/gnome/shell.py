@@ -43,8 +43,11 @@ def missing():
     return next((name for name in COMMANDS if not shutil.which(name)), None)
 
 
-def read_png(path):
-    """A Picture of a PNG with 8 bits a channel, not interlaced; alpha is left out."""
+def read_png(path, rows_read=None):
+    """A Picture of a PNG with 8 bits a channel, not interlaced; alpha is left out.
+
+    With rows_read it is one of the first so many rows.
+    """
     data = pathlib.Path(path).read_bytes()
     at, packed, header = 8, b"", None
     while at < len(data):
@@ -57,6 +60,7 @@ def read_png(path):
     if depth != 8 or colour not in (2, 6) or interlaced:
         raise Failure(f"{path}: a PNG of another kind: {header}")
     size = 3 if colour == 2 else 4
+    height = min(height, rows_read or height)
     raw, rows = zlib.decompress(packed), []
     above = bytearray(width * size)
     for y in range(height):
@@ -105,6 +109,7 @@ class Desktop(Machine):
             DBUS_SYSTEM_BUS_ADDRESS=f"unix:path={self.directory}/system-bus",
             DBUS_SESSION_BUS_ADDRESS=f"unix:path={self.directory}/session-bus")
         self.shell = None
+        self.rows_read = None  # of a screenshot: all
 
     def start_shell(self, width, height):
         for bus in ("SYSTEM", "SESSION"):
@@ -170,4 +175,4 @@ class Desktop(Machine):
             "org.gnome.Shell.Screenshot.Screenshot", "false", "false", path)
         if not good or not path.exists():
             raise Failure(f"GNOME makes no screenshot: {answer}")
-        return read_png(path)
+        return read_png(path, self.rows_read)

@@ -269,7 +269,8 @@ int host_run(struct host *host, const char *const *argv, char **output) {
 	if (!spawn(host, &program, argv)) {
 		return -1;
 	}
-	int status = program_ended_within(&program, START_TIMEOUT_MS) ? program_reap(&program) : -1;
+	int timeout_ms = host->renderer ? GL_START_TIMEOUT_MS : START_TIMEOUT_MS;
+	int status = program_ended_within(&program, timeout_ms) ? program_reap(&program) : -1;
 	host_kill(&program);
 	size_t size = 0;
 	FILE *file = fopen(program.log, "re");

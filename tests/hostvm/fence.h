@@ -14,7 +14,7 @@ struct fence {
 	uint32_t handle, id;
 };
 
-/* Loads vgem if need be. The dma-buf stays the caller's. False, with a line on stderr, on failure. */
+/* Loads vgem if need be. The dma-buf stays the caller's. On failure, a line on stderr. */
 bool fence_hold(struct fence *fence, int dmabuf);
 bool fence_signal(struct fence *fence);
 /* Also without a fence that is held; one that is stays until its end. */

@@ -63,6 +63,7 @@ static void registry_handle_global(void *data, struct wl_registry *registry, uin
 		client->presentation =
 			wl_registry_bind(registry, name, &wp_presentation_interface, 1);
 	} else if (strcmp(interface, guest_scanout_manager_v1_interface.name) == 0) {
+		client->manager_name = name;
 		client->manager =
 			wl_registry_bind(registry, name, &guest_scanout_manager_v1_interface, 1);
 		guest_scanout_manager_v1_add_listener(client->manager, &manager_listener, client);

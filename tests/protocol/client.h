@@ -23,7 +23,8 @@ struct client {
 	struct wl_shm *shm;
 	struct wp_viewporter *viewporter;
 	struct wp_presentation *presentation;
-	struct guest_scanout_manager_v1 *manager; // NULL: not advertised
+	struct guest_scanout_manager_v1 *manager;
+	uint32_t manager_name; // of its global // NULL: not advertised
 	uint32_t capabilities;
 	unsigned n_capabilities, n_formats, n_done, n_devices;
 	bool format_before_done;

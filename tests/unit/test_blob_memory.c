@@ -12,6 +12,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "common/limits.h"
 #include "compositor/memory/blob_memory.h"
 #include "compositor/memory/import_failure.h"
 #include "compositor/memory/quota.h"
@@ -30,14 +31,17 @@ void *__wrap_calloc(size_t n, size_t size) {
 
 /* Never counted down to 0. */
 static struct gp_quota quota;
+static struct wl_event_loop *loop;
 
 static int setup(void **state) {
-	quota = (struct gp_quota){.n_refs = 1};
+	gp_quota_init(&quota);
+	loop = wl_event_loop_create();
 	return 0;
 }
 
 /* Nothing is left of what a test has made. */
 static int teardown(void **state) {
+	wl_event_loop_destroy(loop);
 	return quota.n_refs == 1 && quota.n_blobs == 0 && quota.n_mapped == 0 ? 0 : -1;
 }
 
@@ -51,12 +55,12 @@ static int make_file(uint64_t size, int seals) {
 
 static struct gp_blob_memory *make_memory(void) {
 	return gp_blob_memory_create(
-		NULL, make_file(SIZE, F_SEAL_SHRINK), SIZE, GUEST_BLOB_V1_KIND_SHM, &quota);
+		loop, make_file(SIZE, F_SEAL_SHRINK), SIZE, GUEST_BLOB_V1_KIND_SHM, &quota);
 }
 
 static void check_rejected(int fd, uint64_t size, uint32_t kind, const char *cause) {
 	struct gp_import_failure failure;
-	struct gp_blob_memory *memory = gp_blob_memory_create(NULL, fd, size, kind, &quota);
+	struct gp_blob_memory *memory = gp_blob_memory_create(loop, fd, size, kind, &quota);
 	assert_false(gp_blob_memory_check(memory, &failure));
 	assert_int_equal(failure.reason, GUEST_BLOB_V1_FAILURE_BAD_MEMORY);
 	if (strstr(failure.message, cause) == NULL) {
@@ -82,6 +86,10 @@ static void test_check(void **state) {
 		"not a dma-buf");
 	check_rejected(make_file(SIZE, F_SEAL_SHRINK), SIZE, GUEST_BLOB_V1_KIND_DEVICE_DMABUF,
 		"not a dma-buf");
+	int huge = memfd_create("test", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_HUGETLB);
+	assert_true(huge >= 0);
+	assert_int_equal(fcntl(huge, F_ADD_SEALS, F_SEAL_SHRINK), 0);
+	check_rejected(huge, SIZE, GUEST_BLOB_V1_KIND_SHM, "huge pages");
 }
 
 static void test_map(void **state) {
@@ -90,13 +98,13 @@ static void test_map(void **state) {
 	assert_int_equal(pwrite(fd, "x", 1, SIZE - 1), 1);
 	/* A part of a page is mapped as a whole one. */
 	struct gp_blob_memory *memory =
-		gp_blob_memory_create(NULL, fd, SIZE - 1, GUEST_BLOB_V1_KIND_SHM, &quota);
+		gp_blob_memory_create(loop, fd, SIZE - 1, GUEST_BLOB_V1_KIND_SHM, &quota);
 	assert_true(gp_blob_memory_map(memory, &failure));
-	const uint8_t *data = memory->data;
+	const uint8_t *data = memory->mapping.data;
 	assert_int_equal(data[SIZE - 1], 'x');
 	assert_int_equal(quota.n_mapped, SIZE);
 	assert_true(gp_blob_memory_map(memory, &failure));
-	assert_ptr_equal(memory->data, data);
+	assert_ptr_equal(memory->mapping.data, data);
 	assert_int_equal(quota.n_mapped, SIZE);
 	gp_blob_memory_unref(memory);
 }
@@ -117,7 +125,7 @@ static void test_map_fails(void **state) {
 	int write_only = open(path, O_WRONLY | O_CLOEXEC);
 	assert_true(write_only >= 0);
 	close(fd);
-	memory = gp_blob_memory_create(NULL, write_only, SIZE, GUEST_BLOB_V1_KIND_SHM, &quota);
+	memory = gp_blob_memory_create(loop, write_only, SIZE, GUEST_BLOB_V1_KIND_SHM, &quota);
 	assert_false(gp_blob_memory_map(memory, &failure));
 	assert_int_equal(failure.reason, GUEST_BLOB_V1_FAILURE_UNSUPPORTED_KIND);
 	assert_int_equal(quota.n_mapped, 0);
@@ -141,7 +149,7 @@ static void test_pool(void **state) {
 	};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct gp_blob_memory *memory =
-			gp_blob_memory_create(NULL, make_file(rows[i].size, rows[i].seals),
+			gp_blob_memory_create(loop, make_file(rows[i].size, rows[i].seals),
 				rows[i].size, GUEST_BLOB_V1_KIND_SHM, &quota);
 		if (gp_blob_memory_is_pool(memory) != rows[i].pool) {
 			fail_msg("case %zu", i);
@@ -158,7 +166,7 @@ struct observer {
 static void handle_revoke(struct wl_listener *listener, void *data) {
 	struct observer *observer = wl_container_of(listener, observer, revoke);
 	struct gp_blob_memory *memory = data;
-	assert_true(memory->revoked);
+	assert_true(memory->revoked || memory->failure.message[0] != '\0');
 	assert_int_equal(observer->n_unused, 0);
 	observer->n_revoke++;
 }
@@ -167,7 +175,7 @@ static void handle_unused(struct wl_listener *listener, void *data) {
 	struct observer *observer = wl_container_of(listener, observer, unused);
 	struct gp_blob_memory *memory = data;
 	assert_int_equal(memory->fd, -1);
-	assert_null(memory->data);
+	assert_null(memory->mapping.data);
 	assert_int_equal(memory->quota->n_mapped, 0);
 	observer->n_unused++;
 }
@@ -251,11 +259,39 @@ static void test_no_memory(void **state) {
 	int fd = make_file(SIZE, F_SEAL_SHRINK);
 	no_memory = true;
 	struct gp_blob_memory *memory =
-		gp_blob_memory_create(NULL, fd, SIZE, GUEST_BLOB_V1_KIND_SHM, &quota);
+		gp_blob_memory_create(loop, fd, SIZE, GUEST_BLOB_V1_KIND_SHM, &quota);
 	no_memory = false;
 	assert_null(memory);
 	assert_int_equal(fcntl(fd, F_GETFD), -1);
 	gp_blob_memory_unref(NULL);
+}
+
+/* What is missing when it is read: zeros, and the users are told later, once. */
+static void test_lost(void **state) {
+	struct observer observer;
+	struct gp_blob_memory *memory = gp_blob_memory_create(
+		loop, make_file(SIZE, 0), SIZE, GUEST_BLOB_V1_KIND_SHM, &quota);
+	assert_true(gp_fault_guard_init()); // after that of cmocka
+	observe(&observer, memory);
+	assert_int_equal(pwrite(memory->fd, "x", 1, SIZE - 1), 1);
+	assert_true(gp_blob_memory_begin_read(memory));
+	const volatile uint8_t *data = memory->mapping.data;
+	assert_int_equal(data[SIZE - 1], 'x');
+	assert_int_equal(ftruncate(memory->fd, 0), 0);
+	assert_int_equal(data[SIZE - 1], 0);
+	assert_int_equal(observer.n_revoke, 0);
+	gp_blob_memory_end_read(memory);
+	assert_int_equal(observer.n_revoke, 0);
+	assert_int_equal(memory->failure.reason, GUEST_BLOB_V1_FAILURE_BAD_MEMORY);
+	assert_false(gp_blob_memory_begin_read(memory));
+	wl_event_loop_dispatch_idle(loop);
+	wl_event_loop_dispatch_idle(loop);
+	assert_int_equal(observer.n_revoke, 1);
+	assert_int_equal(observer.n_unused, 0);
+	struct gp_import_failure failure;
+	assert_false(gp_blob_memory_check(memory, &failure));
+	assert_string_equal(failure.message, memory->failure.message);
+	gp_blob_memory_unref(memory);
 }
 
 int main(void) {
@@ -269,6 +305,7 @@ int main(void) {
 		cmocka_unit_test_setup_teardown(test_end_use, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_user_outlives, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_memory, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_lost, setup, teardown),
 	};
 	return cmocka_run_group_tests_name("blob_memory", tests, NULL, NULL);
 }

@@ -15,6 +15,7 @@
 #include "common/fd.h"
 #include "common/log.h"
 #include "common/socket.h"
+#include "common/limits.h"
 #include "compositor/system/bridge_socket.h"
 
 #define CONNECTIONS 64
@@ -179,7 +180,7 @@ static void test_reserve(void **state) {
 	struct rlimit low = limit;
 	int fd = connect_to(general_path);
 	assert_false(gp_socket_hung_up(fd));
-	low.rlim_cur = (rlim_t)fd + GP_SOCKET_FDS_RESERVED;
+	low.rlim_cur = (rlim_t)fd + GP_FDS_RESERVED;
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
 	int other = connect_to(general_path);
 	assert_true(gp_socket_hung_up(other));
@@ -209,6 +210,63 @@ static void test_names(void **state) {
 	assert_true(admits(office, "office"));
 }
 
+static void count_request(void *data, enum wl_protocol_logger_type direction,
+	const struct wl_protocol_logger_message *message) {
+	unsigned *n = data;
+	*n += direction == WL_PROTOCOL_LOGGER_REQUEST;
+}
+
+#define SYNC 0
+#define GET_REGISTRY 1
+#define REQUESTS 5000
+
+/* Requests of wl_display that make objects, with ids from first on. In one piece. */
+static void send_requests(int fd, uint32_t opcode, uint32_t first, uint32_t n) {
+	static uint32_t messages[REQUESTS][3];
+	assert_true(n <= REQUESTS);
+	for (uint32_t i = 0; i < n; i++) {
+		messages[i][0] = 1;
+		messages[i][1] = sizeof(messages[i]) << 16 | opcode;
+		messages[i][2] = first + i;
+	}
+	ssize_t size = (ssize_t)(n * sizeof(messages[0]));
+	assert_int_equal(write(fd, messages, (size_t)size), size);
+}
+
+/* Of what a bridge sends at once, one turn of the loop handles a few hundred requests. */
+static void test_turn(void **state) {
+	unsigned n = 0;
+	fds[0] = connect_to(general_path);
+	fds[1] = connect_to(general_path);
+	send_requests(fds[0], SYNC, 2, REQUESTS);
+	send_requests(fds[1], SYNC, 2, 1);
+	struct wl_protocol_logger *logger =
+		wl_display_add_protocol_logger(display, count_request, &n);
+	wl_event_loop_dispatch(wl_display_get_event_loop(display), 0);
+	wl_display_flush_clients(display);
+	assert_true(n > 1 && n <= GP_REQUESTS_PER_TURN_MAX + 1);
+	/* The other one has its reply: done, and delete_id. */
+	char reply[64];
+	assert_int_equal(read(fds[1], reply, sizeof(reply)), 24);
+	wl_protocol_logger_destroy(logger);
+}
+
+/* Ids, and so objects and the table of them, end. */
+static void test_objects(void **state) {
+	fds[0] = connect_to(general_path);
+	for (uint32_t id = 2; id <= GP_OBJECTS_PER_CLIENT_MAX; id++) {
+		send_requests(fds[0], GET_REGISTRY, id, 1);
+		if (id % 64 == 0) {
+			dispatch();
+		}
+	}
+	dispatch();
+	assert_false(gp_socket_hung_up(fds[0]));
+	send_requests(fds[0], GET_REGISTRY, GP_OBJECTS_PER_CLIENT_MAX + 1, 1);
+	dispatch();
+	assert_true(gp_socket_hung_up(fds[0]));
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_idle_of_process, setup, teardown),
@@ -216,6 +274,8 @@ int main(void) {
 		cmocka_unit_test_setup_teardown(test_full, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_reserve, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_names, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_turn, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_objects, setup, teardown),
 	};
 	gp_log_init("test", GP_LOG_SILENT);
 	if (mkdtemp(dir) == NULL) {

@@ -16,6 +16,7 @@
 #include "common/fd.h"
 #include "common/log.h"
 #include "common/socket.h"
+#include "common/limits.h"
 #include "compositor/config/client_grant.h"
 #include "compositor/system/client_socket.h"
 
@@ -114,7 +115,7 @@ static void test_full(void **state) {
 static void test_reserve(void **state) {
 	struct rlimit low = limit;
 	fds[0] = connect_to(tool.path);
-	low.rlim_cur = (rlim_t)fds[0] + GP_SOCKET_FDS_RESERVED;
+	low.rlim_cur = (rlim_t)fds[0] + GP_FDS_RESERVED;
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
 	fds[1] = connect_to(tool.path);
 	assert_true(gp_socket_hung_up(fds[1]));

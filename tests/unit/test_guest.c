@@ -53,7 +53,7 @@ static struct wl_listener change = {.notify = handle_change}, reset = {.notify =
 
 static int setup(void **state) {
 	gp_log_init("test", GP_LOG_SILENT);
-	quota = (struct gp_quota){.n_refs = 1};
+	gp_quota_init(&quota);
 	seen[0] = '\0';
 	renderer = wlr_pixman_renderer_create();
 	gp_guest_manager_init(&manager, renderer);

@@ -22,6 +22,7 @@
 #include <cmocka.h>
 
 #include "common/format.h"
+#include "common/limits.h"
 #include "compositor/memory/blob_memory.h"
 #include "compositor/memory/guest_buffer.h"
 #include "compositor/memory/import_failure.h"
@@ -97,6 +98,7 @@ static const struct gp_buffer_layout layout = {
 };
 
 static struct gp_quota quota; // never counted down to 0
+static struct wl_event_loop *loop;
 static struct wlr_renderer *renderer;
 static struct gp_importer importer;
 static struct gp_blob_memory *memory;
@@ -108,11 +110,12 @@ static struct gp_blob_memory *make_memory(uint64_t size, uint32_t kind, int seal
 	assert_int_equal(ftruncate(fd, size), 0);
 	assert_int_equal(pwrite(fd, "pixels", 6, OFFSET), 6);
 	assert_int_equal(fcntl(fd, F_ADD_SEALS, seals), 0);
-	return gp_blob_memory_create(NULL, fd, size, kind, &quota);
+	return gp_blob_memory_create(loop, fd, size, kind, &quota);
 }
 
 static int setup(void **state) {
-	quota = (struct gp_quota){.n_refs = 1};
+	gp_quota_init(&quota);
+	loop = wl_event_loop_create();
 	failure = (struct gp_import_failure){0};
 	gpu = (struct gp_fake_gpu){0};
 	renderer = wlr_pixman_renderer_create();
@@ -125,6 +128,7 @@ static int setup(void **state) {
 static int teardown(void **state) {
 	gp_blob_memory_unref(memory);
 	wlr_renderer_destroy(renderer);
+	wl_event_loop_destroy(loop);
 	return quota.n_refs == 1 && quota.n_blobs == 0 && quota.n_mapped == 0 ? 0 : -1;
 }
 
@@ -197,7 +201,7 @@ static void test_layouts_of_the_cpu(void **state) {
 	wanted.stride = UINT32_C(1) << 31;
 	check_refused(&wanted, GUEST_BLOB_V1_FAILURE_UNSUPPORTED_STRIDE, 0);
 	/* None of them has touched the memory. */
-	assert_null(memory->data);
+	assert_null(memory->mapping.data);
 
 	struct wlr_drm_format_set others = {0};
 	assert_true(wlr_drm_format_set_add(&others, DRM_FORMAT_ARGB8888, DRM_FORMAT_MOD_LINEAR));

@@ -246,6 +246,8 @@ static void test_ends(void **state) {
 	assert_true(parse("--bridge-socket /b --control-socket /c"));
 	assert_true(parse("--check-config"));
 	assert_true(options.check_config);
+	assert_true(parse("--doctor"));
+	assert_true(options.doctor);
 }
 
 int main(void) {

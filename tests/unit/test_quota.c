@@ -46,22 +46,9 @@ static void test_clients(void **state) {
 	close(peers[1]);
 }
 
-static void test_mapped(void **state) {
-	struct gp_quota quota = {.n_refs = 1};
-	assert_true(gp_quota_add_mapped(&quota, GP_MAPPED_PER_CLIENT_MAX - 1));
-	assert_false(gp_quota_add_mapped(&quota, 2));
-	assert_false(gp_quota_add_mapped(&quota, UINT64_MAX));
-	assert_true(gp_quota_add_mapped(&quota, 1));
-	assert_false(gp_quota_add_mapped(&quota, 1));
-	assert_true(gp_quota_add_mapped(&quota, 0));
-	gp_quota_remove_mapped(&quota, GP_MAPPED_PER_CLIENT_MAX);
-	assert_int_equal(quota.n_mapped, 0);
-}
-
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_clients),
-		cmocka_unit_test(test_mapped),
 	};
 	return cmocka_run_group_tests_name("quota", tests, NULL, NULL);
 }

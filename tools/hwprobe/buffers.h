@@ -6,8 +6,8 @@
 #include <stdint.h>
 
 /**
- * The dma-bufs of every kind that are offered to importers, and the image in those that can be
- * written.
+ * The dma-bufs of every kind that are offered to importers. Those that can be written have the
+ * picture of probe/udmabuf.h.
  */
 
 #define HW_BUFFERS_MAX 16
@@ -20,7 +20,7 @@ struct hw_buffer {
 	char name[48];
 	int fd; // dma-buf
 	uint64_t size;
-	bool painted; // by hw_paint, at HW_WIDTH × HW_HEIGHT
+	bool painted; // by gp_probe_paint, at HW_WIDTH × HW_HEIGHT
 };
 
 struct hw_buffers {
@@ -32,10 +32,5 @@ struct hw_buffers {
 void hw_buffers_add(
 	struct hw_buffers *buffers, const char *name, int fd, uint64_t size, bool painted);
 void hw_buffers_finish(struct hw_buffers *buffers);
-
-/* A pixel of the image, XRGB8888. */
-uint32_t hw_pixel(uint32_t x, uint32_t y);
-/* Writes the image into a dma-buf that can be mapped. */
-bool hw_paint(int fd, uint32_t width, uint32_t height, uint32_t stride);
 
 #endif

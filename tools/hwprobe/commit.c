@@ -11,7 +11,7 @@
 
 #include "tools/hwprobe/buffers.h"
 #include "tools/hwprobe/report.h"
-#include "tools/hwprobe/udmabuf.h"
+#include "probe/udmabuf.h"
 
 #define FRAMES 2
 
@@ -93,14 +93,14 @@ static bool find_plane(struct screen *screen, uint32_t crtc_bit) {
 
 static bool make_frame(struct screen *screen, int index, const drmModeModeInfo *mode) {
 	uint32_t stride = (mode->hdisplay * 4u + 255) / 256 * 256;
-	int fd = hw_make_udmabuf((uint64_t)stride * mode->vdisplay, index == 1);
+	int fd = gp_probe_create_udmabuf((uint64_t)stride * mode->vdisplay, index == 1);
 	if (fd < 0 && index == 1) { // more entries than the limit: neighbouring pages, then
-		fd = hw_make_udmabuf((uint64_t)stride * mode->vdisplay, false);
+		fd = gp_probe_create_udmabuf((uint64_t)stride * mode->vdisplay, false);
 	}
 	if (!hw_result(fd < 0 ? errno : 0, "  udmabuf for %ux%u", mode->hdisplay, mode->vdisplay)) {
 		return false;
 	}
-	hw_paint(fd, mode->hdisplay, mode->vdisplay, stride);
+	gp_probe_paint(fd, mode->hdisplay, mode->vdisplay, stride);
 	int result = drmPrimeFDToHandle(screen->card, fd, &screen->handle[index]);
 	int error = errno;
 	close(fd);

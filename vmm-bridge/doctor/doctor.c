@@ -1,8 +1,8 @@
 #include "vmm-bridge/doctor/doctor.h"
 
+#include "common/doctor_report.h"
 #include "vmm-bridge/doctor/confinement.h"
 #include "vmm-bridge/doctor/host.h"
-#include "vmm-bridge/doctor/report.h"
 #include "vmm-bridge/doctor/vmm.h"
 
 int gp_doctor_run(FILE *out, const char *root, pid_t pid) {

@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/doctor_report.h"
 #include "common/fd.h"
 #include "common/read_text.h"
 #include "vmm-bridge/vfio/pci_address.h"

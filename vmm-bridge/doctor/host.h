@@ -1,7 +1,7 @@
 #ifndef GP_VMM_BRIDGE_DOCTOR_HOST_H
 #define GP_VMM_BRIDGE_DOCTOR_HOST_H
 
-#include "vmm-bridge/doctor/report.h"
+struct gp_doctor_report;
 
 /**
  * The checks of the host: kernel, KVM, udmabuf and its limits, GPUs, VFIO drivers. root is "" for

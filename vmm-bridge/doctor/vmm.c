@@ -12,6 +12,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "common/doctor_report.h"
 #include "common/fd.h"
 #include "common/log.h"
 #include "vmm-bridge/vfio/device.h"

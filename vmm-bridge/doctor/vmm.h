@@ -3,7 +3,7 @@
 
 #include <sys/types.h>
 
-#include "vmm-bridge/doctor/report.h"
+struct gp_doctor_report;
 
 /* The checks of a running VMM: whether its guest's memory and its VFIO devices can be exported. */
 void gp_doctor_check_vmm(struct gp_doctor_report *report, pid_t pid);

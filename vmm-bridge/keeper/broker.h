@@ -25,8 +25,9 @@ enum gp_broker_call {
 	/* Looks for the VMM. One descriptor, which hangs up when the VMM has ended. */
 	GP_BROKER_VMM,
 	/**
-	 * Payload: uint32_t, the index of a VFIO device of the VMM; 0 looks at the VMM's descriptors
-	 * again. Result 1, with the device's descriptor and a struct gp_broker_device; 0: no more.
+	 * Payload: uint32_t, the index of a VFIO device of the VMM; 0 looks at the VMM's
+	 * descriptors again. Result 1, with the device's descriptor and a struct gp_broker_device;
+	 * 0: no more.
 	 */
 	GP_BROKER_VMM_DEVICE,
 	/* Connects to QEMU's monitor, or to the bus that it is on. One descriptor. */

@@ -41,7 +41,7 @@ struct gp_grant gp_worker_take_grant(
 void gp_worker_get_info(struct gp_worker *worker, unsigned index, struct gp_vhost_info *info);
 /* Of GP_KEEPER_AREA_BYTES. */
 void *gp_worker_get_area(struct gp_worker *worker);
-/* Whether there is a front end that an earlier worker has served, or that was there at the start. */
+/* Whether there is a front end that an earlier worker has served, or that was there at first. */
 bool gp_worker_has_front(const struct gp_worker *worker, unsigned index);
 /* A duplicate of its socket; -1 if there is none. */
 int gp_worker_dup_socket(const struct gp_worker *worker, unsigned index);

@@ -1,4 +1,4 @@
-#include "vmm-bridge/doctor/report.h"
+#include "common/doctor_report.h"
 
 #include <stdarg.h>
 
@@ -7,6 +7,7 @@ static void __attribute__((format(printf, 3, 0))) print_line(
 	fprintf(report->out, "%-7s", mark);
 	vfprintf(report->out, fmt, args);
 	fputc('\n', report->out);
+	fflush(report->out); // the next check may take its time, or end in a driver
 }
 
 void gp_doctor_ok(struct gp_doctor_report *report, const char *fmt, ...) {

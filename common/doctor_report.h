@@ -1,11 +1,12 @@
-#ifndef GP_VMM_BRIDGE_DOCTOR_REPORT_H
-#define GP_VMM_BRIDGE_DOCTOR_REPORT_H
+#ifndef GP_COMMON_DOCTOR_REPORT_H
+#define GP_COMMON_DOCTOR_REPORT_H
 
 #include <stdio.h>
 
 /**
- * The lines of --doctor, one for each check: [ok]; [warn], something is slower or missing; [fail],
- * frames will be copied. Cause and cure are on the line (behaviour E2).
+ * The lines of --doctor of both programs, one for each check: [ok]; [warn], something is slower or
+ * missing; [fail], frames will be copied or not shown. Cause and cure are on the line (behaviour
+ * E2).
  */
 
 struct gp_doctor_report {
