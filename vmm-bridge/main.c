@@ -10,6 +10,7 @@
 #include <wayland-server-core.h>
 
 #include "common/fd.h"
+#include "common/service.h"
 #include "common/sigbus.h"
 #include "common/trace.h"
 #include "vmm-bridge/bridge.h"
@@ -18,6 +19,7 @@
 #include "vmm-bridge/keeper/keeper.h"
 #include "vmm-bridge/keeper/worker.h"
 #include "vmm-bridge/openings.h"
+#include "vmm-bridge/passed.h"
 #include "vmm-bridge/qemu_bridge.h"
 #include "vmm-bridge/stub_infos.h"
 
@@ -137,13 +139,13 @@ static uint64_t get_shape(const struct gp_bridge_options *options) {
 	return shape;
 }
 
-static int keep(const struct gp_bridge_options *options, char *argv[]) {
+static int keep(const struct gp_bridge_options *options, struct gp_passed *passed) {
 	struct gp_openings openings;
 	struct gp_stub_infos stubs;
 	char path[PATH_MAX];
 	gp_stub_infos_init(&stubs, options);
 	struct gp_keeper_settings settings = {
-		.argv = argv,
+		.argv = passed->argv,
 		.display = options->display,
 		.qemu = options->qmp != NULL ? options->qmp : options->bus_path,
 		.pairs = gp_bridge_options_qemu(options),
@@ -153,7 +155,8 @@ static int keep(const struct gp_bridge_options *options, char *argv[]) {
 		.linger_s = options->linger_s,
 		.stubs = stubs.items,
 	};
-	if (options->socket_path != NULL) {
+	/* Where the service manager listens, it ends one bridge before it starts another one. */
+	if (options->socket_path != NULL && !gp_passed_has(passed, options->socket_path)) {
 		snprintf(path, sizeof(path), "%s.keeper", options->socket_path);
 		settings.handover_path = path;
 		settings.shape = get_shape(options);
@@ -162,9 +165,13 @@ static int keep(const struct gp_bridge_options *options, char *argv[]) {
 	if (keeper == NULL) {
 		return EXIT_FAILURE;
 	}
-	int status = gp_openings_open(&openings, options)
-		? gp_keeper_run(keeper, &openings.grants, gp_fd_take(&openings.socket))
-		: gp_keeper_give_up(keeper);
+	int status;
+	if (gp_openings_open(&openings, options, passed)) {
+		gp_service_notify(passed->service, "READY=1"); // a VMM can connect
+		status = gp_keeper_run(keeper, &openings.grants, gp_fd_take(&openings.socket));
+	} else {
+		status = gp_keeper_give_up(keeper);
+	}
 	gp_openings_close(&openings);
 	gp_keeper_destroy(keeper);
 	return status;
@@ -205,7 +212,15 @@ static void raise_file_limit(void) {
 
 int main(int argc, char *argv[]) {
 	struct gp_bridge_options options;
-	switch (gp_bridge_options_parse(&options, argc, argv)) {
+	struct gp_service service;
+	struct gp_passed passed;
+	gp_log_init("guestpane-bridge", GP_LOG_INFO);
+	gp_service_init(&service);
+	if (!gp_passed_init(&passed, &service, argc, argv)) {
+		gp_error("there are too many arguments");
+		return EXIT_USAGE;
+	}
+	switch (gp_bridge_options_parse(&options, passed.argc, passed.argv)) {
 	case GP_BRIDGE_OPTIONS_DONE:
 		return EXIT_SUCCESS;
 	case GP_BRIDGE_OPTIONS_USAGE:
@@ -216,9 +231,12 @@ int main(int argc, char *argv[]) {
 		break;
 	}
 	gp_log_init("guestpane-bridge", options.log_level);
+	gp_log_set_subject(options.name);
 	wl_log_set_handler_client(log_libwayland);
 	wl_log_set_handler_server(log_libwayland);
 	signal(SIGPIPE, SIG_IGN);
 	raise_file_limit();
-	return options.worker_channel >= 0 ? work(&options) : keep(&options, argv);
+	int status = options.worker_channel >= 0 ? work(&options) : keep(&options, &passed);
+	gp_service_finish(&service);
+	return status;
 }

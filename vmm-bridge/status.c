@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "client/guest_scanout.h"
+#include "common/control.h"
 #include "common/sigbus.h"
 #include "vmm-bridge/confine/confine.h"
 #include "vmm-bridge/display.h"
@@ -151,6 +152,7 @@ struct json_object *gp_status_begin(const struct gp_bridge_options *options,
 	const struct gp_display *display, const struct gp_worker *worker, const char *vmm,
 	const struct gp_status_scanout *scanouts) {
 	struct json_object *object = json_object_new_object();
+	json_object_object_add(object, "schema", json_object_new_int(GP_STATUS_SCHEMA));
 	add_string(object, "program", "guestpane-bridge");
 	add_string(object, "version", GP_VERSION);
 	add_number(object, "pid", (uint64_t)gp_worker_get_keeper_pid(worker));

@@ -93,6 +93,21 @@ def qemu_again(shown):
     shown.await_state("disconnected")
 
 
+def listening(shown):
+    """QEMU takes the bridge for its bus, and is there before anything is shown."""
+    path = shown.directory / "display.sock"
+    shown.stop(shown.bridge)
+    shown.start_display_bridge("--listen", path)
+    shown.wait("the bridge's socket", path.exists, 30)
+    shown.replace_compositor("720x400")
+    shown.boot_firmware("-vga", "std", display=("-display", f"dbus,addr=unix:path={path}"))
+    shown.await_same("listening", text_mode)
+    shown.power_off()
+    shown.await_state("disconnected")
+    shown.stop(shown.bridge)
+    shown.start_qmp_bridge()
+
+
 def ovmf(shown):
     """OVMF on VGA, from power-on; the mode is what it chooses."""
     shown.replace_compositor("1280x800")
@@ -179,8 +194,8 @@ def leave(shown):
     shown.bridge.check()
 
 
-CASES = [seabios, stop_and_reset, bridge_again, compositor_again, another_client, qemu_again, ovmf,
-         linux, typing, all_keys, pointing, leave]
+CASES = [seabios, stop_and_reset, bridge_again, compositor_again, another_client, qemu_again,
+         listening, ovmf, linux, typing, all_keys, pointing, leave]
 
 
 def main():

@@ -33,11 +33,14 @@ class Shown(Machine):
         self.bridge_socket.unlink(missing_ok=True)
         self.start_compositor(size)
 
-    def start_qmp_bridge(self, *options):
+    def start_display_bridge(self, *options):
         self.bridge = self.start(
             "guestpane-bridge", [self.build / "vmm-bridge/guestpane-bridge",
-                                 "--qmp", self.bridge_monitor, "--display", self.bridge_socket,
-                                 "--name", "guest", "--log-level", "debug", *options])
+                                 "--display", self.bridge_socket, "--name", "guest",
+                                 "--log-level", "debug", *options])
+
+    def start_qmp_bridge(self):
+        self.start_display_bridge("--qmp", self.bridge_monitor)
 
     def children(self, pid):
         try:
