@@ -150,7 +150,7 @@ def grim(desk, permissions):
 
 def wf_recorder(desk, permissions):
     file = desk.directory / "record.mkv"
-    recorder = desk.spawn(permissions, "wf-recorder", "-o", OUTPUTS[0], "-f", file, "-y")
+    recorder = desk.spawn(permissions, "wf-recorder", "-D", "-o", OUTPUTS[0], "-f", file, "-y")
     time.sleep(3)
     status = end(recorder)
     expect(status == 0 and file.exists() and file.stat().st_size > 1000,
@@ -159,18 +159,17 @@ def wf_recorder(desk, permissions):
 
 def vnc(desk, server, *words):
     file = desk.directory / "vnc.png"
-    ran = subprocess.run(["vncdotool", "-s", server, *words, "capture", str(file)],
+    ran = subprocess.run(["vncdotool", "-s", server, *words, "pause", "2", "capture", str(file)],
                          env=desk.env, timeout=60, capture_output=True, text=True, check=False)
     expect(ran.returncode == 0, f"vncdotool: {ran.stderr.strip()[-300:]}")
     from PIL import Image  # vncdotool has it
     image = Image.open(file).convert("RGB")
-    return image.size, image.getpixel((SIZE[0] // 2, SIZE[1] // 2))
+    return image.size, image.getpixel((SIZE[0] // 4, SIZE[1] // 4))
 
 
 def wayvnc(desk, permissions):
     server = desk.spawn(permissions, "wayvnc", "-o", OUTPUTS[0], "127.0.0.1", "5987")
     try:
-        desk.until("two more devices", lambda: desk.seat()["devices"] >= 2)
         for attempt in range(20):
             try:
                 size, color = vnc(desk, "127.0.0.1::5987")
@@ -202,10 +201,10 @@ def wlrctl_pointer(desk, permissions):
 def wlrctl_toplevel(desk, permissions):
     said = desk.do(permissions, "wlrctl", "toplevel", "list")
     expect("office" in said and "lab" in said, f"it lists {said!r}")
-    desk.do(permissions, "wlrctl", "toplevel", "focus", "app_id:lab", "title:lab")
-    desk.wait_front("lab")
-    desk.do(permissions, "wlrctl", "toplevel", "focus", "app_id:office")
-    desk.wait_front("office")
+    for guest in ("lab", "office"):
+        # wlrctl 0.2.2 may abort when it is told that it was done: it uses a wl_array wrongly.
+        desk.run(permissions, "wlrctl", "toplevel", "focus", f"title:{guest}")
+        desk.wait_front(guest)
 
 
 def wtype(desk, permissions):
@@ -264,14 +263,14 @@ def swayidle(desk, permissions):
 TOOLS = [
     ("grim", "grim", "capture", "a picture of an output", grim, ""),
     ("wf-recorder", "wf-recorder", "capture", "three seconds of an output into a file",
-     wf_recorder, "the file was not played"),
+     wf_recorder, "works; the file was not played"),
     ("wayvnc", "wayvnc", "capture,input",
      "vncdotool takes a picture, and types the hotkey: the next guest is shown", wayvnc, ""),
     ("wlrctl pointer", "wlrctl", "input", "motion from one guest to the other", wlrctl_pointer, ""),
     ("wtype", "wtype", "input", "a word", wtype,
-     "runs, but the guest gets other keys: wtype brings a keymap of its own, and guests get codes"),
+     "runs; the guest was not asked, which gets key codes, while wtype brings a keymap of its own"),
     ("wlrctl toplevel", "wlrctl", "toplevels", "the list of guests; another one to the front",
-     wlrctl_toplevel, ""),
+     wlrctl_toplevel, "works; wlrctl 0.2.2 itself aborts afterwards"),
     ("wlr-randr", "wlr-randr", "outputs", "list, custom mode", wlr_randr, ""),
     ("kanshi", "kanshi", "outputs", "a profile of two outputs", kanshi,
      "works with a name in WAYLAND_DISPLAY, not with a path"),
@@ -293,6 +292,7 @@ DENIED = [
     ("grim", "/dev/null"), ("wf-recorder", "-f", "/dev/null", "-y"),
     ("wayvnc", "127.0.0.1", "5988"), ("wtype", "a"), ("wlrctl", "pointer", "move", "1", "1"),
     ("wlrctl", "toplevel", "list"), ("wlr-randr",), ("wlopm",),
+    ("kanshi", "-c", "/dev/null"),
     ("swayidle", "-C", "/dev/null", "timeout", "1", "true"),
 ]
 
@@ -323,13 +323,13 @@ def run(desk, names):
             continue
         try:
             function(desk, permissions)
-            result = "works"
+            result = remark or "works"
             print(f"ok {number} - {name}: {what}", flush=True)
         except (Failure, OSError, subprocess.TimeoutExpired) as failure:
             result = "fails"
             print(f"not ok {number} - {name}: {what}", flush=True)
             print("".join(f"# {line}\n" for line in str(failure).splitlines()), flush=True)
-        yield name, version(package), permissions, what, f"{remark or result}"
+        yield name, version(package), permissions, what, result
     for name, package, command, what in missing:
         number += 1
         if shutil.which(command[0]) is None:
