@@ -6,6 +6,9 @@
 struct wl_event_loop;
 struct json_object;
 
+/* Of the status documents, in their member "schema": raised when a member changes its meaning. */
+#define GP_STATUS_SCHEMA 1
+
 /**
  * The control socket of a program. A client connects, sends one line ("status\n"), gets one JSON
  * document and a newline, and the server closes. Clients are of the same user (mode 0600), but

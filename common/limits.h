@@ -37,7 +37,7 @@
  */
 #define GP_OBJECTS_PER_CLIENT_MAX 16384
 /*
- * Requests of a client in one turn of the loop: libwayland reads 4096 bytes, and the shortest has 8.
+ * Requests of a client in one turn of the loop: libwayland reads 4096 bytes, the shortest has 8.
  */
 #define GP_REQUESTS_PER_TURN_MAX 512
 /* Rectangles: of damage more are taken as the one around them, of a region they are an error. */
@@ -56,7 +56,7 @@
 #define GP_BLOB_SIZE_MAX (UINT64_C(1) << 32)
 /* Bytes that are mapped: those read last. It is what one blob may have for the CPU to read it. */
 #define GP_MAPPED_PER_CLIENT_MAX (UINT64_C(1) << 30)
-/* Of these, bytes in holes of memory files. Zeros stand for them, which some kernels have to make. */
+/* Of these, bytes in holes of memory files: zeros, which some kernels have to make. */
 #define GP_HOLE_BYTES_PER_CLIENT_MAX (UINT64_C(1) << 28)
 /* Holes of a memory file, and the files and holes that are mapped; a process has 65530 mappings. */
 #define GP_HOLES_PER_FILE_MAX 64

@@ -2,7 +2,10 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <syslog.h>
 #include <unistd.h>
 
 #include "common/clock.h"
@@ -13,12 +16,29 @@
 
 static const char *program_name = "guestpane";
 static enum gp_log_level max_level = GP_LOG_INFO;
+static const char *line_subject;
+static bool is_journal;
 static uint64_t start_ns;
+
+/* sd-daemon(3): the service manager says which stream is the journal's. */
+static bool writes_to_journal(void) {
+	const char *stream = getenv("JOURNAL_STREAM");
+	unsigned long long device, inode;
+	struct stat status;
+	return stream != NULL && sscanf(stream, "%llu:%llu", &device, &inode) == 2 &&
+		fstat(STDERR_FILENO, &status) == 0 && status.st_dev == device &&
+		status.st_ino == inode;
+}
 
 void gp_log_init(const char *program, enum gp_log_level level) {
 	program_name = program;
 	max_level = level;
+	is_journal = writes_to_journal();
 	start_ns = gp_now_ns();
+}
+
+void gp_log_set_subject(const char *subject) {
+	line_subject = subject;
 }
 
 enum gp_log_level gp_log_level(void) {
@@ -84,17 +104,30 @@ size_t gp_escape(char *out, size_t size, const char *text) {
 	return n;
 }
 
-void gp_vlog(enum gp_log_level level, const char *fmt, va_list args) {
+/* Returns the length of what comes before the message. */
+static int print_prefix(char *line, size_t size, enum gp_log_level level) {
 	static const char letters[] = "-EWID";
+	static const int priorities[] = {[GP_LOG_ERROR] = LOG_ERR,
+		[GP_LOG_WARN] = LOG_WARNING,
+		[GP_LOG_INFO] = LOG_INFO,
+		[GP_LOG_DEBUG] = LOG_DEBUG};
+	if (is_journal) {
+		return snprintf(line, size, "<%d>%s%s", priorities[level],
+			line_subject != NULL ? line_subject : "", line_subject != NULL ? ": " : "");
+	}
+	uint64_t us = (gp_now_ns() - start_ns) / 1000;
+	return snprintf(line, size, "%s: %llu.%06llu %c ", program_name,
+		(unsigned long long)us / 1000000, (unsigned long long)us % 1000000, letters[level]);
+}
+
+void gp_vlog(enum gp_log_level level, const char *fmt, va_list args) {
 	char message[MESSAGE_MAX], line[LINE_MAX_BYTES];
 	int saved = errno;
 
 	if (level > max_level) {
 		return;
 	}
-	uint64_t us = (gp_now_ns() - start_ns) / 1000;
-	int n = snprintf(line, MESSAGE_MAX, "%s: %llu.%06llu %c ", program_name,
-		(unsigned long long)us / 1000000, (unsigned long long)us % 1000000, letters[level]);
+	int n = print_prefix(line, MESSAGE_MAX, level);
 	size_t length = n < MESSAGE_MAX ? n : MESSAGE_MAX - 1;
 	errno = saved;
 	vsnprintf(message, sizeof(message), fmt, args);

@@ -7,9 +7,10 @@
 #include <stdint.h>
 
 /**
- * Log lines on stderr: "program: seconds.micros L message", with L one of E, W, I and D. A line is
- * written once, where the cause is known, with one write(2); control characters in it are escaped.
- * errno is the same after a call as before it.
+ * Log lines on stderr: "program: seconds.micros L message", with L one of E, W, I and D. If stderr
+ * is the journal's, which has time and program itself: "<priority>message" (sd-daemon(3)), or
+ * "<priority>subject: message". A line is written once, where the cause is known, with one
+ * write(2); control characters in it are escaped. errno is the same after a call as before it.
  */
 
 enum gp_log_level {
@@ -23,6 +24,8 @@ enum gp_log_level {
 /* Sets the level, and the name that starts each line; the name must stay valid. */
 void gp_log_init(const char *program, enum gp_log_level level);
 enum gp_log_level gp_log_level(void);
+/* What all lines in the journal are about: a VM's name, which must stay valid. NULL: nothing. */
+void gp_log_set_subject(const char *subject);
 
 void gp_vlog(enum gp_log_level level, const char *fmt, va_list args)
 	__attribute__((format(printf, 2, 0)));

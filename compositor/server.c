@@ -37,7 +37,9 @@
 #include "compositor/output/apply.h"
 #include "compositor/output/output.h"
 #include "compositor/output/shown.h"
+#include "compositor/sockets.h"
 #include "compositor/status.h"
+#include "compositor/system/card.h"
 #include "compositor/system/bridge_bounds.h"
 #include "compositor/system/command.h"
 
@@ -58,7 +60,7 @@ static void reload(struct gp_server *server) {
 		gp_error("the old configuration stays");
 		return;
 	}
-	gp_info("%s: loaded", settings->path);
+	gp_info("%s: loaded", settings->path[0] != '\0' ? settings->path : "no configuration file");
 	gp_outputs_wake(&server->outputs);
 	struct gp_output *output;
 	wl_list_for_each (output, &server->outputs.list, link) {
@@ -71,14 +73,25 @@ static void reload(struct gp_server *server) {
 
 static int handle_signal(int number, void *data) {
 	struct gp_server *server = data;
-	if (number == SIGHUP && server->settings.path[0] != '\0') {
+	bool notified = gp_service_is_notified(&server->service);
+	bool reloads = number == SIGHUP && (server->settings.path[0] != '\0' || notified);
+	if (number == SIGCHLD) {
+		if (server->command != NULL && gp_command_reap(server->command)) {
+			gp_info("the command has ended with status %d", server->command->status);
+			gp_server_terminate(server, server->command->status);
+		}
+	} else if (reloads && server->started) {
+		gp_service_notify_reloading(&server->service);
 		reload(server);
-	} else if (number != SIGCHLD) {
+		gp_service_notify(&server->service, "READY=1");
+		gp_summary_update(&server->summary);
+	} else if (!reloads && !server->started) {
+		/* wlroots waits for the seat in its own loop, and does not look at ours. */
+		gp_info("terminated by signal %d", number);
+		exit(GP_EXIT_OK);
+	} else if (!reloads) {
 		gp_info("terminated by signal %d", number);
 		gp_server_terminate(server, GP_EXIT_OK);
-	} else if (server->command != NULL && gp_command_reap(server->command)) {
-		gp_info("the command has ended with status %d", server->command->status);
-		gp_server_terminate(server, server->command->status);
 	}
 	return 0;
 }
@@ -200,10 +213,23 @@ static void find_gpu(struct wlr_backend *backend, void *data) {
 }
 
 static bool init_backend(struct gp_server *server) {
+	bool wants_card = gp_card_is_wanted();
+	if (wants_card && !gp_card_exists()) {
+		gp_error("no graphics card: /dev/dri has none; load its driver, start guestpane in "
+			 "a Wayland or X11 session, or set WLR_BACKENDS=headless");
+		return false;
+	}
+	/* Keyboard and mouse may come later, or never. */
+	setenv("WLR_LIBINPUT_NO_DEVICES", "1", false);
 	server->backend = gp_parent_create_backend(server->loop, &server->session);
+	if (server->backend == NULL && wants_card) {
+		gp_error("no seat: start seatd and be in the group of its socket, or log in on a "
+			 "virtual terminal; or start guestpane in a Wayland or X11 session");
+		return false;
+	}
 	if (server->backend == NULL) {
-		gp_error("no backend: neither a seat with a GPU, nor a compositor to be a window "
-			 "of");
+		gp_error("no backend: WAYLAND_DISPLAY, DISPLAY or WLR_BACKENDS names one that does "
+			 "not work; unset it to use the seat and its graphics card");
 		return false;
 	}
 	server->new_output.notify = handle_new_output;
@@ -287,6 +313,33 @@ static void handle_last_window_closed(struct wl_listener *listener, void *data) 
 	gp_server_terminate(server, GP_EXIT_OK);
 }
 
+static void handle_quit(struct wl_listener *listener, void *data) {
+	struct gp_server *server = wl_container_of(listener, server, quit);
+	gp_info("the user quits");
+	gp_server_terminate(server, GP_EXIT_OK);
+}
+
+static void handle_quit_request(struct wl_listener *listener, void *data) {
+	struct gp_server *server = wl_container_of(listener, server, quit_request);
+	gp_info("guestpanectl quits");
+	/* The reply goes out first. */
+	gp_server_terminate(server, GP_EXIT_OK);
+}
+
+static void handle_reload_request(struct wl_listener *listener, void *data) {
+	struct gp_server *server = wl_container_of(listener, server, reload_request);
+	reload(server);
+	gp_summary_update(&server->summary);
+}
+
+static void init_requests(struct gp_server *server) {
+	gp_requests_init(&server->requests, server);
+	server->quit_request.notify = handle_quit_request;
+	wl_signal_add(&server->requests.events.quit, &server->quit_request);
+	server->reload_request.notify = handle_reload_request;
+	wl_signal_add(&server->requests.events.reload, &server->reload_request);
+}
+
 static bool init_outputs(struct gp_server *server) {
 	struct gp_outputs *outputs = &server->outputs;
 	if (!gp_outputs_init(outputs, server->display, server->session)) {
@@ -298,6 +351,7 @@ static bool init_outputs(struct gp_server *server) {
 	outputs->settings = &server->settings;
 	server->last_window_closed.notify = handle_last_window_closed;
 	wl_signal_add(&outputs->events.last_window_closed, &server->last_window_closed);
+	gp_summary_init(&server->summary, &server->service, outputs, &server->settings);
 	return true;
 }
 
@@ -373,82 +427,25 @@ static bool init_objects(struct gp_server *server) {
 		gp_error("the objects of the compositor cannot be made");
 		return false;
 	}
+	server->quit.notify = handle_quit;
+	wl_signal_add(&server->seat.shortcut.events.quit, &server->quit);
 	init_session(server);
 	return gp_bridge_bounds_init(server->display);
 }
 
-/* Takes the fd. The first one of a guest is in force: the service manager's, the command line's. */
-static bool add_bridge_socket(
-	struct gp_server *server, const char *guest, const char *path, int listen_fd) {
-	if (gp_bridge_sockets_find(&server->bridge_sockets, guest) != NULL) {
-		gp_fd_close(&listen_fd);
-		return true;
-	}
-	return gp_bridge_sockets_add(&server->bridge_sockets, guest, path, listen_fd) != NULL;
-}
-
-static bool add_guest_sockets(struct gp_server *server, const struct gp_guest_sockets *sockets) {
-	for (size_t i = 0; i < sockets->n; i++) {
-		if (!add_bridge_socket(server, sockets->list[i].guest, sockets->list[i].path, -1)) {
-			return false;
-		}
-	}
-	return true;
-}
-
-static bool init_bridge_sockets(struct gp_server *server) {
-	struct gp_service *service = &server->service;
-	bool general = gp_settings_has_general_bridge_socket(&server->settings);
-	gp_bridge_sockets_init(&server->bridge_sockets, server->display);
-	server->bridge_fds_short.notify = handle_bridge_fds_short;
-	wl_signal_add(&server->bridge_sockets.clients.events.fds_short, &server->bridge_fds_short);
-	for (size_t i = 0; i < service->n_sockets; i++) {
-		const char *guest = service->sockets[i].guest;
-		if (guest[0] == '\0' && !general) {
-			gp_warn("the service manager's general bridge socket is not used: the "
-				"configuration wants none");
-		} else if (!add_bridge_socket(server, guest[0] != '\0' ? guest : NULL, NULL,
-				   gp_fd_take(&service->sockets[i].fd))) {
-			return false;
-		}
-	}
-	if (general && !add_bridge_socket(server, NULL, server->options->bridge_socket, -1)) {
-		return false;
-	}
-	if (!add_guest_sockets(server, &server->options->guest_sockets) ||
-		!add_guest_sockets(server, &server->settings.config->guest_sockets)) {
-		return false;
-	}
-	if (wl_list_empty(&server->bridge_sockets.list)) {
-		gp_warn("no bridge can connect: there is no bridge socket, nor one of a guest");
-	}
-	const struct gp_bridge_socket *socket =
-		gp_bridge_sockets_find(&server->bridge_sockets, NULL);
-	server->outputs.bridge_socket = socket != NULL ? socket->listener.path : NULL;
-	return true;
-}
-
-static bool add_client_sockets(struct gp_server *server, const struct gp_client_grants *grants) {
-	for (size_t i = 0; i < grants->n; i++) {
-		if (!gp_client_sockets_add(&server->client_sockets, &grants->list[i])) {
-			return false;
-		}
-	}
-	return true;
-}
-
 static bool init_sockets(struct gp_server *server) {
 	const struct gp_options *options = server->options;
-	if (!init_bridge_sockets(server)) {
+	if (!gp_server_open_bridge_sockets(server)) {
 		return false;
 	}
-	gp_client_sockets_init(&server->client_sockets, server->display);
-	if (!add_client_sockets(server, &options->client_grants) ||
-		!add_client_sockets(server, &server->settings.config->client_grants)) {
+	server->bridge_fds_short.notify = handle_bridge_fds_short;
+	wl_signal_add(&server->bridge_sockets.clients.events.fds_short, &server->bridge_fds_short);
+	if (!gp_server_open_client_sockets(server)) {
 		return false;
 	}
+	init_requests(server);
 	server->control = gp_control_create(
-		server->loop, options->control_socket, gp_status_handle_request, server);
+		server->loop, options->control_socket, gp_requests_handle, &server->requests);
 	return server->control != NULL;
 }
 
@@ -546,6 +543,7 @@ static void finish_outputs(struct gp_server *server) {
 }
 
 static void finish_objects(struct gp_server *server) {
+	gp_summary_finish(&server->summary);
 	gp_output_management_finish(&server->output_management);
 	finish_outputs(server);
 	gp_output_power_finish(&server->output_power);

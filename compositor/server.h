@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 #include <wayland-server-core.h>
 
+#include "common/service.h"
 #include "compositor/config/options.h"
 #include "compositor/config/settings.h"
 #include "compositor/desktop/guest_capture.h"
@@ -16,11 +17,12 @@
 #include "compositor/output/outputs.h"
 #include "compositor/output/placement.h"
 #include "compositor/output/power.h"
+#include "compositor/requests.h"
 #include "compositor/seat/seat.h"
+#include "compositor/summary.h"
 #include "compositor/system/bridge_socket.h"
 #include "compositor/system/client_socket.h"
 #include "compositor/system/security.h"
-#include "compositor/system/service.h"
 #include "compositor/system/session.h"
 
 #define GP_STARTING_OUTPUTS_MAX 32
@@ -34,6 +36,8 @@ struct gp_server {
 	const struct gp_options *options;
 	struct gp_settings settings;
 	struct gp_service service;
+	struct gp_summary summary;
+	struct gp_requests requests;
 
 	struct wl_display *display;
 	struct wl_event_loop *loop;
@@ -81,6 +85,9 @@ struct gp_server {
 	struct wl_listener gpu_destroy; // of the KMS backend that the renderer belongs to
 	struct wl_listener renderer_lost;
 	struct wl_listener last_window_closed;
+	struct wl_listener quit;
+	struct wl_listener quit_request;
+	struct wl_listener reload_request;
 };
 
 /**

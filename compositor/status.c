@@ -26,6 +26,7 @@
 #include <wlr/render/vulkan.h>
 #endif
 
+#include "common/control.h"
 #include "compositor/config/client_grant.h"
 #include "compositor/guest/blob.h"
 #include "compositor/guest/scanout.h"
@@ -124,7 +125,7 @@ static void add_frames(struct json_object *object, const uint64_t frames[GP_PATH
 	json_object_object_add(object, "frames", counts);
 }
 
-static struct json_object *describe_output(struct gp_output *output) {
+struct json_object *gp_status_describe_output(struct gp_output *output) {
 	gp_output_refresh(output);
 	struct json_object *object = json_object_new_object();
 	const struct gp_view *subject = gp_output_get_subject(output);
@@ -286,8 +287,9 @@ static struct json_object *describe_client_sockets(const struct gp_server *serve
 	return sockets;
 }
 
-static struct json_object *describe_server(const struct gp_server *server) {
+struct json_object *gp_status_describe(const struct gp_server *server) {
 	struct json_object *object = json_object_new_object();
+	add_int(object, "schema", GP_STATUS_SCHEMA);
 	add_string(object, "program", "guestpane");
 	add_string(object, "version", GP_VERSION);
 	add_string(object, "renderer", gp_status_renderer_name(server));
@@ -305,7 +307,7 @@ static struct json_object *describe_server(const struct gp_server *server) {
 	struct json_object *outputs = json_object_new_array();
 	struct gp_output *output;
 	wl_list_for_each (output, &server->outputs.list, link) {
-		json_object_array_add(outputs, describe_output(output));
+		json_object_array_add(outputs, gp_status_describe_output(output));
 	}
 	json_object_object_add(object, "outputs", outputs);
 
@@ -316,80 +318,4 @@ static struct json_object *describe_server(const struct gp_server *server) {
 	}
 	json_object_object_add(object, "guests", guests);
 	return object;
-}
-
-static struct gp_output *find_output(const struct gp_server *server, const char *name) {
-	struct gp_output *output;
-	wl_list_for_each (output, &server->outputs.list, link) {
-		if (strcmp(output->wlr_output->name, name) == 0) {
-			return output;
-		}
-	}
-	return NULL;
-}
-
-static struct json_object *describe_error(const char *message) {
-	struct json_object *object = json_object_new_object();
-	add_string(object, "error", message);
-	return object;
-}
-
-static struct json_object *show_next(struct gp_server *server, const char *name) {
-	struct gp_output *output = find_output(server, name);
-	if (output == NULL) {
-		return describe_error("there is no such output");
-	}
-	gp_placement_next_guest(&server->placement, output);
-	return describe_output(output);
-}
-
-/* The request is "on" or "off", and the name of an output. */
-static struct json_object *set_power(struct gp_server *server, const char *request) {
-	bool on = strncmp(request, "on ", 3) == 0;
-	if (!on && strncmp(request, "off ", 4) != 0) {
-		return NULL;
-	}
-	struct gp_output *output = find_output(server, strchr(request, ' ') + 1);
-	if (output == NULL) {
-		return describe_error("there is no such output");
-	}
-	if (!on && output->windowed) {
-		return describe_error("a window is always on");
-	}
-	if (!gp_output_set_power(output, on ? GP_POWER_ON : GP_POWER_OFF)) {
-		return describe_error("the output refuses");
-	}
-	return describe_output(output);
-}
-
-/* The request is the name of a guest, and perhaps a tab, which no name has, and that of an output. */
-static struct json_object *show_guest(struct gp_server *server, const char *request) {
-	char guest[GP_GUEST_NAME_MAX + 1];
-	size_t length = strcspn(request, "\t");
-	struct gp_output *output = NULL;
-	if (request[length] == '\t') {
-		output = find_output(server, request + length + 1);
-		if (output == NULL) {
-			return describe_error("there is no such output");
-		}
-	}
-	snprintf(guest, sizeof(guest), "%.*s", (int)length, request);
-	if (length > GP_GUEST_NAME_MAX ||
-		!gp_placement_show_guest(&server->placement, guest, output)) {
-		return describe_error("no such guest runs there");
-	}
-	return output != NULL ? describe_output(output) : json_object_new_object();
-}
-
-struct json_object *gp_status_handle_request(void *data, const char *request) {
-	if (strncmp(request, "next ", 5) == 0) {
-		return show_next(data, request + 5);
-	}
-	if (strncmp(request, "power ", 6) == 0) {
-		return set_power(data, request + 6);
-	}
-	if (strncmp(request, "show ", 5) == 0) {
-		return show_guest(data, request + 5);
-	}
-	return strcmp(request, "status") == 0 ? describe_server(data) : NULL;
 }

@@ -10,6 +10,7 @@
 #include <wayland-server-core.h>
 
 #include "common/fd.h"
+#include "common/service.h"
 #include "common/sigbus.h"
 #include "common/trace.h"
 #include "vmm-bridge/bridge.h"
@@ -18,6 +19,8 @@
 #include "vmm-bridge/keeper/keeper.h"
 #include "vmm-bridge/keeper/worker.h"
 #include "vmm-bridge/openings.h"
+#include "vmm-bridge/passed.h"
+#include "vmm-bridge/qemu_bridge.h"
 #include "vmm-bridge/stub_infos.h"
 
 #define EXIT_USAGE 2
@@ -37,6 +40,45 @@ static bool start_trace(const struct gp_bridge_options *options, struct gp_worke
 	return fd < 0 || gp_trace_start(fd, options->trace_path, program);
 }
 
+/* It has looked at the host; from now on it opens nothing. Then come its VM's things. */
+static bool confine_and_wait(const struct gp_bridge_options *options, struct gp_worker *worker) {
+	gp_confine();
+	return gp_worker_wait(worker) && start_trace(options, worker);
+}
+
+static bool run_vhost(struct wl_event_loop *loop, const struct gp_bridge_options *options,
+	struct gp_worker *worker, const bool *running) {
+	struct gp_bridge *bridge = gp_bridge_create(loop, options, worker);
+	bool ok = bridge != NULL && confine_and_wait(options, worker) && gp_bridge_start(bridge);
+	while (ok && *running && !gp_bridge_finished(bridge)) {
+		ok = gp_bridge_dispatch(bridge);
+	}
+	if (ok && !*running && gp_bridge_leave(bridge)) {
+		_exit(EXIT_SUCCESS); // all that the VM needs is with the keeper
+	}
+	gp_bridge_destroy(bridge);
+	return ok;
+}
+
+#ifdef HAVE_QEMU
+static bool run_qemu(struct wl_event_loop *loop, const struct gp_bridge_options *options,
+	struct gp_worker *worker, const bool *running) {
+	struct gp_qemu_bridge *bridge = gp_qemu_bridge_create(loop, options, worker);
+	bool ok =
+		bridge != NULL && confine_and_wait(options, worker) && gp_qemu_bridge_start(bridge);
+	while (ok && *running && !gp_qemu_bridge_finished(bridge)) {
+		ok = gp_qemu_bridge_dispatch(bridge);
+	}
+	gp_qemu_bridge_destroy(bridge);
+	return ok;
+}
+#else
+static bool run_qemu(struct wl_event_loop *loop, const struct gp_bridge_options *options,
+	struct gp_worker *worker, const bool *running) {
+	return false; // refused with the options
+}
+#endif
+
 static int run(struct wl_event_loop *loop, const struct gp_bridge_options *options,
 	struct gp_worker *worker) {
 	bool running = true;
@@ -44,21 +86,9 @@ static int run(struct wl_event_loop *loop, const struct gp_bridge_options *optio
 		wl_event_loop_add_signal(loop, SIGTERM, handle_signal, &running);
 	struct wl_event_source *interrupt =
 		wl_event_loop_add_signal(loop, SIGINT, handle_signal, &running);
-	struct gp_bridge *bridge = gp_bridge_create(loop, options, worker);
-	bool ok = terminate != NULL && interrupt != NULL && bridge != NULL;
-	if (ok) {
-		/* It has looked at the host; from now on it opens nothing. Then come its VM's things. */
-		gp_confine();
-		ok = gp_worker_wait(worker) && start_trace(options, worker) &&
-			gp_bridge_start(bridge);
-	}
-	while (ok && running && !gp_bridge_finished(bridge)) {
-		ok = gp_bridge_dispatch(bridge);
-	}
-	if (ok && !running && gp_bridge_leave(bridge)) {
-		_exit(EXIT_SUCCESS); // all that the VM needs is with the keeper
-	}
-	gp_bridge_destroy(bridge);
+	bool ok = terminate != NULL && interrupt != NULL &&
+		(gp_bridge_options_qemu(options) ? run_qemu(loop, options, worker, &running)
+						 : run_vhost(loop, options, worker, &running));
 	struct wl_event_source *sources[] = {terminate, interrupt};
 	for (size_t i = 0; i < 2; i++) {
 		if (sources[i] != NULL) {
@@ -105,21 +135,24 @@ static uint64_t get_shape(const struct gp_bridge_options *options) {
 	return shape;
 }
 
-static int keep(const struct gp_bridge_options *options, char *argv[]) {
+static int keep(const struct gp_bridge_options *options, struct gp_passed *passed) {
 	struct gp_openings openings;
 	struct gp_stub_infos stubs;
 	char path[PATH_MAX];
 	gp_stub_infos_init(&stubs, options);
 	struct gp_keeper_settings settings = {
-		.argv = argv,
+		.argv = passed->argv,
 		.display = options->display,
-		.looks = options->vfio != GP_VFIO_NONE &&
+		.qemu = options->qmp != NULL ? options->qmp : options->bus_path,
+		.pairs = gp_bridge_options_qemu(options),
+		.looks = !gp_bridge_options_qemu(options) && options->vfio != GP_VFIO_NONE &&
 			(options->vmm_pid != 0 || options->n_vfio_fds == 0),
 		.vmm_pid = options->vmm_pid,
 		.linger_s = options->linger_s,
 		.stubs = stubs.items,
 	};
-	if (options->socket_path != NULL) {
+	/* Where the service manager listens, it ends one bridge before it starts another one. */
+	if (options->socket_path != NULL && !gp_passed_has(passed, options->socket_path)) {
 		snprintf(path, sizeof(path), "%s.keeper", options->socket_path);
 		settings.handover_path = path;
 		settings.shape = get_shape(options);
@@ -128,9 +161,13 @@ static int keep(const struct gp_bridge_options *options, char *argv[]) {
 	if (keeper == NULL) {
 		return EXIT_FAILURE;
 	}
-	int status = gp_openings_open(&openings, options)
-		? gp_keeper_run(keeper, &openings.grants, gp_fd_take(&openings.socket))
-		: gp_keeper_give_up(keeper);
+	int status;
+	if (gp_openings_open(&openings, options, passed)) {
+		gp_service_notify(passed->service, "READY=1"); // a VMM can connect
+		status = gp_keeper_run(keeper, &openings.grants, gp_fd_take(&openings.socket));
+	} else {
+		status = gp_keeper_give_up(keeper);
+	}
 	gp_openings_close(&openings);
 	gp_keeper_destroy(keeper);
 	return status;
@@ -171,7 +208,15 @@ static void raise_file_limit(void) {
 
 int main(int argc, char *argv[]) {
 	struct gp_bridge_options options;
-	switch (gp_bridge_options_parse(&options, argc, argv)) {
+	struct gp_service service;
+	struct gp_passed passed;
+	gp_log_init("guestpane-bridge", GP_LOG_INFO);
+	gp_service_init(&service);
+	if (!gp_passed_init(&passed, &service, argc, argv)) {
+		gp_error("there are too many arguments");
+		return EXIT_USAGE;
+	}
+	switch (gp_bridge_options_parse(&options, passed.argc, passed.argv)) {
 	case GP_BRIDGE_OPTIONS_DONE:
 		return EXIT_SUCCESS;
 	case GP_BRIDGE_OPTIONS_USAGE:
@@ -182,9 +227,12 @@ int main(int argc, char *argv[]) {
 		break;
 	}
 	gp_log_init("guestpane-bridge", options.log_level);
+	gp_log_set_subject(options.name);
 	wl_log_set_handler_client(log_libwayland);
 	wl_log_set_handler_server(log_libwayland);
 	signal(SIGPIPE, SIG_IGN);
 	raise_file_limit();
-	return options.worker_channel >= 0 ? work(&options) : keep(&options, argv);
+	int status = options.worker_channel >= 0 ? work(&options) : keep(&options, &passed);
+	gp_service_finish(&service);
+	return status;
 }

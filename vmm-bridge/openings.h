@@ -6,6 +6,7 @@
 
 #include "vmm-bridge/keeper/grant.h"
 #include "vmm-bridge/options.h"
+#include "vmm-bridge/passed.h"
 
 /**
  * What the bridge opens by name, once, before its first worker starts: sockets to listen at, the
@@ -19,9 +20,11 @@ struct gp_openings {
 
 /**
  * False after logging: the bridge cannot work, or one of its name runs already. Paths point into
- * the options. The descriptors are the caller's, also on failure.
+ * the options. Sockets that were passed are not opened here, and stay at the end. The descriptors
+ * are the caller's, also on failure.
  */
-bool gp_openings_open(struct gp_openings *openings, const struct gp_bridge_options *options);
+bool gp_openings_open(struct gp_openings *openings, const struct gp_bridge_options *options,
+	struct gp_passed *passed);
 /* Closes all, and removes the sockets. */
 void gp_openings_close(struct gp_openings *openings);
 

@@ -274,6 +274,13 @@ static bool read_hotkey(struct parser *parser, const struct scfg_directive *dire
 	return true;
 }
 
+static bool read_quit(struct parser *parser, const struct scfg_directive *directive) {
+	const char *text = directive->params[0];
+	parser->config->no_quit = strcmp(text, "off") == 0;
+	return parser->config->no_quit || strcmp(text, "on") == 0 ||
+		fail(parser, directive, "%.60s is not on or off", text);
+}
+
 static bool read_label(struct parser *parser, const struct scfg_directive *directive) {
 	struct gp_config *config = parser->config;
 	double seconds = 0;
@@ -405,6 +412,9 @@ static bool read_directive(struct parser *parser, const struct scfg_directive *d
 	if (strcmp(directive->name, "client-socket") == 0) {
 		return read_client_socket(parser, directive);
 	}
+	if (strcmp(directive->name, "quit") == 0) {
+		return check_shape(parser, directive, 1, false) && read_quit(parser, directive);
+	}
 	if (strcmp(directive->name, "hotkey") == 0) {
 		return check_shape(parser, directive, 1, false) && read_hotkey(parser, directive);
 	}
@@ -435,6 +445,54 @@ static bool load(struct parser *parser) {
 	}
 	scfg_block_finish(&block);
 	return ok;
+}
+
+bool gp_config_set_output(struct gp_config *config, const struct gp_config_identity *identity,
+	const char *setting, const char *value, char error[GP_CONFIG_ERROR_MAX]) {
+	const struct gp_config_output *found = gp_config_find_output(config, identity);
+	struct gp_config_output changed = {.transform = -1};
+	char *params[] = {(char *)value}, text[GP_CONFIG_ERROR_MAX];
+	const struct scfg_directive directive = {
+		.name = (char *)setting, .params = params, .params_len = 1};
+	struct parser parser = {.path = "", .error = text, .config = config};
+	if (found != NULL) {
+		changed = *found;
+	}
+	if (!read_output_setting(&parser, &directive, &changed)) {
+		/* Without the place in a file. */
+		snprintf(error, GP_CONFIG_ERROR_MAX, "%s", strstr(text, ": ") + 2);
+		return false;
+	}
+	if (found != NULL && strcmp(found->name, "*") != 0) {
+		config->outputs[found - config->outputs] = changed;
+		return true;
+	}
+	if (config->n_outputs == GP_CONFIG_OUTPUTS_MAX ||
+		strlen(identity->connector) >= GP_CONFIG_NAME_MAX) {
+		snprintf(error, GP_CONFIG_ERROR_MAX, "the configuration has too many outputs");
+		return false;
+	}
+	strcpy(changed.name, identity->connector);
+	config->outputs[config->n_outputs++] = changed;
+	return true;
+}
+
+bool gp_config_set_pin(
+	struct gp_config *config, const char *guest, uint32_t scanout, const char *output) {
+	if (scanout >= GP_SCANOUTS_MAX || strlen(guest) >= GP_CONFIG_NAME_MAX ||
+		strlen(output) >= GP_CONFIG_NAME_MAX) {
+		return false;
+	}
+	const struct gp_config_guest *found = gp_config_find_guest(config, guest);
+	size_t at = found != NULL ? (size_t)(found - config->guests) : config->n_guests;
+	if (at == GP_CONFIG_GUESTS_MAX) {
+		return false;
+	}
+	if (found == NULL) {
+		strcpy(config->guests[config->n_guests++].name, guest);
+	}
+	strcpy(config->guests[at].scanouts[scanout], output);
+	return true;
 }
 
 struct gp_config *gp_config_load(const char *path, char error[GP_CONFIG_ERROR_MAX]) {

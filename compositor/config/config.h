@@ -65,6 +65,7 @@ struct gp_config {
 	struct gp_client_grants client_grants;
 	bool has_hotkey;
 	struct gp_hotkey hotkey;
+	bool no_quit; // by the hotkey
 	struct gp_config_input inputs[GP_CONFIG_INPUTS_MAX];
 	size_t n_inputs;
 	char first[GP_CONFIG_NAME_MAX]; // guest that comes to the front by itself; may be empty
@@ -94,6 +95,16 @@ bool gp_config_matches(const char *name, const struct gp_config_identity *identi
 /* Returns the block with its name, else the one of all ("*"), else NULL. */
 const struct gp_config_output *gp_config_find_output(
 	const struct gp_config *config, const struct gp_config_identity *identity);
+/**
+ * Sets what a setting of an output's block, "mode" say, has in the file. The output gets a block of
+ * its own if it has none. Returns false, with the cause in error, and changes nothing, if the value
+ * is not allowed.
+ */
+bool gp_config_set_output(struct gp_config *config, const struct gp_config_identity *identity,
+	const char *setting, const char *value, char error[GP_CONFIG_ERROR_MAX]);
+/* Pins a scanout to an output. Returns false if there are too many guests or a name is too long. */
+bool gp_config_set_pin(
+	struct gp_config *config, const char *guest, uint32_t scanout, const char *output);
 /* Returns NULL if the configuration does not name the device. */
 const struct gp_config_input *gp_config_find_input(
 	const struct gp_config *config, const char *name);

@@ -86,6 +86,10 @@ enum gp_hotkey_action gp_hotkey_find(
 		return GP_HOTKEY_GRAB;
 	case KEY_F:
 		return GP_HOTKEY_FULLSCREEN;
+	case KEY_H:
+		return GP_HOTKEY_HUD;
+	case KEY_Q:
+		return GP_HOTKEY_QUIT;
 	default:
 		return GP_HOTKEY_NONE;
 	}

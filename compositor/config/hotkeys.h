@@ -29,6 +29,8 @@ enum gp_hotkey_action {
 	GP_HOTKEY_LOCK_POINTER, // L
 	GP_HOTKEY_GRAB, // G
 	GP_HOTKEY_FULLSCREEN, // F
+	GP_HOTKEY_QUIT, // Q
+	GP_HOTKEY_HUD, // H
 };
 
 /* Parses names of keys with + between them, or "none". Returns false if the text is neither. */

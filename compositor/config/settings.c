@@ -36,6 +36,12 @@ static void find_path(struct gp_settings *settings) {
 }
 
 bool gp_settings_reload(struct gp_settings *settings) {
+	if (settings->path[0] == '\0') {
+		find_path(settings);
+	}
+	if (settings->path[0] == '\0') {
+		return true;
+	}
 	struct gp_config *config = gp_config_load(settings->path, settings->error);
 	if (config == NULL) {
 		return false;
@@ -48,16 +54,14 @@ bool gp_settings_reload(struct gp_settings *settings) {
 
 bool gp_settings_init(struct gp_settings *settings, const struct gp_options *options) {
 	settings->options = options;
+	settings->path[0] = '\0';
 	gp_hotkey_parse(&settings->default_hotkey, GP_HOTKEY_DEFAULT);
-	find_path(settings);
-	if (settings->path[0] != '\0') {
-		return gp_settings_reload(settings);
-	}
 	settings->config = calloc(1, sizeof(*settings->config));
 	if (settings->config == NULL) {
 		snprintf(settings->error, sizeof(settings->error), "out of memory");
+		return false;
 	}
-	return settings->config != NULL;
+	return gp_settings_reload(settings);
 }
 
 void gp_settings_finish(struct gp_settings *settings) {
@@ -109,6 +113,10 @@ const struct gp_hotkey *gp_settings_get_hotkey(const struct gp_settings *setting
 		return &settings->options->hotkey;
 	}
 	return settings->config->has_hotkey ? &settings->config->hotkey : &settings->default_hotkey;
+}
+
+bool gp_settings_can_quit(const struct gp_settings *settings) {
+	return !settings->config->no_quit && gp_settings_get_hotkey(settings)->n > 0;
 }
 
 uint32_t gp_settings_get_sleep_when_off_ms(const struct gp_settings *settings) {

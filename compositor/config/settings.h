@@ -25,7 +25,10 @@ struct gp_settings {
  * be read or breaks a rule, with the cause in settings->error. The options must stay valid.
  */
 bool gp_settings_init(struct gp_settings *settings, const struct gp_options *options);
-/* Loads the file again. If that fails, as in init, what was loaded before stays. */
+/**
+ * Loads the file again; if there was none, the default one if it exists by now. If that fails, as
+ * in init, what was loaded before stays.
+ */
 bool gp_settings_reload(struct gp_settings *settings);
 /* Settings that are all zeros are fine. */
 void gp_settings_finish(struct gp_settings *settings);
@@ -45,6 +48,8 @@ enum gp_scaling gp_settings_get_scaling(const struct gp_settings *settings, cons
 	const struct gp_config_identity *output);
 /* The keys that make the next one the compositor's. */
 const struct gp_hotkey *gp_settings_get_hotkey(const struct gp_settings *settings);
+/* Whether the hotkey and Q end the program. */
+bool gp_settings_can_quit(const struct gp_settings *settings);
 /* Times in milliseconds; 0: never. */
 uint32_t gp_settings_get_sleep_when_off_ms(const struct gp_settings *settings);
 uint32_t gp_settings_get_sleep_when_idle_ms(const struct gp_settings *settings);

@@ -128,6 +128,7 @@ static void handle_surface_commit(struct wl_listener *listener, void *data) {
 		buffer = gp_surface_get_content(surface, &failure);
 		if (surface->current.buffer != NULL) {
 			scanout->n_commits++;
+			scanout->commit_ns = gp_now_ns();
 			scanout->content_lost = false;
 		}
 		snprintf(scanout->failure, sizeof(scanout->failure), "%s",

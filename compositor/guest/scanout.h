@@ -32,6 +32,7 @@ struct gp_guest_scanout {
 	int32_t width, height; // of the scanout, in pixels; 0 without content
 	bool content_lost; // the client took the memory back; no buffer was committed since
 	uint64_t n_commits; // that had a buffer
+	uint64_t commit_ns; // CLOCK_MONOTONIC of the last
 	/* Why the last buffer cannot be shown; empty if it can. */
 	char failure[GP_IMPORT_FAILURE_MESSAGE_MAX];
 

@@ -40,8 +40,8 @@ struct gp_guest_buffer {
 
 	struct {
 		/**
-		 * The memory was revoked, or cannot be read any more: whoever shows the buffer unlocks it in the handler, and
-		 * its owner drops it.
+		 * The memory was revoked, or cannot be read any more: whoever shows the buffer
+		 * unlocks it in the handler, and its owner drops it.
 		 */
 		struct wl_signal lost;
 	} events;

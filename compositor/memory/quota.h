@@ -7,8 +7,8 @@
 #include <wayland-server-core.h>
 
 /**
- * What one client uses, of the limits in common/limits.h. It is reference counted: memory on a plane
- * may outlive the client.
+ * What one client uses, of the limits in common/limits.h. It is reference counted: memory on a
+ * plane may outlive the client.
  */
 struct gp_quota {
 	size_t n_refs;

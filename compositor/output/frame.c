@@ -25,6 +25,7 @@
 #include "compositor/guest/scanout_events.h"
 #include "compositor/memory/blob_memory.h"
 #include "compositor/memory/guest_buffer.h"
+#include "compositor/output/hud.h"
 #include "compositor/output/outputs.h"
 #include "compositor/output/shown.h"
 #include "guest-scanout-v1-protocol.h"
@@ -215,6 +216,8 @@ void gp_output_frame_handle_commit(struct gp_output *output) {
 		gp_frame_queue_push(&output->frames, output->wlr_output->commit_seq);
 	frame->view = view;
 	frame->is_new = is_new;
+	frame->bare = output->status_screen.label_text[0] == '\0';
+	frame->guest_ns = view->scanout->commit_ns;
 	frame->path = gp_frame_path(&facts, frame->reason);
 	if (gp_trace_on && is_new) {
 		trace_latch(output, frame);
@@ -228,9 +231,9 @@ void gp_output_frame_handle_present(
 		frame.view == NULL) {
 		return;
 	}
+	uint64_t when_ns =
+		(uint64_t)event->when.tv_sec * 1000000000 + (uint64_t)event->when.tv_nsec;
 	if (frame.trace_id != 0 && gp_trace_on) {
-		uint64_t when_ns =
-			(uint64_t)event->when.tv_sec * 1000000000 + (uint64_t)event->when.tv_nsec;
 		gp_trace_event(
 			"present", GP_TRACE_NEXT, frame.trace_id, when_ns, when_ns, NULL, NULL);
 	}
@@ -238,6 +241,9 @@ void gp_output_frame_handle_present(
 		(event->flags & WLR_OUTPUT_PRESENT_ZERO_COPY) == 0) {
 		snprintf(frame.reason, sizeof(frame.reason), "the parent compositor composites it");
 	}
+	uint64_t latency_ns = when_ns > frame.guest_ns ? when_ns - frame.guest_ns : 1;
+	gp_hud_count(
+		&output->hud, frame.path, frame.reason, frame.bare, frame.is_new ? latency_ns : 0);
 	output->n_frames[frame.path] += frame.is_new;
 	frame.view->n_frames[frame.path] += frame.is_new;
 	if (frame.is_new) {
@@ -293,8 +299,12 @@ static void commit_frame(struct gp_output *output) {
 void gp_output_frame_make(struct gp_output *output) {
 	gp_output_refresh(output);
 	gp_status_screen_draw(&output->status_screen);
-	if (gp_cursor_plane_restore(&output->cursor_plane) && output->view != NULL) {
-		gp_view_arrange(output->view);
+	bool arrange = gp_cursor_plane_restore(&output->cursor_plane);
+	if (output->view != NULL) {
+		gp_view_begin_frame(output->view);
+		if (arrange) {
+			gp_view_arrange(output->view);
+		}
 	}
 	if (wlr_scene_output_needs_frame(output->scene_output)) {
 		output->latch_ns = gp_trace_now();

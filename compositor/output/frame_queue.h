@@ -20,6 +20,8 @@ struct gp_frame_queue {
 		uint32_t commit_seq; // of the output
 		struct gp_view *view; // NULL if it was destroyed or moved meanwhile
 		bool is_new; // false: it was counted before
+		bool bare; // nothing of ours lies over it
+		uint64_t guest_ns; // when the guest committed it
 		uint64_t trace_id; // 0: it is not traced
 		uint32_t path;
 		char reason[GP_PATH_REASON_MAX];

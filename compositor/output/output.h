@@ -7,6 +7,7 @@
 
 #include "compositor/guest/guest.h"
 #include "compositor/output/frame_queue.h"
+#include "compositor/output/hud.h"
 #include "compositor/output/policy.h"
 #include "compositor/output/refusals.h"
 #include "compositor/output/status_screen.h"
@@ -79,6 +80,7 @@ struct gp_output {
 	bool configuring; // a commit of settings is made: wlr_scene tries no scan-out
 
 	struct gp_frame_queue frames;
+	struct gp_hud hud;
 	uint64_t n_frames[GP_PATHS];
 	struct gp_refusals refusals;
 	bool composited; // always: the picture was refused, or has an alpha channel

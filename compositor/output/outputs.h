@@ -32,6 +32,11 @@ struct gp_outputs {
 	const struct gp_settings *settings;
 	const char *bridge_socket; // path, for the status screen; NULL: guests have their own
 
+	/* What is said on all outputs until then; see gp_outputs_show_notice. */
+	char notice[128];
+	uint64_t notice_end_ns;
+	bool has_hud; // an overlay says what each output does
+
 	bool held; // of the seat: a key or a button is pressed, or a finger is down
 	uint64_t stamp; // the last that was given to an event, see policy.h
 

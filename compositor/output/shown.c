@@ -13,6 +13,7 @@
 #include "compositor/guest/scanout.h"
 #include "compositor/guest/scanout_events.h"
 #include "compositor/nested/window.h"
+#include "compositor/output/hud.h"
 #include "compositor/output/monitor.h"
 #include "compositor/output/outputs.h"
 #include "compositor/output/policy.h"
@@ -40,6 +41,11 @@ const char *gp_showing_name(enum gp_showing showing) {
 		[GP_SHOWING_IMPORT_FAILED] = "import-failed",
 	};
 	return names[showing];
+}
+
+bool gp_output_shows_guest(const struct gp_output *output) {
+	return output->showing == GP_SHOWING_GUEST || output->showing == GP_SHOWING_PAUSED ||
+		output->showing == GP_SHOWING_OFF;
 }
 
 struct gp_view *gp_output_get_subject(const struct gp_output *output) {
@@ -104,6 +110,30 @@ static void show_guest_screen(
 	} else {
 		gp_status_screen_hide_screen(&output->status_screen);
 	}
+}
+
+/* How to get away from a status screen. */
+static void set_foot(struct gp_output *output) {
+	const struct gp_outputs *outputs = output->outputs;
+	char keys[GP_HOTKEY_TEXT_MAX], foot[GP_STATUS_SCREEN_TEXT_MAX];
+	gp_hotkey_print(gp_settings_get_hotkey(outputs->settings), keys);
+	FILE *out = fmemopen(foot, sizeof(foot), "w");
+	if (out == NULL) {
+		return;
+	}
+	fputs("Guestpane", out);
+	if (keys[0] != '\0') {
+		fprintf(out, "  ·  %s+Tab: next guest", keys);
+	}
+	if (gp_settings_can_quit(outputs->settings)) {
+		fprintf(out, "  ·  %s+Q: quit", keys);
+	}
+	if (outputs->session != NULL) {
+		fputs("  ·  Ctrl+Alt+F2: terminal", out);
+	}
+	fclose(out);
+	foot[sizeof(foot) - 1] = '\0';
+	gp_status_screen_set_foot(&output->status_screen, foot);
 }
 
 static void show_empty_screen(struct gp_output *output) {
@@ -208,11 +238,21 @@ static void update_front(struct gp_output *output, uint64_t now_ns) {
 	}
 }
 
+/* Over a picture only: a status screen says all. */
+static bool has_hud(const struct gp_output *output) {
+	return output->outputs->has_hud && output->view != NULL && output->view->has_picture &&
+		output->power == GP_POWER_ON;
+}
+
 static void set_label(struct gp_output *output, uint64_t now_ns) {
 	const struct gp_view *front = output->front;
-	char hint[HINT_MAX];
+	char hint[HINT_MAX], hud[GP_HUD_TEXT_MAX];
 	const char *text = NULL;
 	get_hint(output, hint);
+	if (has_hud(output)) {
+		gp_hud_print(&output->hud, output->view, now_ns, hud);
+		text = hud;
+	}
 	if (now_ns < output->hint_end_ns) {
 		text = hint;
 	}
@@ -222,6 +262,9 @@ static void set_label(struct gp_output *output, uint64_t now_ns) {
 	}
 	if (front != NULL && front->has_picture && now_ns < output->name_end_ns) {
 		text = front->scanout->guest->name;
+	}
+	if (now_ns < output->outputs->notice_end_ns) {
+		text = output->outputs->notice;
 	}
 	bool had_label = output->status_screen.label_text[0] != '\0';
 	gp_status_screen_set_label(&output->status_screen, text);
@@ -234,6 +277,8 @@ static void arm_words_timer(const struct gp_output *output, uint64_t now_ns) {
 	const uint64_t ends_ns[] = {
 		output->hint_end_ns,
 		output->name_end_ns,
+		output->outputs->notice_end_ns,
+		has_hud(output) ? output->hud.start_ns + GP_HUD_PERIOD_NS : 0,
 		output->place.guest[0] != '\0' ? output->place.end_ns : 0,
 		output->showing == GP_SHOWING_OFF ? output->showing_ns + OFF_WORDS_NS : 0,
 		output->showing == GP_SHOWING_PAUSED ? output->showing_ns + PAUSED_DELAY_NS : 0,
@@ -278,6 +323,7 @@ static void refresh(struct gp_output *output) {
 	} else {
 		show_empty_screen(output);
 	}
+	set_foot(output);
 	set_label(output, now_ns);
 	arm_words_timer(output, now_ns);
 	set_window_title(output, subject);
@@ -335,6 +381,23 @@ void gp_output_remove_view(struct gp_output *output, struct gp_view *view) {
 		wl_signal_emit_mutable(&output->outputs->events.shown, output);
 	}
 	gp_output_set_dirty(output);
+}
+
+void gp_outputs_show_notice(struct gp_outputs *outputs, const char *text, uint64_t end_ns) {
+	struct gp_output *output;
+	snprintf(outputs->notice, sizeof(outputs->notice), "%s", text);
+	outputs->notice_end_ns = end_ns;
+	wl_list_for_each (output, &outputs->list, link) {
+		gp_output_set_dirty(output);
+	}
+}
+
+void gp_outputs_set_hud(struct gp_outputs *outputs, bool shown) {
+	struct gp_output *output;
+	outputs->has_hud = shown;
+	wl_list_for_each (output, &outputs->list, link) {
+		gp_output_set_dirty(output);
+	}
 }
 
 static void handle_view_changed(struct wl_listener *listener, void *data) {

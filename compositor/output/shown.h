@@ -29,6 +29,13 @@ void gp_output_set_front(struct gp_output *output, struct gp_view *view);
 /* The view in front, or the one that the status screen is about; NULL if there is none. */
 struct gp_view *gp_output_get_subject(const struct gp_output *output);
 
+/* Whether the output belongs to a guest: it has a picture, or has switched its screen off. */
+bool gp_output_shows_guest(const struct gp_output *output);
+/* Shows or hides the overlay of all outputs (hud.h). */
+void gp_outputs_set_hud(struct gp_outputs *outputs, bool shown);
+/* Shows a text over everything on all outputs, until CLOCK_MONOTONIC is end_ns. */
+void gp_outputs_show_notice(struct gp_outputs *outputs, const char *text, uint64_t end_ns);
+
 const char *gp_showing_name(enum gp_showing showing);
 
 #endif

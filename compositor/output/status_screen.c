@@ -9,7 +9,6 @@
 #include "common/log.h"
 #include "compositor/view/cairo_buffer.h"
 
-#define PRODUCT "Guestpane"
 #define FONT "sans"
 #define TEXT_PIXELS_MIN 10
 /* So many are drawn at once, after a pause as long as they would take; then one in an interval. */
@@ -23,7 +22,7 @@ struct color {
 static const struct color background_color = {0.082, 0.094, 0.114};
 static const struct color heading_color = {0.902, 0.918, 0.937};
 static const struct color message_color = {0.604, 0.643, 0.690};
-static const struct color product_color = {0.361, 0.396, 0.443};
+static const struct color foot_color = {0.361, 0.396, 0.443};
 static const struct color accent_color = {0.353, 0.561, 0.784};
 
 static void set_color(cairo_t *cairo, const struct color *color) {
@@ -97,11 +96,11 @@ static int draw_texts(const struct gp_status_screen *status_screen, cairo_t *cai
 	return (int)y + 1;
 }
 
-static int draw_product(const struct gp_status_screen *status_screen, cairo_t *cairo) {
+static int draw_foot(const struct gp_status_screen *status_screen, cairo_t *cairo) {
 	set_color(cairo, &background_color);
 	cairo_paint(cairo);
-	return draw_text(cairo, status_screen->width, 0, PRODUCT, get_unit(status_screen) * 0.36,
-		PANGO_WEIGHT_NORMAL, &product_color);
+	return draw_text(cairo, status_screen->width, 0, status_screen->foot,
+		get_unit(status_screen) * 0.36, PANGO_WEIGHT_NORMAL, &foot_color);
 }
 
 static void set_image(struct wlr_scene_buffer *node, struct gp_cairo_buffer *image) {
@@ -110,9 +109,12 @@ static void set_image(struct wlr_scene_buffer *node, struct gp_cairo_buffer *ima
 	wlr_buffer_drop(&image->base);
 }
 
-/* An image that is as wide as the output, and as high as what is drawn. */
+enum edge { TOP, BOTTOM };
+
+/* An image that is as wide as the output, and as high as what is drawn, with an edge at y. */
 static void redraw_part(struct gp_status_screen *status_screen, struct wlr_scene_buffer *node,
-	double y, int (*draw)(const struct gp_status_screen *status_screen, cairo_t *cairo)) {
+	enum edge edge, double y,
+	int (*draw)(const struct gp_status_screen *status_screen, cairo_t *cairo)) {
 	cairo_surface_t *nothing = cairo_image_surface_create(CAIRO_FORMAT_RGB24, 1, 1);
 	cairo_t *cairo = cairo_create(nothing);
 	int height = draw(status_screen, cairo);
@@ -127,7 +129,7 @@ static void redraw_part(struct gp_status_screen *status_screen, struct wlr_scene
 	cairo = cairo_create(image->surface);
 	draw(status_screen, cairo);
 	cairo_destroy(cairo);
-	wlr_scene_node_set_position(&node->node, 0, (int)y);
+	wlr_scene_node_set_position(&node->node, 0, (int)y - (edge == BOTTOM ? height : 0));
 	set_image(node, image);
 }
 
@@ -139,17 +141,21 @@ static void redraw_screen(struct gp_status_screen *status_screen) {
 	if (!shown) {
 		return;
 	}
-	redraw_part(status_screen, status_screen->texts, height * 0.38, draw_texts);
+	redraw_part(status_screen, status_screen->texts, TOP, height * 0.38, draw_texts);
 	if (status_screen->background->width != width ||
 		status_screen->background->height != height) {
 		wlr_scene_rect_set_size(status_screen->background, width, height);
-		redraw_part(status_screen, status_screen->product,
-			height - get_unit(status_screen) * 1.4, draw_product);
+		status_screen->foot_dirty = true;
+	}
+	if (status_screen->foot_dirty) {
+		redraw_part(status_screen, status_screen->foot_node, BOTTOM,
+			height - get_unit(status_screen) * 0.7, draw_foot);
+		status_screen->foot_dirty = false;
 	}
 }
 
-static void draw_label_box(cairo_t *cairo, double width, double height) {
-	double radius = height / 4, pi = 3.14159265358979;
+static void draw_label_box(cairo_t *cairo, double width, double height, double radius) {
+	const double pi = 3.14159265358979;
 	cairo_new_sub_path(cairo);
 	cairo_arc(cairo, width - radius, radius, radius, -pi / 2, 0);
 	cairo_arc(cairo, width - radius, height - radius, radius, 0, pi / 2);
@@ -175,7 +181,7 @@ static void measure_text(const char *text, double pixels, int *width, int *heigh
 static void draw_label(
 	struct gp_cairo_buffer *image, const char *text, double pixels, int pad_x, int pad_y) {
 	cairo_t *cairo = cairo_create(image->surface);
-	draw_label_box(cairo, image->base.width, image->base.height);
+	draw_label_box(cairo, image->base.width, image->base.height, pixels / 2);
 	PangoLayout *layout = create_layout(cairo, text, pixels, PANGO_WEIGHT_SEMIBOLD);
 	set_color(cairo, &heading_color);
 	cairo_move_to(cairo, pad_x, pad_y);
@@ -195,7 +201,7 @@ static void redraw_label(struct gp_status_screen *status_screen) {
 	double pixels = side / 36.0;
 	int width, height;
 	measure_text(status_screen->label_text, pixels, &width, &height);
-	int pad_x = height * 3 / 4, pad_y = height / 3;
+	int pad_x = (int)pixels, pad_y = (int)(pixels / 2); // of one line or several
 
 	struct gp_cairo_buffer *image =
 		gp_cairo_buffer_create(width + 2 * pad_x, height + 2 * pad_y, true);
@@ -253,9 +259,9 @@ bool gp_status_screen_init(struct gp_status_screen *status_screen, struct wlr_sc
 	status_screen->screen = screen;
 	status_screen->background = wlr_scene_rect_create(screen, 0, 0, color);
 	status_screen->texts = wlr_scene_buffer_create(screen, NULL);
-	status_screen->product = wlr_scene_buffer_create(screen, NULL);
+	status_screen->foot_node = wlr_scene_buffer_create(screen, NULL);
 	return status_screen->background != NULL && status_screen->texts != NULL &&
-		status_screen->product != NULL;
+		status_screen->foot_node != NULL;
 }
 
 void gp_status_screen_set_size(struct gp_status_screen *status_screen, int width, int height) {
@@ -276,6 +282,15 @@ void gp_status_screen_show_screen(
 	snprintf(status_screen->heading, sizeof(status_screen->heading), "%s", heading);
 	snprintf(status_screen->message, sizeof(status_screen->message), "%s", message);
 	status_screen->dirty = true;
+}
+
+void gp_status_screen_set_foot(struct gp_status_screen *status_screen, const char *text) {
+	if (strcmp(status_screen->foot, text) == 0) {
+		return;
+	}
+	snprintf(status_screen->foot, sizeof(status_screen->foot), "%s", text);
+	status_screen->foot_dirty = true;
+	status_screen->dirty |= status_screen->message[0] != '\0';
 }
 
 void gp_status_screen_hide_screen(struct gp_status_screen *status_screen) {

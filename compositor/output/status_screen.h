@@ -9,6 +9,7 @@ struct wlr_scene_rect;
 struct wlr_scene_tree;
 
 #define GP_STATUS_SCREEN_TEXT_MAX 256
+#define GP_STATUS_SCREEN_LABEL_MAX 400
 
 /**
  * The status screen of one output, and the label that lies over the last picture of a guest. Both
@@ -18,7 +19,7 @@ struct wlr_scene_tree;
 struct gp_status_screen {
 	struct wlr_scene_tree *screen;
 	struct wlr_scene_rect *background; // in it, as the two that follow
-	struct wlr_scene_buffer *texts, *product;
+	struct wlr_scene_buffer *texts, *foot_node;
 	struct wlr_scene_buffer *label;
 	int width, height; // of the output
 
@@ -27,7 +28,9 @@ struct gp_status_screen {
 	unsigned n_drawn; // times, one soon after the other
 	/* Empty: nothing. */
 	char heading[GP_STATUS_SCREEN_TEXT_MAX], message[GP_STATUS_SCREEN_TEXT_MAX];
-	char label_text[GP_STATUS_SCREEN_TEXT_MAX];
+	char foot[GP_STATUS_SCREEN_TEXT_MAX];
+	bool foot_dirty;
+	char label_text[GP_STATUS_SCREEN_LABEL_MAX]; // may have several lines
 };
 
 /* The tree destroys the nodes, its children. Returns false if memory is short. */
@@ -46,6 +49,8 @@ void gp_status_screen_set_size(struct gp_status_screen *status_screen, int width
 /* Shows the screen. The heading may be empty. */
 void gp_status_screen_show_screen(
 	struct gp_status_screen *status_screen, const char *heading, const char *message);
+/* Sets the line at the foot of each screen. */
+void gp_status_screen_set_foot(struct gp_status_screen *status_screen, const char *text);
 void gp_status_screen_hide_screen(struct gp_status_screen *status_screen);
 /* Shows a label in a corner, above the guests; NULL for none. */
 void gp_status_screen_set_label(struct gp_status_screen *status_screen, const char *text);

@@ -27,10 +27,10 @@ struct gp_cursor_picture {
  * the cursor there, the picture below may be scanned out or passed to the parent compositor, and a
  * cursor that moves costs no new frame.
  *
- * What is on the plane is a copy, scaled as the guest's picture is: a plane does not scale. A guest
- * that changes its cursor more often than its picture has few copies made from frame to frame. On KMS
- * wlroots transforms it, and draws it into the frame while somebody takes screenshots with the
- * cursor; in a window it must be drawn by others then.
+ * What is on the plane is a copy, scaled as the guest's picture is: a plane does not scale. Few are
+ * made from frame to frame, however often a guest changes its cursor. On KMS wlroots transforms it,
+ * and draws it into the frame while somebody takes screenshots with the cursor; in a window it must
+ * be drawn by others then.
  */
 struct gp_cursor_plane {
 	struct wlr_output *wlr_output;

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <cmocka.h>
 
 #include "tests/e2e/config.h"
@@ -224,6 +225,97 @@ static void test_first(struct host *host) {
 	vm_finish(&blue);
 }
 
+/* The same with up to three arguments. */
+static int ctl3(struct host *host, const char *a, const char *b, const char *c, const char *d) {
+	char *text;
+	const char *argv[] = {
+		getenv("GUESTPANECTL"), "--socket", host->compositor.control, a, b, c, d, NULL};
+	int status = host_run(host, argv, &text);
+	printf("# %s %s %s: %d %s\n", a, b, c, status, text);
+	free(text);
+	return status;
+}
+
+static void assert_string(struct host *host, const char *path, const char *value) {
+	assert_true(host_wait_string(&host->compositor, path, value, WAIT_MS));
+}
+
+/* What guestpanectl sets holds until the configuration is loaded again. */
+static void test_ctl_output(struct host *host) {
+	struct vm red;
+	char *text;
+	config_start(host, 2, "label off\n", NULL, NULL);
+	vm_start_color(&red, host, 0, RED);
+	vm_assert_color(&red, OUTPUT, RED);
+
+	assert_int_equal(ctl3(host, "output", OUTPUT, "mode", "640x480"), 0);
+	assert_string(host, "outputs.0.width", "640");
+	assert_int_equal(ctl3(host, "output", OUTPUT, "transform", "180"), 0);
+	assert_int_equal(ctl3(host, "output", OUTPUT, "scaling", "integer"), 0);
+	assert_int_equal(ctl3(host, "output", OUTPUT, "scale", "2"), 0);
+	assert_int_equal(ctl3(host, "output", OUTPUT, "scale", "99"), 1);
+	assert_int_equal(ctl3(host, "output", OUTPUT, "mode", "wide"), 1);
+	assert_int_equal(ctl3(host, "output", OUTPUT, "position", "0"), 1);
+	assert_int_equal(ctl3(host, "output", "NONE-1", "mode", "640x480"), 1);
+	assert_int_equal(ctl3(host, "output", OUTPUT, "dim", NULL), 1);
+	assert_int_equal(ctl(host, "output", OUTPUT, NULL), 2);
+	assert_int_equal(ctl(host, "dance", NULL, NULL), 2);
+
+	assert_int_equal(ctl(host, "move", "vm0:0", "HEADLESS-2"), 0);
+	assert_string(host, "outputs.1.guest", "vm0");
+	assert_int_equal(ctl(host, "move", "vm0:16", "HEADLESS-2"), 1);
+	assert_int_equal(ctl(host, "move", "vm0", "HEADLESS-2"), 2);
+	assert_int_equal(ctl(host, "reload", NULL, NULL), 0);
+	assert_string(host, "outputs.0.guest", "vm0");
+
+	const char *list[] = {getenv("GUESTPANECTL"), "--socket", host->compositor.control,
+		"--list", "scanouts", NULL};
+	assert_int_equal(host_run(host, list, &text), 0);
+	assert_string_equal(text, "vm0:0\n");
+	free(text);
+	list[4] = "outputs";
+	assert_int_equal(host_run(host, list, &text), 0);
+	assert_string_equal(text, "HEADLESS-1\nHEADLESS-2\n");
+	free(text);
+	list[3] = "hotkeys";
+	list[4] = NULL;
+	assert_int_equal(host_run(host, list, &text), 0);
+	assert_non_null(strstr(text, "LeftCtrl+LeftMeta+Q"));
+	free(text);
+	vm_finish(&red);
+}
+
+/* The overlay is in the corner of the label, over a guest's picture only. */
+static void test_hud(struct host *host) {
+	struct vm red;
+	struct picture *picture = &red.picture;
+	uint64_t end = host_now_ms() + WAIT_MS;
+	config_start(host, 1, "label off\n", NULL, NULL);
+	vm_start_color(&red, host, 0, RED);
+	vm_assert_color(&red, OUTPUT, RED);
+	assert_int_equal(ctl(host, "hud", "on", NULL), 0);
+	do {
+		assert_true(host_now_ms() < end);
+		assert_true(host_grab(host, OUTPUT, picture));
+	} while (is_all(picture, RED));
+	assert_true(picture_is(picture, 0, H / 2, W, H - H / 2, RED));
+	assert_int_equal(ctl(host, "hud", "off", NULL), 0);
+	do {
+		assert_true(host_now_ms() < end);
+		assert_true(host_grab(host, OUTPUT, picture));
+	} while (!is_all(picture, RED));
+	assert_int_equal(ctl(host, "hud", "perhaps", NULL), 1);
+	vm_finish(&red);
+}
+
+static void test_ctl_quit(struct host *host) {
+	config_start(host, 1, "label off\n", NULL, NULL);
+	assert_int_equal(ctl(host, "quit", NULL, NULL), 0);
+	assert_true(program_ended_within(&host->compositor, WAIT_MS));
+	assert_int_equal(program_reap(&host->compositor), 0);
+	assert_int_equal(ctl(host, "reload", NULL, NULL), 3);
+}
+
 static const struct host_case cases[] = {
 	{"switch", test_switch, 0},
 	{"show by name", test_show, 0},
@@ -231,6 +323,9 @@ static const struct host_case cases[] = {
 	{"label", test_label, 0},
 	{"switch between sizes", test_switch_sizes, 0},
 	{"first guest", test_first, 0},
+	{"guestpanectl output and move", test_ctl_output, 0},
+	{"overlay", test_hud, 0},
+	{"guestpanectl quit", test_ctl_quit, 0},
 };
 
 int main(int argc, char **argv) {

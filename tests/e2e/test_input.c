@@ -411,6 +411,36 @@ static void test_crash(struct host *host) {
 	seat_case_finish(&c);
 }
 
+static bool is_red(const struct picture *picture) {
+	return picture_is_flat(picture) && picture_at(picture, 0, 0) == RED;
+}
+
+/* D17: the hotkey asks on the screen, for a while; pressed again then, it quits. */
+static void test_quit(struct host *host) {
+	struct seat_case c;
+	struct picture *picture = &c.vm.picture;
+	seat_case_start(&c, host);
+	for (int i = 0; i < 2; i++) {
+		uint64_t end = host_now_ms() + 5000 + WAIT_MS;
+		seat_press_hotkey(&c.seat, KEY_Q);
+		do {
+			assert_true(host_grab(host, OUTPUT, picture));
+		} while (is_red(picture) && host_now_ms() < end);
+		assert_false(is_red(picture));
+		while (i == 0 && !is_red(picture)) { // it is not asked any more
+			assert_true(host_now_ms() < end);
+			assert_true(host_grab(host, OUTPUT, picture));
+		}
+	}
+	/* It ends before the keys are released. */
+	assert_true(fake_seat_key(&c.seat, KEY_LEFTCTRL, true));
+	assert_true(fake_seat_key(&c.seat, KEY_LEFTMETA, true));
+	fake_seat_key(&c.seat, KEY_Q, true);
+	assert_true(program_ended_within(&host->compositor, WAIT_MS));
+	assert_int_equal(program_reap(&host->compositor), 0);
+	seat_case_finish(&c);
+}
+
 static const struct host_case cases[] = {
 	{"keys", test_keys, 0},
 	{"points", test_points, 0},
@@ -427,6 +457,7 @@ static const struct host_case cases[] = {
 	{"few buffers", test_few_buffers, 0},
 	{"a crash of the bridge", test_crash, 0},
 	{"configuration space", test_config, 0},
+	{"quit", test_quit, 0},
 };
 
 int main(int argc, char **argv) {

@@ -49,6 +49,8 @@ static void test_find(void **state) {
 	assert_int_equal(gp_hotkey_find(&hotkey, held, KEY_L), GP_HOTKEY_LOCK_POINTER);
 	assert_int_equal(gp_hotkey_find(&hotkey, held, KEY_G), GP_HOTKEY_GRAB);
 	assert_int_equal(gp_hotkey_find(&hotkey, held, KEY_F), GP_HOTKEY_FULLSCREEN);
+	assert_int_equal(gp_hotkey_find(&hotkey, held, KEY_Q), GP_HOTKEY_QUIT);
+	assert_int_equal(gp_hotkey_find(&hotkey, held, KEY_H), GP_HOTKEY_HUD);
 	assert_int_equal(gp_hotkey_find(&hotkey, held, KEY_A), GP_HOTKEY_NONE);
 	assert_int_equal(gp_hotkey_find(&hotkey, held, KEY_LEFTMETA), GP_HOTKEY_NONE);
 	assert_true(gp_hotkey_parse(&hotkey, "none"));

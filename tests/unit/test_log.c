@@ -6,8 +6,10 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/log.h"
@@ -104,6 +106,36 @@ static void test_long_message(void **state) {
 	assert_int_equal(strspn(next_message('E'), "y"), 1023);
 }
 
+/* The journal has time and program itself, and gets priorities (sd-daemon(3)). */
+static void test_journal(void **state) {
+	char stream[64], line[128];
+	struct stat status;
+	assert_int_equal(fstat(STDERR_FILENO, &status), 0);
+	snprintf(stream, sizeof(stream), "%llu:%llu", (unsigned long long)status.st_dev,
+		(unsigned long long)status.st_ino);
+	setenv("JOURNAL_STREAM", stream, true);
+	gp_log_init("test", GP_LOG_DEBUG);
+	gp_error("one");
+	gp_warn("two");
+	gp_log_set_subject("office");
+	gp_info("three");
+	gp_debug("four");
+	gp_log_set_subject(NULL);
+	static const char *const lines[] = {
+		"<3>one\n", "<4>two\n", "<6>office: three\n", "<7>office: four\n"};
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		ssize_t n = recv(lines_fd, line, sizeof(line) - 1, MSG_DONTWAIT);
+		assert_true(n > 0);
+		line[n] = '\0';
+		assert_string_equal(line, lines[i]);
+	}
+	setenv("JOURNAL_STREAM", "1:1", true); // of somebody else
+	gp_log_init("test", GP_LOG_INFO);
+	unsetenv("JOURNAL_STREAM");
+	gp_info("five");
+	assert_string_equal(next_message('I'), "five");
+}
+
 static void test_escape(void **state) {
 	static const struct {
 		const char *in, *out;
@@ -190,8 +222,7 @@ static void test_limited(void **state) {
 	limit.next_ns = 0; // an hour later
 	repeat(&limit, 10000);
 	char last[128];
-	snprintf(last, sizeof(last),
-		"BAR 0: Protocol error (%d such lines suppressed)",
+	snprintf(last, sizeof(last), "BAR 0: Protocol error (%d such lines suppressed)",
 		10000 - (int)limit.burst);
 	assert_string_equal(next_message('W'), last);
 	assert_null(next_message('W'));
@@ -225,6 +256,7 @@ int main(void) {
 		TEST(test_errno_kept_if_write_fails),
 		TEST(test_escapes_message),
 		TEST(test_long_message),
+		TEST(test_journal),
 		cmocka_unit_test(test_escape),
 		cmocka_unit_test(test_escape_cuts),
 		cmocka_unit_test(test_limit),

@@ -180,6 +180,34 @@ static void test_reload(void **state) {
 	assert_int_equal(gp_settings_get_label_ms(&settings), 2000);
 }
 
+/* A file that comes later is found. */
+static void test_reload_finds_file(void **state) {
+	setenv("XDG_CONFIG_HOME", dir, true);
+	assert_true(gp_settings_init(&settings, &options));
+	assert_string_equal(settings.path, "");
+	assert_true(gp_settings_reload(&settings));
+	assert_string_equal(settings.path, "");
+	write_file("guestpane/guestpane.conf", "label off\n");
+	assert_true(gp_settings_reload(&settings));
+	assert_int_equal(gp_settings_get_label_ms(&settings), 0);
+}
+
+static void test_quit(void **state) {
+	write_file("guestpane/guestpane.conf", "quit on\n");
+	setenv("XDG_CONFIG_HOME", dir, true);
+	assert_true(gp_settings_init(&settings, &options));
+	assert_true(gp_settings_can_quit(&settings));
+	write_file("guestpane/guestpane.conf", "hotkey none\n");
+	assert_true(gp_settings_reload(&settings));
+	assert_false(gp_settings_can_quit(&settings));
+	write_file("guestpane/guestpane.conf", "quit off\n");
+	assert_true(gp_settings_reload(&settings));
+	assert_false(gp_settings_can_quit(&settings));
+	write_file("guestpane/guestpane.conf", "quit never\n");
+	assert_false(gp_settings_reload(&settings));
+	assert_non_null(strstr(settings.error, "never is not on or off"));
+}
+
 static void test_times(void **state) {
 	write_file("guestpane/guestpane.conf",
 		"sleep-when-off off\nsleep-when-idle 90\nidle-inhibit off\n");
@@ -197,6 +225,8 @@ int main(void) {
 		cmocka_unit_test_setup_teardown(test_paths, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_precedence, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_reload, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_reload_finds_file, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_quit, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_times, setup, teardown),
 	};
 	return cmocka_run_group_tests_name("settings", tests, NULL, NULL);

@@ -1,7 +1,8 @@
-#include "compositor/system/service.h"
+#include "common/service.h"
 
 #include <fcntl.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -9,6 +10,7 @@
 #include <unistd.h>
 #include <wayland-server-core.h>
 
+#include "common/clock.h"
 #include "common/fd.h"
 #include "common/log.h"
 
@@ -29,53 +31,35 @@ static bool is_listening_stream(int fd) {
 		getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) == 0 && listening;
 }
 
-/* Whether the name of a descriptor means a socket for bridges; writes for which guest. */
-static bool parse_name(const char *name, size_t length, char guest[GP_GUEST_NAME_MAX + 1]) {
-	static const char prefix[] = "bridge-", unit[] = ".socket";
-	const size_t n_prefix = sizeof(prefix) - 1, n_unit = sizeof(unit) - 1;
-	guest[0] = '\0';
-	if (length > n_prefix && length <= n_prefix + GP_GUEST_NAME_MAX &&
-		memcmp(name, prefix, n_prefix) == 0) {
-		memcpy(guest, name + n_prefix, length - n_prefix);
-		guest[length - n_prefix] = '\0';
-		return true;
-	}
-	return length == 0 || (length == n_prefix - 1 && memcmp(name, prefix, length) == 0) ||
-		(length > n_unit && memcmp(name + length - n_unit, unit, n_unit) == 0);
+void gp_service_refuse_socket(struct gp_service_socket *socket, const char *cause) {
+	gp_error("descriptor %d of the service manager (%s) is not used: %s", socket->fd,
+		socket->name, cause);
+	gp_fd_close(&socket->fd);
 }
 
-static bool has_socket(const struct gp_service *service, const char *guest) {
-	for (size_t i = 0; i < service->n_sockets; i++) {
-		if (strcmp(service->sockets[i].guest, guest) == 0) {
-			return true;
-		}
+static void find_path(struct gp_service_socket *socket) {
+	struct sockaddr_un address = {0};
+	socklen_t size = sizeof(address);
+	if (getsockname(socket->fd, (struct sockaddr *)&address, &size) == 0 &&
+		address.sun_path[0] == '/') {
+		memcpy(socket->path, address.sun_path, sizeof(address.sun_path)); // zeros follow
 	}
-	return false;
 }
 
 /* Takes the fd. */
 static void add_socket(struct gp_service *service, int fd, const char *name, size_t length) {
-	struct gp_service_socket *socket = &service->sockets[service->n_sockets];
-	const char *cause = NULL;
+	struct gp_service_socket added = {.fd = fd}, *socket = &added;
+	memcpy(added.name, name, length < GP_SERVICE_NAME_MAX ? length : GP_SERVICE_NAME_MAX);
 	if (service->n_sockets == GP_SERVICE_SOCKETS_MAX) {
-		cause = "there are too many";
+		gp_service_refuse_socket(socket, "there are too many");
 	} else if (!is_listening_stream(fd)) {
-		cause = "it is no listening Unix stream socket";
-	} else if (!parse_name(name, length, socket->guest)) {
-		cause = "its name is neither bridge nor bridge-NAME";
-	} else if (has_socket(service, socket->guest)) {
-		cause = "there is another one of that name";
+		gp_service_refuse_socket(socket, "it is no listening Unix stream socket");
+	} else {
+		fcntl(fd, F_SETFD, FD_CLOEXEC);
+		gp_fd_set_nonblock(fd);
+		find_path(socket);
+		service->sockets[service->n_sockets++] = added;
 	}
-	if (cause != NULL) {
-		gp_error("descriptor %d of the service manager (%.*s) is not used: %s", fd,
-			(int)length, name, cause);
-		close(fd);
-		return;
-	}
-	fcntl(fd, F_SETFD, FD_CLOEXEC);
-	gp_fd_set_nonblock(fd);
-	socket->fd = fd;
-	service->n_sockets++;
 }
 
 static void take_sockets(struct gp_service *service) {
@@ -133,11 +117,33 @@ void gp_service_init(struct gp_service *service) {
 	}
 }
 
+bool gp_service_is_notified(const struct gp_service *service) {
+	return service->notify_fd >= 0;
+}
+
 void gp_service_notify(const struct gp_service *service, const char *state) {
 	if (service->notify_fd >= 0 &&
 		send(service->notify_fd, state, strlen(state), MSG_NOSIGNAL) < 0) {
 		gp_error_errno("service manager");
 	}
+}
+
+void gp_service_notify_reloading(const struct gp_service *service) {
+	char state[64];
+	snprintf(state, sizeof(state), "RELOADING=1\nMONOTONIC_USEC=%llu",
+		(unsigned long long)gp_now_ns() / 1000);
+	gp_service_notify(service, state);
+}
+
+void gp_service_set_status(struct gp_service *service, const char *status) {
+	char shown[GP_SERVICE_STATUS_MAX], state[sizeof("STATUS=") + GP_SERVICE_STATUS_MAX];
+	gp_escape(shown, sizeof(shown), status);
+	if (service->notify_fd < 0 || strcmp(shown, service->status) == 0) {
+		return;
+	}
+	strcpy(service->status, shown);
+	snprintf(state, sizeof(state), "STATUS=%s", shown);
+	gp_service_notify(service, state);
 }
 
 static int handle_watchdog(void *data) {
