@@ -6,8 +6,8 @@
 
 /**
  * Memory of another process may shrink, and a device's may go: reading the mapping then raises
- * SIGBUS. A guarded mapping gets a page of zeros there, private to this process, and the reader goes
- * on. Every other SIGBUS ends the process as before.
+ * SIGBUS. A guarded mapping gets a page of zeros there, private to this process, and the reader
+ * goes on. Every other SIGBUS ends the process as before.
  *
  * Mappings are added and removed by one thread only; any thread may read them.
  */

@@ -10,6 +10,7 @@
 
 #define CELL_MAX 160
 #define COLUMNS_MAX 12
+#define LINES_MAX 7
 
 /*
  * What is shown of a document. A template is text with {member} or {outer.inner} in it; a member
@@ -28,7 +29,7 @@ struct section {
 
 struct layout {
 	const char *program; // of the document
-	const char *lines[6]; // one without any member that is there is left out
+	const char *lines[LINES_MAX]; // one without any member that is there is left out
 	const struct section *sections[5];
 };
 
@@ -134,6 +135,20 @@ static const struct section bridge_inputs = {
 		},
 };
 
+static const struct section bridge_consoles = {
+	.member = "qemu.consoles",
+	.columns =
+		(const struct column[]){
+			{"CONSOLE", "{label}"},
+			{"SCANOUT", "{scanout}"},
+			{"LISTENER", "{registered}"},
+			{"REFUSED", "{refused}"},
+			{"LATE REPLIES", "{late_replies}"},
+			{"REASON", "{reason}"},
+			{0},
+		},
+};
+
 static const struct section bridge_devices = {
 	.member = "devices",
 	.columns =
@@ -160,6 +175,8 @@ static const struct layout layouts[] = {
 				"{program} {version}: {name}, VMM {vmm}, display {display}, "
 				"{resources} resources",
 				"  {display_reason}",
+				"  QEMU's display: {qemu.connection} {qemu.reason}; pointer "
+				"{qemu.seat.pointer}",
 				"  frames: {counters.commits} commits; {counters.imports} imports,"
 				" {counters.imports_failed} failed",
 				"  replies: {counters.replies.immediate} immediate, "
@@ -171,7 +188,7 @@ static const struct layout layouts[] = {
 				"commands, {counters.guest_errors} guest errors",
 				"  not confined: {confinement.missing}",
 			},
-		.sections = {&bridge_scanouts, &bridge_inputs, &bridge_devices},
+		.sections = {&bridge_scanouts, &bridge_consoles, &bridge_inputs, &bridge_devices},
 	},
 	{.lines = {"{program} {version}"}}, // of any other program
 };
@@ -344,7 +361,7 @@ static const struct layout *find_layout(struct json_object *document) {
 
 void gp_document_print(struct json_object *document) {
 	const struct layout *layout = find_layout(document);
-	for (size_t i = 0; i < 6 && layout->lines[i] != NULL; i++) {
+	for (size_t i = 0; i < LINES_MAX && layout->lines[i] != NULL; i++) {
 		char *text = cell_text(document, &(struct column){.template = layout->lines[i]});
 		if (strcmp(text, "-") != 0) {
 			puts(text);

@@ -20,6 +20,7 @@
 #include "vmm-bridge/keeper/worker.h"
 #include "vmm-bridge/openings.h"
 #include "vmm-bridge/passed.h"
+#include "vmm-bridge/qemu_bridge.h"
 #include "vmm-bridge/stub_infos.h"
 
 #define EXIT_USAGE 2
@@ -39,6 +40,45 @@ static bool start_trace(const struct gp_bridge_options *options, struct gp_worke
 	return fd < 0 || gp_trace_start(fd, options->trace_path, program);
 }
 
+/* It has looked at the host; from now on it opens nothing. Then come its VM's things. */
+static bool confine_and_wait(const struct gp_bridge_options *options, struct gp_worker *worker) {
+	gp_confine();
+	return gp_worker_wait(worker) && start_trace(options, worker);
+}
+
+static bool run_vhost(struct wl_event_loop *loop, const struct gp_bridge_options *options,
+	struct gp_worker *worker, const bool *running) {
+	struct gp_bridge *bridge = gp_bridge_create(loop, options, worker);
+	bool ok = bridge != NULL && confine_and_wait(options, worker) && gp_bridge_start(bridge);
+	while (ok && *running && !gp_bridge_finished(bridge)) {
+		ok = gp_bridge_dispatch(bridge);
+	}
+	if (ok && !*running && gp_bridge_leave(bridge)) {
+		_exit(EXIT_SUCCESS); // all that the VM needs is with the keeper
+	}
+	gp_bridge_destroy(bridge);
+	return ok;
+}
+
+#ifdef HAVE_QEMU
+static bool run_qemu(struct wl_event_loop *loop, const struct gp_bridge_options *options,
+	struct gp_worker *worker, const bool *running) {
+	struct gp_qemu_bridge *bridge = gp_qemu_bridge_create(loop, options, worker);
+	bool ok =
+		bridge != NULL && confine_and_wait(options, worker) && gp_qemu_bridge_start(bridge);
+	while (ok && *running && !gp_qemu_bridge_finished(bridge)) {
+		ok = gp_qemu_bridge_dispatch(bridge);
+	}
+	gp_qemu_bridge_destroy(bridge);
+	return ok;
+}
+#else
+static bool run_qemu(struct wl_event_loop *loop, const struct gp_bridge_options *options,
+	struct gp_worker *worker, const bool *running) {
+	return false; // refused with the options
+}
+#endif
+
 static int run(struct wl_event_loop *loop, const struct gp_bridge_options *options,
 	struct gp_worker *worker) {
 	bool running = true;
@@ -46,21 +86,9 @@ static int run(struct wl_event_loop *loop, const struct gp_bridge_options *optio
 		wl_event_loop_add_signal(loop, SIGTERM, handle_signal, &running);
 	struct wl_event_source *interrupt =
 		wl_event_loop_add_signal(loop, SIGINT, handle_signal, &running);
-	struct gp_bridge *bridge = gp_bridge_create(loop, options, worker);
-	bool ok = terminate != NULL && interrupt != NULL && bridge != NULL;
-	if (ok) {
-		/* It has looked at the host; from now on it opens nothing. Then come its VM's things. */
-		gp_confine();
-		ok = gp_worker_wait(worker) && start_trace(options, worker) &&
-			gp_bridge_start(bridge);
-	}
-	while (ok && running && !gp_bridge_finished(bridge)) {
-		ok = gp_bridge_dispatch(bridge);
-	}
-	if (ok && !running && gp_bridge_leave(bridge)) {
-		_exit(EXIT_SUCCESS); // all that the VM needs is with the keeper
-	}
-	gp_bridge_destroy(bridge);
+	bool ok = terminate != NULL && interrupt != NULL &&
+		(gp_bridge_options_qemu(options) ? run_qemu(loop, options, worker, &running)
+						 : run_vhost(loop, options, worker, &running));
 	struct wl_event_source *sources[] = {terminate, interrupt};
 	for (size_t i = 0; i < 2; i++) {
 		if (sources[i] != NULL) {
@@ -115,7 +143,9 @@ static int keep(const struct gp_bridge_options *options, struct gp_passed *passe
 	struct gp_keeper_settings settings = {
 		.argv = passed->argv,
 		.display = options->display,
-		.looks = options->vfio != GP_VFIO_NONE &&
+		.qemu = options->qmp != NULL ? options->qmp : options->bus_path,
+		.pairs = gp_bridge_options_qemu(options),
+		.looks = !gp_bridge_options_qemu(options) && options->vfio != GP_VFIO_NONE &&
 			(options->vmm_pid != 0 || options->n_vfio_fds == 0),
 		.vmm_pid = options->vmm_pid,
 		.linger_s = options->linger_s,

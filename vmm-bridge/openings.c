@@ -48,20 +48,20 @@ static pid_t await_listener_end(const char *path) {
 	return pid;
 }
 
-static bool listen_at(
-	struct gp_openings *openings, struct gp_passed *passed, uint32_t index, const char *path) {
+static bool listen_at(struct gp_openings *openings, struct gp_passed *passed,
+	enum gp_grant_kind kind, uint32_t index, const char *path) {
 	int fd = gp_passed_take(passed, path);
 	if (fd != -1) {
-		add(openings, GP_GRANT_LISTENER, index, fd, NULL);
+		add(openings, kind, index, fd, NULL);
 		return true;
 	}
 	await_listener_end(path);
 	fd = gp_socket_listen(path);
 	if (fd == -1) {
-		gp_error_errno("vhost: cannot listen at %s", path);
+		gp_error_errno("cannot listen at %s for the VMM", path);
 		return false;
 	}
-	add(openings, GP_GRANT_LISTENER, index, fd, path);
+	add(openings, kind, index, fd, path);
 	return true;
 }
 
@@ -109,6 +109,22 @@ static int take_passed(const char *option, int number) {
 	return fd;
 }
 
+/* QEMU's display comes to a path, or is there already. */
+static bool open_qemu(struct gp_openings *openings, struct gp_passed *passed,
+	const struct gp_bridge_options *options) {
+	if (options->listen_path != NULL) {
+		return listen_at(openings, passed, GP_GRANT_QEMU, 0, options->listen_path);
+	}
+	if (options->display_fd >= 0) {
+		int fd = take_passed("display-fd", options->display_fd);
+		if (fd == -1) {
+			return false;
+		}
+		add(openings, GP_GRANT_QEMU, 0, fd, NULL);
+	}
+	return true;
+}
+
 static bool open_rest(struct gp_openings *openings, const struct gp_bridge_options *options) {
 	if (options->trace_path != NULL) {
 		int fd = gp_trace_open_file(options->trace_path);
@@ -148,15 +164,17 @@ bool gp_openings_open(struct gp_openings *openings, const struct gp_bridge_optio
 	if (!listen_for_control(openings, options)) {
 		return false;
 	}
-	if (options->socket_path != NULL && !listen_at(openings, passed, 0, options->socket_path)) {
+	if (options->socket_path != NULL &&
+		!listen_at(openings, passed, GP_GRANT_LISTENER, 0, options->socket_path)) {
 		return false;
 	}
 	for (uint32_t i = 0; i < options->n_inputs; i++) {
-		if (!listen_at(openings, passed, 1 + i, options->inputs[i].path)) {
+		if (!listen_at(
+			    openings, passed, GP_GRANT_LISTENER, 1 + i, options->inputs[i].path)) {
 			return false;
 		}
 	}
-	return open_rest(openings, options);
+	return open_qemu(openings, passed, options) && open_rest(openings, options);
 }
 
 void gp_openings_close(struct gp_openings *openings) {

@@ -15,12 +15,20 @@
 
 static const char usage[] =
 	"Usage: guestpane-bridge (--socket-path PATH | --fd N) [OPTION…]\n"
+	"       guestpane-bridge (--qmp PATH | --display-fd N | --listen PATH |\n"
+	"                        --bus unix:path=PATH) [OPTION…]\n"
 	"       guestpane-bridge --doctor [--vmm-pid PID]\n"
 	"\n"
-	"vhost-user back end of one VM's virtio-gpu device; shows its scanouts in guestpane.\n"
+	"Shows the scanouts of one VM in guestpane: as the vhost-user back end of its virtio-gpu\n"
+	"device, or as a client of QEMU's own display (-display dbus).\n"
 	"\n"
 	"  --socket-path PATH     listen for the VMM at PATH\n"
 	"  --fd N                 use the connection to the VMM on file descriptor N\n"
+	"  --qmp PATH             QEMU's monitor (-qmp) is at PATH, its display has p2p=yes\n"
+	"  --display-fd N         use the connection to QEMU's display on file descriptor N\n"
+	"  --listen PATH          listen for QEMU's display (addr=unix:path=PATH) at PATH\n"
+	"  --bus unix:path=PATH   QEMU's display is on the D-Bus bus at PATH\n"
+	"  --touch                QEMU has a touch screen (virtio-multitouch-pci)\n"
 	"  --display PATH         the compositor's bridge socket\n"
 	"                         (default: $GUESTPANE_BRIDGE_SOCKET, else\n"
 	"                         $XDG_RUNTIME_DIR/guestpane/bridge.sock)\n"
@@ -189,9 +197,22 @@ static bool parse_input(struct gp_bridge_options *options, const char *text) {
 	return true;
 }
 
+/* Of D-Bus addresses those that are a path. */
+static bool parse_bus(const char *text, const char **path) {
+	static const char prefix[] = "unix:path=";
+	*path = text + sizeof(prefix) - 1;
+	return strncmp(text, prefix, sizeof(prefix) - 1) == 0 && **path != '\0' &&
+		strpbrk(*path, ",;%") == NULL;
+}
+
 enum option_id {
 	OPTION_SOCKET_PATH = 256,
 	OPTION_FD,
+	OPTION_QMP,
+	OPTION_DISPLAY_FD,
+	OPTION_LISTEN,
+	OPTION_BUS,
+	OPTION_TOUCH,
 	OPTION_DISPLAY,
 	OPTION_NAME,
 	OPTION_UUID,
@@ -216,6 +237,11 @@ enum option_id {
 static const struct option long_options[] = {
 	{"socket-path", required_argument, NULL, OPTION_SOCKET_PATH},
 	{"fd", required_argument, NULL, OPTION_FD},
+	{"qmp", required_argument, NULL, OPTION_QMP},
+	{"display-fd", required_argument, NULL, OPTION_DISPLAY_FD},
+	{"listen", required_argument, NULL, OPTION_LISTEN},
+	{"bus", required_argument, NULL, OPTION_BUS},
+	{"touch", no_argument, NULL, OPTION_TOUCH},
 	{"display", required_argument, NULL, OPTION_DISPLAY},
 	{"name", required_argument, NULL, OPTION_NAME},
 	{"uuid", required_argument, NULL, OPTION_UUID},
@@ -243,13 +269,37 @@ static bool store(struct gp_bridge_options *options, int option, const char *val
 	uint32_t number;
 	switch (option) {
 	case OPTION_SOCKET_PATH:
+		options->n_sources += options->socket_path == NULL;
 		options->socket_path = value;
 		return value[0] != '\0' || fail("socket-path", value, "a path");
 	case OPTION_FD:
 		if (!parse_number(value, 0, INT_MAX, &number)) {
 			return fail("fd", value, "a file descriptor");
 		}
+		options->n_sources += options->fd < 0;
 		options->fd = (int)number;
+		return true;
+	case OPTION_QMP:
+		options->n_sources += options->qmp == NULL;
+		options->qmp = value;
+		return value[0] != '\0' || fail("qmp", value, "a path");
+	case OPTION_DISPLAY_FD:
+		if (!parse_number(value, 0, INT_MAX, &number)) {
+			return fail("display-fd", value, "a file descriptor");
+		}
+		options->n_sources += options->display_fd < 0;
+		options->display_fd = (int)number;
+		return true;
+	case OPTION_LISTEN:
+		options->n_sources += options->listen_path == NULL;
+		options->listen_path = value;
+		return value[0] != '\0' || fail("listen", value, "a path");
+	case OPTION_BUS:
+		options->n_sources += options->bus_path == NULL;
+		return parse_bus(value, &options->bus_path) ||
+			fail("bus", value, "an address like unix:path=/run/user/1000/bus");
+	case OPTION_TOUCH:
+		options->touch = true;
 		return true;
 	case OPTION_DISPLAY:
 		options->display = value;
@@ -318,6 +368,35 @@ static bool store(struct gp_bridge_options *options, int option, const char *val
 	return false;
 }
 
+bool gp_bridge_options_qemu(const struct gp_bridge_options *options) {
+	return options->socket_path == NULL && options->fd < 0;
+}
+
+/* One place to get frames from; and what belongs to the other source is an error. */
+static bool check_source(const struct gp_bridge_options *options) {
+	if (options->n_sources != 1) {
+		fprintf(stderr,
+			"guestpane-bridge: give one of --socket-path, --fd, --qmp, --display-fd, "
+			"--listen and --bus; see --help\n");
+		return false;
+	}
+	if (!gp_bridge_options_qemu(options)) {
+		if (options->touch) {
+			fprintf(stderr, "guestpane-bridge: --touch is for QEMU's display\n");
+		}
+		return !options->touch;
+	}
+#ifndef HAVE_QEMU
+	fprintf(stderr, "guestpane-bridge: built without libsystemd: no QEMU display\n");
+	return false;
+#endif
+	if (options->n_inputs > 0) {
+		fprintf(stderr, "guestpane-bridge: --input is for --socket-path and --fd\n");
+		return false;
+	}
+	return true;
+}
+
 /* --scanouts may come after --input. */
 static bool check_inputs(const struct gp_bridge_options *options) {
 	for (size_t i = 0; i < options->n_inputs; i++) {
@@ -368,6 +447,7 @@ enum gp_bridge_options_result gp_bridge_options_parse(
 	struct gp_bridge_options *options, int argc, char *argv[]) {
 	*options = (struct gp_bridge_options){
 		.fd = -1,
+		.display_fd = -1,
 		.worker_channel = -1,
 		.linger_s = GP_LINGER_DEFAULT_S,
 		.name = "vm",
@@ -403,11 +483,7 @@ enum gp_bridge_options_result gp_bridge_options_parse(
 	if (doctor) {
 		return GP_BRIDGE_OPTIONS_DOCTOR;
 	}
-	if ((options->socket_path != NULL) == (options->fd >= 0)) {
-		fprintf(stderr,
-			"guestpane-bridge: give either --socket-path or --fd; see --help\n");
-		return GP_BRIDGE_OPTIONS_USAGE;
-	}
-	return check_inputs(options) && add_defaults(options) ? GP_BRIDGE_OPTIONS_RUN
-							      : GP_BRIDGE_OPTIONS_USAGE;
+	return check_source(options) && check_inputs(options) && add_defaults(options)
+		? GP_BRIDGE_OPTIONS_RUN
+		: GP_BRIDGE_OPTIONS_USAGE;
 }

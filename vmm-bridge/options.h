@@ -24,6 +24,13 @@ enum gp_vfio_choice {
 struct gp_bridge_options {
 	const char *socket_path; // listens here, or NULL
 	int fd; // number of a connected socket, or -1
+	/* QEMU's display: one of these, or none. */
+	const char *qmp; // path of QEMU's monitor, or NULL
+	int display_fd; // number of a connected socket, or -1
+	const char *listen_path; // or NULL
+	const char *bus_path; // of the bus's socket, or NULL
+	unsigned n_sources; // that were given: of all above
+	bool touch; // QEMU has a touch screen
 	const char *display; // the compositor's bridge socket
 	const char *name;
 	uint8_t uuid[16]; // zeros: none
@@ -56,5 +63,7 @@ enum gp_bridge_options_result {
 };
 enum gp_bridge_options_result gp_bridge_options_parse(
 	struct gp_bridge_options *options, int argc, char *argv[]);
+/* Whether frames come from QEMU's display, and not from a vhost-user device. */
+bool gp_bridge_options_qemu(const struct gp_bridge_options *options);
 
 #endif

@@ -33,33 +33,33 @@ static void add_number(struct json_object *object, const char *key, uint64_t val
 	add(object, key, json_object_new_uint64(value));
 }
 
-static struct json_object *scanout_status(const struct gp_status_parts *parts, uint32_t index) {
-	const struct gp_scanout_report *report = &parts->display->reports[index];
-	struct gp_gpu_scanout_info info;
-	gp_gpu_get_scanout_info(parts->gpu, index, &info);
+static struct json_object *scanout_status(
+	const struct gp_display *display, uint32_t index, const struct gp_status_scanout *scanout) {
+	const struct gp_scanout_report *report = &display->reports[index];
 	struct gp_presenter_info presented;
-	gp_presenter_get_info(&parts->display->presenter, index, &presented);
+	gp_presenter_get_info(&display->presenter, index, &presented);
 	char mode[64];
-	snprintf(mode, sizeof(mode), "%" PRIu32 "x%" PRIu32 "@%.2f", info.mode.width,
-		info.mode.height, info.mode.refresh_mhz / 1000.0);
+	snprintf(mode, sizeof(mode), "%" PRIu32 "x%" PRIu32 "@%.2f", scanout->mode.width,
+		scanout->mode.height, scanout->mode.refresh_mhz / 1000.0);
 
 	struct json_object *object = json_object_new_object();
 	add_number(object, "index", index);
-	add(object, "connected", json_object_new_boolean(info.connected));
+	add(object, "connected", json_object_new_boolean(scanout->connected));
 	add(object, "visible", json_object_new_boolean(presented.visible));
 	add_string(object, "mode", mode);
-	add_number(object, "width", info.enabled ? info.width : 0);
-	add_number(object, "height", info.enabled ? info.height : 0);
+	add_number(object, "width", scanout->enabled ? scanout->width : 0);
+	add_number(object, "height", scanout->enabled ? scanout->height : 0);
 	add(object, "format",
-		info.enabled && info.format != NULL ? json_object_new_string(info.format->name)
-						    : NULL);
-	add_number(object, "resource", info.resource_id);
+		scanout->enabled && scanout->format != NULL
+			? json_object_new_string(scanout->format)
+			: NULL);
+	add_number(object, "resource", scanout->resource);
 	add(object, "exporter",
 		presented.how != NULL ? json_object_new_string(presented.how) : NULL);
 	add_string(object, "reason", presented.reason);
 	add_string(object, "path", report->path);
 	add_string(object, "path_reason", report->path_reason);
-	add_number(object, "flushes", info.flushes);
+	add_number(object, "flushes", scanout->flushes);
 	return object;
 }
 
@@ -81,23 +81,30 @@ static struct json_object *replies_status(
 	return object;
 }
 
-static struct json_object *counters_status(
-	const struct gp_status_parts *parts, const struct gp_gpu_info *info) {
-	const struct gp_client_counters *client = gp_client_counters(parts->display->client);
+struct json_object *gp_status_counters(
+	const struct gp_display *display, const struct gp_worker *worker) {
+	const struct gp_client_counters *client = gp_client_counters(display->client);
 	struct json_object *object = json_object_new_object();
 	add_number(object, "commits", client->commits);
 	add_number(object, "releases", client->releases);
 	add_number(object, "imports", client->imports);
 	add_number(object, "imports_failed", client->imports_failed);
 	add_number(object, "display_connections", client->connects);
+	add_number(object, "bytes_copied", display->presenter.bytes_copied);
+	add_number(object, "late_revokes", display->presenter.revokes.late);
+	add_number(object, "memory_faults", gp_sigbus_count());
+	add_number(object, "restarts", gp_worker_get_restarts(worker));
+	return object;
+}
+
+static struct json_object *counters_status(
+	const struct gp_status_parts *parts, const struct gp_gpu_info *info) {
+	struct json_object *object = gp_status_counters(parts->display, parts->worker);
 	add_number(object, "bytes_copied", parts->display->presenter.bytes_copied + info->copied);
 	add_number(object, "bytes_transferred", info->transferred);
-	add_number(object, "late_revokes", parts->display->presenter.revokes.late);
 	add(object, "replies", replies_status(parts, info->n_scanouts));
 	add_number(object, "guest_errors", info->guest_errors);
 	add_number(object, "commands", info->commands);
-	add_number(object, "memory_faults", gp_sigbus_count());
-	add_number(object, "restarts", gp_worker_get_restarts(parts->worker));
 	return object;
 }
 
@@ -141,29 +148,51 @@ static struct json_object *confinement_status(void) {
 	return object;
 }
 
-struct json_object *gp_status_create(const struct gp_status_parts *parts) {
-	struct gp_gpu_info info;
-	gp_gpu_get_info(parts->gpu, &info);
+struct json_object *gp_status_begin(const struct gp_bridge_options *options,
+	const struct gp_display *display, const struct gp_worker *worker, const char *vmm,
+	const struct gp_status_scanout *scanouts) {
 	struct json_object *object = json_object_new_object();
 	json_object_object_add(object, "schema", json_object_new_int(GP_STATUS_SCHEMA));
 	add_string(object, "program", "guestpane-bridge");
 	add_string(object, "version", GP_VERSION);
-	add_number(object, "pid", (uint64_t)gp_worker_get_keeper_pid(parts->worker));
+	add_number(object, "pid", (uint64_t)gp_worker_get_keeper_pid(worker));
 	add_number(object, "worker_pid", (uint64_t)getpid());
-	add_string(object, "name", parts->options->name);
-	add_string(object, "vmm", gp_vhost_state_name(gp_vhost_device_state(parts->vhost)));
-	const char *refusal = gp_client_refusal(parts->display->client);
-	const char *display = refusal != NULL ? "refused" : "waiting";
-	add_string(object, "display",
-		gp_client_connected(parts->display->client) ? "connected" : display);
+	add_string(object, "name", options->name);
+	add_string(object, "vmm", vmm);
+	const char *refusal = gp_client_refusal(display->client);
+	const char *waiting = refusal != NULL ? "refused" : "waiting";
+	add_string(object, "display", gp_client_connected(display->client) ? "connected" : waiting);
 	add_string(object, "display_reason", refusal != NULL ? refusal : "");
-	struct json_object *scanouts = json_object_new_array();
-	for (uint32_t i = 0; i < info.n_scanouts; i++) {
-		json_object_array_add(scanouts, scanout_status(parts, i));
+	struct json_object *array = json_object_new_array();
+	for (uint32_t i = 0; i < display->n_scanouts; i++) {
+		json_object_array_add(array, scanout_status(display, i, &scanouts[i]));
 	}
-	add(object, "scanouts", scanouts);
+	add(object, "scanouts", array);
 	add(object, "confinement", confinement_status());
-	add(object, "focused", json_object_new_boolean(gp_client_focused(parts->display->client)));
+	add(object, "focused", json_object_new_boolean(gp_client_focused(display->client)));
+	return object;
+}
+
+struct json_object *gp_status_create(const struct gp_status_parts *parts) {
+	struct gp_gpu_info info;
+	gp_gpu_get_info(parts->gpu, &info);
+	struct gp_status_scanout scanouts[GP_SCANOUTS_MAX];
+	for (uint32_t i = 0; i < info.n_scanouts; i++) {
+		struct gp_gpu_scanout_info scanout;
+		gp_gpu_get_scanout_info(parts->gpu, i, &scanout);
+		scanouts[i] = (struct gp_status_scanout){
+			.connected = scanout.connected,
+			.mode = scanout.mode,
+			.enabled = scanout.enabled,
+			.width = scanout.width,
+			.height = scanout.height,
+			.format = scanout.format != NULL ? scanout.format->name : NULL,
+			.resource = scanout.resource_id,
+			.flushes = scanout.flushes,
+		};
+	}
+	struct json_object *object = gp_status_begin(parts->options, parts->display, parts->worker,
+		gp_vhost_state_name(gp_vhost_device_state(parts->vhost)), scanouts);
 	add(object, "inputs", gp_inputs_status(parts->inputs));
 	add(object, "devices", devices_status(parts->vfio));
 	add_number(object, "resources", info.n_resources);

@@ -14,6 +14,7 @@
 #include "compositor/output/outputs.h"
 #include "compositor/output/shown.h"
 #include "compositor/view/identity.h"
+#include "compositor/view/view.h"
 
 /* Rates are not exact: 59.94 Hz may be called 60. */
 #define REFRESH_TOLERANCE_MHZ 500
@@ -142,6 +143,9 @@ static bool build_state(struct gp_output *output, struct wlr_output_swapchain_ma
 	}
 	gp_output_refresh(output);
 	gp_status_screen_draw(&output->status_screen);
+	if (output->view != NULL) {
+		gp_view_begin_frame(output->view);
+	}
 	output->configuring = true;
 	return wlr_scene_output_build_state(output->scene_output, state, &options);
 }

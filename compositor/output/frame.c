@@ -299,8 +299,12 @@ static void commit_frame(struct gp_output *output) {
 void gp_output_frame_make(struct gp_output *output) {
 	gp_output_refresh(output);
 	gp_status_screen_draw(&output->status_screen);
-	if (gp_cursor_plane_restore(&output->cursor_plane) && output->view != NULL) {
-		gp_view_arrange(output->view);
+	bool arrange = gp_cursor_plane_restore(&output->cursor_plane);
+	if (output->view != NULL) {
+		gp_view_begin_frame(output->view);
+		if (arrange) {
+			gp_view_arrange(output->view);
+		}
 	}
 	if (wlr_scene_output_needs_frame(output->scene_output)) {
 		output->latch_ns = gp_trace_now();

@@ -10,6 +10,9 @@
 #include "compositor/memory/guest_buffer.h"
 #include "guest-scanout-v1-enum.h"
 
+/* Whole pictures. */
+#define UPLOADS_PER_FRAME 2
+
 /*
  * Exported by wlroots 0.20, though no header of it says so. wlr_surface uses it if a wlr_compositor
  * has a renderer, but then for dma-bufs, too, and wlr_scene takes the texture of nothing else.
@@ -84,13 +87,36 @@ static void make_texture(struct gp_upload *upload, struct gp_guest_buffer *buffe
 	pixman_region32_fini(&all);
 }
 
+/* Returns NULL for what a renderer reads without an upload. */
+static struct gp_guest_buffer *find_uploaded(
+	const struct gp_upload *upload, const struct wlr_buffer *buffer) {
+	struct gp_guest_buffer *guest_buffer = buffer != NULL
+		? gp_guest_buffer_try_from_buffer((struct wlr_buffer *)buffer)
+		: NULL;
+	bool is_uploaded = guest_buffer != NULL && !gp_guest_buffer_is_inert(guest_buffer) &&
+		guest_buffer->import == GUEST_BLOB_V1_IMPORT_SHM &&
+		!wlr_renderer_is_pixman(upload->renderer);
+	return is_uploaded ? guest_buffer : NULL;
+}
+
+bool gp_upload_must_wait(const struct gp_upload *upload, const struct wlr_buffer *buffer) {
+	const struct gp_guest_buffer *guest_buffer = find_uploaded(upload, buffer);
+	if (guest_buffer == NULL) {
+		return false;
+	}
+	uint64_t size = (uint64_t)buffer->width * (uint64_t)buffer->height *
+		gp_format_from_drm(guest_buffer->layout.format)->bytes_per_pixel;
+	return upload->bytes - upload->frame_bytes >= UPLOADS_PER_FRAME * size;
+}
+
+void gp_upload_begin_frame(struct gp_upload *upload) {
+	upload->frame_bytes = upload->bytes;
+}
+
 struct wlr_buffer *gp_upload_update(
 	struct gp_upload *upload, struct wlr_buffer *buffer, const pixman_region32_t *damage) {
-	struct gp_guest_buffer *guest_buffer =
-		buffer != NULL ? gp_guest_buffer_try_from_buffer(buffer) : NULL;
-	if (guest_buffer == NULL || gp_guest_buffer_is_inert(guest_buffer) ||
-		guest_buffer->import != GUEST_BLOB_V1_IMPORT_SHM ||
-		wlr_renderer_is_pixman(upload->renderer)) {
+	struct gp_guest_buffer *guest_buffer = find_uploaded(upload, buffer);
+	if (guest_buffer == NULL) {
 		drop_texture(upload);
 		return buffer;
 	}

@@ -6,6 +6,7 @@
 #include <wlr/types/wlr_presentation_time.h>
 #include <wlr/types/wlr_scene.h>
 
+#include "common/limits.h"
 #include "common/log.h"
 #include "compositor/config/settings.h"
 #include "compositor/guest/guest.h"
@@ -137,8 +138,37 @@ static bool same_shape(const struct gp_view *view) {
 		view->shape_height == view->scanout->height;
 }
 
+/* Keeps the damage for gp_view_begin_frame. */
+static void postpone(struct gp_view *view, const pixman_region32_t *damage) {
+	view->late = true;
+	view->late_whole = view->late_whole || damage == NULL;
+	if (damage != NULL) {
+		pixman_region32_union(
+			&view->late_damage, &view->late_damage, (pixman_region32_t *)damage);
+	}
+	if (pixman_region32_n_rects(&view->late_damage) > GP_DAMAGE_RECTS_MAX) {
+		pixman_box32_t extents = *pixman_region32_extents(&view->late_damage);
+		pixman_region32_reset(&view->late_damage, &extents);
+	}
+	if (view->shown) {
+		wlr_output_schedule_frame(view->target->wlr_output);
+	}
+}
+
+static void forget_late(struct gp_view *view) {
+	view->late = view->late_whole = false;
+	pixman_region32_clear(&view->late_damage);
+}
+
 static void set_picture(struct gp_view *view, const pixman_region32_t *damage) {
 	struct wlr_buffer *buffer = view->scanout->content.buffer;
+	if (view->late || gp_upload_must_wait(&view->upload, buffer)) {
+		if (buffer != NULL) {
+			postpone(view, same_shape(view) ? damage : NULL);
+			return;
+		}
+		forget_late(view);
+	}
 	bool keeps_shape = buffer != NULL && same_shape(view);
 	buffer = gp_upload_update(&view->upload, buffer, keeps_shape ? damage : NULL);
 	if (buffer == NULL) {
@@ -156,6 +186,20 @@ static void set_picture(struct gp_view *view, const pixman_region32_t *damage) {
 	struct wlr_scene_buffer_set_buffer_options options = {.damage = damage};
 	gp_surface_set_acquire_point(view->scanout->surface, &options);
 	wlr_scene_buffer_set_buffer_with_options(view->node, buffer, &options);
+}
+
+void gp_view_begin_frame(struct gp_view *view) {
+	gp_upload_begin_frame(&view->upload);
+	if (!view->late) {
+		return;
+	}
+	pixman_region32_t damage;
+	bool whole = view->late_whole;
+	pixman_region32_init(&damage);
+	pixman_region32_copy(&damage, &view->late_damage);
+	forget_late(view);
+	set_picture(view, whole ? NULL : &damage);
+	pixman_region32_fini(&damage);
 }
 
 /* Whether it has a picture may have changed as well. */
@@ -267,6 +311,7 @@ static void handle_scanout_destroy(struct wl_listener *listener, void *data) {
 	gp_view_cursor_finish(&view->cursor);
 	wlr_scene_node_destroy(&view->tree->node);
 	gp_upload_finish(&view->upload);
+	pixman_region32_fini(&view->late_damage);
 	free(view);
 }
 
@@ -315,6 +360,7 @@ struct gp_view *gp_view_create(struct gp_guest_scanout *scanout, struct gp_view_
 	view->scanout = scanout;
 	view->target = target;
 	gp_upload_init(&view->upload, scanout->guest->manager->importer.renderer);
+	pixman_region32_init(&view->late_damage);
 	wl_list_init(&view->link);
 	wl_list_init(&view->output_link);
 	if (!create_nodes(view)) {

@@ -63,6 +63,9 @@ struct gp_view {
 	struct wlr_scene_tree *tree; // in the target's
 	struct wlr_scene_buffer *node;
 	struct gp_upload upload; // if the picture is in shared memory
+	/* Commits that wait for a frame, as there were too many since the last one. */
+	bool late, late_whole;
+	pixman_region32_t late_damage; // of them, unless late_whole
 	struct gp_view_cursor cursor;
 	/**
 	 * Of the picture in the output, in pixels; may reach beyond it. It stays while the scanout
@@ -116,6 +119,8 @@ void gp_view_get_size(const struct gp_view *view, int *width, int *height);
 void gp_view_set_target(struct gp_view *view, struct gp_view_target *target);
 /* The target must have an output. */
 void gp_view_set_shown(struct gp_view *view, bool shown);
+/* To be called before a frame of its output is made. */
+void gp_view_begin_frame(struct gp_view *view);
 /* Fits the picture into the output, whose size or settings may have changed. */
 void gp_view_arrange(struct gp_view *view);
 

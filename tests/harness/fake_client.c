@@ -131,3 +131,19 @@ void gp_client_buffer_destroy(struct gp_client_buffer *buffer) {
 bool gp_client_buffer_busy(const struct gp_client_buffer *buffer) {
 	return buffer->busy;
 }
+
+void gp_client_set_cursor(struct gp_client *client, uint32_t scanout, const void *pixels,
+	uint32_t hot_x, uint32_t hot_y) {
+	client->n_cursors++;
+	client->has_cursor = pixels != NULL;
+	if (pixels != NULL) {
+		memcpy(client->cursor, pixels, sizeof(client->cursor));
+		client->hot_x = hot_x;
+		client->hot_y = hot_y;
+	}
+}
+
+void gp_client_move_cursor(struct gp_client *client, uint32_t scanout, int32_t x, int32_t y) {
+	client->cursor_x = x;
+	client->cursor_y = y;
+}

@@ -42,6 +42,10 @@ struct gp_client {
 	int waited_ms; // in all, while it was stuck
 	struct gp_client_buffer *buffer; // of the last frame; NULL: the scanout was disabled
 	struct gp_client_rect source, damage; // of the last frame
+	unsigned n_cursors; // gp_client_set_cursor
+	bool has_cursor;
+	uint32_t cursor[GP_CLIENT_CURSOR_SIZE * GP_CLIENT_CURSOR_SIZE], hot_x, hot_y;
+	int32_t cursor_x, cursor_y;
 	/* Called for each revoke that gp_client_wait_revoked waits for. */
 	void (*revoked)(void *data, void *user);
 	void *data;

@@ -141,7 +141,7 @@ static void check_refused(
 	const struct gp_confinement *confinement = &results->confinement;
 	bool failed = false;
 	assert_true(confinement->seccomp);
-	assert_true(confinement->n_calls <= 40);
+	assert_true(confinement->n_calls <= 42);
 	for (size_t i = 0; i < n_attempts; i++) {
 		if (results->succeeded[i]) {
 			print_message(

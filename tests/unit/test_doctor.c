@@ -13,11 +13,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/doctor_report.h"
 #include "common/log.h"
 #include "vmm-bridge/confine/confine.h"
 #include "vmm-bridge/doctor/confinement.h"
 #include "vmm-bridge/doctor/doctor.h"
-#include "common/doctor_report.h"
 
 #define RAM_SIZE (64 << 20)
 #define NOBODY 65534

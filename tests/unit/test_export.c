@@ -284,6 +284,16 @@ static void test_find_changes(void **state) {
 	gp_extents_find_changes(&f->extents, copy, sizeof(copy), 0, stride, 4, &part, &changed);
 	assert_int_equal(changed.n, 1);
 	assert_int_equal(changed.items[0].y, 59);
+	/* As memory of a device is read. */
+	for (size_t i = 0; i < f->extents.count; i++) {
+		f->extents.items[i].object->kind = GP_MEMORY_VFIO;
+	}
+	changed.n = 0;
+	gp_extents_find_changes(&f->extents, copy, sizeof(copy), 0, stride, 4, &all, &changed);
+	assert_int_equal(changed.n, 3);
+	for (size_t i = 0; i < f->extents.count; i++) {
+		f->extents.items[i].object->kind = GP_MEMORY_FILE;
+	}
 	/* What cannot be compared has changed. */
 	const struct gp_rect outside[] = {
 		{0, 0, 50, 82},

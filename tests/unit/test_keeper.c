@@ -18,6 +18,7 @@
 #include "tests/harness/vhost_rig.h"
 #include "vmm-bridge/keeper/broker.h"
 #include "vmm-bridge/keeper/channel.h"
+#include "vmm-bridge/keeper/grant.h"
 #include "vmm-bridge/keeper/pauses.h"
 #include "vmm-bridge/keeper/store.h"
 
@@ -341,6 +342,17 @@ static void test_broker(void **state) {
 	assert_int_equal(call(&broker, GP_BROKER_DISPLAY, "/etc/passwd", 12, &reply), 0);
 	assert_int_equal(reply.frame.n_fds, 1);
 	close_fds(&reply.frame);
+	/* QEMU's display: another path, and pairs where they are of use. */
+	assert_int_equal(call(&broker, GP_BROKER_QEMU, "", 0, &reply), -ENOENT);
+	assert_int_equal(call(&broker, GP_BROKER_PAIR, "", 0, &reply), -EPERM);
+	broker.qemu = path;
+	broker.pairs = true;
+	assert_int_equal(call(&broker, GP_BROKER_QEMU, "/etc/passwd", 12, &reply), 0);
+	assert_int_equal(reply.frame.n_fds, 1);
+	close_fds(&reply.frame);
+	assert_int_equal(call(&broker, GP_BROKER_PAIR, "", 0, &reply), 0);
+	assert_int_equal(reply.frame.n_fds, 2);
+	close_fds(&reply.frame);
 	unlink(path);
 	gp_fd_close(&listener);
 
@@ -363,6 +375,29 @@ static void test_broker(void **state) {
 	close(end.fd);
 }
 
+/* A front end is who was accepted where its device listens; a worker has other sockets, too. */
+static void test_accepted(void **state) {
+	char path[64];
+	snprintf(path, sizeof(path), "/tmp/gp-test-keeper-%d", (int)getpid());
+	struct gp_grants grants = {0};
+	struct gp_grant listener = {.kind = GP_GRANT_LISTENER, .index = 2, .path = path};
+	listener.fd = gp_socket_listen(path);
+	assert_true(listener.fd >= 0);
+	gp_grants_add(&grants, &listener);
+	int front = gp_socket_connect(path);
+	int accepted = accept4(listener.fd, NULL, NULL, SOCK_CLOEXEC);
+	assert_true(gp_grants_accepted(&grants, 2, accepted));
+	assert_false(gp_grants_accepted(&grants, 1, accepted)); // no such device
+	assert_false(gp_grants_accepted(&grants, 2, front));
+	assert_false(gp_grants_accepted(&grants, 2, ends[0]));
+	assert_false(gp_grants_accepted(&grants, 2, STDERR_FILENO));
+	gp_fd_close(&front);
+	gp_fd_close(&accepted);
+	gp_grant_close(&grants.items[0]);
+	assert_int_equal(access(path, F_OK), -1);
+	gp_grant_close(&grants.items[0]);
+}
+
 int main(void) {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
 #define CHANNEL(function) cmocka_unit_test_setup_teardown(function, channel_setup, channel_teardown)
@@ -377,6 +412,7 @@ int main(void) {
 		CHANNEL(test_channel_nonsense),
 		CHANNEL(test_store_moves),
 		CHANNEL(test_broker),
+		CHANNEL(test_accepted),
 		cmocka_unit_test(test_pauses),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

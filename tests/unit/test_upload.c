@@ -283,6 +283,22 @@ static void test_in_place(void **state) {
 	wlr_renderer_destroy(pixman);
 }
 
+/* Commits between two frames: the first ones are uploaded. */
+static void test_must_wait(void **state) {
+	const struct wlr_buffer *buffer = &pictures[0].buffer->base;
+	assert_false(gp_upload_must_wait(&upload, buffer));
+	update(&pictures[0], 0, 0, W, H);
+	assert_false(gp_upload_must_wait(&upload, buffer));
+	update(&pictures[1], 0, 0, W, H);
+	assert_true(gp_upload_must_wait(&upload, buffer));
+	/* Off and on again is no way around it. */
+	gp_upload_update(&upload, NULL, NULL);
+	assert_true(gp_upload_must_wait(&upload, buffer));
+	assert_false(gp_upload_must_wait(&upload, NULL));
+	gp_upload_begin_frame(&upload);
+	assert_false(gp_upload_must_wait(&upload, buffer));
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_damage, setup, teardown),
@@ -290,6 +306,7 @@ int main(void) {
 		cmocka_unit_test_setup_teardown(test_new_texture, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_in_place, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_must_wait, setup, teardown),
 	};
 	return cmocka_run_group_tests_name("upload", tests, NULL, NULL);
 }

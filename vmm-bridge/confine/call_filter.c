@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/dma-buf.h>
 #include <linux/udmabuf.h>
 #include <linux/vfio.h>
 #include <stdbool.h>
@@ -55,6 +56,7 @@ static const struct allowed_call allowed_calls[] = {
 	{"read"},
 	{"write"},
 	{"pread64"},
+	{"lseek"}, // the size of a dma-buf
 	{"fstat"},
 #if defined(__GLIBC__) && !__GLIBC_PREREQ(2, 39) // it makes fstat of this
 	{"newfstatat", .argument = 3, .mask = INT, .value = AT_EMPTY_PATH},
@@ -64,12 +66,15 @@ static const struct allowed_call allowed_calls[] = {
 	{"flock", .argument = 1, .mask = INT, .value = LOCK_EX}, // the trace
 	{"flock", .argument = 1, .mask = INT, .value = LOCK_UN},
 	{"fcntl", .argument = 1, .mask = INT, .value = F_DUPFD_CLOEXEC},
+	{"fcntl", .argument = 1, .mask = INT, .value = F_GETFD}, // sd-bus
+	{"fcntl", .argument = 1, .mask = INT, .value = F_SETFD},
 	{"fcntl", .argument = 1, .mask = INT, .value = F_GETFL},
 	{"fcntl", .argument = 1, .mask = INT, .value = F_SETFL},
 	{"fcntl", .argument = 1, .mask = INT, .value = F_GET_SEALS},
 	{"fcntl", .argument = 1, .mask = INT, .value = F_ADD_SEALS},
 	// sockets that it has; to nobody else
 	{"accept4"},
+	{"getsockname"}, // sd-bus: whether descriptors can be passed
 	{"getsockopt"},
 	{"recvfrom"},
 	{"recvmsg"},
@@ -80,6 +85,7 @@ static const struct allowed_call allowed_calls[] = {
 	{"memfd_create"},
 	{"ftruncate"},
 	{"ioctl", .argument = 1, .mask = INT, .value = UDMABUF_CREATE_LIST},
+	{"ioctl", .argument = 1, .mask = INT, .value = DMA_BUF_IOCTL_SYNC},
 	{"ioctl", .argument = 1, .mask = INT, .value = VFIO_DEVICE_GET_INFO},
 	{"ioctl", .argument = 1, .mask = INT, .value = VFIO_DEVICE_GET_REGION_INFO},
 	{"ioctl", .argument = 1, .mask = INT, .value = VFIO_DEVICE_FEATURE},

@@ -7,10 +7,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/doctor_report.h"
 #include "common/fd.h"
 #include "common/log.h"
 #include "vmm-bridge/confine/confine.h"
-#include "common/doctor_report.h"
 
 void gp_doctor_report_confinement(
 	struct gp_doctor_report *report, const struct gp_confinement *confinement) {

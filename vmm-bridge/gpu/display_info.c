@@ -10,7 +10,7 @@ void gp_displays_init(struct gp_displays *displays, uint32_t count, const struct
 	}
 }
 
-static bool display_equal(const struct gp_display *a, const struct gp_display *b) {
+static bool display_equal(const struct gp_display_info *a, const struct gp_display_info *b) {
 	return a->connected == b->connected && a->mode.width == b->mode.width &&
 		a->mode.height == b->mode.height && a->edid_size == b->edid_size &&
 		memcmp(a->edid, b->edid, a->edid_size) == 0;
@@ -18,8 +18,8 @@ static bool display_equal(const struct gp_display *a, const struct gp_display *b
 
 bool gp_displays_set(
 	struct gp_displays *displays, uint32_t index, const struct gp_monitor *monitor) {
-	struct gp_display *display = &displays->items[index];
-	struct gp_display next = {.mode = display->mode};
+	struct gp_display_info *display = &displays->items[index];
+	struct gp_display_info next = {.mode = display->mode};
 	if (monitor != NULL) {
 		next.connected = true;
 		next.mode = monitor->modes[0];
@@ -38,7 +38,7 @@ void gp_displays_write_info(
 	memset(info->pmodes, 0, sizeof(info->pmodes));
 	uint32_t x = 0;
 	for (uint32_t i = 0; i < displays->count; i++) {
-		const struct gp_display *display = &displays->items[i];
+		const struct gp_display_info *display = &displays->items[i];
 		if (!display->connected) {
 			continue;
 		}
@@ -52,7 +52,7 @@ void gp_displays_write_info(
 
 void gp_displays_write_edid(
 	const struct gp_displays *displays, uint32_t index, struct virtio_gpu_resp_edid *edid) {
-	const struct gp_display *display = &displays->items[index];
+	const struct gp_display_info *display = &displays->items[index];
 	memset(edid->edid, 0, sizeof(edid->edid));
 	memcpy(edid->edid, display->edid, display->edid_size);
 	edid->size = htole32((uint32_t)display->edid_size);

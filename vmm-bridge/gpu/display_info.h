@@ -13,7 +13,7 @@
  * space. Plain data; nothing here knows of resources.
  */
 
-struct gp_display {
+struct gp_display_info {
 	bool connected;
 	struct gp_mode mode; // the preferred one; the last one if not connected
 	uint8_t edid[GP_EDID_SIZE_MAX]; // first edid_size bytes
@@ -21,7 +21,7 @@ struct gp_display {
 };
 
 struct gp_displays {
-	struct gp_display items[VIRTIO_GPU_MAX_SCANOUTS]; // first count
+	struct gp_display_info items[VIRTIO_GPU_MAX_SCANOUTS]; // first count
 	uint32_t count;
 	uint32_t events; // VIRTIO_GPU_EVENT_*, until the guest clears them
 };

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 #include <wayland-server-core.h>
 
@@ -38,6 +39,28 @@ static int open_display(
 		return broker->display != NULL ? -errno : -ENOENT;
 	}
 	reply->fds[reply->n_fds++] = fd;
+	return 0;
+}
+
+static int open_qemu(
+	struct gp_broker *broker, const struct gp_vhost_frame *args, struct gp_vhost_frame *reply) {
+	int fd = broker->qemu != NULL ? gp_socket_connect(broker->qemu) : -1;
+	if (fd < 0) {
+		return broker->qemu != NULL ? -errno : -ENOENT;
+	}
+	reply->fds[reply->n_fds++] = fd;
+	return 0;
+}
+
+static int make_pair(
+	struct gp_broker *broker, const struct gp_vhost_frame *args, struct gp_vhost_frame *reply) {
+	int fds[2];
+	if (!broker->pairs ||
+		socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds) != 0) {
+		return broker->pairs ? -errno : -EPERM;
+	}
+	reply->fds[reply->n_fds++] = fds[0];
+	reply->fds[reply->n_fds++] = fds[1];
 	return 0;
 }
 
@@ -97,6 +120,8 @@ static int (*const handlers[GP_BROKER_CALLS])(struct gp_broker *broker,
 	[GP_BROKER_DISPLAY] = open_display,
 	[GP_BROKER_VMM] = open_vmm,
 	[GP_BROKER_VMM_DEVICE] = find_device,
+	[GP_BROKER_QEMU] = open_qemu,
+	[GP_BROKER_PAIR] = make_pair,
 };
 
 bool gp_broker_handle(

@@ -25,10 +25,15 @@ enum gp_broker_call {
 	/* Looks for the VMM. One descriptor, which hangs up when the VMM has ended. */
 	GP_BROKER_VMM,
 	/**
-	 * Payload: uint32_t, the index of a VFIO device of the VMM; 0 looks at the VMM's descriptors
-	 * again. Result 1, with the device's descriptor and a struct gp_broker_device; 0: no more.
+	 * Payload: uint32_t, the index of a VFIO device of the VMM; 0 looks at the VMM's
+	 * descriptors again. Result 1, with the device's descriptor and a struct gp_broker_device;
+	 * 0: no more.
 	 */
 	GP_BROKER_VMM_DEVICE,
+	/* Connects to QEMU's monitor, or to the bus that it is on. One descriptor. */
+	GP_BROKER_QEMU,
+	/* Makes a pair of sockets, for QEMU and the worker. Two descriptors. */
+	GP_BROKER_PAIR,
 	GP_BROKER_CALLS,
 };
 
@@ -39,6 +44,8 @@ struct gp_broker_device {
 
 struct gp_broker {
 	const char *display; // path of the compositor's socket; NULL: none
+	const char *qemu; // path of QEMU's monitor, or of a bus; NULL: neither
+	bool pairs; // GP_BROKER_PAIR is of use: frames come from QEMU's display
 	bool looks; // into the VMM
 	pid_t vmm_pid; // 0: the process at the other end of vmm_socket
 	int vmm_socket; // borrowed, of the display's front end; -1: none

@@ -1,6 +1,9 @@
 #include "vmm-bridge/keeper/grant.h"
 
 #include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "common/fd.h"
@@ -26,4 +29,22 @@ void gp_grants_add(struct gp_grants *grants, const struct gp_grant *grant) {
 		}
 	}
 	grants->items[grants->n++] = *grant;
+}
+
+static bool get_name(int socket, struct sockaddr_un *name) {
+	socklen_t size = sizeof(*name);
+	*name = (struct sockaddr_un){0};
+	return getsockname(socket, (struct sockaddr *)name, &size) == 0;
+}
+
+bool gp_grants_accepted(const struct gp_grants *grants, uint32_t index, int socket) {
+	struct sockaddr_un accepted, listening;
+	for (size_t i = 0; i < grants->n; i++) {
+		const struct gp_grant *grant = &grants->items[i];
+		if (grant->kind == GP_GRANT_LISTENER && grant->index == index) {
+			return get_name(socket, &accepted) && get_name(grant->fd, &listening) &&
+				memcmp(&accepted, &listening, sizeof(accepted)) == 0;
+		}
+	}
+	return false;
 }

@@ -1,6 +1,7 @@
 #ifndef GP_VMM_BRIDGE_KEEPER_GRANT_H
 #define GP_VMM_BRIDGE_KEEPER_GRANT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -12,6 +13,7 @@
 
 enum gp_grant_kind {
 	GP_GRANT_LISTENER, // index: of the device
+	GP_GRANT_QEMU, // QEMU's display: a listener, or a connection
 	GP_GRANT_CONTROL,
 	GP_GRANT_TRACE,
 	GP_GRANT_UDMABUF,
@@ -34,5 +36,8 @@ struct gp_grants {
 void gp_grant_close(struct gp_grant *grant);
 /* Takes the descriptor. One of that kind and index is replaced; there must be room. */
 void gp_grants_add(struct gp_grants *grants, const struct gp_grant *grant);
+
+/* Whether the socket was accepted at the listener of that index. */
+bool gp_grants_accepted(const struct gp_grants *grants, uint32_t index, int socket);
 
 #endif

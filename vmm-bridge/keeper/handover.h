@@ -10,11 +10,11 @@
 
 /**
  * A keeper hands all that it holds over to another one, of a bridge that was started in its place:
- * an upgrade under a running VM. They talk by the channel's messages over a socket of the same user:
+ * an upgrade under a running VM. They talk by the channel's messages over a socket of one user:
  *
  *  - the new one: HELLO;
- *  - the old one, once it has no worker: REFUSED, or SHARED, the GRANTs that belong to the VMM, what
- *    is stored of the front ends, READY;
+ *  - the old one, once it has no worker: REFUSED, or SHARED, the GRANTs that belong to the VMM,
+ *    what is stored of the front ends, READY;
  *  - the new one: READY. From here on it is the keeper; the old one frees its sockets, closes the
  *    connection and ends. Without that the old one goes on.
  */

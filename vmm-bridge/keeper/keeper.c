@@ -36,7 +36,7 @@
 struct gp_keeper {
 	const struct gp_keeper_settings *settings;
 	struct wl_event_loop *loop;
-	struct wl_event_source *signals[3], *timer, *spare_timer;
+	struct wl_event_source *signals[4], *timer, *spare_timer;
 	sigset_t signal_mask; // as it was before
 	int executable; // of this program
 	int shared; // file of struct gp_shared
@@ -82,6 +82,15 @@ static void forget_vmm(struct gp_keeper *keeper) {
 
 /* The channel */
 
+/**
+ * Who is at the other end of a front end's socket may be looked into (GP_BROKER_VMM), so a worker
+ * must not bring any other, like that of the compositor.
+ */
+static bool is_front_end(const struct gp_keeper *keeper, const struct gp_channel_message *message) {
+	return message->frame.n_fds == 1 &&
+		gp_grants_accepted(keeper->grants, message->device, message->frame.fds[0]);
+}
+
 /* Does what a message of the worker says. False: it is not to be served any more. */
 static bool handle_message(struct gp_keeper *keeper, struct gp_channel_message *message) {
 	switch (message->kind) {
@@ -95,7 +104,10 @@ static bool handle_message(struct gp_keeper *keeper, struct gp_channel_message *
 	case GP_CHANNEL_DISCONNECTED:
 	case GP_CHANNEL_REQUEST:
 	case GP_CHANNEL_HANDLED:
-		if (message->device < GP_KEEPER_DEVICES_MAX) {
+		/* Of a device that there is. */
+		if (message->device < GP_KEEPER_DEVICES_MAX &&
+			keeper->settings->stubs[message->device].n_queues > 0 &&
+			(message->kind != GP_CHANNEL_CONNECTED || is_front_end(keeper, message))) {
 			break;
 		}
 		/* fallthrough */
@@ -440,10 +452,12 @@ static bool watch(struct gp_keeper *keeper) {
 	keeper->signals[0] = wl_event_loop_add_signal(keeper->loop, SIGCHLD, handle_child, keeper);
 	keeper->signals[1] = wl_event_loop_add_signal(keeper->loop, SIGTERM, handle_stop, keeper);
 	keeper->signals[2] = wl_event_loop_add_signal(keeper->loop, SIGINT, handle_stop, keeper);
+	keeper->signals[3] = wl_event_loop_add_signal(keeper->loop, SIGHUP, handle_stop, keeper);
 	keeper->timer = wl_event_loop_add_timer(keeper->loop, handle_timer, keeper);
 	keeper->spare_timer = wl_event_loop_add_timer(keeper->loop, handle_spare_due, keeper);
 	return keeper->signals[0] != NULL && keeper->signals[1] != NULL &&
-		keeper->signals[2] != NULL && keeper->timer != NULL && keeper->spare_timer != NULL;
+		keeper->signals[2] != NULL && keeper->signals[3] != NULL && keeper->timer != NULL &&
+		keeper->spare_timer != NULL;
 }
 
 static bool init(struct gp_keeper *keeper, const struct gp_keeper_settings *settings) {
@@ -458,6 +472,8 @@ static bool init(struct gp_keeper *keeper, const struct gp_keeper_settings *sett
 	bool ok = keeper->executable != -1 && watch(keeper);
 	gp_broker_init(&keeper->broker, keeper->loop);
 	keeper->broker.display = settings->display;
+	keeper->broker.qemu = settings->qemu;
+	keeper->broker.pairs = settings->pairs;
 	keeper->broker.looks = settings->looks;
 	keeper->broker.vmm_pid = settings->vmm_pid;
 	return ok;
@@ -563,7 +579,8 @@ void gp_keeper_destroy(struct gp_keeper *keeper) {
 		unlink(keeper->settings->handover_path);
 	}
 	struct wl_event_source *sources[] = {keeper->signals[0], keeper->signals[1],
-		keeper->signals[2], keeper->timer, keeper->spare_timer, keeper->successors_source};
+		keeper->signals[2], keeper->signals[3], keeper->timer, keeper->spare_timer,
+		keeper->successors_source};
 	for (size_t i = 0; i < sizeof(sources) / sizeof(sources[0]); i++) {
 		if (sources[i] != NULL) {
 			wl_event_source_remove(sources[i]);

@@ -32,6 +32,8 @@ struct gp_keeper;
 struct gp_keeper_settings {
 	char *const *argv; // of this program, without the worker's option
 	const char *display; // path of the compositor's socket
+	const char *qemu; // path of QEMU's monitor, or of the bus that it is on; or NULL
+	bool pairs; // workers need pairs of sockets, for QEMU's display
 	bool looks; // into the VMM, for its devices
 	pid_t vmm_pid; // 0: the process at the other end of the first device's socket
 	const char *handover_path; // socket for the keeper that follows; NULL: none

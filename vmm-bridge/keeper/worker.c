@@ -287,6 +287,28 @@ int gp_worker_open_display(void *data) {
 	return fd;
 }
 
+int gp_worker_open_qemu(void *data) {
+	int fd = call_for_fd(data, GP_BROKER_QEMU);
+	errno = fd < 0 ? -fd : errno;
+	return fd < 0 ? -1 : fd;
+}
+
+bool gp_worker_open_pair(void *data, int fds[2]) {
+	struct gp_channel_message reply;
+	int result = call(data, GP_BROKER_PAIR, NULL, 0, &reply);
+	if (result < 0) {
+		errno = -result;
+		return false;
+	}
+	bool ok = reply.frame.n_fds == 2;
+	for (unsigned i = 0; i < 2 && ok; i++) {
+		fds[i] = gp_fd_take(&reply.frame.fds[i]);
+	}
+	gp_vhost_frame_close_fds(&reply.frame);
+	errno = ok ? errno : EPROTO;
+	return ok;
+}
+
 static int find_vmm(void *data) {
 	return call_for_fd(data, GP_BROKER_VMM);
 }

@@ -41,7 +41,7 @@ struct gp_grant gp_worker_take_grant(
 void gp_worker_get_info(struct gp_worker *worker, unsigned index, struct gp_vhost_info *info);
 /* Of GP_KEEPER_AREA_BYTES. */
 void *gp_worker_get_area(struct gp_worker *worker);
-/* Whether there is a front end that an earlier worker has served, or that was there at the start. */
+/* Whether there is a front end that an earlier worker has served, or that was there at first. */
 bool gp_worker_has_front(const struct gp_worker *worker, unsigned index);
 /* A duplicate of its socket; -1 if there is none. */
 int gp_worker_dup_socket(const struct gp_worker *worker, unsigned index);
@@ -56,6 +56,10 @@ void gp_worker_done(struct gp_worker *worker);
 
 /* A connection to the compositor, or -1 with errno. data: a struct gp_worker. */
 int gp_worker_open_display(void *data);
+/* A connection to QEMU's monitor, or to the bus that it is on, in the same way. */
+int gp_worker_open_qemu(void *data);
+/* A pair of sockets. False with errno. data as above. */
+bool gp_worker_open_pair(void *data, int fds[2]);
 /* How the VMM's devices are found. Its data is a struct gp_worker. */
 extern const struct gp_vfio_finder gp_worker_vfio_finder;
 

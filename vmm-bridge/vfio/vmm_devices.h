@@ -11,8 +11,8 @@
 
 /**
  * The VFIO devices that the VMM has open. Each open device gets an id that no other one has: not
- * one that is plugged later and gets the same descriptor number in the VMM, nor the same device when
- * it is opened again.
+ * one that is plugged later and gets the same descriptor number in the VMM, nor the same device
+ * when it is opened again.
  */
 
 struct gp_vmm_device {

@@ -135,8 +135,8 @@ int gp_guest_memory_extents(const struct gp_guest_memory *memory, uint64_t gpa, 
 void *gp_guest_memory_from_uva(const struct gp_guest_memory *memory, uint64_t uva, uint64_t length);
 
 /**
- * Guards (common/sigbus.h) a mapping that was made elsewhere until the object is freed. False: there
- * are too many.
+ * Guards (common/sigbus.h) a mapping that was made elsewhere until the object is freed. False:
+ * there are too many.
  */
 bool gp_memory_object_guard(const struct gp_memory_object *object);
 
