@@ -4,7 +4,7 @@ _guestpane_bridge() {
 	local cur prev words cword
 	_init_completion -n = || return
 	case $prev in
-	--socket-path | --display | --control-socket | --trace)
+	--socket-path | --qmp | --listen | --display | --control-socket | --trace)
 		_filedir
 		return
 		;;
@@ -29,7 +29,7 @@ _guestpane_bridge() {
 		mapfile -t COMPREPLY < <(compgen -W 'error warn info debug' -- "$cur")
 		return
 		;;
-	--fd | --name | --uuid | --mode | --scanouts | --vfio-fd)
+	--fd | --display-fd | --bus | --linger | --name | --uuid | --mode | --scanouts | --vfio-fd)
 		return
 		;;
 	esac

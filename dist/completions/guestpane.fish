@@ -11,5 +11,6 @@ complete -c guestpane -l first -x -d 'Guest that comes to the front with its fir
 complete -c guestpane -l scaling -x -a 'fit integer fill none' -d 'How to scale a guest'
 complete -c guestpane -l log-level -x -a 'silent error warn info debug' -d 'Verbosity'
 complete -c guestpane -l trace -r -d 'Trace each frame'
+complete -c guestpane -l doctor -d 'Check whether this host can do without copies'
 complete -c guestpane -l help -d 'Print the options and exit'
 complete -c guestpane -l version -d 'Print the version and exit'

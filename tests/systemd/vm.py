@@ -14,7 +14,7 @@ sys.path.insert(0, str(HERE.parents[1] / "tools/guest"))
 from stack import Failure, Program, tail  # noqa: E402 (the path must be set first)
 
 PATIENCE = 120  # seconds for a command: some reload systemd, which has to be emulated
-BOOT_PATIENCE = 300  # until there is a shell, and until all is started
+BOOT_PATIENCE = 600  # until there is a shell, and until all is started
 MARK = re.compile(r"@@(\d+) (\d+)@@")
 
 
