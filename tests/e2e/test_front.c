@@ -94,6 +94,7 @@ static void test_show(struct host *host) {
 	assert_front(host, "vm1", "no-picture");
 	vm_assert_status_screen(&red, OUTPUT, RED);
 	/* The user has chosen it: nobody takes its place before its first picture. */
+	vm_switch_off(&red);
 	vm_show(&red, 0, 1);
 	await_commit(&red, 2);
 	assert_front(host, "vm1", "no-picture");

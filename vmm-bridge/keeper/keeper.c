@@ -93,6 +93,7 @@ static bool is_front_end(const struct gp_keeper *keeper, const struct gp_channel
 
 /* Does what a message of the worker says. False: it is not to be served any more. */
 static bool handle_message(struct gp_keeper *keeper, struct gp_channel_message *message) {
+	bool valid = false;
 	switch (message->kind) {
 	case GP_CHANNEL_CALL: {
 		keeper->broker.vmm_socket = keeper->stores[0].socket;
@@ -105,13 +106,12 @@ static bool handle_message(struct gp_keeper *keeper, struct gp_channel_message *
 	case GP_CHANNEL_REQUEST:
 	case GP_CHANNEL_HANDLED:
 		/* Of a device that there is. */
-		if (message->device < GP_KEEPER_DEVICES_MAX &&
+		valid = message->device < GP_KEEPER_DEVICES_MAX &&
 			keeper->settings->stubs[message->device].n_queues > 0 &&
-			(message->kind != GP_CHANNEL_CONNECTED || is_front_end(keeper, message))) {
-			break;
-		}
-		/* fallthrough */
-	default:
+			(message->kind != GP_CHANNEL_CONNECTED || is_front_end(keeper, message));
+		break;
+	}
+	if (!valid) {
 		gp_vhost_frame_close_fds(&message->frame);
 		return false;
 	}

@@ -292,10 +292,11 @@ struct gp_rects gp_import_cache_find_changes(const struct gp_import_cache *cache
 	struct gp_rects changed = {0};
 	struct gp_rect rect;
 	gp_rect_intersect(damage, &shown->source, &rect);
-	uint64_t row_bytes = shown->layout.planes[0].stride / shown->layout.width * rect.width;
 	if (import->memory->ops->find_changes == NULL || shown->buffer == NULL ||
 		is_shared(cache, scanout) ||
-		!gp_shown_take_comparison(shown, row_bytes * rect.height)) {
+		!gp_shown_take_comparison(shown,
+			shown->layout.planes[0].stride / shown->layout.width *
+				(uint64_t)rect.width * rect.height)) {
 		gp_rects_add(&changed, &rect);
 		return changed;
 	}
