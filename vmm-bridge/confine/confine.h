@@ -39,7 +39,7 @@ struct gp_confinement {
  */
 void gp_confine(void);
 
-/* The same with QEMU's own display as the source: D-Bus and foreign dma-bufs take two calls more. */
+/* The same for QEMU's own display: D-Bus and foreign dma-bufs take two calls more. */
 void gp_confine_qemu(void);
 
 /**
