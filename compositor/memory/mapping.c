@@ -214,8 +214,11 @@ bool gp_mapping_map(struct gp_mapping *mapping, int fd, uint64_t size, bool has_
 		set_failure(failure);
 		return false;
 	}
-	uint64_t page = getpagesize();
-	uint64_t mapped_size = (size + page - 1) / page * page;
+	int64_t page = getpagesize();
+	/* A huge page at the end, beyond the size, is split when memory is short: that is no hole. */
+	int64_t all_blocks = (info.st_size + page - 1) / page * page / 512;
+	info.st_blocks = info.st_blocks < all_blocks ? info.st_blocks : all_blocks;
+	uint64_t mapped_size = (size + (uint64_t)page - 1) / (uint64_t)page * (uint64_t)page;
 	/* Of the whole file, of which the blob may be a part. */
 	int64_t missing = info.st_size - info.st_blocks * 512;
 	uint64_t n_hole_bytes = missing <= 0      ? 0
