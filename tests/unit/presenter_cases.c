@@ -37,6 +37,11 @@ static bool export_memory(struct gp_memory *base, struct gp_memory_file *out) {
 
 static uint64_t read_rows(struct gp_memory *base, uint8_t *copy,
 	const struct gp_client_layout *layout, const struct gp_rect *rect) {
+	struct fake_memory *memory = from_base(base);
+	if (memory->painted != 0) {
+		memset(memory->bytes + memory->painted * layout->planes[0].stride, 9, W * 4);
+		memory->painted = 0;
+	}
 	for (uint32_t y = rect->y; y < rect->y + rect->height; y++) {
 		size_t at = layout->planes[0].offset + y * layout->planes[0].stride + rect->x * 4;
 		memcpy(copy + at, from_base(base)->bytes + at, rect->width * 4);

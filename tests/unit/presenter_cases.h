@@ -21,6 +21,7 @@ struct fake_memory {
 	bool revocable;
 	unsigned n_exports;
 	unsigned n_comparisons;
+	uint32_t painted; // row that the guest paints when it is read next; 0: none
 };
 
 extern struct presenter_test {

@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 
 #include "common/fd.h"
+#include "common/format.h"
 #include "common/log.h"
 #include "common/trace.h"
 
@@ -208,4 +209,20 @@ uint64_t gp_import_update(struct gp_import *import, unsigned half,
 		gp_trace_step(GP_TRACE_COPY, start_ns, gp_trace_now());
 	}
 	return copied;
+}
+
+uint64_t gp_import_copy_half(struct gp_import *import, unsigned from, unsigned to,
+	const struct gp_client_layout *layout, const struct gp_rect *rect) {
+	uint64_t start_ns = gp_trace_now();
+	uint32_t bpp = gp_format_from_drm(layout->format)->bytes_per_pixel;
+	uint64_t stride = layout->planes[0].stride, length = (uint64_t)rect->width * bpp;
+	uint64_t first = layout->planes[0].offset + rect->y * stride + (uint64_t)rect->x * bpp;
+	for (uint32_t row = 0; row < rect->height; row++) {
+		memcpy(import->copy + to * import->half_size + first + row * stride,
+			import->copy + from * import->half_size + first + row * stride, length);
+	}
+	if (gp_trace_on) {
+		gp_trace_step(GP_TRACE_COPY, start_ns, gp_trace_now());
+	}
+	return length * rect->height;
 }

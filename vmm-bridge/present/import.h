@@ -88,5 +88,8 @@ void gp_import_refuse(struct gp_import *import, const struct gp_client_buffer *b
 /* Brings the rectangle up to date in a half of the copy. Returns the bytes that were copied. */
 uint64_t gp_import_update(struct gp_import *import, unsigned half,
 	const struct gp_client_layout *layout, const struct gp_rect *rect);
+/* Copies what is in the rectangle from one half of the copy to the other. Returns the bytes. */
+uint64_t gp_import_copy_half(struct gp_import *import, unsigned from, unsigned to,
+	const struct gp_client_layout *layout, const struct gp_rect *rect);
 
 #endif

@@ -50,11 +50,30 @@ static struct gp_client_rect client_rect(const struct gp_rect *rect) {
 	return (struct gp_client_rect){rect->x, rect->y, rect->width, rect->height};
 }
 
+/**
+ * What the half lacks beside the changes is what is on screen. It is not read from the guest, who may
+ * have painted there since: that would get there without damage, and the flush that comes for it
+ * would find nothing to change.
+ */
+static void complete_from_screen(struct gp_presenter *presenter, struct gp_shown *shown,
+	struct gp_import *import, unsigned half, const struct gp_rects *changed) {
+	struct gp_rects *missing = &shown->missing[half];
+	for (size_t i = 0; half != shown->half && i < missing->n; i++) {
+		if (!gp_rects_contain(changed, &missing->items[i])) {
+			presenter->bytes_copied += gp_import_copy_half(
+				import, shown->half, half, &shown->layout, &missing->items[i]);
+		}
+	}
+	missing->n = 0;
+}
+
 /* changed NULL: all of it. */
 static void update_copy(struct gp_presenter *presenter, struct gp_shown *shown,
 	struct gp_import *import, unsigned half, const struct gp_rects *changed) {
 	if (changed == NULL) {
 		gp_shown_reset_halves(shown);
+	} else {
+		complete_from_screen(presenter, shown, import, half, changed);
 	}
 	for (size_t i = 0; changed != NULL && i < changed->n; i++) {
 		gp_shown_add_missing(shown, &changed->items[i]);
