@@ -152,8 +152,11 @@ static int find_kind(int fd, struct stat *st) {
 	if ((unsigned long)fs.f_type == DMA_BUF_MAGIC) {
 		return GP_QEMU_MEMORY_DMABUF;
 	}
-	/* Files of a disk have no seals. */
-	return S_ISREG(st->st_mode) && fcntl(fd, F_GET_SEALS) >= 0 ? GP_QEMU_MEMORY_FILE : -1;
+	/* Files of a disk have no seals; huge pages that are taken away cannot be replaced. */
+	return (unsigned long)fs.f_type != HUGETLBFS_MAGIC && S_ISREG(st->st_mode) &&
+			fcntl(fd, F_GET_SEALS) >= 0
+		? GP_QEMU_MEMORY_FILE
+		: -1;
 }
 
 /* Makes the image readable here. False: the memory cannot be mapped. */
@@ -238,6 +241,12 @@ struct gp_qemu_memory *gp_qemu_memories_get(struct gp_qemu_memories *memories,
 		*refusal = "the descriptor is neither a memory file nor a dma-buf";
 		return NULL;
 	}
+	/* Of one that is known, too: what is seen of it comes with each message. */
+	off_t size = lseek(fd, 0, SEEK_END);
+	*refusal = "the image does not fit into its file";
+	if (size <= 0 || !gp_qemu_image_fits(image, (uint64_t)size)) {
+		return NULL;
+	}
 	struct gp_qemu_memory *memory;
 	wl_list_for_each (memory, &memories->list, link) {
 		if (memory->fd >= 0 && memory->device == st.st_dev && memory->inode == st.st_ino &&
@@ -246,11 +255,6 @@ struct gp_qemu_memory *gp_qemu_memories_get(struct gp_qemu_memories *memories,
 			wl_list_insert(&memories->list, &memory->link);
 			return memory;
 		}
-	}
-	off_t size = lseek(fd, 0, SEEK_END);
-	*refusal = "the image does not fit into its file";
-	if (size <= 0 || !gp_qemu_image_fits(image, (uint64_t)size)) {
-		return NULL;
 	}
 	memory = calloc(1, sizeof(*memory));
 	*refusal = "no memory";

@@ -162,6 +162,7 @@ static int handle_vm_property(
 		sd_bus_message_read_array(message, 'u', &ids, &size) < 0) {
 		return -1;
 	}
+	qemu->n_probes = 0; // a key may come twice
 	for (size_t i = 0; i < size / sizeof(uint32_t) && i < GP_QEMU_CONSOLES_MAX; i++) {
 		struct gp_qemu_probe *probe = &qemu->probes[qemu->n_probes++];
 		*probe = (struct gp_qemu_probe){.qemu = qemu};
