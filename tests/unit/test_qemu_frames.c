@@ -277,6 +277,20 @@ static void test_hostile_dmabufs(void **state) {
 	close(fd);
 }
 
+/* What is seen of a buffer that is known is checked as well. */
+static void test_hostile_part(void **state) {
+	t.are_dmabufs = true;
+	int fd = make_file(SIZE, 1);
+	scanout_dmabuf2(fd);
+	WAIT(t.client.n_shown == 1);
+	unsigned errors = t.fake.n_errors;
+	fake_qemu_call(&t.fake, 0, "Unix.ScanoutDMABUF2", "ScanoutDMABUF2", "ahuuuuauauuuuutb", 1,
+		fd, 0, 0, W, H + 1, 1, 0, 1, W * 4, 1, DRM_FORMAT_XRGB8888, W, H, 0, 0);
+	WAIT(t.fake.n_errors > errors);
+	assert_int_equal(t.client.n_shown, 1);
+	close(fd);
+}
+
 /* Replies to UpdateDMABUF */
 
 static uint64_t time_reply(unsigned replies) {
@@ -427,6 +441,7 @@ int main(void) {
 		CASE(test_bound),
 		CASE(test_flipped),
 		CASE(test_hostile_dmabufs),
+		CASE(test_hostile_part),
 		CASE(test_reply_limit),
 		CASE(test_reply_at_release),
 		CASE(test_reply_hidden),
