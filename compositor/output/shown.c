@@ -411,7 +411,10 @@ static void handle_view_destroy(struct wl_listener *listener, void *data) {
 	struct gp_output *output = wl_container_of(listener, output, view_destroy);
 	struct gp_view *view = data;
 	if (view->scanout->guest_removed) {
-		strcpy(output->removed_guest, view->scanout->guest->name);
+		/* Not of one behind, while the place is kept for another one. */
+		if (view->front || output->place.guest[0] == '\0') {
+			strcpy(output->removed_guest, view->scanout->guest->name);
+		}
 		gp_policy_keep_place(&output->place, view, gp_now_ns());
 	}
 	gp_output_remove_view(output, view);

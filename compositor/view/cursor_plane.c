@@ -112,10 +112,11 @@ static bool change_picture(struct gp_cursor_plane *plane, const struct gp_cursor
 		return false;
 	}
 	uint64_t n_pixels = (uint64_t)picture->width * picture->height;
-	if (plane->image != NULL && plane->n_copied + n_pixels > COPIED_MAX_PIXELS) {
+	/* Hidden or not: a cursor that is hidden and shown again is copied anew. */
+	if (plane->n_copied > 0 && plane->n_copied + n_pixels > COPIED_MAX_PIXELS) {
 		plane->stale = true;
 		wlr_output_schedule_frame(plane->wlr_output);
-		return true; // the old one, until then
+		return true; // the old one, or none, until then
 	}
 	plane->n_copied += n_pixels;
 	struct gp_cairo_buffer *image = copy_picture(picture);
