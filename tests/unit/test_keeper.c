@@ -391,6 +391,16 @@ static void test_accepted(void **state) {
 	assert_false(gp_grants_accepted(&grants, 2, front));
 	assert_false(gp_grants_accepted(&grants, 2, ends[0]));
 	assert_false(gp_grants_accepted(&grants, 2, STDERR_FILENO));
+	assert_false(gp_grants_accepted(&grants, 2, listener.fd));
+	gp_fd_close(&front);
+	gp_fd_close(&accepted);
+	unlink(path);
+	int packets = gp_socket_listen_packets(path); // the name is the same
+	front = gp_socket_connect_packets(path);
+	accepted = accept4(packets, NULL, NULL, SOCK_CLOEXEC);
+	assert_true(accepted >= 0);
+	assert_false(gp_grants_accepted(&grants, 2, accepted));
+	gp_fd_close(&packets);
 	gp_fd_close(&front);
 	gp_fd_close(&accepted);
 	gp_grant_close(&grants.items[0]);
