@@ -76,9 +76,9 @@ bool gp_handover_give(int connection, const struct gp_handover *handover) {
 /* The file must be what it is for: a hole at its end would be a SIGBUS. */
 static bool take_shared(struct gp_handover *handover, struct gp_channel_message *message) {
 	struct stat st;
-	if (message->frame.n_fds != 1 || fstat(message->frame.fds[0], &st) != 0 ||
-		st.st_size != sizeof(struct gp_shared) ||
-		(fcntl(message->frame.fds[0], F_GET_SEALS) & F_SEAL_SHRINK) == 0) {
+	int seals = message->frame.n_fds == 1 ? fcntl(message->frame.fds[0], F_GET_SEALS) : -1;
+	if (seals < 0 || (seals & F_SEAL_SHRINK) == 0 || fstat(message->frame.fds[0], &st) != 0 ||
+		st.st_size != sizeof(struct gp_shared)) {
 		gp_error("hand-over: the shared memory is not of this version");
 		return false;
 	}
