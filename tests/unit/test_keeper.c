@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -19,6 +20,7 @@
 #include "vmm-bridge/keeper/broker.h"
 #include "vmm-bridge/keeper/channel.h"
 #include "vmm-bridge/keeper/grant.h"
+#include "vmm-bridge/keeper/handover.h"
 #include "vmm-bridge/keeper/pauses.h"
 #include "vmm-bridge/keeper/store.h"
 
@@ -313,6 +315,33 @@ static void test_store_moves(void **state) {
 	gp_store_clear(&store);
 }
 
+/* Whoever asks to take over and then does not read does not hold the keeper up for ever. */
+static void test_greeting(void **state) {
+	struct gp_handover_hello hello = {.shape = 7}, got;
+	struct gp_channel_message message = {.kind = GP_CHANNEL_HELLO,
+		.number = GP_HANDOVER_VERSION,
+		.frame.size = sizeof(hello)};
+	struct timeval timeout = {0};
+	socklen_t size = sizeof(timeout);
+	memset(hello.version, 'x', sizeof(hello.version)); // without an end
+	memcpy(message.frame.payload, &hello, sizeof(hello));
+	assert_true(gp_channel_send(ends[1], &message));
+	assert_null(gp_handover_greet(ends[0], 7, &got));
+	assert_int_equal(strlen(got.version), sizeof(got.version) - 1);
+	assert_int_equal(getsockopt(ends[0], SOL_SOCKET, SO_SNDTIMEO, &timeout, &size), 0);
+	assert_true(timeout.tv_sec > 0);
+	assert_true(gp_channel_send(ends[1], &message));
+	assert_non_null(gp_handover_greet(ends[0], 8, &got)); // another VM
+	message.number++;
+	assert_true(gp_channel_send(ends[1], &message));
+	assert_non_null(gp_handover_greet(ends[0], 7, &got));
+	message.kind = GP_CHANNEL_READY;
+	assert_true(gp_channel_send(ends[1], &message));
+	assert_non_null(gp_handover_greet(ends[0], 7, &got));
+	gp_fd_close(&ends[1]);
+	assert_non_null(gp_handover_greet(ends[0], 7, &got));
+}
+
 /* The broker. */
 
 static int call(struct gp_broker *broker, int32_t number, const void *args, uint32_t size,
@@ -421,6 +450,7 @@ int main(void) {
 		CHANNEL(test_channel),
 		CHANNEL(test_channel_nonsense),
 		CHANNEL(test_store_moves),
+		CHANNEL(test_greeting),
 		CHANNEL(test_broker),
 		CHANNEL(test_accepted),
 		cmocka_unit_test(test_pauses),

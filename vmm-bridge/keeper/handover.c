@@ -4,7 +4,9 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "common/fd.h"
@@ -13,9 +15,10 @@
 #include "vmm-bridge/keeper/channel.h"
 #include "vmm-bridge/keeper/shared.h"
 
+#define HELLO_TIMEOUT_MS 1000
 #define STEP_TIMEOUT_MS 10000 // for one message, and for the end of the old one's worker
 
-const char *gp_handover_check(
+static const char *check(
 	int connection, int32_t version, const struct gp_handover_hello *hello, uint64_t shape) {
 	static char reason[160];
 	if (gp_socket_get_peer_uid(connection) != geteuid()) {
@@ -30,6 +33,22 @@ const char *gp_handover_check(
 	}
 	return hello->shape != shape ? "its --socket-path, --input or --scanouts are different"
 				     : NULL;
+}
+
+const char *gp_handover_greet(int connection, uint64_t shape, struct gp_handover_hello *hello) {
+	const struct timeval timeout = {.tv_sec = STEP_TIMEOUT_MS / 1000};
+	struct gp_channel_message message;
+	setsockopt(connection, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout));
+	int r = gp_channel_wait(connection, &message, HELLO_TIMEOUT_MS);
+	if (r == 1) {
+		gp_vhost_frame_close_fds(&message.frame);
+	}
+	if (r != 1 || message.kind != GP_CHANNEL_HELLO || message.frame.size != sizeof(*hello)) {
+		return "it says nothing that is understood here";
+	}
+	memcpy(hello, message.frame.payload, sizeof(*hello));
+	hello->version[sizeof(hello->version) - 1] = '\0';
+	return check(connection, message.number, hello, shape);
 }
 
 void gp_handover_refuse(int connection, const char *reason) {

@@ -31,7 +31,8 @@
 /* The worker that begins has the processor first; a spare one that has ended was no use. */
 #define SPARE_DELAY_MS 500
 #define SPARE_PAUSE_MS 10000
-#define HELLO_TIMEOUT_MS 1000
+/* After one that could not be accepted. */
+#define ACCEPT_PAUSE_MS 1000
 
 struct gp_keeper {
 	const struct gp_keeper_settings *settings;
@@ -54,7 +55,7 @@ struct gp_keeper {
 	struct gp_stubs stubs;
 
 	int successors; // listening socket, or -1
-	struct wl_event_source *successors_source;
+	struct wl_event_source *successors_source, *successors_timer;
 	int successor; // all is handed over to it when the worker has ended; or -1
 
 	bool done;
@@ -325,25 +326,23 @@ static void hand_over(struct gp_keeper *keeper) {
 	}
 }
 
+static int handle_successors_due(void *data) {
+	struct gp_keeper *keeper = data;
+	wl_event_source_fd_update(keeper->successors_source, WL_EVENT_READABLE);
+	return 0;
+}
+
 static int handle_successor(int fd, uint32_t mask, void *data) {
 	struct gp_keeper *keeper = data;
-	struct gp_channel_message message;
-	struct gp_handover_hello hello = {0};
+	struct gp_handover_hello hello;
 	int connection = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
 	if (connection == -1) {
+		/* For want of descriptors it would be readable for ever. */
+		wl_event_source_fd_update(keeper->successors_source, 0);
+		wl_event_source_timer_update(keeper->successors_timer, ACCEPT_PAUSE_MS);
 		return 0;
 	}
-	int r = gp_channel_wait(connection, &message, HELLO_TIMEOUT_MS);
-	const char *reason = "it says nothing that is understood here";
-	if (r == 1 && message.kind == GP_CHANNEL_HELLO && message.frame.size == sizeof(hello)) {
-		memcpy(&hello, message.frame.payload, sizeof(hello));
-		hello.version[sizeof(hello.version) - 1] = '\0';
-		reason = gp_handover_check(
-			connection, message.number, &hello, keeper->settings->shape);
-	}
-	if (r == 1) {
-		gp_vhost_frame_close_fds(&message.frame);
-	}
+	const char *reason = gp_handover_greet(connection, keeper->settings->shape, &hello);
 	if (reason == NULL && keeper->successor != -1) {
 		reason = "another one is just taking over";
 	}
@@ -455,9 +454,11 @@ static bool watch(struct gp_keeper *keeper) {
 	keeper->signals[3] = wl_event_loop_add_signal(keeper->loop, SIGHUP, handle_stop, keeper);
 	keeper->timer = wl_event_loop_add_timer(keeper->loop, handle_timer, keeper);
 	keeper->spare_timer = wl_event_loop_add_timer(keeper->loop, handle_spare_due, keeper);
+	keeper->successors_timer =
+		wl_event_loop_add_timer(keeper->loop, handle_successors_due, keeper);
 	return keeper->signals[0] != NULL && keeper->signals[1] != NULL &&
 		keeper->signals[2] != NULL && keeper->signals[3] != NULL && keeper->timer != NULL &&
-		keeper->spare_timer != NULL;
+		keeper->spare_timer != NULL && keeper->successors_timer != NULL;
 }
 
 static bool init(struct gp_keeper *keeper, const struct gp_keeper_settings *settings) {
@@ -580,7 +581,7 @@ void gp_keeper_destroy(struct gp_keeper *keeper) {
 	}
 	struct wl_event_source *sources[] = {keeper->signals[0], keeper->signals[1],
 		keeper->signals[2], keeper->signals[3], keeper->timer, keeper->spare_timer,
-		keeper->successors_source};
+		keeper->successors_source, keeper->successors_timer};
 	for (size_t i = 0; i < sizeof(sources) / sizeof(sources[0]); i++) {
 		if (sources[i] != NULL) {
 			wl_event_source_remove(sources[i]);
