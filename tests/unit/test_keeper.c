@@ -266,6 +266,18 @@ static void test_channel(void **state) {
 	assert_int_equal(gp_channel_receive(ends[0], &out), -ECONNRESET);
 }
 
+/* What was sent before the end arrives, also from one that has not read everything. */
+static void test_channel_end(void **state) {
+	struct gp_channel_message out, in = {.kind = GP_CHANNEL_HANDLED};
+	assert_true(gp_channel_send(ends[0], &in));
+	assert_true(gp_channel_send(ends[1], &in));
+	assert_true(gp_channel_send(ends[1], &in));
+	gp_fd_close(&ends[1]);
+	assert_int_equal(gp_channel_receive(ends[0], &out), 1);
+	assert_int_equal(gp_channel_receive(ends[0], &out), 1);
+	assert_int_equal(gp_channel_receive(ends[0], &out), -ECONNRESET);
+}
+
 /* A worker that was taken over says anything. */
 static void test_channel_nonsense(void **state) {
 	struct gp_channel_message out;
@@ -448,6 +460,7 @@ int main(void) {
 		TEST(test_new_front_end),
 		TEST(test_limit),
 		CHANNEL(test_channel),
+		CHANNEL(test_channel_end),
 		CHANNEL(test_channel_nonsense),
 		CHANNEL(test_store_moves),
 		CHANNEL(test_greeting),

@@ -58,25 +58,29 @@ void gp_handover_refuse(int connection, const char *reason) {
 	gp_channel_send(connection, &message);
 }
 
-bool gp_handover_give(int connection, const struct gp_handover *handover) {
+bool gp_handover_send(int channel, const struct gp_handover *handover, bool to_worker) {
 	struct gp_channel_message message = {
 		.kind = GP_CHANNEL_SHARED,
 		.number = (int32_t)handover->restarts,
 		.frame = {.fds = {handover->shared}, .n_fds = 1},
 	};
-	bool ok = gp_channel_send(connection, &message);
+	bool ok = gp_channel_send(channel, &message);
 	for (size_t i = 0; i < handover->grants->n; i++) {
 		const struct gp_grant *grant = &handover->grants->items[i];
-		if (grant->kind == GP_GRANT_VFIO && grant->fd >= 0) {
-			ok = ok && gp_channel_send_grant(connection, grant);
+		if (to_worker || (grant->kind == GP_GRANT_VFIO && grant->fd >= 0)) {
+			ok = ok && gp_channel_send_grant(channel, grant);
 		}
 	}
 	for (unsigned i = 0; i < GP_KEEPER_DEVICES_MAX; i++) {
-		ok = ok && gp_store_send(&handover->stores[i], connection, i);
+		ok = ok && gp_store_send(&handover->stores[i], channel, i);
 	}
 	message = (struct gp_channel_message){.kind = GP_CHANNEL_READY};
-	ok = ok && gp_channel_send(connection, &message);
-	if (!ok) {
+	return ok && gp_channel_send(channel, &message);
+}
+
+bool gp_handover_give(int connection, const struct gp_handover *handover) {
+	struct gp_channel_message message;
+	if (!gp_handover_send(connection, handover, false)) {
 		gp_error_errno("hand-over: sending");
 		return false;
 	}

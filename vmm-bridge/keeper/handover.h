@@ -44,7 +44,12 @@ struct gp_handover {
  */
 const char *gp_handover_greet(int connection, uint64_t shape, struct gp_handover_hello *hello);
 void gp_handover_refuse(int connection, const char *reason);
-/* Waits some seconds for the other one to take it. False after logging: it did not. */
+/**
+ * Sends SHARED to READY: to another keeper, or to a worker at its start, which gets all grants.
+ * False with errno.
+ */
+bool gp_handover_send(int channel, const struct gp_handover *handover, bool to_worker);
+/* To another keeper, and waits some seconds for it to take it. False after logging: it did not. */
 bool gp_handover_give(int connection, const struct gp_handover *handover);
 
 enum gp_handover_result {
