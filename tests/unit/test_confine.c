@@ -16,6 +16,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <linux/udmabuf.h>
 #include <linux/vfio.h>
 #include <signal.h>
@@ -26,6 +28,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -266,6 +269,38 @@ static void test_rights(void **state) {
 	assert_int_equal(was_root ? status_of(true, is_bare) : 0, 0);
 }
 
+/* Where no_new_privs fails, and with it all that needs it, the rest is given up all the same. */
+static void test_rights_alone(void **state) {
+	struct sock_filter lines[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_prctl, 0, 3),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, PR_SET_NO_NEW_PRIVS, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	const struct sock_fprog filter = {.len = sizeof(lines) / sizeof(lines[0]), .filter = lines};
+	int status;
+	pid_t child = fork();
+	if (child == 0) {
+		if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter, 0, 0) != 0) {
+			_exit(99); // only root may without no_new_privs
+		}
+		gp_confine();
+		const struct gp_confinement *confinement = gp_confinement_get();
+		_exit(!confinement->no_new_privileges && confinement->seccomp_reason[0] != '\0' &&
+					confinement->capabilities == 0 && !confinement->dumpable
+				? 0
+				: 1);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status));
+	if (WEXITSTATUS(status) == 99 && !was_root) {
+		skip();
+	}
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 /* A terminal that the bridge was started from: its keys are not for the worker. */
 static int start_worker(void) {
 	int status;
@@ -344,6 +379,7 @@ int main(void) {
 		cmocka_unit_test(test_crashes),
 		cmocka_unit_test(test_32_bits),
 		cmocka_unit_test(test_rights),
+		cmocka_unit_test(test_rights_alone),
 		cmocka_unit_test(test_terminal),
 		cmocka_unit_test(test_keeper),
 	};

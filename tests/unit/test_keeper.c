@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -19,6 +20,7 @@
 #include "vmm-bridge/keeper/broker.h"
 #include "vmm-bridge/keeper/channel.h"
 #include "vmm-bridge/keeper/grant.h"
+#include "vmm-bridge/keeper/handover.h"
 #include "vmm-bridge/keeper/pauses.h"
 #include "vmm-bridge/keeper/store.h"
 
@@ -264,6 +266,18 @@ static void test_channel(void **state) {
 	assert_int_equal(gp_channel_receive(ends[0], &out), -ECONNRESET);
 }
 
+/* What was sent before the end arrives, also from one that has not read everything. */
+static void test_channel_end(void **state) {
+	struct gp_channel_message out, in = {.kind = GP_CHANNEL_HANDLED};
+	assert_true(gp_channel_send(ends[0], &in));
+	assert_true(gp_channel_send(ends[1], &in));
+	assert_true(gp_channel_send(ends[1], &in));
+	gp_fd_close(&ends[1]);
+	assert_int_equal(gp_channel_receive(ends[0], &out), 1);
+	assert_int_equal(gp_channel_receive(ends[0], &out), 1);
+	assert_int_equal(gp_channel_receive(ends[0], &out), -ECONNRESET);
+}
+
 /* A worker that was taken over says anything. */
 static void test_channel_nonsense(void **state) {
 	struct gp_channel_message out;
@@ -311,6 +325,33 @@ static void test_store_moves(void **state) {
 	assert_int_not_equal(store.socket, -1);
 	assert_non_null(store.pending);
 	gp_store_clear(&store);
+}
+
+/* Whoever asks to take over and then does not read does not hold the keeper up for ever. */
+static void test_greeting(void **state) {
+	struct gp_handover_hello hello = {.shape = 7}, got;
+	struct gp_channel_message message = {.kind = GP_CHANNEL_HELLO,
+		.number = GP_HANDOVER_VERSION,
+		.frame.size = sizeof(hello)};
+	struct timeval timeout = {0};
+	socklen_t size = sizeof(timeout);
+	memset(hello.version, 'x', sizeof(hello.version)); // without an end
+	memcpy(message.frame.payload, &hello, sizeof(hello));
+	assert_true(gp_channel_send(ends[1], &message));
+	assert_null(gp_handover_greet(ends[0], 7, &got));
+	assert_int_equal(strlen(got.version), sizeof(got.version) - 1);
+	assert_int_equal(getsockopt(ends[0], SOL_SOCKET, SO_SNDTIMEO, &timeout, &size), 0);
+	assert_true(timeout.tv_sec > 0);
+	assert_true(gp_channel_send(ends[1], &message));
+	assert_non_null(gp_handover_greet(ends[0], 8, &got)); // another VM
+	message.number++;
+	assert_true(gp_channel_send(ends[1], &message));
+	assert_non_null(gp_handover_greet(ends[0], 7, &got));
+	message.kind = GP_CHANNEL_READY;
+	assert_true(gp_channel_send(ends[1], &message));
+	assert_non_null(gp_handover_greet(ends[0], 7, &got));
+	gp_fd_close(&ends[1]);
+	assert_non_null(gp_handover_greet(ends[0], 7, &got));
 }
 
 /* The broker. */
@@ -391,6 +432,16 @@ static void test_accepted(void **state) {
 	assert_false(gp_grants_accepted(&grants, 2, front));
 	assert_false(gp_grants_accepted(&grants, 2, ends[0]));
 	assert_false(gp_grants_accepted(&grants, 2, STDERR_FILENO));
+	assert_false(gp_grants_accepted(&grants, 2, listener.fd));
+	gp_fd_close(&front);
+	gp_fd_close(&accepted);
+	unlink(path);
+	int packets = gp_socket_listen_packets(path); // the name is the same
+	front = gp_socket_connect_packets(path);
+	accepted = accept4(packets, NULL, NULL, SOCK_CLOEXEC);
+	assert_true(accepted >= 0);
+	assert_false(gp_grants_accepted(&grants, 2, accepted));
+	gp_fd_close(&packets);
 	gp_fd_close(&front);
 	gp_fd_close(&accepted);
 	gp_grant_close(&grants.items[0]);
@@ -409,8 +460,10 @@ int main(void) {
 		TEST(test_new_front_end),
 		TEST(test_limit),
 		CHANNEL(test_channel),
+		CHANNEL(test_channel_end),
 		CHANNEL(test_channel_nonsense),
 		CHANNEL(test_store_moves),
+		CHANNEL(test_greeting),
 		CHANNEL(test_broker),
 		CHANNEL(test_accepted),
 		cmocka_unit_test(test_pauses),

@@ -43,6 +43,9 @@ static void log_result(void) {
 
 static void confine(bool qemu) {
 	confinement.no_new_privileges = gp_rights_forbid_new();
+	if (!SANITIZED) {
+		gp_rights_give_up(&confinement);
+	}
 	if (SANITIZED || !confinement.no_new_privileges) { // the rest needs it
 		const char *reason = SANITIZED ? "built with AddressSanitizer" : "no no_new_privs";
 		snprintf(confinement.seccomp_reason, sizeof(confinement.seccomp_reason), "%s",
@@ -50,7 +53,6 @@ static void confine(bool qemu) {
 		snprintf(confinement.landlock_reason, sizeof(confinement.landlock_reason), "%s",
 			reason);
 	} else {
-		gp_rights_give_up(&confinement);
 		gp_landlock_restrict(&confinement);
 		gp_call_filter_load(qemu, &confinement); // it refuses the calls of the others
 	}

@@ -56,7 +56,10 @@ int gp_channel_receive(int fd, struct gp_channel_message *message) {
 		.msg_control = control,
 		.msg_controllen = sizeof(control),
 	};
-	ssize_t n = recvmsg(fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	ssize_t n;
+	do { // the error comes once, before what was sent, if the other end has left some unread
+		n = recvmsg(fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	} while (n < 0 && errno == ECONNRESET);
 	if (n <= 0) {
 		return n == 0 ? -ECONNRESET : errno == EAGAIN || errno == EINTR ? 0 : -errno;
 	}

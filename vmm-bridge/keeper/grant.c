@@ -37,12 +37,22 @@ static bool get_name(int socket, struct sockaddr_un *name) {
 	return getsockname(socket, (struct sockaddr *)name, &size) == 0;
 }
 
+/* The listener itself, which every worker has, goes by the same name. */
+static bool is_connection(int socket) {
+	int listens, type;
+	socklen_t size = sizeof(int);
+	return getsockopt(socket, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) == 0 &&
+		getsockopt(socket, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && listens == 0 &&
+		type == SOCK_STREAM;
+}
+
 bool gp_grants_accepted(const struct gp_grants *grants, uint32_t index, int socket) {
 	struct sockaddr_un accepted, listening;
 	for (size_t i = 0; i < grants->n; i++) {
 		const struct gp_grant *grant = &grants->items[i];
 		if (grant->kind == GP_GRANT_LISTENER && grant->index == index) {
-			return get_name(socket, &accepted) && get_name(grant->fd, &listening) &&
+			return is_connection(socket) && get_name(socket, &accepted) &&
+				get_name(grant->fd, &listening) &&
 				memcmp(&accepted, &listening, sizeof(accepted)) == 0;
 		}
 	}

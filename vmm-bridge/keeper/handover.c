@@ -4,7 +4,9 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "common/fd.h"
@@ -13,9 +15,10 @@
 #include "vmm-bridge/keeper/channel.h"
 #include "vmm-bridge/keeper/shared.h"
 
+#define HELLO_TIMEOUT_MS 1000
 #define STEP_TIMEOUT_MS 10000 // for one message, and for the end of the old one's worker
 
-const char *gp_handover_check(
+static const char *check(
 	int connection, int32_t version, const struct gp_handover_hello *hello, uint64_t shape) {
 	static char reason[160];
 	if (gp_socket_get_peer_uid(connection) != geteuid()) {
@@ -32,6 +35,22 @@ const char *gp_handover_check(
 				     : NULL;
 }
 
+const char *gp_handover_greet(int connection, uint64_t shape, struct gp_handover_hello *hello) {
+	const struct timeval timeout = {.tv_sec = STEP_TIMEOUT_MS / 1000};
+	struct gp_channel_message message;
+	setsockopt(connection, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout));
+	int r = gp_channel_wait(connection, &message, HELLO_TIMEOUT_MS);
+	if (r == 1) {
+		gp_vhost_frame_close_fds(&message.frame);
+	}
+	if (r != 1 || message.kind != GP_CHANNEL_HELLO || message.frame.size != sizeof(*hello)) {
+		return "it says nothing that is understood here";
+	}
+	memcpy(hello, message.frame.payload, sizeof(*hello));
+	hello->version[sizeof(hello->version) - 1] = '\0';
+	return check(connection, message.number, hello, shape);
+}
+
 void gp_handover_refuse(int connection, const char *reason) {
 	struct gp_channel_message message = {.kind = GP_CHANNEL_REFUSED};
 	snprintf((char *)message.frame.payload, sizeof(message.frame.payload), "%s", reason);
@@ -39,25 +58,29 @@ void gp_handover_refuse(int connection, const char *reason) {
 	gp_channel_send(connection, &message);
 }
 
-bool gp_handover_give(int connection, const struct gp_handover *handover) {
+bool gp_handover_send(int channel, const struct gp_handover *handover, bool to_worker) {
 	struct gp_channel_message message = {
 		.kind = GP_CHANNEL_SHARED,
 		.number = (int32_t)handover->restarts,
 		.frame = {.fds = {handover->shared}, .n_fds = 1},
 	};
-	bool ok = gp_channel_send(connection, &message);
+	bool ok = gp_channel_send(channel, &message);
 	for (size_t i = 0; i < handover->grants->n; i++) {
 		const struct gp_grant *grant = &handover->grants->items[i];
-		if (grant->kind == GP_GRANT_VFIO && grant->fd >= 0) {
-			ok = ok && gp_channel_send_grant(connection, grant);
+		if (to_worker || (grant->kind == GP_GRANT_VFIO && grant->fd >= 0)) {
+			ok = ok && gp_channel_send_grant(channel, grant);
 		}
 	}
 	for (unsigned i = 0; i < GP_KEEPER_DEVICES_MAX; i++) {
-		ok = ok && gp_store_send(&handover->stores[i], connection, i);
+		ok = ok && gp_store_send(&handover->stores[i], channel, i);
 	}
 	message = (struct gp_channel_message){.kind = GP_CHANNEL_READY};
-	ok = ok && gp_channel_send(connection, &message);
-	if (!ok) {
+	return ok && gp_channel_send(channel, &message);
+}
+
+bool gp_handover_give(int connection, const struct gp_handover *handover) {
+	struct gp_channel_message message;
+	if (!gp_handover_send(connection, handover, false)) {
 		gp_error_errno("hand-over: sending");
 		return false;
 	}
@@ -76,9 +99,9 @@ bool gp_handover_give(int connection, const struct gp_handover *handover) {
 /* The file must be what it is for: a hole at its end would be a SIGBUS. */
 static bool take_shared(struct gp_handover *handover, struct gp_channel_message *message) {
 	struct stat st;
-	if (message->frame.n_fds != 1 || fstat(message->frame.fds[0], &st) != 0 ||
-		st.st_size != sizeof(struct gp_shared) ||
-		(fcntl(message->frame.fds[0], F_GET_SEALS) & F_SEAL_SHRINK) == 0) {
+	int seals = message->frame.n_fds == 1 ? fcntl(message->frame.fds[0], F_GET_SEALS) : -1;
+	if (seals < 0 || (seals & F_SEAL_SHRINK) == 0 || fstat(message->frame.fds[0], &st) != 0 ||
+		st.st_size != sizeof(struct gp_shared)) {
 		gp_error("hand-over: the shared memory is not of this version");
 		return false;
 	}

@@ -38,11 +38,18 @@ struct gp_handover {
 	struct gp_grants *grants; // the caller's; those of kind VFIO go along
 };
 
-/* For the old one. Text that says why not, or NULL. */
-const char *gp_handover_check(
-	int connection, int32_t version, const struct gp_handover_hello *hello, uint64_t shape);
+/**
+ * For the old one. Waits a second for the new one's HELLO, and sees to it that whoever then does
+ * not read fails. Returns text that says why not, or NULL.
+ */
+const char *gp_handover_greet(int connection, uint64_t shape, struct gp_handover_hello *hello);
 void gp_handover_refuse(int connection, const char *reason);
-/* Waits some seconds for the other one to take it. False after logging: it did not. */
+/**
+ * Sends SHARED to READY: to another keeper, or to a worker at its start, which gets all grants.
+ * False with errno.
+ */
+bool gp_handover_send(int channel, const struct gp_handover *handover, bool to_worker);
+/* To another keeper, and waits some seconds for it to take it. False after logging: it did not. */
 bool gp_handover_give(int connection, const struct gp_handover *handover);
 
 enum gp_handover_result {

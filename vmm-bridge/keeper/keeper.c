@@ -26,12 +26,15 @@
 #include "vmm-bridge/keeper/stubs.h"
 
 #define MESSAGES_PER_TURN 64
+/* More than the channel's buffer holds; somebody else may have its other end. */
+#define REST_MESSAGES_MAX 4096
 /* A worker that does not end when it is told to. */
 #define STOP_TIMEOUT_MS 5000
 /* The worker that begins has the processor first; a spare one that has ended was no use. */
 #define SPARE_DELAY_MS 500
 #define SPARE_PAUSE_MS 10000
-#define HELLO_TIMEOUT_MS 1000
+/* After one that could not be accepted. */
+#define ACCEPT_PAUSE_MS 1000
 
 struct gp_keeper {
 	const struct gp_keeper_settings *settings;
@@ -54,7 +57,7 @@ struct gp_keeper {
 	struct gp_stubs stubs;
 
 	int successors; // listening socket, or -1
-	struct wl_event_source *successors_source;
+	struct wl_event_source *successors_source, *successors_timer;
 	int successor; // all is handed over to it when the worker has ended; or -1
 
 	bool done;
@@ -97,7 +100,9 @@ static bool handle_message(struct gp_keeper *keeper, struct gp_channel_message *
 	switch (message->kind) {
 	case GP_CHANNEL_CALL: {
 		keeper->broker.vmm_socket = keeper->stores[0].socket;
-		bool ok = gp_broker_handle(&keeper->broker, message, keeper->worker.channel);
+		/* Of one that has ended, the messages behind it still count. */
+		bool ok = gp_broker_handle(&keeper->broker, message, keeper->worker.channel) ||
+			errno == EPIPE || errno == ECONNRESET;
 		gp_vhost_frame_close_fds(&message->frame);
 		return ok;
 	}
@@ -108,14 +113,18 @@ static bool handle_message(struct gp_keeper *keeper, struct gp_channel_message *
 		/* Of a device that there is. */
 		valid = message->device < GP_KEEPER_DEVICES_MAX &&
 			keeper->settings->stubs[message->device].n_queues > 0 &&
-			(message->kind != GP_CHANNEL_CONNECTED || is_front_end(keeper, message));
+			(message->kind != GP_CHANNEL_CONNECTED || is_front_end(keeper, message)) &&
+			(message->kind != GP_CHANNEL_REQUEST ||
+				keeper->stores[message->device].socket != -1);
 		break;
 	}
 	if (!valid) {
 		gp_vhost_frame_close_fds(&message->frame);
 		return false;
 	}
-	if (message->kind == GP_CHANNEL_DISCONNECTED && message->device == 0) {
+	if (message->device == 0 && keeper->stores[0].socket != -1 &&
+		(message->kind == GP_CHANNEL_CONNECTED ||
+			message->kind == GP_CHANNEL_DISCONNECTED)) {
 		forget_vmm(keeper);
 	}
 	if (!gp_store_take(&keeper->stores[message->device], message)) {
@@ -132,49 +141,45 @@ static void close_channel(struct gp_keeper *keeper) {
 	gp_fd_close(&keeper->worker.channel);
 }
 
-/* Handles up to max messages. False: the channel is of no use any more. */
-static bool read_channel(struct gp_keeper *keeper, unsigned max) {
-	struct gp_channel_message message;
-	for (unsigned i = 0; i < max; i++) {
-		int r = gp_channel_receive(keeper->worker.channel, &message);
-		if (r == 0) {
-			return true;
-		}
-		if (r < 0 || !handle_message(keeper, &message)) {
-			if (r != -ECONNRESET) {
-				gp_error("keeper: the worker says what it must not: ended");
-				kill(keeper->worker.pid, SIGKILL);
-			}
-			return false;
-		}
-	}
-	return true;
-}
-
 static int handle_channel(int fd, uint32_t mask, void *data) {
 	struct gp_keeper *keeper = data;
-	if (!read_channel(keeper, MESSAGES_PER_TURN)) {
+	struct gp_channel_message message;
+	int r = 1;
+	for (unsigned i = 0; i < MESSAGES_PER_TURN && r == 1; i++) {
+		r = gp_channel_receive(fd, &message);
+		if (r == 1 && !handle_message(keeper, &message)) {
+			r = -EPROTO;
+		}
+	}
+	if (r < 0 && r != -ECONNRESET) {
+		gp_error("keeper: the worker says what it must not: ended");
+		kill(keeper->worker.pid, SIGKILL);
+	}
+	if (r < 0) {
 		close_channel(keeper);
 	}
 	return 0;
 }
 
-/* All that a worker needs to begin. False with errno. */
-static bool send_start(struct gp_keeper *keeper, int channel) {
-	struct gp_channel_message message = {
-		.kind = GP_CHANNEL_SHARED,
-		.number = (int32_t)keeper->restarts,
-		.frame = {.fds = {keeper->shared}, .n_fds = 1},
-	};
-	bool ok = gp_channel_send(channel, &message);
-	for (size_t i = 0; i < keeper->grants->n; i++) {
-		ok = ok && gp_channel_send_grant(channel, &keeper->grants->items[i]);
+/* What an ended worker has said counts; what it has asked for does not any more. */
+static void read_rest(struct gp_keeper *keeper) {
+	struct gp_channel_message message;
+	unsigned left = REST_MESSAGES_MAX;
+	while (left-- > 0 && gp_channel_receive(keeper->worker.channel, &message) == 1) {
+		if (message.kind == GP_CHANNEL_CALL) {
+			gp_vhost_frame_close_fds(&message.frame);
+		} else if (!handle_message(keeper, &message)) {
+			gp_error("keeper: the worker has said what it must not");
+			return;
+		}
 	}
-	for (unsigned i = 0; i < GP_KEEPER_DEVICES_MAX; i++) {
-		ok = ok && gp_store_send(&keeper->stores[i], channel, i);
-	}
-	message = (struct gp_channel_message){.kind = GP_CHANNEL_READY};
-	return ok && gp_channel_send(channel, &message);
+}
+
+static struct gp_handover describe(struct gp_keeper *keeper) {
+	return (struct gp_handover){.shared = keeper->shared,
+		.restarts = keeper->restarts,
+		.stores = keeper->stores,
+		.grants = keeper->grants};
 }
 
 /* The worker */
@@ -194,7 +199,8 @@ static void start_worker(struct gp_keeper *keeper) {
 	} else if (!execute(keeper, &keeper->worker)) {
 		return;
 	}
-	if (!send_start(keeper, keeper->worker.channel)) {
+	const struct gp_handover all = describe(keeper);
+	if (!gp_handover_send(keeper->worker.channel, &all, true)) {
 		gp_error_errno("keeper: the worker does not start");
 		kill(keeper->worker.pid, SIGKILL);
 		return;
@@ -304,14 +310,9 @@ static void stop_worker(struct gp_keeper *keeper) {
 
 /* There is no worker. */
 static void hand_over(struct gp_keeper *keeper) {
-	bool given = gp_handover_give(keeper->successor,
-		&(struct gp_handover){
-			.shared = keeper->shared,
-			.restarts = keeper->restarts + 1,
-			.stores = keeper->stores,
-			.grants = keeper->grants,
-		});
-	if (given) {
+	struct gp_handover all = describe(keeper);
+	all.restarts++;
+	if (gp_handover_give(keeper->successor, &all)) {
 		gp_info("another bridge has taken over");
 		end(keeper, EXIT_SUCCESS); // the connection ends with the process
 		return;
@@ -325,25 +326,23 @@ static void hand_over(struct gp_keeper *keeper) {
 	}
 }
 
+static int handle_successors_due(void *data) {
+	struct gp_keeper *keeper = data;
+	wl_event_source_fd_update(keeper->successors_source, WL_EVENT_READABLE);
+	return 0;
+}
+
 static int handle_successor(int fd, uint32_t mask, void *data) {
 	struct gp_keeper *keeper = data;
-	struct gp_channel_message message;
-	struct gp_handover_hello hello = {0};
+	struct gp_handover_hello hello;
 	int connection = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
 	if (connection == -1) {
+		/* For want of descriptors it would be readable for ever. */
+		wl_event_source_fd_update(keeper->successors_source, 0);
+		wl_event_source_timer_update(keeper->successors_timer, ACCEPT_PAUSE_MS);
 		return 0;
 	}
-	int r = gp_channel_wait(connection, &message, HELLO_TIMEOUT_MS);
-	const char *reason = "it says nothing that is understood here";
-	if (r == 1 && message.kind == GP_CHANNEL_HELLO && message.frame.size == sizeof(hello)) {
-		memcpy(&hello, message.frame.payload, sizeof(hello));
-		hello.version[sizeof(hello.version) - 1] = '\0';
-		reason = gp_handover_check(
-			connection, message.number, &hello, keeper->settings->shape);
-	}
-	if (r == 1) {
-		gp_vhost_frame_close_fds(&message.frame);
-	}
+	const char *reason = gp_handover_greet(connection, keeper->settings->shape, &hello);
 	if (reason == NULL && keeper->successor != -1) {
 		reason = "another one is just taking over";
 	}
@@ -380,12 +379,11 @@ static void listen_for_successors(struct gp_keeper *keeper) {
 }
 
 static void handle_worker_end(struct gp_keeper *keeper, int status) {
-	/* All messages before its end count. */
+	keeper->worker.pid = 0; // it is reaped: the pid may be another process's
 	if (keeper->worker.channel != -1) {
-		read_channel(keeper, UINT32_MAX);
+		read_rest(keeper);
 		close_channel(keeper);
 	}
-	keeper->worker.pid = 0;
 	wl_event_source_timer_update(keeper->timer, 0);
 	bool crashed = WIFSIGNALED(status);
 	if (keeper->successor != -1) {
@@ -455,9 +453,11 @@ static bool watch(struct gp_keeper *keeper) {
 	keeper->signals[3] = wl_event_loop_add_signal(keeper->loop, SIGHUP, handle_stop, keeper);
 	keeper->timer = wl_event_loop_add_timer(keeper->loop, handle_timer, keeper);
 	keeper->spare_timer = wl_event_loop_add_timer(keeper->loop, handle_spare_due, keeper);
+	keeper->successors_timer =
+		wl_event_loop_add_timer(keeper->loop, handle_successors_due, keeper);
 	return keeper->signals[0] != NULL && keeper->signals[1] != NULL &&
 		keeper->signals[2] != NULL && keeper->signals[3] != NULL && keeper->timer != NULL &&
-		keeper->spare_timer != NULL;
+		keeper->spare_timer != NULL && keeper->successors_timer != NULL;
 }
 
 static bool init(struct gp_keeper *keeper, const struct gp_keeper_settings *settings) {
@@ -580,7 +580,7 @@ void gp_keeper_destroy(struct gp_keeper *keeper) {
 	}
 	struct wl_event_source *sources[] = {keeper->signals[0], keeper->signals[1],
 		keeper->signals[2], keeper->signals[3], keeper->timer, keeper->spare_timer,
-		keeper->successors_source};
+		keeper->successors_source, keeper->successors_timer};
 	for (size_t i = 0; i < sizeof(sources) / sizeof(sources[0]); i++) {
 		if (sources[i] != NULL) {
 			wl_event_source_remove(sources[i]);
