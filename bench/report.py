@@ -234,6 +234,7 @@ SHOWN = {
     "cpu": ("CPU per frame", "bytes copied per frame", "imports", "bridge syscalls per frame",
             "compositor syscalls per frame"),
     "copy": None, "latency": None, "rate": None, "idle": None, "first": None, "peers": None,
+    "fairness": None,
     "scale": ("CPU per frame and VM", "CPU per frame and head"),
     "memory": ("bridge: own memory", "compositor: own memory", "bridge: descriptors",
                "compositor: descriptors"),

@@ -273,6 +273,18 @@ static void test_after_reset(struct host *host) {
 	vm_finish(&vm);
 }
 
+/* The next worker is made in advance, some time later. */
+static unsigned count_settled_fds(const struct program *bridge) {
+	unsigned fds, before;
+	uint64_t end = host_now_ms() + WAIT_MS;
+	do {
+		before = host_count_fds(bridge);
+		host_sleep_ms(500);
+		fds = host_count_fds(bridge);
+	} while (fds != before && host_now_ms() < end);
+	return fds;
+}
+
 /* The VMM goes and another comes; it goes while there is no worker; nothing of it is left. */
 static void test_vmm_gone(struct host *host) {
 	struct vm vm;
@@ -291,7 +303,7 @@ static void test_vmm_gone(struct host *host) {
 		assert_true(host_wait_string(vm.bridge, "vmm", "waiting", WAIT_MS));
 		vm_assert_status_screen(&vm, OUTPUT, RED);
 		if (i == 0) {
-			fds = host_count_fds(vm.bridge);
+			fds = count_settled_fds(vm.bridge);
 		}
 		assert_true(host_wait_fds(vm.bridge, fds, WAIT_MS)); // of the keeper
 		vm_connect(&vm);

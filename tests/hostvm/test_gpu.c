@@ -77,6 +77,9 @@ static void test_uploads(struct host *host) {
 	vm_show(&vm, 0, 1);
 	vm_assert_color(&vm, kms_output(0), RED);
 	for (unsigned i = 0; i < 8; i++) { // all buffers of both are there
+		uint32_t last = i / 4 == 0 ? RED : BLUE;
+		gg_fill(blobs[i / 4].pixels, W, &(struct gp_rect){0, 0, W, H},
+			i % 2 == 0 ? GREEN : last);
 		show_one(&vm, 1 + i / 4);
 	}
 	assert_string_equal(host_status_string(&host->compositor, "outputs.0.path"), "copied");
