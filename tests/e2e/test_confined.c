@@ -63,6 +63,12 @@ static const struct {
 	{"prctl", SYS_prctl, NULL, {4 /* PR_SET_DUMPABLE */, 1}},
 };
 
+#ifdef __SANITIZE_ADDRESS__
+#define SANITIZED true
+#else
+#define SANITIZED false
+#endif
+
 /* What /proc/PID/status says after the key; the longest is that of a set of capabilities. */
 static void read_fact(pid_t pid, const char *key, char value[32]) {
 	char path[64], line[128];
@@ -111,6 +117,21 @@ static void try_all(pid_t worker) {
 	assert_false(failed);
 }
 
+static void check_worker(struct vm *vm, pid_t worker) {
+	if (host_status_number(vm->bridge, "confinement.seccomp") == 0) {
+		assert_string_equal(host_status_string(vm->bridge, "confinement.missing"),
+			"no seccomp: built without libseccomp");
+		case_skip(vm->host, "built without libseccomp");
+	}
+	assert_int_equal(host_status_number(vm->bridge, "confinement.dumpable"), 0);
+	assert_fact(worker, "Seccomp:", "2");
+	assert_fact(worker, "NoNewPrivs:", "1");
+	assert_fact(worker, "CapPrm:", "0000000000000000");
+	assert_fact(worker, "CapEff:", "0000000000000000");
+	assert_string_equal(host_status_string(vm->bridge, "confinement.capabilities"), "0x0");
+	try_all(worker);
+}
+
 static void check(struct host *host, const char *const *args) {
 	struct vm vm;
 	struct gg_blob red;
@@ -118,24 +139,13 @@ static void check(struct host *host, const char *const *args) {
 	vm_show_new(&vm, &red, 1, RED);
 	pid_t worker = (pid_t)host_status_number(vm.bridge, "worker_pid");
 	assert_true(worker > 0);
-#ifdef __SANITIZE_ADDRESS__
-	assert_string_equal(host_status_string(vm.bridge, "confinement.missing"),
-		"no seccomp: built with AddressSanitizer; no Landlock: built with "
-		"AddressSanitizer");
-#else
-	if (host_status_number(vm.bridge, "confinement.seccomp") == 0) {
+	if (SANITIZED) {
 		assert_string_equal(host_status_string(vm.bridge, "confinement.missing"),
-			"no seccomp: built without libseccomp");
-		case_skip(host, "built without libseccomp");
+			"no seccomp: built with AddressSanitizer; no Landlock: built with "
+			"AddressSanitizer");
+	} else {
+		check_worker(&vm, worker);
 	}
-	assert_int_equal(host_status_number(vm.bridge, "confinement.dumpable"), 0);
-	assert_fact(worker, "Seccomp:", "2");
-	assert_fact(worker, "NoNewPrivs:", "1");
-	assert_fact(worker, "CapPrm:", "0000000000000000");
-	assert_fact(worker, "CapEff:", "0000000000000000");
-	assert_string_equal(host_status_string(vm.bridge, "confinement.capabilities"), "0x0");
-	try_all(worker);
-#endif
 	/* All goes on. */
 	vm_show_new(&vm, &red, 2, BLUE);
 	assert_int_equal(host_status_number(vm.bridge, "worker_pid"), worker);
