@@ -19,6 +19,7 @@
 #include <unistd.h>
 #include <wayland-server-core.h>
 
+#include "common/fd.h"
 #include "common/log.h"
 #include "tests/hostvm/vfio_host.h"
 #include "vmm-bridge/vfio/device.h"
@@ -64,8 +65,10 @@ static const struct gp_vfio_events events = {
 static int find_vmm(void *data) {
 	struct fixture *f = data;
 	gp_vmm_devices_finish(&f->devices);
-	int result = f->target != 0 ? gp_vmm_devices_open(&f->devices, f->target)
-				    : gp_vmm_devices_open_peer(&f->devices, f->socket);
+	pid_t pid = f->target;
+	int pidfd = pid != 0 ? gp_vmm_find(pid) : gp_vmm_find_peer(f->socket, &pid);
+	int result = pidfd < 0 ? pidfd : gp_vmm_devices_open(&f->devices, pid, pidfd);
+	gp_fd_close(&pidfd);
 	return result < 0 ? result : dup(f->devices.vmm.pidfd);
 }
 

@@ -1,15 +1,19 @@
 /* What the keeper holds, and what a worker sends to it. */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -416,6 +420,75 @@ static void test_broker(void **state) {
 	close(end.fd);
 }
 
+/* Waits for its end. It may be given a pid, by those who may give one. */
+static pid_t start_process(const char *connect_to, pid_t pid) {
+	FILE *last = pid != 0 ? fopen("/proc/sys/kernel/ns_last_pid", "w") : NULL;
+	if (last != NULL) {
+		fprintf(last, "%d", (int)pid - 1);
+		fclose(last);
+	}
+	pid = fork();
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (connect_to != NULL) {
+			gp_socket_connect(connect_to);
+		}
+		pause();
+		_exit(0);
+	}
+	assert_true(pid > 0);
+	return pid;
+}
+
+static void end_process(pid_t pid) {
+	kill(pid, SIGKILL);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+}
+
+static void check_only_once(struct gp_broker *broker, pid_t vmm) {
+	struct gp_channel_message reply;
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(call(broker, GP_BROKER_VMM, "", 0, &reply), 0);
+		close_fds(&reply.frame);
+	}
+	end_process(vmm);
+	assert_int_equal(call(broker, GP_BROKER_VMM, "", 0, &reply), -ESRCH);
+	pid_t other = start_process(NULL, vmm);
+	assert_int_equal(call(broker, GP_BROKER_VMM, "", 0, &reply), -ESRCH);
+	end_process(other);
+}
+
+/* Who gets the VMM's pid after its end is not the VMM. */
+static void test_pid_again(void **state) {
+	char path[64];
+	struct gp_broker broker;
+	struct gp_channel_message reply;
+	snprintf(path, sizeof(path), "/tmp/gp-test-keeper-%d", (int)getpid());
+	int listener = gp_socket_listen(path);
+	fcntl(listener, F_SETFL, 0);
+	gp_broker_init(&broker, NULL);
+	broker.looks = true;
+	pid_t vmm = start_process(path, 0);
+	broker.vmm_socket = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+	check_only_once(&broker, vmm);
+	gp_broker_drop_vmm(&broker);
+	/* Not found before its end. */
+	pid_t other = start_process(NULL, vmm);
+	assert_int_equal(call(&broker, GP_BROKER_VMM, "", 0, &reply), -ESRCH);
+	end_process(other);
+	gp_broker_drop_vmm(&broker);
+
+	vmm = start_process(NULL, 0);
+	gp_broker_fix_vmm(&broker, vmm);
+	check_only_once(&broker, vmm);
+	gp_broker_drop_vmm(&broker); // another front end does not make it another VMM
+	assert_int_equal(call(&broker, GP_BROKER_VMM, "", 0, &reply), -ESRCH);
+	gp_broker_finish(&broker);
+	gp_fd_close(&broker.vmm_socket);
+	gp_fd_close(&listener);
+	unlink(path);
+}
+
 /* A front end is who was accepted where its device listens; a worker has other sockets, too. */
 static void test_accepted(void **state) {
 	char path[64];
@@ -465,6 +538,7 @@ int main(void) {
 		CHANNEL(test_store_moves),
 		CHANNEL(test_greeting),
 		CHANNEL(test_broker),
+		CHANNEL(test_pid_again),
 		CHANNEL(test_accepted),
 		cmocka_unit_test(test_pauses),
 	};

@@ -12,11 +12,18 @@
 #include "vmm-bridge/keeper/channel.h"
 
 void gp_broker_init(struct gp_broker *broker, struct wl_event_loop *loop) {
-	*broker = (struct gp_broker){.loop = loop, .vmm_socket = -1, .vmm_end = -1};
+	*broker =
+		(struct gp_broker){.loop = loop, .vmm_socket = -1, .vmm_pidfd = -1, .vmm_end = -1};
 	gp_vmm_devices_init(&broker->vmm);
 }
 
-void gp_broker_drop_vmm(struct gp_broker *broker) {
+void gp_broker_fix_vmm(struct gp_broker *broker, pid_t pid) {
+	broker->vmm_fixed = true;
+	broker->vmm_pid = pid;
+	broker->vmm_pidfd = gp_vmm_find(pid);
+}
+
+static void close_vmm(struct gp_broker *broker) {
 	if (broker->vmm_source != NULL) {
 		wl_event_source_remove(broker->vmm_source);
 		broker->vmm_source = NULL;
@@ -25,8 +32,21 @@ void gp_broker_drop_vmm(struct gp_broker *broker) {
 	gp_fd_close(&broker->vmm_end);
 }
 
+void gp_broker_drop_vmm(struct gp_broker *broker) {
+	close_vmm(broker);
+	if (!broker->vmm_fixed && broker->vmm_pidfd >= 0) {
+		gp_fd_close(&broker->vmm_pidfd);
+	}
+}
+
+void gp_broker_finish(struct gp_broker *broker) {
+	broker->vmm_fixed = false;
+	gp_broker_drop_vmm(broker);
+}
+
+/* Its pidfd stays: whoever gets its pid is not the VMM. */
 static int handle_vmm_end(int fd, uint32_t mask, void *data) {
-	gp_broker_drop_vmm(data);
+	close_vmm(data);
 	return 0;
 }
 
@@ -67,19 +87,22 @@ static int make_pair(
 static int open_vmm(
 	struct gp_broker *broker, const struct gp_vhost_frame *args, struct gp_vhost_frame *reply) {
 	int ends[2];
-	gp_broker_drop_vmm(broker);
+	close_vmm(broker);
 	if (!broker->looks || broker->vmm_socket < 0) {
 		return -ESRCH;
 	}
-	int result = broker->vmm_pid != 0
-		? gp_vmm_devices_open(&broker->vmm, broker->vmm_pid)
-		: gp_vmm_devices_open_peer(&broker->vmm, broker->vmm_socket);
+	if (!broker->vmm_fixed && broker->vmm_pidfd < 0) {
+		broker->vmm_pidfd = gp_vmm_find_peer(broker->vmm_socket, &broker->vmm_pid);
+	}
+	int result = broker->vmm_pidfd < 0
+		? broker->vmm_pidfd
+		: gp_vmm_devices_open(&broker->vmm, broker->vmm_pid, broker->vmm_pidfd);
 	if (result < 0) {
 		return result;
 	}
 	if (pipe2(ends, O_CLOEXEC) != 0) {
 		result = -errno;
-		gp_broker_drop_vmm(broker);
+		close_vmm(broker);
 		return result;
 	}
 	reply->fds[reply->n_fds++] = ends[0];

@@ -47,17 +47,22 @@ struct gp_broker {
 	const char *qemu; // path of QEMU's monitor, or of a bus; NULL: neither
 	bool pairs; // GP_BROKER_PAIR is of use: frames come from QEMU's display
 	bool looks; // into the VMM
-	pid_t vmm_pid; // 0: the process at the other end of vmm_socket
 	int vmm_socket; // borrowed, of the display's front end; -1: none
+	bool vmm_fixed; // else it is the process at the other end of vmm_socket
+	pid_t vmm_pid;
+	int vmm_pidfd; // negative: not found (yet). No other one takes its place after its end
 	struct gp_vmm_devices vmm;
 	struct wl_event_loop *loop; // NULL: the VMM's end is not noticed
 	struct wl_event_source *vmm_source;
 	int vmm_end; // hangs up at the worker when it is closed, or -1
 };
 
-/* What is above vmm is the caller's to set. */
+/* What is above vmm_fixed is the caller's to set. */
 void gp_broker_init(struct gp_broker *broker, struct wl_event_loop *loop);
-/* The VMM has ended or disconnected: its devices are closed, and the worker notices. */
+void gp_broker_finish(struct gp_broker *broker);
+/* The VMM is this process and never another one. Why it cannot be found is logged. */
+void gp_broker_fix_vmm(struct gp_broker *broker, pid_t pid);
+/* Its front end has gone: its devices are closed, and the worker notices. */
 void gp_broker_drop_vmm(struct gp_broker *broker);
 /* Replies to the call, which may be any bytes. False with errno: it cannot be sent. */
 bool gp_broker_handle(struct gp_broker *broker, const struct gp_channel_message *call, int channel);

@@ -475,7 +475,9 @@ static bool init(struct gp_keeper *keeper, const struct gp_keeper_settings *sett
 	keeper->broker.qemu = settings->qemu;
 	keeper->broker.pairs = settings->pairs;
 	keeper->broker.looks = settings->looks;
-	keeper->broker.vmm_pid = settings->vmm_pid;
+	if (settings->vmm_pid != 0) {
+		gp_broker_fix_vmm(&keeper->broker, settings->vmm_pid);
+	}
 	return ok;
 }
 
@@ -568,7 +570,7 @@ void gp_keeper_destroy(struct gp_keeper *keeper) {
 	gp_stubs_finish(&keeper->stubs);
 	close_channel(keeper);
 	gp_fd_close(&keeper->spare.channel); // it ends then
-	gp_broker_drop_vmm(&keeper->broker);
+	gp_broker_finish(&keeper->broker);
 	for (unsigned i = 0; i < GP_KEEPER_DEVICES_MAX; i++) {
 		gp_store_clear(&keeper->stores[i]);
 	}

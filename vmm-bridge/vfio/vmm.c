@@ -17,6 +17,7 @@
 #include "common/fd.h"
 #include "common/log.h"
 #include "common/read_text.h"
+#include "common/socket.h"
 #include "vmm-bridge/vfio/pci_address.h"
 
 #ifndef SO_PEERPIDFD // Linux 6.5
@@ -101,16 +102,13 @@ void gp_vmm_explain(int error, const struct gp_vmm_facts *facts, char *out, size
 	}
 }
 
-static int refuse(struct gp_vmm *vmm, pid_t pid, int error) {
+static int refuse(pid_t pid, int error) {
 	struct gp_vmm_facts facts;
 	char text[320];
 
-	if (!vmm->quiet) {
-		gp_vmm_read_facts(pid, &facts);
-		gp_vmm_explain(error, &facts, text, sizeof(text));
-		gp_error_limited("VMM %d: its VFIO devices cannot be reached: %s", (int)pid, text);
-		vmm->quiet = true;
-	}
+	gp_vmm_read_facts(pid, &facts);
+	gp_vmm_explain(error, &facts, text, sizeof(text));
+	gp_error_limited("VMM %d: its VFIO devices cannot be reached: %s", (int)pid, text);
 	return -error;
 }
 
@@ -162,28 +160,21 @@ static int open_process(struct gp_vmm *vmm, pid_t pid, int pidfd) {
 		error = ESRCH;
 	}
 	if (error != 0) {
-		refuse(vmm, pid, error);
+		refuse(pid, error);
 		gp_vmm_finish(vmm);
 	}
 	return -error;
 }
 
-int gp_vmm_open(struct gp_vmm *vmm, pid_t pid) {
-	gp_vmm_init(vmm);
+int gp_vmm_find(pid_t pid) {
 	int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-	if (pidfd < 0) {
-		int result = refuse(vmm, pid, errno);
-		gp_vmm_init(vmm);
-		return result;
-	}
-	return open_process(vmm, pid, pidfd);
+	return pidfd < 0 ? refuse(pid, errno) : pidfd;
 }
 
-int gp_vmm_open_peer(struct gp_vmm *vmm, int socket) {
+int gp_vmm_find_peer(int socket, pid_t *pid) {
 	struct ucred peer = {0};
 	socklen_t size = sizeof(peer);
 
-	gp_vmm_init(vmm);
 	if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0) {
 		int error = errno;
 		gp_error_limited("vhost-user socket: whose it is: %m");
@@ -195,12 +186,34 @@ int gp_vmm_open_peer(struct gp_vmm *vmm, int socket) {
 			"--vmm-pid, or pass the device with --vfio-fd");
 		return -ESRCH;
 	}
+	*pid = peer.pid;
 	int pidfd = -1;
 	size = sizeof(pidfd);
-	if (getsockopt(socket, SOL_SOCKET, SO_PEERPIDFD, &pidfd, &size) < 0) {
-		return gp_vmm_open(vmm, peer.pid);
+	if (getsockopt(socket, SOL_SOCKET, SO_PEERPIDFD, &pidfd, &size) == 0) {
+		return pidfd;
 	}
-	return open_process(vmm, peer.pid, pidfd);
+	/* Any other error may mean that it has ended, and another process has the pid. */
+	if (errno != ENOPROTOOPT) {
+		return refuse(peer.pid, errno == EINVAL ? ESRCH : errno);
+	}
+	pidfd = gp_vmm_find(peer.pid);
+	if (pidfd >= 0 && gp_socket_hung_up(socket)) {
+		gp_fd_close(&pidfd);
+		return refuse(peer.pid, ESRCH);
+	}
+	return pidfd;
+}
+
+int gp_vmm_open_found(struct gp_vmm *vmm, pid_t pid, int pidfd) {
+	gp_vmm_init(vmm);
+	int copy = fcntl(pidfd, F_DUPFD_CLOEXEC, 0);
+	return copy < 0 ? refuse(pid, errno) : open_process(vmm, pid, copy);
+}
+
+int gp_vmm_open(struct gp_vmm *vmm, pid_t pid) {
+	gp_vmm_init(vmm);
+	int pidfd = gp_vmm_find(pid);
+	return pidfd < 0 ? pidfd : open_process(vmm, pid, pidfd);
 }
 
 bool gp_vmm_link_is_vfio(const char *link) {
@@ -239,7 +252,12 @@ int gp_vmm_each_vfio(struct gp_vmm *vmm,
 			continue; // closed since
 		}
 		if (copy < 0) {
-			return refuse(vmm, vmm->pid, errno);
+			int error = errno;
+			if (!vmm->quiet) {
+				refuse(vmm->pid, error);
+			}
+			vmm->quiet = true;
+			return -error;
 		}
 		found(data, vmm_fd, copy, pci);
 		count++;

@@ -29,13 +29,20 @@ struct gp_vmm_facts {
 /* Initialises with no process. */
 void gp_vmm_init(struct gp_vmm *vmm);
 void gp_vmm_finish(struct gp_vmm *vmm);
-/* 0, or -errno after logging why and what helps. On error the vmm is as after gp_vmm_init. */
-int gp_vmm_open(struct gp_vmm *vmm, pid_t pid);
+/* A pidfd of the process, which is the caller's; or -errno after logging why and what helps. */
+int gp_vmm_find(pid_t pid);
 /**
- * The process at the other end of a connected Unix socket. Where a launcher made the connection
- * for the VMM that is the launcher.
+ * The same for the process at the other end of a connected Unix socket, with its pid. Where a
+ * launcher made the connection for the VMM that is the launcher.
  */
-int gp_vmm_open_peer(struct gp_vmm *vmm, int socket);
+int gp_vmm_find_peer(int socket, pid_t *pid);
+/**
+ * 0, or -errno after logging why and what helps. On error the vmm is as after gp_vmm_init.
+ * One that was found has a pidfd, which stays the caller's: -ESRCH once it has ended, whoever has
+ * its pid then.
+ */
+int gp_vmm_open(struct gp_vmm *vmm, pid_t pid);
+int gp_vmm_open_found(struct gp_vmm *vmm, pid_t pid, int pidfd);
 
 /**
  * Calls found for a copy of each VFIO device fd of the process, with its number there and its PCI

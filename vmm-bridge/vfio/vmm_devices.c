@@ -30,12 +30,8 @@ void gp_vmm_devices_finish(struct gp_vmm_devices *devices) {
 	gp_vmm_finish(&devices->vmm);
 }
 
-int gp_vmm_devices_open(struct gp_vmm_devices *devices, pid_t pid) {
-	return gp_vmm_open(&devices->vmm, pid);
-}
-
-int gp_vmm_devices_open_peer(struct gp_vmm_devices *devices, int socket) {
-	return gp_vmm_open_peer(&devices->vmm, socket);
+int gp_vmm_devices_open(struct gp_vmm_devices *devices, pid_t pid, int pidfd) {
+	return gp_vmm_open_found(&devices->vmm, pid, pidfd);
 }
 
 /* Whether the copy is of the open file that we have: a number may be in use for the second time. */

@@ -34,9 +34,8 @@ struct gp_vmm_devices {
 void gp_vmm_devices_init(struct gp_vmm_devices *devices);
 /* Closes all devices. It can be used again. */
 void gp_vmm_devices_finish(struct gp_vmm_devices *devices);
-/* As gp_vmm_open and gp_vmm_open_peer. There must be no VMM. */
-int gp_vmm_devices_open(struct gp_vmm_devices *devices, pid_t pid);
-int gp_vmm_devices_open_peer(struct gp_vmm_devices *devices, int socket);
+/* As gp_vmm_open_found. There must be no VMM. */
+int gp_vmm_devices_open(struct gp_vmm_devices *devices, pid_t pid, int pidfd);
 /**
  * Compares with what the VMM has now: closes what it has closed, adds what is new. 0, or -errno
  * after logging (-ESRCH: there is no VMM).
