@@ -1,5 +1,6 @@
 #include "compositor/system/bridge_bounds.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <wayland-server-core.h>
 #include <wayland-server-protocol.h>
@@ -67,11 +68,30 @@ static void handle_message(void *data, enum wl_protocol_logger_type direction,
 	}
 }
 
+/* It lives as long as the display, which does not free it. */
+struct bounds {
+	struct wl_protocol_logger *logger;
+	struct wl_listener display_destroy;
+};
+
+static void handle_display_destroy(struct wl_listener *listener, void *data) {
+	struct bounds *bounds = wl_container_of(listener, bounds, display_destroy);
+	wl_list_remove(&bounds->display_destroy.link);
+	wl_protocol_logger_destroy(bounds->logger);
+	free(bounds);
+}
+
 bool gp_bridge_bounds_init(struct wl_display *display) {
-	/* It lives as long as the display. */
-	if (wl_display_add_protocol_logger(display, handle_message, NULL) == NULL) {
+	struct bounds *bounds = calloc(1, sizeof(*bounds));
+	if (bounds != NULL) {
+		bounds->logger = wl_display_add_protocol_logger(display, handle_message, NULL);
+	}
+	if (bounds == NULL || bounds->logger == NULL) {
 		gp_error("bounds of bridges: no memory");
+		free(bounds);
 		return false;
 	}
+	bounds->display_destroy.notify = handle_display_destroy;
+	wl_display_add_destroy_listener(display, &bounds->display_destroy);
 	return true;
 }
