@@ -4,15 +4,16 @@
     systemd_test.py [--keep] BUILD [CASE…]
 
 A VM boots a disk of the root that this runs in, with a bochs card, and with no input device until
-one is plugged. What BUILD installs is unpacked there, enabled, reloaded, broken, killed, booted
-again and put to sleep. Not in it: a VMM and its guest (a client that speaks the first message of
-vhost-user plays it), logind's seat, a GPU.
+one is plugged. What BUILD installs is unpacked there, enabled, reloaded, broken and killed. Not in
+it: a second boot, suspend, a VMM and its guest (a client that speaks the first message of vhost-user
+plays it), logind's seat, a GPU.
 """
 
 import argparse
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -245,34 +246,11 @@ def hotkey_quits(vm):
     await_guest(vm)
 
 
-def host_suspends(vm):
-    pid = show(vm, "guestpane", "MainPID")
-    vm.shell.run("(sleep 1; echo mem >/sys/power/state) >/dev/null 2>&1 &")
-    vm.wait("sleep", lambda: vm.status() == "suspended")
-    time.sleep(1)
-    vm.monitor.call("system_wakeup")
-    vm.wait("the VM runs", lambda: vm.status() == "running")
-    vm.shell.start()  # what was sent in between may have lost something
-    await_screen(vm)
-    assert show(vm, "guestpane", "MainPID") == pid
-
-
 def exposure_is_as_documented(vm):
-    for unit in ("guestpane.service", f"{BRIDGE}.service"):
+    for unit, documented in (("guestpane.service", 1.1), (f"{BRIDGE}.service", 0.5)):
         said = vm.run(f"systemd-analyze security --no-pager {unit} | tail -n 1", 120)
-        print(f"# {said.strip()}")
-
-
-def boots_to_the_picture(vm):
-    vm.shell.run("systemctl reboot")
-    time.sleep(2)
-    vm.shell.text = ""
-    vm.start()
-    vm.wait("the service", lambda: is_active(vm, "guestpane.service") == ["active"], 120)
-    await_guest(vm)
-    await_screen(vm)
-    assert is_active(vm, "getty@tty1") == ["inactive"]
-    assert show(vm, "guestpane", "NRestarts") == "0"
+        figure = re.search(r": (\d+\.\d+)", said)
+        assert figure and float(figure.group(1)) <= documented, said
 
 
 CASES = [
@@ -292,8 +270,6 @@ CASES = [
     keys_switch_the_terminal,
     hotkey_quits,
     exposure_is_as_documented,
-    boots_to_the_picture,
-    host_suspends,
 ]
 
 
