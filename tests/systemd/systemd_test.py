@@ -5,8 +5,8 @@
 
 A VM boots a disk of the root that this runs in, with a bochs card, and with no input device until
 one is plugged. What BUILD installs is unpacked there, enabled, reloaded, broken and killed. Not in
-it: a second boot, suspend, a VMM and its guest (a client that speaks the first message of vhost-user
-plays it), logind's seat, a GPU.
+it: a second boot, suspend, a VMM and its guest (a client that speaks the first message of
+vhost-user plays it), logind's seat, a GPU.
 """
 
 import argparse
