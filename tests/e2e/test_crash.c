@@ -381,14 +381,17 @@ static void test_loop_alone(struct host *host) {
 /* Each worker has a layout of its own. */
 static void test_layout(struct host *host) {
 	struct vm vm;
-	char path[64], before[64], after[64];
+	char path[64], before[256] = "", after[256] = "";
 	char *const lines[] = {before, after};
 	vm_start(&vm, host, 0, NULL);
 	for (unsigned i = 0; i < 2; i++) {
 		snprintf(path, sizeof(path), "/proc/%d/maps", (int)vm_worker(&vm)->pid);
 		FILE *file = fopen(path, "re");
 		assert_non_null(file);
-		assert_non_null(fgets(lines[i], sizeof(before), file));
+		/* Not the first one: a sanitizer's has a place of its own. */
+		while (strstr(lines[i], "[stack]") == NULL) {
+			assert_non_null(fgets(lines[i], sizeof(before), file));
+		}
 		fclose(file);
 		crash(&vm);
 	}
